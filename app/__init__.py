@@ -1,0 +1,85 @@
+"""The OSE Platform API: zakat, murabaha and waqf over JSON."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Settings
+
+from . import commands, cors, errors, exact_json, headers, logs
+from .api import Api
+from .auth.routes import bp as auth
+from .extensions import db, jwt, limiter, migrate
+from .service.routes import bp as service
+from .users.routes import bp as users
+from .zakat.routes import bp as zakat
+
+
+def create_app(settings: Settings) -> Flask:
+    """The service as ``settings`` have it: what it is made of, in the order that it is put on."""
+    logs.init_app(settings.log_level)
+    app = Flask("app", static_folder=None)
+    app.config.from_mapping(flask_config(settings))
+    app.json = exact_json.ExactProvider(app)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+
+    headers.init_app(app)
+    db.init_app(app)
+    migrate.init_app(app, db)
+    jwt.init_app(app)
+    limiter.init_app(app)
+
+    api = Api(app)
+    for blueprint in (service, auth, users, zakat):
+        api.register_blueprint(blueprint)
+
+    cors.init_app(app, settings.cors_origins)
+    errors.init_app(app)
+    commands.init_app(app)
+    return app
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """``settings`` by the names that Flask and its extensions look for."""
+    return {
+        **{name.upper(): value for name, value in vars(settings).items()},
+        "PRODUCTION": settings.production,
+        "TESTING": settings.app_env == "testing",
+        "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+        "MAX_FORM_PARTS": 100,
+        "SQLALCHEMY_DATABASE_URI": settings.sqlalchemy_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": settings.web_threads,
+            "max_overflow": 2,
+            "pool_timeout": 5,
+            "hide_parameters": True,
+            "json_serializer": exact_json.write,
+            "json_deserializer": exact_json.read,
+            "connect_args": {
+                "connect_timeout": 5,
+                "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
+            },
+        },
+        "JWT_SECRET_KEY": settings.jwt_secret_key,
+        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
+        "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
+        "JWT_ALGORITHM": "HS256",
+        "JWT_TOKEN_LOCATION": ["headers", "cookies"],
+        "JWT_ACCESS_COOKIE_NAME": "auth-token",
+        "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf-token",
+        "JWT_ACCESS_CSRF_HEADER_NAME": "X-CSRF-Token",
+        "JWT_COOKIE_SECURE": settings.production,
+        "JWT_COOKIE_SAMESITE": "Lax",
+        # One limit for all that a client does; flask-limiter's "default" is one for each route.
+        "RATELIMIT_APPLICATION": settings.ratelimit_default,
+        "RATELIMIT_DEFAULT": None,
+        "RATELIMIT_STORAGE_URI": settings.redis_url or "memory://",
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1}
+        if settings.redis_url
+        else {},
+    }

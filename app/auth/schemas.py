@@ -1,0 +1,58 @@
+"""Registering, signing in and what comes of it."""
+
+from marshmallow import fields, validate
+
+from ..fields import Secret, Text, Whole
+from ..schema import Schema
+from ..users.schemas import Email, NewPassword, PersonName, UserSchema
+
+TOKEN = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
+
+
+class RegistrationSchema(Schema):
+    name = PersonName(required=True)
+    email = Email(required=True)
+    password = NewPassword(required=True)
+
+
+class CredentialsSchema(Schema):
+    # Any text may be tried: what is no e-mail is simply nobody's.
+    email = Text(
+        required=True,
+        validate=validate.Length(max=254),
+        metadata={"example": "fatima@example.org"},
+    )
+    password = Secret(
+        required=True,
+        validate=validate.Length(max=1024),
+        metadata={"example": "correct horse battery"},
+    )
+
+
+class TokensSchema(Schema):
+    """A pair of tokens, and whose they are."""
+
+    access_token = Text(required=True, metadata=TOKEN)
+    refresh_token = Text(required=True, metadata=TOKEN)
+    token_type = Text(required=True, metadata={"example": "Bearer"})
+    expires_in = Whole(required=True, metadata={"example": 604800, "description": "seconds"})
+    user = fields.Nested(UserSchema, required=True)
+
+
+class SignedInSchema(TokensSchema):
+    """The same after a log-in, with what a client of the cookie sends as X-CSRF-Token."""
+
+    csrf_token = Text(required=True, metadata={"example": "0f4b1c8e-6b0a-4a51-9d3c-6a1f8f6b2c7d"})
+
+
+class NameChangeSchema(Schema):
+    name = PersonName(required=True)
+
+
+class PasswordChangeSchema(Schema):
+    current_password = Secret(
+        required=True,
+        validate=validate.Length(max=1024),
+        metadata={"example": "correct horse battery"},
+    )
+    new_password = NewPassword(required=True)

@@ -1,0 +1,35 @@
+"""Sample data, to look at and to try things with. Its passwords are known to everybody."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from . import clock, passwords
+from .extensions import db
+from .users.models import User
+from .zakat.actions import nisab_price
+from .zakat.models import MetalPrice
+
+PASSWORD = "bismillah-demo-2026"  # noqa: S105 (a sample, and refused in production)
+SIGN_INS = {
+    "admin@example.org": ("Zaynab the admin", "admin"),
+    "officer@example.org": ("Umar the officer", "officer"),
+    "fatima@example.org": ("Fatima al-Fihri", "user"),
+}
+PRICES = {  # per gram of pure gold and silver; about what they cost in 2026
+    "USD": ("130.25", "1.55"),
+    "EUR": ("112.40", "1.34"),
+    "KWD": ("40.010", "0.476"),
+}
+
+
+def fill() -> Iterator[str]:
+    """Add what is missing, and say what was added. The caller commits."""
+    for email, (name, role) in SIGN_INS.items():
+        if User.by_email(email) is None:
+            hashed = passwords.hash_password(PASSWORD)
+            db.session.add(User(name=name, email=email, role=role, password_hash=hashed))
+            yield f"{role} {email}"
+    for currency, (gold, silver) in PRICES.items():
+        if db.session.scalar(MetalPrice.current(currency)) is None:
+            db.session.add(nisab_price(currency, Decimal(gold), Decimal(silver), clock.now()))
+            yield f"prices of gold and silver in {currency}"

@@ -1,0 +1,103 @@
+"""The public document: OpenAPI made from the same schemas and refusals that the views use."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from marshmallow import fields as marshmallow_fields
+
+from .errors import ApiError, ValidationFailed
+from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
+from .schema import ErrorSchema, OneOfSchema
+
+VERSION = "0.1.0"
+OPENAPI_VERSION = "3.0.3"
+
+DESCRIPTION = """\
+Zakat worked out and kept, murabaha financing, waqf projects and donations.
+
+Money is an exact JSON number in major units; times are RFC 3339 in UTC; every refusal has the
+shape `{"error", "code", "requestId"}`. Sign in with **POST /api/auth/login**, press *Authorize*
+and paste the `accessToken`. Nothing that this service says is a fatwa.
+"""
+
+SECURITY_SCHEMES: dict[str, dict[str, str]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "auth-token"},
+    "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
+
+# How each of our types is written in OpenAPI, and an example where the field names none.
+TYPES: dict[type, tuple[str, str | None, Any]] = {
+    Exact: ("number", None, 1250),
+    Whole: ("integer", None, 12),
+    Flag: ("boolean", None, True),
+    Id: ("string", "uuid", "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"),
+    Day: ("string", "date", "2026-01-26"),
+    Moment: ("string", "date-time", "2026-01-26T09:30:00Z"),
+    Currency: ("string", None, "USD"),
+}
+
+
+class Converter(OpenAPIConverter):
+    """apispec's converter, which also knows our OneOfSchema."""
+
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        if isinstance(schema, OneOfSchema):
+            return {"oneOf": [self.resolve_nested_schema(form) for form in schema.forms.values()]}
+        return super().schema2jsonschema(schema)
+
+
+class Plugin(MarshmallowPlugin):
+    Converter = Converter
+
+
+def example_of(schema: Any) -> Any:
+    """An example of what ``schema`` describes, put together from those of its fields."""
+    schema = schema() if isinstance(schema, type) else schema
+    if isinstance(schema, OneOfSchema):
+        return example_of(next(iter(schema.forms.values())))
+    example = {
+        field.data_key or name: _field_example(field) for name, field in schema.fields.items()
+    }
+    return [example] if schema.many else example
+
+
+def _field_example(field: Any) -> Any:
+    if "example" in field.metadata:
+        return field.metadata["example"]
+    if isinstance(field, marshmallow_fields.Nested):
+        return example_of(field.schema)
+    if isinstance(field, marshmallow_fields.List):
+        return [_field_example(field.inner)]
+    return next((e for kind, (_, _, e) in TYPES.items() if isinstance(field, kind)), "text")
+
+
+def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any]]:
+    """OpenAPI's responses for ``errors``: one for each status, with each code as an example."""
+    responses: dict[int, dict[str, Any]] = {}
+    for error in sorted(set(errors), key=lambda error: (error.status, error.code)):
+        response = responses.setdefault(
+            error.status,
+            {
+                "description": "",
+                "content": {"application/json": {"schema": ErrorSchema, "examples": {}}},
+            },
+        )
+        said = f"`{error.code}`: {error.message}"
+        response["description"] = ". ".join(filter(None, [response["description"], said]))
+        response["content"]["application/json"]["examples"][error.code] = {
+            "value": _error_example(error)
+        }
+    return responses
+
+
+def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
+    body: dict[str, Any] = {
+        "error": error.message,
+        "code": error.code,
+        "requestId": "7c1e9a533f6d1a2b",
+    }
+    if issubclass(error, ValidationFailed):
+        body["details"] = [{"path": ["wealth"], "message": "Must be greater than 0."}]
+    return body

@@ -1,0 +1,174 @@
+"""Every refusal that no single domain owns, and the one shape that all refusals answer in.
+
+A refusal is an exception with three words: status, code and message. It is raised where the fact
+is discovered, and ``@bp.raises`` writes it into the public document.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from flask import Flask, Response, g, jsonify
+from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """A refusal that reaches the client as ``{"error", "code", "requestId"}``."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    message: ClassVar[str] = "Internal server error"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Sequence[Mapping[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message or self.message)
+        self.details = details
+        self.headers = dict(headers or {})
+
+
+class ValidationFailed(ApiError):
+    status, code, message = 400, "VALIDATION_ERROR", "Validation failed"
+
+    @classmethod
+    def at(cls, path: Sequence[str | int], message: str) -> "ValidationFailed":
+        """One thing is wrong, at ``path`` of the body; an empty path is the body itself."""
+        return cls(details=[{"path": list(path), "message": message}])
+
+
+class AuthRequired(ApiError):
+    status, code, message = 401, "AUTH_REQUIRED", "Unauthorized"
+
+
+class InvalidToken(ApiError):
+    status, code, message = 401, "INVALID_TOKEN", "Invalid token"
+
+
+class TokenExpired(InvalidToken):
+    code = "TOKEN_EXPIRED"
+
+
+class TokenRevoked(InvalidToken):
+    code = "TOKEN_REVOKED"
+
+
+class Forbidden(ApiError):
+    status, code, message = 403, "FORBIDDEN", "Forbidden"
+
+
+class CsrfFailed(Forbidden):
+    code = "CSRF_FAILED"
+
+
+class NotFound(ApiError):
+    status, code, message = 404, "NOT_FOUND", "Not found"
+
+
+class MethodNotAllowed(ApiError):
+    status, code, message = 405, "METHOD_NOT_ALLOWED", "Method not allowed"
+
+
+class ResourceExists(ApiError):
+    status, code, message = 409, "RESOURCE_EXISTS", "Resource already exists"
+
+
+class PayloadTooLarge(ApiError):
+    status, code, message = 413, "PAYLOAD_TOO_LARGE", "Payload too large"
+
+
+class UnsupportedMediaType(ApiError):
+    status, code, message = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"
+
+
+class RateLimited(ApiError):
+    status, code, message = 429, "RATE_LIMITED", "Too many requests"
+
+
+class InternalError(ApiError):
+    pass
+
+
+class ServiceUnavailable(ApiError):
+    status, code, message = 503, "SERVICE_UNAVAILABLE", "Service unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
+BY_STATUS: dict[int, type[ApiError]] = {
+    error.status: error
+    for error in (
+        AuthRequired,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        RateLimited,
+        InternalError,
+    )
+}
+
+# PostgreSQL's states for a unique and for a foreign key that does not hold.
+CONFLICTS = {"23505", "23503"}
+
+
+def init_app(app: Flask) -> None:
+    """Answer whatever is raised, by whomever, in the one shape."""
+    app.register_error_handler(ApiError, answer)
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(IntegrityError, answer_integrity)
+    for unavailable in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(unavailable, answer_unavailable)
+
+
+def answer(error: ApiError) -> Response:
+    """``error`` as the client sees it."""
+    body: dict[str, Any] = {
+        "error": str(error),
+        "code": error.code,
+        "requestId": g.get("request_id"),
+    }
+    if error.details is not None:
+        body["details"] = error.details
+    response = jsonify(body)
+    response.status_code = error.status
+    response.headers.update(error.headers)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def answer_http(error: HTTPException) -> Response:
+    """What werkzeug, flask or flask-limiter raised: routing, methods, sizes, limits, a bug."""
+    if error.code is not None and error.code < 400:
+        return error.get_response()  # type: ignore[return-value]  # a redirect is no refusal
+    if isinstance(error, RateLimitExceeded):
+        return answer(RateLimited())
+    kept = {"Allow", "Retry-After"}
+    headers = {name: value for name, value in error.get_headers() if name in kept}
+    if error.code in BY_STATUS:
+        return answer(BY_STATUS[error.code](headers=headers))
+    return answer(ValidationFailed.at([], error.name))
+
+
+def answer_integrity(error: IntegrityError) -> Response:
+    """Two at once, or a row that is gone, are the world's doing; any other violation is ours."""
+    if getattr(error.orig, "sqlstate", None) not in CONFLICTS:
+        raise error
+    return answer(ResourceExists())
+
+
+def answer_unavailable(error: Exception) -> Response:
+    """The database does not answer, or not in time."""
+    log.error("database unavailable", exc_info=error)
+    return answer(ServiceUnavailable())

@@ -1,0 +1,176 @@
+"""The types that travel over the wire, each strict on the way in and exact on the way out.
+
+marshmallow's own are kinder than the contract: they take ``"1_000"``, full-width digits, ``"yes"``
+for true and a week's number for a date.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from flask import current_app
+from marshmallow import ValidationError, fields, validate
+
+from .exact_json import unstorable
+from .money import MAX_DIGITS, MINOR_UNITS
+
+DIGITS = re.compile(r"-?\d{1,40}(\.\d{1,20})?", re.ASCII)
+UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+MOMENT_FORM = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+class Text(fields.String):
+    """Text that the database can keep."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, *args, **kwargs)
+        if unstorable(text):
+            raise ValidationError("Not a valid string.")
+        return text
+
+
+class Secret(fields.String):
+    """A password: taken to the letter, never given out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            load_only=True, metadata={"format": "password"} | kwargs.pop("metadata", {}), **kwargs
+        )
+
+
+class Exact(fields.Field[Decimal]):
+    """A decimal with at most ``places`` decimals and 15 significant digits.
+
+    A JSON number or, for clients without decimals, the same number as a string.
+    """
+
+    places: int = 6
+
+    def __init__(self, *, places: int | None = None, **kwargs: Any) -> None:
+        self.places = places if places is not None else self.places
+        super().__init__(**kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
+        if isinstance(value, str) and DIGITS.fullmatch(value):
+            value = Decimal(value)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise ValidationError("Not a valid number.")
+        number = Decimal(value)
+        if not -20 <= number.adjusted() < MAX_DIGITS or len(number.as_tuple().digits) > 60:
+            raise ValidationError(f"At most {MAX_DIGITS} digits.")
+        number = plain(number)
+        if decimals(number) > self.places:
+            raise ValidationError(f"At most {self.places} decimals.")
+        if len(number.as_tuple().digits) > MAX_DIGITS:
+            raise ValidationError(f"At most {MAX_DIGITS} digits.")
+        return number
+
+    def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> Decimal | None:
+        return value
+
+
+class Amount(Exact):
+    """Money in major units; its decimals are checked against the currency beside it."""
+
+    places = max(MINOR_UNITS.values())
+
+
+class Whole(fields.Field[int]):
+    """A whole number: of JSON, or the plain digits of a query string."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+            return int(value)
+        if isinstance(value, Decimal) and value.adjusted() < MAX_DIGITS and value == int(value):
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError("Not a valid integer.")
+        return value
+
+
+class Flag(fields.Field[bool]):
+    """``true`` or ``false``, and no other word for them."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        if isinstance(value, str):
+            value = {"true": True, "false": False}.get(value)
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
+class Id(fields.Field[UUID]):
+    """A UUID in its usual form."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> UUID:
+        if not isinstance(value, str) or not UUID_FORM.fullmatch(value):
+            raise ValidationError("Not a valid UUID.")
+        return UUID(value)
+
+    def _serialize(self, value: UUID | None, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)
+
+
+class Day(fields.Field[date]):
+    """A day, ``2026-01-26``."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not DAY_FORM.fullmatch(value):
+            raise ValidationError("Not a valid day: YYYY-MM-DD.")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError("There is no such day.") from None
+
+    def _serialize(self, value: date | None, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat()
+
+
+class Moment(fields.Field[datetime]):
+    """A time, RFC 3339; given out in UTC to the second."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not MOMENT_FORM.fullmatch(value):
+            raise ValidationError("Not a valid time: RFC 3339, with its offset.")
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("There is no such time.") from None
+
+    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Currency(fields.String):
+    """An ISO 4217 code, the configured one by default."""
+
+    CODES: ClassVar = sorted(MINOR_UNITS)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            load_default=lambda: current_app.config["DEFAULT_CURRENCY"],
+            validate=validate.OneOf(self.CODES, error="Not a currency of ISO 4217."),
+            metadata={"example": "USD"},
+            **kwargs,
+        )
+
+
+def plain(number: Decimal) -> Decimal:
+    """``number`` without an exponent, and without zeros at the end of its decimals."""
+    number = number.normalize()
+    return number.quantize(Decimal(1)) if exponent(number) > 0 else number
+
+
+def decimals(number: Decimal) -> int:
+    """How many decimals ``number`` is written with."""
+    return max(0, -exponent(number))
+
+
+def exponent(number: Decimal) -> int:
+    """The power of ten that the last digit of ``number`` stands for."""
+    return int(number.as_tuple().exponent)  # never a letter: only NaN and Infinity have one

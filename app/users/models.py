@@ -1,0 +1,117 @@
+"""The people who use the service, and their sign-ins.
+
+A sign-in is one row for as long as it holds. No row, no entry, on every instance at once.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Row, Select
+from sqlalchemy.orm import Mapped, mapped_column, validates
+
+from .. import clock
+from ..access import ROLES
+from ..extensions import Base, Identified, db
+from .rules import UserNotFound, email_key
+
+
+class User(Identified, Base):
+    """Somebody who can sign in."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
+
+    name: Mapped[str]
+    email: Mapped[str]
+    email_key: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    role: Mapped[str] = mapped_column(default="user")
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    @validates("email")
+    def keep_key(self, _: str, email: str) -> str:
+        """The key follows the address."""
+        self.email_key = email_key(email)
+        return email
+
+    @classmethod
+    def newest(cls) -> Select[Any]:
+        return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
+
+    @classmethod
+    def by_id(cls, id: UUID) -> "User":
+        """The user, whose row is locked until the end of the transaction. Raises UserNotFound."""
+        user = db.session.get(cls, id, with_for_update=True)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    @classmethod
+    def by_email(cls, email: str) -> "User | None":
+        return db.session.scalar(db.select(cls).where(cls.email_key == email_key(email)))
+
+    @classmethod
+    def count(cls) -> int:
+        return db.session.scalar(db.select(db.func.count()).select_from(cls)) or 0
+
+
+class SignIn(Identified, Base):
+    """What one log-in began: an access and a refresh token, and those that replaced them."""
+
+    __tablename__ = "sign_ins"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    refresh_jti: Mapped[str]  # the one refresh token that has not been spent
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime]
+
+    @classmethod
+    def who(cls, id: UUID, user_id: UUID) -> Row[Any] | None:
+        """The user of a sign-in that holds: the one query that every signed-in request makes."""
+        return db.session.execute(
+            db.select(*WHO)
+            .join(User, User.id == cls.user_id)
+            .where(cls.id == id, User.id == user_id, ~User.disabled)
+        ).one_or_none()
+
+    @classmethod
+    def spend(cls, id: UUID, jti: str, successor: str, expires_at: datetime) -> bool:
+        """Put ``successor`` in the place of the refresh token ``jti``, unless it was spent."""
+        spent = db.session.scalar(
+            db.update(cls)
+            .where(cls.id == id, cls.refresh_jti == jti)
+            .values(refresh_jti=successor, expires_at=expires_at)
+            .returning(cls.id)
+        )
+        return spent is not None
+
+    @classmethod
+    def end(cls, id: UUID) -> None:
+        db.session.execute(db.delete(cls).where(cls.id == id))
+
+    @classmethod
+    def end_all(cls, user_id: UUID, *, but: UUID | None = None) -> None:
+        """End every sign-in of the user, ``but`` this one."""
+        db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.id != but))
+
+    @classmethod
+    def forget_expired(cls, user_id: UUID) -> None:
+        """Drop those that ran out, so that the table does not grow with every log-in."""
+        db.session.execute(
+            db.delete(cls).where(cls.user_id == user_id, cls.expires_at < clock.now())
+        )
+
+
+WHO = (  # what a view may ask of current_user
+    User.id,
+    User.name,
+    User.email,
+    User.role,
+    User.disabled,
+    User.created_at,
+    User.updated_at,
+    SignIn.id.label("sign_in_id"),
+)

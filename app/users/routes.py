@@ -1,0 +1,125 @@
+"""Users: all of them for admins, and for everybody their own."""
+
+from .. import answers, passwords
+from ..access import current_user
+from ..api import Blueprint
+from ..errors import Forbidden, ResourceExists
+from ..extensions import db
+from .models import SignIn, User
+from .rules import UserNotFound, require_may_see, require_not_oneself, standing_changes
+from .schemas import (
+    AllUsersSchema,
+    NamedUserChangesSchema,
+    NewUserSchema,
+    UserChangesSchema,
+    UserDeletedSchema,
+    UserIdSchema,
+    UserReplacementSchema,
+    UserSchema,
+)
+
+bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
+
+
+@bp.get("")
+@bp.admins_only
+@bp.arguments(AllUsersSchema, location="query")
+@bp.response(200, UserSchema(many=True))
+def list_users(page):
+    """All users, newest first, as a plain array; X-Total-Count says how many there are"""
+    users = User.newest().limit(page["limit"]).offset(page["offset"])
+    response = answers.json_response(answers.array(users, UserSchema()))
+    response.headers["X-Total-Count"] = User.count()
+    return response
+
+
+@bp.post("")
+@bp.admins_only
+@bp.arguments(NewUserSchema)
+@bp.response(201, UserSchema)
+@bp.raises(ResourceExists)
+def create_user(data):
+    """Make a user, with any role"""
+    user = User(password_hash=passwords.hash_password(data.pop("password")), **data)
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
+@bp.put("")
+@bp.admins_only
+@bp.arguments(UserReplacementSchema)
+@bp.response(200, UserSchema)
+@bp.raises(UserNotFound, ResourceExists)
+def replace_user(data):
+    """Set all of a user that can change"""
+    return _changed(data.pop("id"), data)
+
+
+@bp.patch("")
+@bp.admins_only
+@bp.arguments(NamedUserChangesSchema)
+@bp.response(200, UserSchema)
+@bp.raises(UserNotFound, ResourceExists)
+def update_user(data):
+    """Change a user named in the body"""
+    return _changed(data.pop("id"), data)
+
+
+@bp.delete("")
+@bp.admins_only
+@bp.arguments(UserIdSchema, location="query")
+@bp.response(200, UserDeletedSchema)
+@bp.raises(UserNotFound)
+def delete_user(query):
+    """Delete the user named in the query"""
+    return _deleted(query["id"])
+
+
+@bp.get("/<uuid:id>")
+@bp.signed_in
+@bp.one(UserSchema, UserNotFound)
+@bp.raises(Forbidden)
+def show_user(id):
+    """A user: oneself, or for an admin anybody"""
+    require_may_see(current_user, id)
+    return db.select(User).where(User.id == id)
+
+
+@bp.patch("/<uuid:id>")
+@bp.signed_in
+@bp.arguments(UserChangesSchema)
+@bp.response(200, UserSchema)
+@bp.raises(Forbidden, UserNotFound, ResourceExists)
+def update_user_by_id(data, id):
+    """Change a user: oneself, or for an admin anybody; nobody their own role"""
+    require_may_see(current_user, id)
+    return _changed(id, data)
+
+
+@bp.delete("/<uuid:id>")
+@bp.admins_only
+@bp.response(200, UserDeletedSchema)
+@bp.raises(UserNotFound)
+def delete_user_by_id(id):
+    """Delete a user"""
+    return _deleted(id)
+
+
+def _changed(id, changes):
+    """The user with ``changes`` made. Another standing ends every sign-in that had the old one."""
+    user = User.by_id(id)
+    if standing_changes(user, changes):
+        require_not_oneself(current_user, id)
+        SignIn.end_all(id)
+    for name, value in changes.items():
+        setattr(user, name, value)
+    db.session.commit()
+    return user
+
+
+def _deleted(id):
+    require_not_oneself(current_user, id)
+    db.session.delete(User.by_id(id))
+    db.session.commit()
+    return {"message": "User deleted"}

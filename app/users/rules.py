@@ -1,0 +1,36 @@
+"""Who may see and change what of a user."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from ..errors import ApiError, Forbidden
+
+STANDING = ("role", "disabled")  # what decides whether somebody may come in, and where to
+
+
+class UserNotFound(ApiError):
+    status, code, message = 404, "USER_NOT_FOUND", "User not found"
+
+
+def email_key(email: str) -> str:
+    """What makes two e-mail addresses the same one: neither case nor Unicode form tells apart."""
+    return unicodedata.normalize("NFKC", email).casefold()
+
+
+def require_may_see(caller: Any, user_id: UUID) -> None:
+    """A user is for themself and for admins, whether or not there is such a user."""
+    if caller.id != user_id and caller.role != "admin":
+        raise Forbidden
+
+
+def require_not_oneself(caller: Any, user_id: UUID) -> None:
+    """Nobody deletes themself or changes their own standing: the last admin would be lost."""
+    if caller.id == user_id:
+        raise Forbidden
+
+
+def standing_changes(user: Any, changes: Mapping[str, Any]) -> bool:
+    """Whether ``changes`` give ``user`` another role, disable or enable them."""
+    return any(name in changes and changes[name] != getattr(user, name) for name in STANDING)

@@ -1,0 +1,120 @@
+"""Users over the wire."""
+
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import ValidationError, validate
+
+from ..access import ROLES
+from ..fields import Flag, Id, Moment, Secret, Text, Whole
+from ..schema import Schema
+
+
+def require_email(email: str) -> None:
+    """Refuse what no mail could be sent to; nobody is asked whether the domain exists."""
+    try:
+        address = validate_email(
+            email,
+            check_deliverability=False,
+            globally_deliverable=False,
+            allow_domain_literal=False,
+        )
+        if "." not in address.domain:
+            raise ValidationError("Not a valid email address.")
+    except EmailNotValidError:
+        raise ValidationError("Not a valid email address.") from None
+
+
+class Email(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            validate=[validate.Length(max=254), require_email],
+            metadata={"format": "email", "example": "fatima@example.org"},
+            **kwargs,
+        )
+
+
+class PersonName(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            validate=[validate.Length(1, 200), validate.Regexp(r"\S", error="Must not be blank.")],
+            metadata={"example": "Fatima al-Fihri"},
+            **kwargs,
+        )
+
+
+class NewPassword(Secret):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            validate=validate.Length(12, 128),
+            metadata={"example": "correct horse battery"},
+            **kwargs,
+        )
+
+
+class Role(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.OneOf(ROLES), metadata={"example": "user"}, **kwargs)
+
+
+class UserSchema(Schema):
+    """A user, as they and the admins see them."""
+
+    id = Id(required=True)
+    name = PersonName(required=True)
+    email = Email(required=True)
+    role = Role(required=True)
+    disabled = Flag(required=True, metadata={"example": False})
+    created_at = Moment(required=True)
+    updated_at = Moment(required=True)
+
+
+class NewUserSchema(Schema):
+    """A user that an admin makes."""
+
+    name = PersonName(required=True)
+    email = Email(required=True)
+    password = NewPassword(required=True)
+    role = Role(load_default="user")
+
+
+class UserChangesSchema(Schema):
+    """What of a user is to change; what is not named stays."""
+
+    name = PersonName()
+    email = Email()
+    role = Role()
+    disabled = Flag(metadata={"example": False})
+
+
+class NamedUserChangesSchema(UserChangesSchema):
+    """The same, with the user named in the body."""
+
+    id = Id(required=True)
+
+
+class UserReplacementSchema(Schema):
+    """All of a user that can change."""
+
+    id = Id(required=True)
+    name = PersonName(required=True)
+    email = Email(required=True)
+    role = Role(required=True)
+    disabled = Flag(required=True, metadata={"example": False})
+
+
+class UserIdSchema(Schema):
+    """Which user is meant."""
+
+    id = Id(required=True)
+
+
+class AllUsersSchema(Schema):
+    """Which part of the plain array is asked for."""
+
+    limit = Whole(load_default=100, validate=validate.Range(1, 100), metadata={"example": 100})
+    offset = Whole(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
+
+
+class UserDeletedSchema(Schema):
+    message = Text(required=True, metadata={"example": "User deleted"})

@@ -1,0 +1,52 @@
+"""From what was asked to an assessment: the prices, the rules, and what of it is kept."""
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from .. import clock
+from ..extensions import db
+from ..hijri import hijri_day
+from .models import MetalPrice, Threshold
+from .rules import NISAB_GRAMS, Metal, Prices, assess, assess_wealth, nisab_value
+
+
+def assessment(asked: dict[str, Any]) -> dict[str, Any]:
+    """The outcome of a NewCalculationSchema, as the columns of a Calculation."""
+    notes, currency = asked.pop("notes"), asked["currency"]
+    if "wealth" in asked:
+        outcome = assess_wealth(**asked)
+    else:
+        outcome = assess(**asked, prices=published_prices(currency), today=clock.today())
+    return {
+        **asdict(outcome),
+        "currency": currency,
+        "notes": notes,
+        "calculated_at": clock.now(),
+    }
+
+
+def published_prices(currency: str) -> Prices:
+    """What an admin published for ``currency``; nothing where it is missing or too old."""
+    price = db.session.scalar(MetalPrice.current(currency))
+    if price is None:
+        return Prices()
+    return Prices(gold=price.gold.price_per_gram, silver=price.silver.price_per_gram)
+
+
+def nisab_price(
+    currency: str, gold: Decimal, silver: Decimal, effective_at: datetime
+) -> MetalPrice:
+    """The prices per gram of ``gold`` and ``silver``, with the nisab that they make."""
+    return MetalPrice(
+        currency=currency,
+        gold=_threshold(gold, "gold", currency),
+        silver=_threshold(silver, "silver", currency),
+        effective_at=effective_at,
+        hijri_date=hijri_day(effective_at.date()),
+    )
+
+
+def _threshold(price: Decimal, metal: Metal, currency: str) -> Threshold:
+    return Threshold(price, NISAB_GRAMS[metal], nisab_value(price, metal, currency))

@@ -1,0 +1,132 @@
+"""Calculations that were kept, and the prices of metal that they stand on."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from flask import current_app
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, Select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, composite, mapped_column
+
+from .. import clock
+from ..extensions import Base, Identified, db
+
+
+class Calculation(Identified, Base):
+    """One calculation, kept as it was answered: never updated."""
+
+    __tablename__ = "zakat_calculations"
+    __table_args__ = (
+        CheckConstraint("wealth >= 0 AND zakat_amount >= 0 AND nisab >= 0", name="not_negative"),
+        Index(None, "user_id", "calculated_at", "id"),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    wealth: Mapped[Decimal]
+    nisab: Mapped[Decimal | None]
+    zakat_amount: Mapped[Decimal]
+    eligible: Mapped[bool]
+    rate: Mapped[Decimal]
+    currency: Mapped[str]
+    nisab_basis: Mapped[str | None]
+    year_basis: Mapped[str]
+    breakdown: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    hawl_started_on: Mapped[date | None]
+    hawl_completes_on: Mapped[date | None]
+    notes: Mapped[str | None]
+    calculated_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @classmethod
+    def of(cls, user: Any) -> Select[Any]:
+        """``user``'s own, newest first."""
+        return (
+            db.select(cls)
+            .where(cls.user_id == user.id)
+            .order_by(cls.calculated_at.desc(), cls.id.desc())
+        )
+
+    @classmethod
+    def delete(cls, user: Any, id: UUID) -> bool:
+        """Delete ``user``'s own calculation ``id``; whether there was one."""
+        deleted = db.session.scalar(
+            db.delete(cls).where(cls.user_id == user.id, cls.id == id).returning(cls.id)
+        )
+        return deleted is not None
+
+    @classmethod
+    def totals(cls, user: Any, year: int) -> list[Row[Any]]:
+        """How many ``user`` made in the Gregorian ``year`` (UTC), and their sums, by currency."""
+        begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+        return list(
+            db.session.execute(
+                db.select(
+                    cls.currency,
+                    db.func.count().label("calculations"),
+                    db.func.sum(cls.wealth).label("wealth"),
+                    db.func.sum(cls.zakat_amount).label("zakat_amount"),
+                )
+                .where(cls.user_id == user.id, cls.calculated_at >= begin, cls.calculated_at < end)
+                .group_by(cls.currency)
+                .order_by(cls.currency)
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The nisab by one metal, as it was published."""
+
+    price_per_gram: Decimal
+    grams: int
+    nisab: Decimal
+
+
+class MetalPrice(Identified, Base):
+    """What a gram of pure gold and silver costs from a moment on. Published, never changed."""
+
+    __tablename__ = "zakat_metal_prices"
+    __table_args__ = (
+        CheckConstraint("gold_price_per_gram > 0 AND silver_price_per_gram > 0", name="positive"),
+        Index(None, "currency", "effective_at", "id"),
+    )
+
+    currency: Mapped[str]
+    gold: Mapped[Threshold] = composite(
+        mapped_column("gold_price_per_gram"),
+        mapped_column("gold_grams"),
+        mapped_column("gold_nisab"),
+    )
+    silver: Mapped[Threshold] = composite(
+        mapped_column("silver_price_per_gram"),
+        mapped_column("silver_grams"),
+        mapped_column("silver_nisab"),
+    )
+    effective_at: Mapped[datetime]
+    hijri_date: Mapped[str]
+    published_by: Mapped[UUID | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @classmethod
+    def history(cls, currency: str) -> Select[Any]:
+        """All that was published in ``currency``, the latest first."""
+        return (
+            db.select(cls)
+            .where(cls.currency == currency)
+            .order_by(cls.effective_at.desc(), cls.id.desc())
+        )
+
+    @classmethod
+    def current(cls, currency: str) -> Select[Any]:
+        """The price in effect now, unless it has grown too old to be relied on."""
+        now = clock.now()
+        oldest = now - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
+        return (
+            cls.history(currency)
+            .where(cls.effective_at <= now, cls.effective_at >= oldest)
+            .limit(1)
+        )

@@ -1,0 +1,132 @@
+"""Work out zakat and keep a record of it."""
+
+from .. import answers, clock
+from ..access import current_user
+from ..api import Blueprint
+from ..extensions import db
+from .actions import assessment, nisab_price
+from .models import Calculation, MetalPrice
+from .rules import CalculationNotFound, NisabNotFound
+from .schemas import (
+    CalculationDeletedSchema,
+    CalculationSchema,
+    CurrencySchema,
+    ExportSchema,
+    NewCalculationSchema,
+    NewNisabSchema,
+    NisabSchema,
+    SummarySchema,
+    YearSchema,
+)
+
+bp = Blueprint("zakat", __name__, url_prefix="/api/zakat", description=__doc__)
+
+EXPORTS = {
+    "application/x-ndjson": '{"id":"0197c3a4-…","wealth":10000,"zakatAmount":250.00,…}\n',
+    "text/csv": "id,userId,wealth,…\r\n0197c3a4-…,0197c3a1-…,10000,…\r\n",
+}
+
+
+@bp.get("/calculations")
+@bp.signed_in
+@bp.page(CalculationSchema)
+def list_calculations():
+    """Your calculations, newest first"""
+    return Calculation.of(current_user)
+
+
+@bp.post("/calculations")
+@bp.signed_in
+@bp.arguments(NewCalculationSchema)
+@bp.response(201, CalculationSchema)
+@bp.raises(NisabNotFound)
+def create_calculation(asked):
+    """Work out what is due, and keep it"""
+    calculation = Calculation(user_id=current_user.id, **assessment(asked))
+    db.session.add(calculation)
+    db.session.commit()
+    return calculation
+
+
+@bp.post("/calculate")
+@bp.public
+@bp.arguments(NewCalculationSchema)
+@bp.response(200, CalculationSchema)
+@bp.raises(NisabNotFound)
+def calculate(asked):
+    """Work out what is due, and keep nothing: id and userId are null"""
+    return {"id": None, "user_id": None, **assessment(asked)}
+
+
+@bp.get("/calculations/<uuid:id>")
+@bp.signed_in
+@bp.one(CalculationSchema, CalculationNotFound)
+def show_calculation(id):
+    """One of your calculations"""
+    return Calculation.of(current_user).where(Calculation.id == id)
+
+
+@bp.delete("/calculations/<uuid:id>")
+@bp.signed_in
+@bp.response(200, CalculationDeletedSchema)
+@bp.raises(CalculationNotFound)
+def delete_calculation(id):
+    """Delete one of your calculations"""
+    if not Calculation.delete(current_user, id):
+        raise CalculationNotFound
+    db.session.commit()
+    return {"message": "Calculation deleted"}
+
+
+@bp.get("/calculations/export")
+@bp.signed_in
+@bp.arguments(ExportSchema, location="query")
+@bp.streams(**EXPORTS)
+def export_calculations(query):
+    """All your calculations, as a stream of lines: ndjson or csv"""
+    return answers.stream(Calculation.of(current_user), CalculationSchema(), query["format"])
+
+
+@bp.get("/summary")
+@bp.signed_in
+@bp.arguments(YearSchema, location="query")
+@bp.response(200, SummarySchema)
+def summarize_year(query):
+    """Your calculations of a Gregorian year (UTC), added up for each currency"""
+    return {"year": query["year"], "totals": Calculation.totals(current_user, query["year"])}
+
+
+@bp.get("/nisab")
+@bp.public
+@bp.arguments(CurrencySchema, location="query")
+@bp.one(NisabSchema, NisabNotFound)
+def show_nisab(query):
+    """The nisab now, by gold and by silver"""
+    return MetalPrice.current(query["currency"])
+
+
+@bp.put("/nisab")
+@bp.admins_only
+@bp.arguments(NewNisabSchema)
+@bp.response(200, NisabSchema)
+def publish_nisab(data):
+    """Publish what gold and silver cost; earlier prices stay in the history"""
+    price = nisab_price(
+        data["currency"],
+        data["gold_price_per_gram"],
+        data["silver_price_per_gram"],
+        data.get("effective_at", clock.now()),
+    )
+    price.published_by = current_user.id
+    db.session.add(price)
+    db.session.commit()
+    return price
+
+
+@bp.get("/nisab/history")
+@bp.public
+@bp.arguments(CurrencySchema, location="query")
+@bp.page(NisabSchema)
+def list_nisab_history(query):
+    """All nisab prices that were published in a currency, the latest first"""
+    return MetalPrice.history(query["currency"])

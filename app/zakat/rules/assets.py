@@ -1,0 +1,165 @@
+"""What counts of each asset and of each debt, exactly, and by which rule."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal
+
+from .livestock import RULES, SOURCES, Due, animals_due
+from .nisab import Metal, Prices
+from .publication import NOTHING
+
+Item = Mapping[str, Any]
+School = Literal["majority", "hanafi"]
+
+AAOIFI = "AAOIFI Shari'ah Standard 35 (Zakah)"
+TRADE = "Sunan Abi Dawud 1562"  # what is prepared for sale
+
+IN_FULL = {
+    "cash": ("Money counts in full.", AAOIFI),
+    "bank": ("Money at a bank counts in full.", AAOIFI),
+    "crypto": ("Counts in full at its market value.", f"{AAOIFI}, by analogy with money"),
+    "trade_goods": ("Goods for sale count in full at their market value.", TRADE),
+    "property_for_sale": ("Property held for sale counts in full at its market value.", TRADE),
+    "shares_trading": ("Shares held for trading count in full at their market value.", AAOIFI),
+    "other": ("Counts in full, as stated.", "The owner's own statement"),
+}
+
+LONG_TERM_SOURCES = {
+    "shares_long_term": AAOIFI,
+    "retirement": f"{AAOIFI}, by analogy with shares held long term",
+}
+PURITY_RULES: dict[Metal, str] = {
+    "gold": "Gold counts as grams × karat/24 × price per gram.",
+    "silver": "Silver counts as grams × fineness × price per gram.",
+}
+METAL_SOURCES: dict[Metal, str] = {
+    "gold": "Sunan Abi Dawud 1573",
+    "silver": "Sahih al-Bukhari 1447",
+}
+JEWELLERY_SOURCES: dict[Metal, str] = {
+    "gold": "Sunan Abi Dawud 1563",  # two bangles of gold
+    "silver": "Sunan Abi Dawud 1565",  # rings of silver
+}
+
+CROPS_NISAB_KILOGRAMS = 653  # five awsuq (al-Bukhari 1447), by al-Qaradawi, Fiqh az-Zakah
+CROPS_RATES = {
+    "rain": Decimal("0.1"),  # a tenth of what rain and springs water (al-Bukhari 1483)
+    "irrigated": Decimal("0.05"),  # half of that where watering is labour (the same)
+    "mixed": Decimal("0.075"),  # three quarters of it where each does half
+}
+CROPS_RULE = "A harvest from 653 kg on owes the rate of its watering, apart from the wealth."
+
+RIKAZ_RATE = Decimal("0.2")  # a fifth (al-Bukhari 1499)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of one asset or debt. Nothing is rounded before it is published."""
+
+    counted: Fraction
+    rule: str
+    source: str
+    own_rate: Decimal | None = None  # None: part of the wealth, and zakat is at the year's rate
+    zakat: Fraction = NOTHING
+    due: list[Due] = field(default_factory=list)
+    needs_hawl: bool = True
+
+    @property
+    def is_wealth(self) -> bool:
+        return self.own_rate is None
+
+
+def appraise(asset: Item, prices: Prices, school: School) -> Finding:
+    """What ``asset`` counts; asks for a price only where the asset needs one."""
+    match asset["category"]:
+        case "gold" | "silver" as metal:
+            return _metal(asset, metal, prices, school)
+        case "receivable":
+            return _receivable(asset)
+        case "shares_long_term" | "retirement":
+            return _long_term(asset)
+        case "crops":
+            return _crops(asset)
+        case "rikaz":
+            return _rikaz(asset)
+        case "livestock":
+            return _livestock(asset)
+        case category:
+            return Finding(Fraction(asset["amount"]), *IN_FULL[category])
+
+
+def deduct(liabilities: Iterable[Item], wealth: Fraction) -> list[Finding]:
+    """Debts in order, each deducted as far as there is ``wealth`` left: it is never below 0."""
+    findings = []
+    for liability in liabilities:
+        finding = _debt(liability, left=wealth)
+        wealth += finding.counted
+        findings.append(finding)
+    return findings
+
+
+def _debt(liability: Item, left: Fraction) -> Finding:
+    if not liability["due_within_year"]:
+        return Finding(NOTHING, "Not due within the year, so not deducted.", AAOIFI)
+    rule = "Falls due within the year: deducted, as far as there is wealth."
+    return Finding(-min(left, Fraction(liability["amount"])), rule, AAOIFI)
+
+
+def _metal(asset: Item, metal: Metal, prices: Prices, school: School) -> Finding:
+    if asset["personal_use"] and school != "hanafi":
+        rule = "Jewellery for personal use is left out, except in the Hanafi school."
+        return Finding(NOTHING, rule, "Muwatta Malik, Book of Zakat, on jewellery")
+    own_price = asset.get("price_per_gram")
+    price = Fraction(prices.of(metal) if own_price is None else own_price)
+    value = Fraction(asset["grams"]) * _purity(asset, metal) * price
+    sources = JEWELLERY_SOURCES if asset["personal_use"] else METAL_SOURCES
+    return Finding(value, PURITY_RULES[metal], sources[metal])
+
+
+def _purity(asset: Item, metal: Metal) -> Fraction:
+    return Fraction(asset["karat"]) / 24 if metal == "gold" else Fraction(asset["fineness"])
+
+
+def _receivable(asset: Item) -> Finding:
+    if not asset["collectible"]:
+        return Finding(NOTHING, "Doubtful, so it does not count before it is received.", AAOIFI)
+    return Finding(Fraction(asset["amount"]), "Expected to be paid, so it counts in full.", AAOIFI)
+
+
+def _long_term(asset: Item) -> Finding:
+    rule = "Held for the long term: the zakatable share of its value counts."
+    source = LONG_TERM_SOURCES[asset["category"]]
+    return Finding(Fraction(asset["amount"]) * Fraction(asset["zakatable_share"]), rule, source)
+
+
+def _crops(asset: Item) -> Finding:
+    amount, rate = Fraction(asset["amount"]), CROPS_RATES[asset["watering"]]
+    enough = asset["kilograms"] >= CROPS_NISAB_KILOGRAMS
+    return Finding(
+        amount,
+        CROPS_RULE if enough else "A harvest below 653 kg owes nothing.",
+        "Sahih al-Bukhari 1483 (rates), 1447 (five awsuq)",
+        own_rate=rate,
+        zakat=amount * Fraction(rate) if enough else NOTHING,
+        needs_hawl=False,
+    )
+
+
+def _rikaz(asset: Item) -> Finding:
+    amount = Fraction(asset["amount"])
+    return Finding(
+        amount,
+        "A fifth of found treasure, whatever its amount, at once and apart from the wealth.",
+        "Sahih al-Bukhari 1499",
+        own_rate=RIKAZ_RATE,
+        zakat=amount * Fraction(RIKAZ_RATE),
+        needs_hawl=False,
+    )
+
+
+def _livestock(asset: Item) -> Finding:
+    species = asset["species"]
+    due = animals_due(species, asset["count"])
+    return Finding(NOTHING, RULES[species], SOURCES[species], own_rate=Decimal(0), due=due)

@@ -1,0 +1,81 @@
+"""Zakat on grazing animals, due in animals. No table is interpolated and no animal is priced.
+
+Sources: Abu Bakr's letter (al-Bukhari 1454) for camels and sheep; what Mu'adh was told in Yemen
+(at-Tirmidhi 623, Abu Dawud 1576) for cattle.
+"""
+
+from typing import Literal, TypedDict
+
+Species = Literal["camels", "cattle", "sheep"]
+
+
+class Due(TypedDict):
+    animal: str
+    count: int
+
+
+# From how many camels, which animals. Below 5 nothing is due; from 121 they are covered.
+CAMELS = [
+    (91, "hiqqah", 2),
+    (76, "bint_labun", 2),
+    (61, "jadhaah", 1),
+    (46, "hiqqah", 1),
+    (36, "bint_labun", 1),
+    (25, "bint_makhad", 1),
+]
+
+RULES: dict[Species, str] = {
+    "camels": "Taken as one herd: up to 24 a sheep for each 5, up to 120 by age, from 121 a bint"
+    " labun for every 40 and a hiqqah for every 50, the fewest animals that cover it.",
+    "cattle": "Taken as one herd: a tabi' for every 30 and a musinnah for every 40, the fewest"
+    " animals that cover it.",
+    "sheep": "Taken as one flock: 1 from 40, 2 from 121, 3 from 201, and from 400 one for each"
+    " full hundred.",
+}
+SOURCES: dict[Species, str] = {
+    "camels": "Sahih al-Bukhari 1454",
+    "cattle": "Jami' at-Tirmidhi 623; Sunan Abi Dawud 1576",
+    "sheep": "Sahih al-Bukhari 1454",
+}
+
+
+def animals_due(species: Species, count: int) -> list[Due]:
+    """The animals due on ``count`` grazing ones kept for a hawl; none below the first step."""
+    tables = {"camels": _for_camels, "cattle": _for_cattle, "sheep": _for_sheep}
+    return [due for due in tables[species](count) if due["count"]]
+
+
+def _for_sheep(count: int) -> list[Due]:
+    if count >= 400:
+        return [Due(animal="sheep", count=count // 100)]
+    return [Due(animal="sheep", count=sum(count >= step for step in (40, 121, 201)))]
+
+
+def _for_cattle(count: int) -> list[Due]:
+    if count >= 60:
+        return _cover(count, "tabi", "musinnah", 4)
+    if count >= 40:
+        return [Due(animal="musinnah", count=1)]
+    return [Due(animal="tabi", count=int(count >= 30))]
+
+
+def _for_camels(count: int) -> list[Due]:
+    if count >= 121:
+        return _cover(count, "bint_labun", "hiqqah", 5)
+    for step, animal, number in CAMELS:
+        if count >= step:
+            return [Due(animal=animal, count=number)]
+    return [Due(animal="sheep", count=count // 5)]
+
+
+def _cover(count: int, lesser: str, greater: str, tens: int) -> list[Due]:
+    """The whole tens of ``count``: ``greater`` covers ``tens`` of them, ``lesser`` one less.
+
+    Where several covers are full they are equally valid; this is the one of the fewest animals,
+    which has the fewest lesser ones. As ``tens - 1`` is -1 modulo ``tens``, they are as many as
+    the herd's tens lack of a multiple of it. There is such a cover from 60 cattle and from 120
+    camels on.
+    """
+    lesser_count = -(count // 10) % tens
+    greater_count = (count // 10 - lesser_count * (tens - 1)) // tens
+    return [Due(animal=lesser, count=lesser_count), Due(animal=greater, count=greater_count)]

@@ -1,0 +1,41 @@
+"""The nisab in money: a weight of gold or silver at its published price."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from ...errors import ApiError
+from ...money import to_minor_unit
+
+Metal = Literal["gold", "silver"]
+
+# Twenty dinars of 4.25 g (Abu Dawud 1573), and five uqiyah, 200 dirhams of 2.975 g (al-Bukhari
+# 1447), as weighed in al-Qaradawi, Fiqh az-Zakah. The other family in use, 87.48 g and 612.36 g,
+# is 7.5 and 52.5 tola; a weight of one is never set beside a weight of the other.
+GOLD_NISAB_GRAMS = 85
+SILVER_NISAB_GRAMS = 595
+NISAB_GRAMS: dict[Metal, int] = {"gold": GOLD_NISAB_GRAMS, "silver": SILVER_NISAB_GRAMS}
+
+
+class NisabNotFound(ApiError):
+    status, code, message = 404, "NISAB_NOT_FOUND", "Nisab threshold not found"
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a gram of pure metal costs in the calculation's currency; None where unpublished."""
+
+    gold: Decimal | None = None
+    silver: Decimal | None = None
+
+    def of(self, metal: Metal) -> Decimal:
+        """The price of ``metal``, refused where there is none: a price is never guessed."""
+        price = self.gold if metal == "gold" else self.silver
+        if price is None:
+            raise NisabNotFound
+        return price
+
+
+def nisab_value(price_per_gram: Decimal, basis: Metal, currency: str) -> Decimal:
+    """The nisab by ``basis``, rounded, as it is published and as wealth is compared with it."""
+    return to_minor_unit(NISAB_GRAMS[basis] * price_per_gram, currency)

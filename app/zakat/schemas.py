@@ -1,0 +1,305 @@
+"""Zakat over the wire: two ways to ask, one way to answer."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from flask import current_app
+from marshmallow import ValidationError, fields, validate, validates
+
+from ..fields import Amount, Currency, Day, Exact, Flag, Id, Moment, Text, Whole
+from ..money import ZERO
+from ..schema import OneOfSchema, Schema
+
+POSITIVE = validate.Range(min=ZERO, min_inclusive=False)
+NOT_NEGATIVE = validate.Range(min=ZERO)
+SHARE = validate.Range(min=ZERO, max=1)
+LONG_TERM_SHARE = Decimal("0.25")  # of a company's value, what is money, stock and claims
+MAX_ITEMS = 1000
+
+
+class Label(Text):
+    def __init__(self) -> None:
+        super().__init__(
+            load_default=None,
+            allow_none=True,
+            validate=validate.Length(max=200),
+            metadata={"example": "Savings account"},
+        )
+
+
+class Notes(Text):
+    def __init__(self) -> None:
+        super().__init__(
+            load_default=None,
+            allow_none=True,
+            validate=validate.Length(max=500),
+            metadata={"example": "Ramadan 1447"},
+        )
+
+
+class Choice(Text):
+    """One of a few words; the first is the example."""
+
+    def __init__(self, *choices: str, **kwargs: Any) -> None:
+        super().__init__(
+            validate=validate.OneOf(choices), metadata={"example": choices[0]}, **kwargs
+        )
+
+
+class ValueSchema(Schema):
+    """An asset that is known by its value."""
+
+    category = Choice(
+        *("cash", "bank", "crypto", "trade_goods", "property_for_sale", "other"),
+        *("shares_trading", "rikaz"),
+        required=True,
+    )
+    label = Label()
+    amount = Amount(required=True, validate=NOT_NEGATIVE)
+
+
+class ReceivableSchema(Schema):
+    """Money that somebody owes."""
+
+    category = Choice("receivable", required=True)
+    label = Label()
+    amount = Amount(required=True, validate=NOT_NEGATIVE)
+    collectible = Flag(load_default=True)
+
+
+class LongTermSchema(Schema):
+    """Shares kept for their dividends, and retirement savings."""
+
+    category = Choice("shares_long_term", "retirement", required=True)
+    label = Label()
+    amount = Amount(required=True, validate=NOT_NEGATIVE)
+    zakatable_share = Exact(
+        load_default=LONG_TERM_SHARE, validate=SHARE, metadata={"example": LONG_TERM_SHARE}
+    )
+
+
+class MetalSchema(Schema):
+    """What gold and silver have in common; the published price stands in for none given."""
+
+    label = Label()
+    grams = Exact(required=True, validate=NOT_NEGATIVE, metadata={"example": 100})
+    personal_use = Flag(load_default=False, metadata={"example": False})
+    price_per_gram = Exact(load_default=None, allow_none=True, validate=POSITIVE)
+
+
+class GoldSchema(MetalSchema):
+    """Gold, by weight and karat."""
+
+    category = Choice("gold", required=True)
+    karat = Exact(
+        load_default=Decimal(24),
+        validate=validate.Range(min=ZERO, max=24, min_inclusive=False),
+        metadata={"example": 21},
+    )
+
+
+class SilverSchema(MetalSchema):
+    """Silver, by weight and fineness."""
+
+    category = Choice("silver", required=True)
+    fineness = Exact(
+        load_default=Decimal(1), validate=SHARE, metadata={"example": Decimal("0.925")}
+    )
+
+
+class CropsSchema(Schema):
+    """A harvest, by weight and by its value."""
+
+    category = Choice("crops", required=True)
+    label = Label()
+    amount = Amount(required=True, validate=NOT_NEGATIVE)
+    kilograms = Exact(required=True, validate=NOT_NEGATIVE, metadata={"example": 653})
+    watering = Choice("rain", "irrigated", "mixed", required=True)
+
+
+class LivestockSchema(Schema):
+    """A grazing herd, by its head."""
+
+    category = Choice("livestock", required=True)
+    label = Label()
+    species = Choice("camels", "cattle", "sheep", required=True)
+    count = Whole(
+        required=True, validate=validate.Range(0, 1_000_000_000), metadata={"example": 120}
+    )
+
+
+class AssetSchema(OneOfSchema):
+    """Something owned; its category says what else there is to know of it."""
+
+    forms: ClassVar = {
+        "value": ValueSchema,
+        "receivable": ReceivableSchema,
+        "long_term": LongTermSchema,
+        "gold": GoldSchema,
+        "silver": SilverSchema,
+        "crops": CropsSchema,
+        "livestock": LivestockSchema,
+    }
+    categories: ClassVar = {
+        category: form
+        for form, schema in forms.items()
+        for category in vars(schema._declared_fields["category"])["validate"].choices
+    }
+
+    def form_of(self, data: Mapping[str, Any]) -> str:
+        category = data.get("category")
+        if not isinstance(category, str) or category not in self.categories:
+            raise ValidationError({"category": [f"One of {', '.join(self.categories)}."]})
+        return self.categories[category]
+
+
+class LiabilitySchema(Schema):
+    """Something owed; only what is due within the year is deducted."""
+
+    label = Label()
+    amount = Amount(required=True, validate=NOT_NEGATIVE, metadata={"example": 5000})
+    due_within_year = Flag(load_default=True)
+
+
+class WealthSchema(Schema):
+    """One sum of wealth, and the nisab to hold it against."""
+
+    wealth = Amount(required=True, validate=POSITIVE, metadata={"example": 10000})
+    nisab = Amount(required=True, validate=POSITIVE, metadata={"example": 5000})
+    currency = Currency()
+    notes = Notes()
+
+
+class HouseholdSchema(Schema):
+    """Everything owned and owed, item by item."""
+
+    assets = fields.List(
+        fields.Nested(AssetSchema), required=True, validate=validate.Length(1, MAX_ITEMS)
+    )
+    liabilities = fields.List(
+        fields.Nested(LiabilitySchema), load_default=list, validate=validate.Length(max=MAX_ITEMS)
+    )
+    nisab_basis = Choice("gold", "silver", load_default=lambda: current_app.config["NISAB_BASIS"])
+    year_basis = Choice("lunar", "solar", load_default="lunar")
+    school = Choice("majority", "hanafi", load_default="majority")
+    hawl_started_on = Day(load_default=None, allow_none=True, metadata={"example": "2025-03-01"})
+    currency = Currency()
+    notes = Notes()
+
+    @validates("assets")
+    def require_whole_herds(self, assets: list[Any], **kwargs: Any) -> None:
+        """A species is counted as one herd, wherever it grazes."""
+        herds = [asset["species"] for asset in assets if asset["category"] == "livestock"]
+        if len(set(herds)) < len(herds):
+            raise ValidationError("List each species of livestock once, with its whole count.")
+
+
+class NewCalculationSchema(OneOfSchema):
+    """What zakat is to be worked out of: one sum, or everything item by item."""
+
+    forms: ClassVar = {"wealth": WealthSchema, "household": HouseholdSchema}
+
+    def form_of(self, data: Mapping[str, Any]) -> str:
+        return "household" if "assets" in data else "wealth"
+
+
+class DueSchema(Schema):
+    """Animals that are due."""
+
+    animal = Text(required=True, metadata={"example": "sheep"})
+    count = Whole(required=True, metadata={"example": 1})
+
+
+class LineSchema(Schema):
+    """One asset or debt: what counts of it, what that owes, and by which rule."""
+
+    category = Text(required=True, metadata={"example": "cash"})
+    label = Text(required=True, allow_none=True, metadata={"example": "Savings account"})
+    counted = Amount(required=True, metadata={"example": 10000})
+    rate = Exact(required=True, metadata={"example": Decimal("0.025")})
+    zakat = Amount(required=True, metadata={"example": 250})
+    due = fields.List(fields.Nested(DueSchema), required=True)
+    rule = Text(required=True, metadata={"example": "Money counts in full."})
+    source = Text(required=True, metadata={"example": "AAOIFI Shari'ah Standard 35 (Zakah)"})
+
+
+class CalculationSchema(Schema):
+    """What is due, and how that came about. ``breakdown`` is null for one sum of wealth."""
+
+    id = Id(required=True, allow_none=True)
+    user_id = Id(required=True, allow_none=True)
+    wealth = Amount(required=True, metadata={"example": 10000})
+    nisab = Amount(required=True, allow_none=True, metadata={"example": 5000})
+    zakat_amount = Amount(required=True, metadata={"example": 250})
+    eligible = Flag(required=True)
+    rate = Exact(required=True, metadata={"example": Decimal("0.025")})
+    currency = Text(required=True, metadata={"example": "USD"})
+    nisab_basis = Text(required=True, allow_none=True, metadata={"example": "gold"})
+    year_basis = Text(required=True, metadata={"example": "lunar"})
+    breakdown = fields.List(fields.Nested(LineSchema), required=True, allow_none=True)
+    hawl_started_on = Day(required=True, allow_none=True)
+    hawl_completes_on = Day(required=True, allow_none=True)
+    notes = Text(required=True, allow_none=True, metadata={"example": "Ramadan 1447"})
+    calculated_at = Moment(required=True)
+
+
+class CalculationDeletedSchema(Schema):
+    message = Text(required=True, metadata={"example": "Calculation deleted"})
+
+
+class ExportSchema(Schema):
+    format = Choice("ndjson", "csv", load_default="ndjson")
+
+
+class YearSchema(Schema):
+    year = Whole(required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026})
+
+
+class YearTotalSchema(Schema):
+    currency = Text(required=True, metadata={"example": "USD"})
+    calculations = Whole(required=True, metadata={"example": 1})
+    wealth = Amount(required=True, metadata={"example": 10000})
+    zakat_amount = Amount(required=True, metadata={"example": 250})
+
+
+class SummarySchema(Schema):
+    """One's own calculations of a Gregorian year (UTC), added up for each currency."""
+
+    year = Whole(required=True, metadata={"example": 2026})
+    totals = fields.List(fields.Nested(YearTotalSchema), required=True)
+
+
+class CurrencySchema(Schema):
+    currency = Currency()
+
+
+class NewNisabSchema(Schema):
+    """What a gram of each pure metal costs, from a moment on."""
+
+    currency = Currency()
+    gold_price_per_gram = Exact(
+        required=True, validate=POSITIVE, metadata={"example": Decimal("130.25")}
+    )
+    silver_price_per_gram = Exact(
+        required=True, validate=POSITIVE, metadata={"example": Decimal("1.55")}
+    )
+    effective_at = Moment()
+
+
+class ThresholdSchema(Schema):
+    """The nisab by one metal."""
+
+    price_per_gram = Exact(required=True, metadata={"example": Decimal("130.25")})
+    grams = Whole(required=True, metadata={"example": 85})
+    nisab = Amount(required=True, metadata={"example": Decimal("11071.25")})
+
+
+class NisabSchema(Schema):
+    """The nisab by gold and by silver, and since when."""
+
+    currency = Text(required=True, metadata={"example": "USD"})
+    gold = fields.Nested(ThresholdSchema, required=True)
+    silver = fields.Nested(ThresholdSchema, required=True)
+    effective_at = Moment(required=True)
+    hijri_date = Text(required=True, metadata={"example": "1447-08-07"})

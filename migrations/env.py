@@ -1,0 +1,25 @@
+"""Runs the migrations over the app's own engine, one runner at a time."""
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import text
+
+LOCK = 0x05E_2026  # any number, as long as it stays: a second runner waits for the first
+
+db = current_app.extensions["migrate"].db
+
+with db.engine.connect() as connection:
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+    connection.commit()
+    try:
+        context.configure(
+            connection=connection, target_metadata=db.metadata, transaction_per_migration=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+        connection.execute(text("RESET statement_timeout"))
+        connection.commit()
