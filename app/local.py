@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
@@ -35,7 +34,8 @@ def postgres(data: Path = DATA) -> PostgresServer:
 
 def stop(server: PostgresServer) -> None:
     """Stop ``server`` whoever else has used it: one that crashed never said that it was done."""
-    with suppress(subprocess.CalledProcessError):  # it is stopped already
+    server.cleanup()
+    if (server.pgdata / "postmaster.pid").exists():
         pg_ctl(["-m", "fast", "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
 
 

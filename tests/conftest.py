@@ -1,0 +1,187 @@
+"""A PostgreSQL of the suite's own, built by the migrations, and makers that need no arguments."""
+
+import contextlib
+import itertools
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import make_url, text
+
+from app import clock, create_app, passwords
+from app.auth import actions
+from app.extensions import db, limiter
+from app.users.models import User
+from app.zakat.actions import nisab_price
+from config import Settings
+
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it is meant to be slow
+SECRET = "a secret of the tests, 32 bytes or more"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server to make databases on: TEST_DATABASE_URL's, else one that ends with the suite."""
+    if os.environ.get("TEST_DATABASE_URL"):
+        yield os.environ["TEST_DATABASE_URL"]
+        return
+    from app.local import postgres, stop
+
+    with tempfile.TemporaryDirectory(prefix="ose-tests-", ignore_cleanup_errors=True) as folder:
+        server = postgres(Path(folder) / "data")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri()
+        stop(server)
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A database of this run, migrated."""
+    name = f"ose_test_{os.getpid()}_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+        migrator = create_app(make_settings(database_url=url))
+        with migrator.app_context():
+            upgrade()
+            db.engine.dispose()
+        yield url
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def make_settings(**given) -> Settings:
+    return Settings(
+        **{
+            "app_env": "testing",
+            "jwt_secret_key": SECRET,
+            "ratelimit_default": "1000000 per minute",
+            "log_level": "warning",
+            **given,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def the_app(database_url: str) -> Iterator[Flask]:
+    app = create_app(make_settings(database_url=database_url))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(the_app: Flask) -> Iterator[Flask]:
+    """The app over empty tables."""
+    yield the_app
+    limiter.reset()
+    with the_app.app_context():
+        tables = ", ".join(table.name for table in db.metadata.sorted_tables)
+        db.session.execute(text(f"TRUNCATE {tables}"))
+        db.session.commit()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Nobody in particular."""
+    return app.test_client()
+
+
+@pytest.fixture
+def make_user(app: Flask):
+    """A maker of users; gives back their id and e-mail."""
+
+    def make(role="user", *, email=None, name="Fatima al-Fihri", disabled=False) -> User:
+        with app.app_context():
+            user = User(
+                name=name,
+                email=email or f"person{next(_numbers)}@example.org",
+                role=role,
+                disabled=disabled,
+                password_hash=PASSWORD_HASH,
+            )
+            db.session.add(user)
+            db.session.commit()
+            db.session.refresh(user)
+            db.session.expunge(user)
+            return user
+
+    return make
+
+
+@pytest.fixture
+def sign_in(app: Flask, make_user):
+    """A maker of clients that are signed in, each somebody new unless told who."""
+
+    def make(role="user", *, user: User | None = None) -> FlaskClient:
+        user = user or make_user(role)
+        with app.test_request_context():
+            tokens = actions.sign_in(user)
+            db.session.commit()
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
+        client.user, client.tokens = user, tokens
+        return client
+
+    return make
+
+
+@pytest.fixture
+def publish_prices(app: Flask):
+    """A maker of published metal prices."""
+
+    def make(currency="USD", gold="130.25", silver="1.55", effective_at=None) -> None:
+        with app.app_context():
+            moment = effective_at or clock.now()
+            db.session.add(nisab_price(currency, Decimal(gold), Decimal(silver), moment))
+            db.session.commit()
+
+    return make
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Move the service's clock to a moment, given as ``2026-02-18T12:00:00``."""
+
+    def set_to(moment: str) -> None:
+        fixed = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        monkeypatch.setattr(clock, "source", lambda: fixed)
+
+    return set_to
+
+
+@pytest.fixture
+def statements(app: Flask):
+    """A counter of the SQL statements that a block of code sends."""
+
+    @contextlib.contextmanager
+    def counted() -> Iterator[list[str]]:
+        from sqlalchemy import event
+
+        sent: list[str] = []
+
+        def note(connection, cursor, statement, *_):
+            sent.append(statement)
+
+        with app.app_context():
+            engine = db.engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield sent
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return counted
