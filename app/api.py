@@ -6,7 +6,7 @@ wrong. Each of them both does its part and writes it into the public document.
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, NoReturn
 
 import flask_smorest
@@ -24,6 +24,7 @@ from .documentation import (
     Plugin,
     error_responses,
     example_of,
+    examples_of,
 )
 from .errors import (
     ApiError,
@@ -133,7 +134,7 @@ class Blueprint(flask_smorest.Blueprint):
         in_body = location == "json"
         errors: list[type[ApiError]] = [ValidationFailed]
         if in_body:
-            kwargs.setdefault("example", example_of(schema))
+            kwargs |= examples_of(schema)
             errors += [PayloadTooLarge, UnsupportedMediaType]
         take = super().arguments(schema, location=location, **kwargs)
 
@@ -272,6 +273,11 @@ class Api(flask_smorest.Api):
             self.register_field(field, kind, form)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
+
+    @cached_property
+    def document(self) -> str:
+        """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
+        return exact_json.write(self.spec.to_dict())
 
     def _register_error_handlers(self) -> None:
         pass

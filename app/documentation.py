@@ -8,7 +8,7 @@ from marshmallow import fields as marshmallow_fields
 
 from .errors import ApiError, ValidationFailed
 from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
-from .schema import ErrorSchema, OneOfSchema
+from .schema import ErrorSchema, OneOfSchema, Schema
 
 VERSION = "0.1.0"
 OPENAPI_VERSION = "3.0.3"
@@ -61,6 +61,15 @@ def example_of(schema: Any) -> Any:
         field.data_key or name: _field_example(field) for name, field in schema.fields.items()
     }
     return [example] if schema.many else example
+
+
+def examples_of(schema: type[Schema]) -> dict[str, Any]:
+    """OpenAPI's ``example``, or ``examples`` with one for each form that ``schema`` may take."""
+    if issubclass(schema, OneOfSchema):
+        return {
+            "examples": {name: {"value": example_of(form)} for name, form in schema.forms.items()}
+        }
+    return {"example": example_of(schema)}
 
 
 def _field_example(field: Any) -> Any:

@@ -3,40 +3,22 @@
 import time
 from importlib.resources import files
 
-from flask import Response, current_app, render_template, send_from_directory
-from marshmallow import fields
+from flask import Response, render_template, send_from_directory
+from flask_smorest import current_api
 
 from .. import clock
+from ..answers import json_response
 from ..api import Blueprint
 from ..documentation import VERSION
 from ..errors import NotFound
 from ..extensions import limiter
-from ..fields import Moment, Text, Whole
-from ..schema import Schema
-from .checks import readiness
+from .actions import readiness
+from .schemas import HealthSchema, ReadinessSchema
 
 bp = Blueprint("service", __name__, url_prefix="/api", description=__doc__)
 
 STARTED = time.monotonic()
 DOCS_ASSETS = str(files("flask_swagger_ui") / "dist")
-
-
-class HealthSchema(Schema):
-    """That the process answers, and since when."""
-
-    status = Text(required=True, metadata={"example": "healthy"})
-    timestamp = Moment(required=True)
-    version = Text(required=True, metadata={"example": VERSION})
-    uptime = Whole(required=True, metadata={"example": 3600, "description": "seconds"})
-
-
-class ReadinessSchema(Schema):
-    """Whether what the service stands on is there."""
-
-    status = Text(required=True, metadata={"example": "ready"})
-    checks = fields.Dict(
-        required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
-    )
 
 
 @bp.get("/health")
@@ -67,10 +49,10 @@ def show_readiness():
 
 @bp.get("/openapi.json")
 @bp.public
-@bp.response(200, fields.Dict, example={"openapi": "3.0.3"})
+@bp.response(200, {"type": "object"}, example={"openapi": "3.0.3"})
 def show_document():
     """This document"""
-    return current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+    return json_response(current_api.document)
 
 
 @bp.get("/docs")
@@ -89,7 +71,5 @@ def show_docs():
 def show_docs_asset(name):
     """A script, style or picture of the page"""
     if name == "start.js":
-        return current_app.make_response(
-            (render_template("docs.js"), {"Content-Type": "text/javascript"})
-        )
+        return Response(render_template("docs.js"), mimetype="text/javascript")
     return send_from_directory(DOCS_ASSETS, name, max_age=86400)

@@ -1,0 +1,25 @@
+"""What the service says of itself."""
+
+from marshmallow import fields
+
+from ..documentation import VERSION
+from ..fields import Moment, Text, Whole
+from ..schema import Schema
+
+
+class HealthSchema(Schema):
+    """That the process answers, and since when."""
+
+    status = Text(required=True, metadata={"example": "healthy"})
+    timestamp = Moment(required=True)
+    version = Text(required=True, metadata={"example": VERSION})
+    uptime = Whole(required=True, metadata={"example": 3600, "description": "seconds"})
+
+
+class ReadinessSchema(Schema):
+    """Whether what the service stands on is there."""
+
+    status = Text(required=True, metadata={"example": "ready"})
+    checks = fields.Dict(
+        required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
+    )
