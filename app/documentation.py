@@ -5,6 +5,7 @@ from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from marshmallow import fields as marshmallow_fields
+from marshmallow import validate
 
 from .errors import ApiError, ValidationFailed
 from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
@@ -40,12 +41,20 @@ TYPES: dict[type, tuple[str, str | None, Any]] = {
 
 
 class Converter(OpenAPIConverter):
-    """apispec's converter, which also knows our OneOfSchema."""
+    """apispec's converter, which also knows our OneOfSchema and bounds that are left out."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         if isinstance(schema, OneOfSchema):
             return {"oneOf": [self.resolve_nested_schema(form) for form in schema.forms.values()]}
         return super().schema2jsonschema(schema)
+
+
+    def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
+        attributes = super().field2range(field, ret)
+        for bound in field.validators:
+            if isinstance(bound, validate.Range) and not bound.min_inclusive:
+                attributes["exclusiveMinimum"] = True
+        return attributes
 
 
 class Plugin(MarshmallowPlugin):

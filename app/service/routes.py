@@ -15,7 +15,9 @@ from ..extensions import limiter
 from .actions import readiness
 from .schemas import HealthSchema, ReadinessSchema
 
-bp = Blueprint("service", __name__, url_prefix="/api", description=__doc__)
+bp = Blueprint(
+    "service", __name__, url_prefix="/api", template_folder="templates", description=__doc__
+)
 
 STARTED = time.monotonic()
 DOCS_ASSETS = str(files("flask_swagger_ui") / "dist")
