@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+import limits
+
 INSTANCE = Path(__file__).parent / "instance"
 
 
@@ -81,36 +83,81 @@ def _read(name: str, text: str, default: Any) -> Any:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if isinstance(default, tuple):
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        return type(default)(text)
+        value = type(default)(text)
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise ValueError
+        return value
     except (ValueError, KeyError, InvalidOperation):
         raise SettingError(f"{name} is not a {type(default).__name__}: {text!r}") from None
 
 
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE | re.ASCII)
+CENTURY = 100 * 365 * 24 * 3600  # seconds; whatever is longer was meant otherwise
+
+
 def _check(settings: Settings) -> None:
     """Stop where a setting cannot work, or is too weak for production."""
+    from app.money import MINOR_UNITS  # noqa: PLC0415 (the app reads this module, too)
+
     choices = {
         "app_env": {"development", "testing", "production"},
         "nisab_basis": {"gold", "silver"},
         "log_level": {"debug", "info", "warning", "error", "critical"},
+        "default_currency": MINOR_UNITS.keys(),
     }
     for name, allowed in choices.items():
         if getattr(settings, name) not in allowed:
             raise SettingError(f"{name.upper()} must be one of {', '.join(sorted(allowed))}.")
-    _require(settings.trusted_proxies >= 0, "TRUSTED_PROXIES must not be negative.")
-    _require(settings.web_threads > 0, "WEB_THREADS must be at least 1.")
-    _require(settings.web_concurrency > 0, "WEB_CONCURRENCY must be at least 1.")
-    _require("*" not in settings.cors_origins, "CORS_ORIGINS must name origins: * is everyone's.")
+    ranges: dict[str, tuple[int, int]] = {
+        "trusted_proxies": (0, 100),
+        "web_threads": (1, 1000),
+        "web_concurrency": (1, 1000),
+        "port": (0, 65535),  # 0 is any that is free
+        "nisab_max_age_days": (0, 36500),
+        "profit_rate_max": (0, 1),
+        "jwt_access_token_expires": (1, CENTURY),
+        "jwt_refresh_token_expires": (settings.jwt_access_token_expires, CENTURY),
+    }
+    for name, (least, most) in ranges.items():
+        within = least <= getattr(settings, name) <= most
+        _require(within, f"{name.upper()} must be from {least} to {most}.")
     for key in ("jwt_secret_key", "jwt_secret_key_previous"):
         secret = getattr(settings, key)
         _require(not secret or len(secret.encode()) >= 32, f"{key.upper()} needs 32 bytes or more.")
+    _check_addresses(settings)
     if settings.production:
-        _require(settings.database_url, "DATABASE_URL is missing: production has no database.")
-        _require(settings.jwt_secret_key, "JWT_SECRET_KEY is missing: it needs 32 bytes or more.")
-        _require(settings.ratelimit_enabled, "RATELIMIT_ENABLED must not be false in production.")
+        _check_production(settings)
+
+
+def _check_addresses(settings: Settings) -> None:
+    """Each address and limit is of a kind that is known here; what it holds is not repeated."""
+    for name in ("database_url", "database_read_url"):
+        url = getattr(settings, name)
+        known = re.match(r"postgres(ql)?(\+psycopg)?://", url)
+        _require(not url or known, f"{name.upper()} must begin with postgres:// or postgresql://.")
+    known = re.match(r"rediss?://|unix://", settings.redis_url)
+    _require(not settings.redis_url or known, "REDIS_URL must begin with redis:// or rediss://.")
+    for origin in settings.cors_origins:
         _require(
-            settings.stripe_webhook_secret or not settings.stripe_secret_key,
-            "STRIPE_WEBHOOK_SECRET is missing: payments could never be seen to succeed.",
+            ORIGIN.fullmatch(origin),
+            f"CORS_ORIGINS: {origin!r} is no origin, such as https://app.example.org.",
         )
+    try:
+        limit = limits.parse(settings.ratelimit_default)
+    except ValueError:
+        raise SettingError("RATELIMIT_DEFAULT is no limit, such as 100 per minute.") from None
+    _require(limit.amount > 0, "RATELIMIT_DEFAULT must allow something.")
+
+
+def _check_production(settings: Settings) -> None:
+    """What may be missing or weak elsewhere may not be here."""
+    _require(settings.database_url, "DATABASE_URL is missing: production has no database.")
+    _require(settings.jwt_secret_key, "JWT_SECRET_KEY is missing: it needs 32 bytes or more.")
+    _require(settings.ratelimit_enabled, "RATELIMIT_ENABLED must not be false in production.")
+    _require(
+        settings.stripe_webhook_secret or not settings.stripe_secret_key,
+        "STRIPE_WEBHOOK_SECRET is missing: payments could never be seen to succeed.",
+    )
 
 
 def _require(condition: object, sentence: str) -> None:
@@ -121,10 +168,10 @@ def _require(condition: object, sentence: str) -> None:
 def _development_secret() -> str:
     """A signing key of this checkout's own, kept so that a restart ends nobody's session."""
     file = INSTANCE / "jwt-secret-key"
-    try:
-        return file.read_text()
-    except FileNotFoundError:
+    if not file.exists() or len(file.read_bytes()) < 32:
         INSTANCE.mkdir(exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48))
-        return file.read_text()
+        draft = INSTANCE / f"jwt-secret-key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        draft.replace(file)  # whole or not at all
+    return file.read_text()
