@@ -21,6 +21,7 @@ timeout = 30
 graceful_timeout = 25  # under the 30 s that a PaaS waits between SIGTERM and SIGKILL
 keepalive = 75  # longer than the router in front keeps its side open
 loglevel = settings.log_level
+forwarder_headers = ""  # nobody in front says which path was meant
 control_socket_disable = True  # nobody steers a server on a PaaS from inside
 
 

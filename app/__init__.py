@@ -8,13 +8,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings
 
-from . import commands, cors, errors, exact_json, headers, logs
+from . import commands, cors, errors, exact_json, limits, logs
 from .api import Api
-from .auth.routes import bp as auth
-from .extensions import db, jwt, limiter, migrate
-from .service.routes import bp as service
-from .users.routes import bp as users
-from .zakat.routes import bp as zakat
+from .auth.actions import holder
+from .auth.routes import bp as auth_bp
+from .extensions import db, jwt, migrate
+from .headers import HeadersMiddleware
+from .service.routes import bp as service_bp
+from .users.routes import bp as users_bp
+from .zakat.routes import bp as zakat_bp
 
 
 def create_app(settings: Settings) -> Flask:
@@ -22,24 +24,25 @@ def create_app(settings: Settings) -> Flask:
     logs.init_app(settings.log_level)
     app = Flask("app", static_folder=None)
     app.config.from_mapping(flask_config(settings))
+    app.url_map.merge_slashes = False  # a doubled slash is another path, not a redirect
     app.json = exact_json.ExactProvider(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
-    headers.init_app(app)
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
-    limiter.init_app(app)
+    limits.init_app(app)
 
     api = Api(app)
-    for blueprint in (service, auth, users, zakat):
+    for blueprint in (service_bp, auth_bp, users_bp, zakat_bp):
         api.register_blueprint(blueprint)
 
     cors.init_app(app, settings.cors_origins)
     errors.init_app(app)
     commands.init_app(app)
+    app.wsgi_app = HeadersMiddleware(app.wsgi_app, production=settings.production)  # type: ignore[method-assign]
     return app
 
 
@@ -61,11 +64,16 @@ def flask_config(settings: Settings) -> dict[str, Any]:
             "json_serializer": exact_json.write,
             "json_deserializer": exact_json.read,
             "connect_args": {
+                "autocommit": True,  # a transaction begins where the session says so
                 "connect_timeout": 5,
                 "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
             },
         },
+        "USER_LOOKUP": holder,
         "JWT_SECRET_KEY": settings.jwt_secret_key,
+        "JWT_KEYS": tuple(
+            filter(None, (settings.jwt_secret_key, settings.jwt_secret_key_previous))
+        ),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
         "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
         "JWT_ALGORITHM": "HS256",

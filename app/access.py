@@ -1,21 +1,23 @@
-"""Who is calling, and whether they may. Every view says so with one of these, or a test fails."""
+"""Who is calling, and whether they may. Every view says so with one of these, or a test fails.
 
+Tokens are made by flask-jwt-extended and read here, with PyJWT: the library's own reading takes a
+token without ``type`` or ``exp``, and checks a signature anew each time that a client uses it.
+"""
+
+import math
+import time
 from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from functools import lru_cache, wraps
+from hmac import compare_digest
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from flask import g, request
-from flask_jwt_extended import get_current_user, get_jwt, verify_jwt_in_request
-from flask_jwt_extended.exceptions import (
-    CSRFError,
-    JWTExtendedException,
-    NoAuthorizationError,
-    UserLookupError,
-)
-from jwt.exceptions import ExpiredSignatureError, PyJWTError
+import jwt
+from flask import current_app, g, request
 from werkzeug.local import LocalProxy
 
 from .errors import (
+    UNAVAILABLE,
     ApiError,
     AuthRequired,
     CsrfFailed,
@@ -28,42 +30,112 @@ from .errors import (
 View = Callable[..., Any]
 
 ROLES = ("user", "officer", "admin")  # each may do all that the ones before it may
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 current_user: Any = LocalProxy(lambda: g.caller)
 
 
-def refusal(error: Exception) -> ApiError:
-    """What the client hears of a token that flask-jwt-extended or PyJWT would not take."""
-    reasons: list[tuple[type[Exception], type[ApiError]]] = [
-        (NoAuthorizationError, AuthRequired),
-        (CSRFError, CsrfFailed),
-        (UserLookupError, TokenRevoked),
-        (ExpiredSignatureError, TokenExpired),
-    ]
-    return next((ours for theirs, ours in reasons if isinstance(error, theirs)), InvalidToken)()
+class Token(NamedTuple):
+    """What a token says; its signature is good, its time may be over."""
+
+    user_id: UUID
+    sign_in_id: UUID
+    jti: str
+    type: str  # access or refresh
+    starts: float  # seconds since 1970, as are the next
+    expires: float
+    csrf: str
 
 
-def identify() -> None:
-    """Find out, once a request, who is calling: a user, or the refusal that they earned."""
+# The signature and the form; what time changes is checked at each use.
+TIMELESS: Any = {
+    "require": ["sub", "type", "iat", "exp", "jti", "sid"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
+
+
+@lru_cache(maxsize=4096)
+def verified(encoded: str, keys: tuple[str, ...]) -> Token:
+    """What ``encoded`` says, signed by one of ``keys``. Raises InvalidToken.
+
+    Kept, because a client sends the same token again and again; a refusal is not.
+    """
+    for key in keys:
+        try:
+            claims = jwt.decode(encoded, key, ["HS256"], options=TIMELESS)
+            return Token(
+                user_id=UUID(claims["sub"]),
+                sign_in_id=UUID(claims["sid"]),
+                jti=claims["jti"],
+                type=claims["type"],
+                starts=max(finite(claims["iat"]), finite(claims.get("nbf", 0))),
+                expires=finite(claims["exp"]),
+                csrf=claims.get("csrf", ""),
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError):
+            break
+    raise InvalidToken
+
+
+def finite(number: Any) -> float:
+    """``number`` as a float; text and what has no end are no time."""
+    if isinstance(number, str) or not math.isfinite(number):
+        raise ValueError
+    return float(number)
+
+
+def presented(*types: str, expired: bool = False, cookies: bool = True) -> Token:
+    """The token of this request, of one of ``types``, from its header or else its cookie.
+
+    Raises AuthRequired, InvalidToken, CsrfFailed and, unless it may be ``expired``, TokenExpired.
+    """
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    by_cookie = scheme.lower() != "bearer"
+    if by_cookie:
+        encoded = request.cookies.get("auth-token", "") if cookies else ""
+        if not encoded:
+            raise AuthRequired
+    token = verified(encoded.strip(), current_app.config["JWT_KEYS"])
+    if by_cookie and request.method not in SAFE_METHODS:
+        require_same_csrf(token)
+    now = time.time()
+    if token.type not in types or token.starts > now:
+        raise InvalidToken
+    if token.expires <= now and not expired:
+        raise TokenExpired
+    return token
+
+
+def require_same_csrf(token: Token) -> None:
+    """A page of another origin sends the cookie along, but cannot read what it says."""
+    given = request.headers.get("X-CSRF-Token", "")
+    if not token.csrf or not compare_digest(given.encode(), token.csrf.encode()):
+        raise CsrfFailed
+
+
+def identify() -> Any:
+    """Who calls: a Caller, or the exception that says why it is nobody; found once a request."""
     if "caller" not in g:
-        g.caller = _whose_token()
-
-
-def _whose_token(**kwargs: Any) -> Any:
-    """The user whose token the request has, or the refusal that it earned."""
-    try:
-        verify_jwt_in_request(**kwargs)
-        return get_current_user()
-    except (JWTExtendedException, PyJWTError) as error:
-        return refusal(error)
+        try:
+            g.caller = current_app.config["USER_LOOKUP"](presented("access")) or TokenRevoked()
+        except (ApiError, *UNAVAILABLE) as error:
+            g.caller = error
+    return g.caller
 
 
 def caller() -> str:
-    """Whom a limit counts against: the user where one is known, else the address."""
-    identify()
-    if isinstance(g.caller, ApiError):
-        return f"address:{request.remote_addr}"
-    return f"user:{g.caller.id}"
+    """Whom a limit counts against: the user where the view asks who calls, else the address.
+
+    It never raises: flask-limiter would take that for the storage being away.
+    """
+    view = current_app.view_functions[request.endpoint or ""]
+    if getattr(view, "access", None) in ROLES and not isinstance(identify(), Exception):
+        return f"user:{g.caller.id}"
+    return f"address:{request.remote_addr}"
 
 
 def signed_in(view: View, role: str = "user") -> View:
@@ -71,8 +143,7 @@ def signed_in(view: View, role: str = "user") -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        identify()
-        if isinstance(g.caller, ApiError):
+        if isinstance(identify(), Exception):
             raise g.caller
         if ROLES.index(g.caller.role) < ROLES.index(role):
             raise Forbidden
@@ -83,14 +154,15 @@ def signed_in(view: View, role: str = "user") -> View:
 
 
 def refreshing(view: View) -> View:
-    """Only for a refresh token, sent as the bearer."""
+    """Only for a refresh token, sent as the bearer; the view gets it."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.caller = _whose_token(refresh=True, locations="headers")
-        if isinstance(g.caller, ApiError):
-            raise g.caller
-        return view(*args, **kwargs)
+        token = presented("refresh", cookies=False)
+        g.caller = current_app.config["USER_LOOKUP"](token)
+        if g.caller is None:
+            raise TokenRevoked
+        return view(token, *args, **kwargs)
 
     guarded.access = "refresh"  # type: ignore[attr-defined]
     return guarded
@@ -100,20 +172,3 @@ def public(view: View) -> View:
     """For anybody, signed in or not."""
     view.access = "public"  # type: ignore[attr-defined]
     return view
-
-
-def ending() -> dict[str, Any] | None:
-    """The claims of the token, of either type, by which somebody signs out.
-
-    None where there is no token, or its sign-in is over already: then there is nothing left to do.
-    An expired one will do: its sign-in may live on in a refresh token.
-    """
-    try:
-        verify_jwt_in_request(optional=True, verify_type=False)
-        return get_jwt() or None
-    except UserLookupError:
-        return None
-    except ExpiredSignatureError as error:
-        return error.jwt_data  # type: ignore[attr-defined]
-    except (JWTExtendedException, PyJWTError) as error:
-        raise refusal(error) from None

@@ -7,6 +7,7 @@ wrong. Each of them both does its part and writes it into the public document.
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import cached_property, wraps
+from itertools import islice
 from typing import Any, NoReturn
 
 import flask_smorest
@@ -41,9 +42,10 @@ from .errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from .schema import ErrorSchema, PageSchema, PaginationSchema, Schema
+from .schema import ErrorSchema, PageSchema, PaginationSchema, Schema, camel_case
 
 MAX_JSON = 1024 * 1024  # bytes
+MAX_DETAILS = 100
 
 View = Callable[..., Any]
 
@@ -54,23 +56,29 @@ class Parser(FlaskParser):
     DEFAULT_VALIDATION_STATUS = 400
 
     def _raw_load_json(self, req: Request) -> Any:
-        if not req.is_json and (req.content_type or req.content_length):
+        if req.content_encoding or (req.content_type and not req.is_json):
+            raise UnsupportedMediaType  # nothing is unpacked: a small body can hold gigabytes
+        req.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
+        body = req.get_data()
+        if len(body) > MAX_JSON:
+            raise PayloadTooLarge
+        if req.content_length is not None and len(body) < req.content_length:
+            raise ValidationFailed.at([], "The body ends too early.")
+        if body and not req.is_json:
             raise UnsupportedMediaType
-        req.max_content_length = MAX_JSON
         try:
-            return exact_json.read(req.get_data() or b"{}")
+            return exact_json.read(body or b"{}")
         except exact_json.Unreadable as error:
             raise ValidationFailed.at([], str(error)) from None
 
     def handle_error(self, error: ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
         by_location: Any = error.messages
-        raise ValidationFailed(
-            details=[
-                {"path": path, "message": message}
-                for messages in by_location.values()
-                for path, message in _flat(messages, [])
-            ]
+        found = (
+            {"path": path, "message": message}
+            for messages in by_location.values()
+            for path, message in _flat(messages, [])
         )
+        raise ValidationFailed(details=list(islice(found, MAX_DETAILS)))
 
 
 def _flat(messages: Any, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
@@ -136,7 +144,7 @@ class Blueprint(flask_smorest.Blueprint):
         if in_body:
             kwargs |= examples_of(schema)
             errors += [PayloadTooLarge, UnsupportedMediaType]
-        take = super().arguments(schema, location=location, **kwargs)
+        take = super().arguments(schema(), location=location, **kwargs)
 
         def decorator(view: View) -> View:
             taking = self.raises(*errors)(take(view))
@@ -160,13 +168,12 @@ class Blueprint(flask_smorest.Blueprint):
 
     def one(self, schema: type[Schema], missing: type[ApiError]) -> View:
         """The row that the view's query finds, or the refusal ``missing``."""
-        written = schema()
 
         def decorator(view: View) -> View:
             @wraps(view)
             def found(*args: Any, **kwargs: Any) -> Response:
-                body = answers.one(view(*args, **kwargs), written)
-                if body is None:
+                body = answers.one(view(*args, **kwargs), schema)
+                if not body:
                     raise missing
                 return answers.json_response(body)
 
@@ -176,7 +183,6 @@ class Blueprint(flask_smorest.Blueprint):
 
     def page(self, schema: type[Schema]) -> View:
         """A page of what the view's query finds, and how many there are in all."""
-        written = schema()
         paged = Schema.from_dict(
             {
                 "data": fields.List(fields.Nested(schema), required=True),
@@ -190,7 +196,7 @@ class Blueprint(flask_smorest.Blueprint):
             def found(*args: Any, **kwargs: Any) -> Response:
                 *args_, page = args
                 return answers.json_response(
-                    answers.page(view(*args_, **kwargs), written, page["limit"], page["offset"])
+                    answers.page(view(*args_, **kwargs), schema, page["limit"], page["offset"])
                 )
 
             return self.arguments(PageSchema, location="query")(self.response(200, paged)(found))
@@ -225,7 +231,7 @@ class Blueprint(flask_smorest.Blueprint):
         errors = {*doc_info.get("errors", []), RateLimited, InternalError, ServiceUnavailable}
         if AuthRequired in errors and method not in ("get", "head"):
             errors.add(CsrfFailed)
-        doc.setdefault("responses", {}).update(error_responses(errors))
+        doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}
         return doc
 
 
@@ -248,6 +254,7 @@ def _bodiless(view: View) -> View:
 
 def _documented(view: View, **info: Any) -> View:
     view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
+    info["operationId"] = camel_case(view.__name__)
     view._apidoc.setdefault("manual_doc", {}).update(info)  # type: ignore[attr-defined]
     return view
 

@@ -30,13 +30,18 @@ def init_app(app: Flask, origins: Sequence[str]) -> None:
         app,
         resources={path: {"origins": "*", "methods": ["GET", "HEAD"]} for path in open_paths(app)},
         send_wildcard=True,
+        intercept_exceptions=False,
         expose_headers=EXPOSED,
         allow_headers=ALLOWED,
     )
     CORS(
         app,
-        resources={r"/api/.*": {"origins": list(origins)}},
+        resources={
+            r"/api/.*": {"origins": [re.compile(re.escape(one) + r"\Z") for one in origins]}
+        },
         supports_credentials=True,
+        always_send=False,
+        intercept_exceptions=False,
         expose_headers=EXPOSED,
         allow_headers=ALLOWED,
         max_age=600,

@@ -25,11 +25,11 @@ PRICES = {  # per gram of pure gold and silver; about what they cost in 2026
 def fill() -> Iterator[str]:
     """Add what is missing, and say what was added. The caller commits."""
     for email, (name, role) in SIGN_INS.items():
-        if User.by_email(email) is None:
+        if User.credentials(email).row() is None:
             hashed = passwords.hash_password(PASSWORD)
             db.session.add(User(name=name, email=email, role=role, password_hash=hashed))
             yield f"{role} {email}"
     for currency, (gold, silver) in PRICES.items():
-        if db.session.scalar(MetalPrice.current(currency)) is None:
+        if MetalPrice.current(currency).row() is None:
             db.session.add(nisab_price(currency, Decimal(gold), Decimal(silver), clock.now()))
             yield f"prices of gold and silver in {currency}"

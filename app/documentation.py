@@ -48,7 +48,6 @@ class Converter(OpenAPIConverter):
             return {"oneOf": [self.resolve_nested_schema(form) for form in schema.forms.values()]}
         return super().schema2jsonschema(schema)
 
-
     def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
         attributes = super().field2range(field, ret)
         for bound in field.validators:

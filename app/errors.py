@@ -8,11 +8,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from flask import Flask, Response, g, jsonify
-from flask_limiter import RateLimitExceeded
+import psycopg
+from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+
+from .headers import REQUEST_ID_KEY
 
 log = logging.getLogger(__name__)
 
@@ -118,16 +120,27 @@ BY_STATUS: dict[int, type[ApiError]] = {
     )
 }
 
-# PostgreSQL's states for a unique and for a foreign key that does not hold.
-CONFLICTS = {"23505", "23503"}
+UNIQUE, FOREIGN_KEY = "23505", "23503"  # PostgreSQL's states of a key that does not hold
+
+
+# The database does not answer, not in time, or has no connection left.
+UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 
 
 def init_app(app: Flask) -> None:
     """Answer whatever is raised, by whomever, in the one shape."""
     app.register_error_handler(ApiError, answer)
     app.register_error_handler(HTTPException, answer_http)
-    app.register_error_handler(IntegrityError, answer_integrity)
-    for unavailable in (OperationalError, InterfaceError, PoolTimeout):
+    # SQLAlchemy's and, from queries.py, the driver's own.
+    for violation in (IntegrityError, psycopg.IntegrityError):
+        app.register_error_handler(violation, answer_integrity)
+    for unavailable in UNAVAILABLE:
         app.register_error_handler(unavailable, answer_unavailable)
 
 
@@ -136,7 +149,7 @@ def answer(error: ApiError) -> Response:
     body: dict[str, Any] = {
         "error": str(error),
         "code": error.code,
-        "requestId": g.get("request_id"),
+        "requestId": request.environ.get(REQUEST_ID_KEY),
     }
     if error.details is not None:
         body["details"] = error.details
@@ -152,20 +165,21 @@ def answer_http(error: HTTPException) -> Response:
     """What werkzeug, flask or flask-limiter raised: routing, methods, sizes, limits, a bug."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect is no refusal
-    if isinstance(error, RateLimitExceeded):
-        return answer(RateLimited())
-    kept = {"Allow", "Retry-After"}
-    headers = {name: value for name, value in error.get_headers() if name in kept}
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     if error.code in BY_STATUS:
         return answer(BY_STATUS[error.code](headers=headers))
     return answer(ValidationFailed.at([], error.name))
 
 
-def answer_integrity(error: IntegrityError) -> Response:
+def answer_integrity(error: IntegrityError | psycopg.IntegrityError) -> Response:
     """Two at once, or a row that is gone, are the world's doing; any other violation is ours."""
-    if getattr(error.orig, "sqlstate", None) not in CONFLICTS:
-        raise error
-    return answer(ResourceExists())
+    violation: Any = getattr(error, "orig", error)
+    if violation.sqlstate == UNIQUE:
+        return answer(ResourceExists())
+    if violation.sqlstate == FOREIGN_KEY:
+        account = "user_id" in (violation.diag.constraint_name or "")
+        return answer(TokenRevoked() if account else ResourceExists())  # it was deleted meanwhile
+    raise error
 
 
 def answer_unavailable(error: Exception) -> Response:

@@ -8,7 +8,7 @@ from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, Numeric, Text, Uuid
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Numeric, Text, Uuid, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from uuid_utils.compat import uuid7
 
@@ -45,8 +45,16 @@ class Identified:
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
 
 
-db = SQLAlchemy(model_class=Base)
+# What was written is answered as it was written, whatever happens to the row after.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+@event.listens_for(Engine, "begin")
+def begin(connection: Connection) -> None:
+    """Connections commit each statement by themselves until the session begins a transaction."""
+    connection.exec_driver_sql("BEGIN")
+
+
 migrate = Migrate()
 jwt = JWTManager()
-# A limit counts against the client as a whole, whatever it asks for.
-limiter = Limiter(key_func=caller, headers_enabled=True, in_memory_fallback_enabled=True)
+limiter = Limiter(key_func=caller, in_memory_fallback_enabled=True)

@@ -81,11 +81,9 @@ class Amount(Exact):
 
 
 class Whole(fields.Field[int]):
-    """A whole number: of JSON, or the plain digits of a query string."""
+    """A whole number."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
-            return int(value)
         if isinstance(value, Decimal) and value.adjusted() < MAX_DIGITS and value == int(value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -93,15 +91,35 @@ class Whole(fields.Field[int]):
         return value
 
 
+class Digits(Whole):
+    """A whole number of a query string."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+            raise ValidationError("Not a valid integer.")
+        return int(value)
+
+
 class Flag(fields.Field[bool]):
     """``true`` or ``false``, and no other word for them."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
-        if isinstance(value, str):
-            value = {"true": True, "false": False}.get(value)
         if not isinstance(value, bool):
             raise ValidationError("Not a valid boolean.")
         return value
+
+
+class Items(fields.List[Any]):
+    """A list of at most ``most`` items; a longer one is not even read."""
+
+    def __init__(self, inner: Any, *, least: int = 0, most: int, **kwargs: Any) -> None:
+        self.most = most
+        super().__init__(inner, validate=validate.Length(least or None, most), **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.most:
+            raise ValidationError(f"At most {self.most} items.")
+        return super()._deserialize(value, *args, **kwargs)
 
 
 class Id(fields.Field[UUID]):

@@ -1,15 +1,14 @@
 """JSON logs on stdout, each line with its request id; no body, no secret, no query string."""
 
 import logging
-import re
 import sys
 from typing import Any
 
-from flask import g, has_request_context
+import psycopg
+from flask import has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 
-# PostgreSQL quotes a row's values in these lines of its errors.
-ROW_VALUES = re.compile(r"^(DETAIL|CONTEXT):.*$\n?", re.MULTILINE)
+from .headers import REQUEST_ID_KEY
 
 
 class Formatter(JsonFormatter):
@@ -26,10 +25,17 @@ class Formatter(JsonFormatter):
     def add_fields(self, data: dict[str, Any], record: Any, message_dict: dict[str, Any]) -> None:
         super().add_fields(data, record, message_dict)
         if has_request_context():
-            data["requestId"] = g.get("request_id")
+            data["requestId"] = request.environ.get(REQUEST_ID_KEY)
 
     def formatException(self, ei: Any) -> str:
-        return ROW_VALUES.sub("", str(super().formatException(ei)))
+        text = str(super().formatException(ei))
+        error: BaseException | None = ei[1]
+        while error is not None:
+            if isinstance(error, psycopg.Error):
+                # PostgreSQL quotes a row's values in the detail of an error.
+                text = text.replace(str(error), error.diag.message_primary or "")
+            error = error.__cause__ or error.__context__
+        return text
 
 
 def init_app(level: str) -> None:

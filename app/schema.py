@@ -1,12 +1,13 @@
 """Our Schema: camelCase on the wire, unknown input refused, money no finer than its currency."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
-from .fields import Amount, Currency, Whole, decimals
+from .fields import Amount, Currency, Digits, Whole, decimals
 from .money import MINOR_UNITS
 
 
@@ -64,17 +65,26 @@ class OneOfSchema(Schema):
     def load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError({"_schema": ["Invalid input type."]})
-        return self.forms[self.form_of(data)]().load(data, **kwargs)
+        return self.form(data).load(data, **kwargs)
+
+    def form(self, data: Mapping[str, Any]) -> Schema:
+        """The schema of the form that ``data`` takes."""
+        return _instance(self.forms[self.form_of(data)])
 
     def too_fine(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
-        return self.forms[self.form_of(data)]().too_fine(data, places)
+        return self.form(data).too_fine(data, places)
+
+
+@cache
+def _instance(schema: type[Schema]) -> Schema:
+    return schema()
 
 
 class PageSchema(Schema):
     """Which part of a list is asked for."""
 
-    limit = Whole(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
-    offset = Whole(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
+    limit = Digits(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
+    offset = Digits(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
 
 
 class PaginationSchema(Schema):

@@ -5,26 +5,20 @@ token of it is refused from the next request on. A refresh token serves once: th
 that is still good, and showing an older one ends the sign-in, since a thief may hold either.
 """
 
-import hashlib
-import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from flask import current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token
-from flask_jwt_extended.exceptions import JWTDecodeError
-from limits import parse
 from uuid_utils.compat import uuid7
 
-from .. import clock, passwords
-from ..errors import RateLimited
-from ..extensions import db, jwt, limiter
-from ..users.models import SignIn, User
+from .. import clock, limits, passwords
+from ..access import Token
+from ..extensions import db
+from ..users.models import Caller, SignIn, User
 from ..users.rules import email_key
 from .rules import LOGIN_FAILURES, InvalidCredentials
-
-CLAIMS = {"sub", "type", "iat", "exp", "jti", "sid"}
 
 
 def sign_in(user: User) -> dict[str, Any]:
@@ -36,26 +30,32 @@ def sign_in(user: User) -> dict[str, Any]:
     return {**tokens, "user": user}
 
 
-def refresh(user: Any, claims: dict[str, Any]) -> dict[str, Any] | None:
+def refresh(user: Any, token: Token) -> dict[str, Any] | None:
     """A new pair for ``user``'s refresh token, or None where it was spent: the sign-in is over."""
-    sid = UUID(claims["sid"])
-    tokens, successor = _tokens(user.id, sid)
-    if SignIn.spend(sid, claims["jti"], successor, _refresh_expiry()):
+    tokens, successor = _tokens(user.id, token.sign_in_id)
+    if SignIn.spend(token.sign_in_id, token.jti, successor, _refresh_expiry()):
         return {**tokens, "user": user}
-    SignIn.end(sid)
+    SignIn.end(token.sign_in_id)
     return None
 
 
 def user_with(email: str, password: str) -> User:
-    """The user whom ``email`` and ``password`` name. Raises InvalidCredentials or RateLimited."""
-    limit, key = parse(LOGIN_FAILURES), (email_key(email), request.remote_addr or "")
-    if not limiter.limiter.test(limit, "login", *key):
-        reset_at = limiter.limiter.get_window_stats(limit, "login", *key).reset_time
-        raise RateLimited(headers={"Retry-After": str(max(1, int(reset_at - time.time()) + 1))})
-    user = User.by_email(email)
-    right = passwords.matches(password, user.password_hash if user else None)
-    if not user or not right or user.disabled:
-        limiter.limiter.hit(limit, "login", *key)
+    """The user whom ``email`` and ``password`` name, their row locked.
+
+    Raises InvalidCredentials, or RateLimited after too many failures. One at a time: guesses that
+    come all at once are counted like any others, and Argon2 leaves threads to other requests.
+    """
+    guesses = "login", email_key(email), request.remote_addr or ""
+    limits.require_below(LOGIN_FAILURES, *guesses)
+    id, password_hash = User.credentials(email_key(email)).row() or (None, None)
+    with passwords.one_at_a_time:
+        limits.require_below(LOGIN_FAILURES, *guesses)
+        if not passwords.matches(password, password_hash):
+            limits.count(LOGIN_FAILURES, *guesses)
+            raise InvalidCredentials
+    user = db.session.get(User, id, with_for_update=True)
+    if user is None or user.disabled or user.password_hash != password_hash:
+        limits.count(LOGIN_FAILURES, *guesses)  # what was true when it was asked is so no longer
         raise InvalidCredentials
     if passwords.outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)
@@ -80,34 +80,7 @@ def _refresh_expiry() -> Any:
     return clock.now() + current_app.config["JWT_REFRESH_TOKEN_EXPIRES"]
 
 
-def key_id(secret: str) -> str:
-    """Names a signing key in a token's header without saying anything of it."""
-    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]
-
-
-@jwt.additional_headers_loader
-def name_key(_: str) -> dict[str, str]:
-    return {"kid": key_id(current_app.config["JWT_SECRET_KEY"])}
-
-
-@jwt.decode_key_loader
-def signing_key(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    """The key that a token is to be checked with, while one key follows another.
-
-    Also where a token's claims are seen before flask-jwt-extended fills in missing ones.
-    """
-    if not claims.keys() >= CLAIMS:
-        raise JWTDecodeError("A claim is missing.")
-    try:
-        UUID(claims["sub"]), UUID(claims["sid"])
-    except (ValueError, AttributeError, TypeError):
-        raise JWTDecodeError("sub and sid are UUIDs.") from None
-    previous: str = current_app.config["JWT_SECRET_KEY_PREVIOUS"]
-    if previous and header.get("kid") == key_id(previous):
-        return previous
-    return current_app.config["JWT_SECRET_KEY"]
-
-
-@jwt.user_lookup_loader
-def user_of_token(_: dict[str, Any], claims: dict[str, Any]) -> Any:
-    return SignIn.who(UUID(claims["sid"]), UUID(claims["sub"]))
+def holder(token: Token) -> Caller | None:
+    """Whose ``token`` it is, if the sign-in that it names holds."""
+    found = SignIn.who(token.sign_in_id, token.user_id).row()
+    return Caller(*found) if found else None

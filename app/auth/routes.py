@@ -1,14 +1,12 @@
 """Register, sign in, stay signed in, sign out."""
 
-from uuid import UUID
-
 from flask import Response, jsonify
-from flask_jwt_extended import get_csrf_token, get_jwt, set_access_cookies, unset_access_cookies
+from flask_jwt_extended import get_csrf_token, set_access_cookies, unset_access_cookies
 
 from .. import passwords
-from ..access import current_user, ending
+from ..access import Token, current_user, presented
 from ..api import Blueprint, no_content
-from ..errors import CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
+from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
 from ..extensions import db
 from ..users.models import SignIn, User
 from ..users.schemas import UserSchema
@@ -62,9 +60,9 @@ def log_in(data):
 @bp.post("/refresh")
 @bp.refreshing
 @bp.response(200, TokensSchema)
-def refresh_tokens():
+def refresh_tokens(token):
     """Exchange a refresh token, sent as the bearer, for a new pair"""
-    tokens = actions.refresh(current_user, get_jwt())
+    tokens = actions.refresh(current_user, token)
     db.session.commit()  # also where it was spent: then the sign-in is over
     if tokens is None:
         raise TokenRevoked
@@ -76,10 +74,10 @@ def refresh_tokens():
 @bp.response(204)
 @bp.raises(InvalidToken, CsrfFailed)
 def log_out():
-    """End this sign-in, its refresh token included"""
-    claims = ending()
-    if claims:
-        SignIn.end(UUID(claims["sid"]))
+    """End this sign-in, its refresh token included; an expired token will do"""
+    token = _ending_token()
+    if token:
+        SignIn.end(token.sign_in_id)
     return _signed_out()
 
 
@@ -89,9 +87,9 @@ def log_out():
 @bp.raises(InvalidToken, CsrfFailed)
 def log_out_everywhere():
     """End all of one's sign-ins"""
-    claims = ending()
-    if claims and SignIn.who(UUID(claims["sid"]), UUID(claims["sub"])):
-        SignIn.end_all(UUID(claims["sub"]))
+    token = _ending_token()
+    if token and actions.holder(token):  # one that was ended already may not end others
+        SignIn.end_all(token.user_id)
     return _signed_out()
 
 
@@ -126,6 +124,14 @@ def change_password(data):
     user.password_hash = passwords.hash_password(data["new_password"])
     SignIn.end_all(user.id, but=current_user.sign_in_id)
     db.session.commit()
+
+
+def _ending_token() -> Token | None:
+    """The token of either type by which somebody signs out; None where they already have."""
+    try:
+        return presented("access", "refresh", expired=True)
+    except AuthRequired:
+        return None
 
 
 def _signed_out() -> Response:

@@ -1,5 +1,7 @@
 """When somebody may not come in."""
 
+from limits import parse
+
 from ..errors import ApiError
 
 
@@ -9,4 +11,4 @@ class InvalidCredentials(ApiError):
     status, code, message = 401, "INVALID_CREDENTIALS", "Invalid credentials"
 
 
-LOGIN_FAILURES = "5 per 15 minutes"  # for an e-mail and an address together
+LOGIN_FAILURES = parse("5 per 15 minutes")  # for an e-mail and an address together

@@ -4,7 +4,6 @@ import redis
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..extensions import db, migrate
 
@@ -17,7 +16,7 @@ def readiness() -> dict[str, str]:
             applied = MigrationContext.configure(connection).get_current_heads()
         if set(applied) != set(_scripts().get_heads()):
             checks["migrations"] = "pending"
-    except SQLAlchemyError:
+    except Exception:  # whatever it is, requests cannot be served
         checks = {"database": "unreachable", "migrations": "unknown"}
     if current_app.config["REDIS_URL"]:
         checks["redis"] = _redis()

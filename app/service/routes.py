@@ -20,7 +20,8 @@ bp = Blueprint(
 )
 
 STARTED = time.monotonic()
-DOCS_ASSETS = str(files("flask_swagger_ui") / "dist")
+DOCS_FOLDER = str(files("flask_swagger_ui") / "dist")
+DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
 
 @bp.get("/health")
@@ -74,4 +75,6 @@ def show_docs_asset(name):
     """A script, style or picture of the page"""
     if name == "start.js":
         return Response(render_template("docs.js"), mimetype="text/javascript")
-    return send_from_directory(DOCS_ASSETS, name, max_age=86400)
+    if name not in DOCS_ASSETS:  # among the others is one with a version
+        raise NotFound
+    return send_from_directory(DOCS_FOLDER, name, max_age=86400)

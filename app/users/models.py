@@ -4,15 +4,16 @@ A sign-in is one row for as long as it holds. No row, no entry, on every instanc
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Row, Select
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock
 from ..access import ROLES
 from ..extensions import Base, Identified, db
+from ..queries import query
 from .rules import UserNotFound, email_key
 
 
@@ -37,9 +38,13 @@ class User(Identified, Base):
         self.email_key = email_key(email)
         return email
 
-    @classmethod
-    def newest(cls) -> Select[Any]:
+    @query
+    def newest(cls: Any):
         return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
+
+    @query
+    def one(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
 
     @classmethod
     def by_id(cls, id: UUID) -> "User":
@@ -49,13 +54,22 @@ class User(Identified, Base):
             raise UserNotFound
         return user
 
-    @classmethod
-    def by_email(cls, email: str) -> "User | None":
-        return db.session.scalar(db.select(cls).where(cls.email_key == email_key(email)))
+    @query
+    def credentials(cls: Any, email_key):
+        return db.select(cls.id, cls.password_hash).where(cls.email_key == email_key)
 
-    @classmethod
-    def count(cls) -> int:
-        return db.session.scalar(db.select(db.func.count()).select_from(cls)) or 0
+
+class Caller(NamedTuple):
+    """Who is calling: what a view may ask of current_user."""
+
+    id: UUID
+    name: str
+    email: str
+    role: str
+    disabled: bool
+    created_at: datetime
+    updated_at: datetime
+    sign_in_id: UUID
 
 
 class SignIn(Identified, Base):
@@ -68,14 +82,14 @@ class SignIn(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
 
-    @classmethod
-    def who(cls, id: UUID, user_id: UUID) -> Row[Any] | None:
-        """The user of a sign-in that holds: the one query that every signed-in request makes."""
-        return db.session.execute(
-            db.select(*WHO)
+    @query
+    def who(cls: Any, id, user_id):
+        """The Caller of a sign-in that holds: the one query of every signed-in request."""
+        return (
+            db.select(*[getattr(User, name) for name in Caller._fields[:-1]], cls.id)
             .join(User, User.id == cls.user_id)
             .where(cls.id == id, User.id == user_id, ~User.disabled)
-        ).one_or_none()
+        )
 
     @classmethod
     def spend(cls, id: UUID, jti: str, successor: str, expires_at: datetime) -> bool:
@@ -103,15 +117,3 @@ class SignIn(Identified, Base):
         db.session.execute(
             db.delete(cls).where(cls.user_id == user_id, cls.expires_at < clock.now())
         )
-
-
-WHO = (  # what a view may ask of current_user
-    User.id,
-    User.name,
-    User.email,
-    User.role,
-    User.disabled,
-    User.created_at,
-    User.updated_at,
-    SignIn.id.label("sign_in_id"),
-)

@@ -27,9 +27,9 @@ bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
     """All users, newest first, as a plain array; X-Total-Count says how many there are"""
-    users = User.newest().limit(page["limit"]).offset(page["offset"])
-    response = answers.json_response(answers.array(users, UserSchema()))
-    response.headers["X-Total-Count"] = User.count()
+    users, total = answers.part(User.newest(), UserSchema, page["limit"], page["offset"])
+    response = answers.json_response(users)
+    response.headers["X-Total-Count"] = str(total)
     return response
 
 
@@ -83,7 +83,7 @@ def delete_user(query):
 def show_user(id):
     """A user: oneself, or for an admin anybody"""
     require_may_see(current_user, id)
-    return db.select(User).where(User.id == id)
+    return User.one(id)
 
 
 @bp.patch("/<uuid:id>")

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,12 @@ class UserNotFound(ApiError):
 
 
 def email_key(email: str) -> str:
-    """What makes two e-mail addresses the same one: neither case nor Unicode form tells apart."""
-    return unicodedata.normalize("NFKC", email).casefold()
+    """What makes two e-mail addresses the same: neither case nor Unicode form tells them apart,
+    nor whether the domain is written in its own script or in Punycode."""
+    local, _, domain = unicodedata.normalize("NFKC", email).casefold().rpartition("@")
+    with suppress(UnicodeError):
+        domain = domain.encode("idna").decode()
+    return f"{local}@{domain}"
 
 
 def require_may_see(caller: Any, user_id: UUID) -> None:

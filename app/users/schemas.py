@@ -1,13 +1,16 @@
 """Users over the wire."""
 
+import re
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, validate
 
 from ..access import ROLES
-from ..fields import Flag, Id, Moment, Secret, Text, Whole
+from ..fields import Digits, Flag, Id, Moment, Secret, Text
 from ..schema import Schema
+
+NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\Z")
 
 
 def require_email(email: str) -> None:
@@ -37,7 +40,10 @@ class Email(Text):
 class PersonName(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(1, 200), validate.Regexp(r"\S", error="Must not be blank.")],
+            validate=[
+                validate.Length(1, 200),
+                validate.Regexp(NAME, error="Must not be blank, nor have control characters."),
+            ],
             metadata={"example": "Fatima al-Fihri"},
             **kwargs,
         )
@@ -112,8 +118,8 @@ class UserIdSchema(Schema):
 class AllUsersSchema(Schema):
     """Which part of the plain array is asked for."""
 
-    limit = Whole(load_default=100, validate=validate.Range(1, 100), metadata={"example": 100})
-    offset = Whole(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
+    limit = Digits(load_default=100, validate=validate.Range(1, 100), metadata={"example": 100})
+    offset = Digits(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
 
 
 class UserDeletedSchema(Schema):

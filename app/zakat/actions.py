@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from .. import clock
-from ..extensions import db
+from ..errors import ValidationFailed
 from ..hijri import hijri_day
 from .models import MetalPrice, Threshold
 from .rules import NISAB_GRAMS, Metal, Prices, assess, assess_wealth, nisab_value
@@ -29,10 +29,9 @@ def assessment(asked: dict[str, Any]) -> dict[str, Any]:
 
 def published_prices(currency: str) -> Prices:
     """What an admin published for ``currency``; nothing where it is missing or too old."""
-    price = db.session.scalar(MetalPrice.current(currency))
-    if price is None:
-        return Prices()
-    return Prices(gold=price.gold.price_per_gram, silver=price.silver.price_per_gram)
+    table = MetalPrice.__table__.c
+    prices = table.gold_price_per_gram, table.silver_price_per_gram
+    return Prices(*(MetalPrice.current(currency).only(*prices).row() or ()))
 
 
 def nisab_price(
@@ -49,4 +48,7 @@ def nisab_price(
 
 
 def _threshold(price: Decimal, metal: Metal, currency: str) -> Threshold:
-    return Threshold(price, NISAB_GRAMS[metal], nisab_value(price, metal, currency))
+    nisab = nisab_value(price, metal, currency)
+    if not nisab:
+        raise ValidationFailed.at([f"{metal}PricePerGram"], "Too small: the nisab would be 0.")
+    return Threshold(price, NISAB_GRAMS[metal], nisab)

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, Select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Row
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, composite, mapped_column
+from uuid_utils.compat import uuid7
 
 from .. import clock
 from ..extensions import Base, Identified, db
+from ..queries import Query, insertion, query
 
 
 class Calculation(Identified, Base):
@@ -39,14 +41,17 @@ class Calculation(Identified, Base):
     notes: Mapped[str | None]
     calculated_at: Mapped[datetime] = mapped_column(default=clock.now)
 
+    @query
+    def of(cls: Any, user_id, id):
+        """The user's own, newest first; or the one ``id`` among them."""
+        own = db.select(cls).where(cls.user_id == user_id)
+        if id is not None:
+            return own.where(cls.id == id)
+        return own.order_by(cls.calculated_at.desc(), cls.id.desc())
+
     @classmethod
-    def of(cls, user: Any) -> Select[Any]:
-        """``user``'s own, newest first."""
-        return (
-            db.select(cls)
-            .where(cls.user_id == user.id)
-            .order_by(cls.calculated_at.desc(), cls.id.desc())
-        )
+    def keep(cls, **values: Any) -> Query:
+        return insertion(cls, id=uuid7(), **values)
 
     @classmethod
     def delete(cls, user: Any, id: UUID) -> bool:
@@ -111,8 +116,8 @@ class MetalPrice(Identified, Base):
     )
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    @classmethod
-    def history(cls, currency: str) -> Select[Any]:
+    @query
+    def history(cls: Any, currency):
         """All that was published in ``currency``, the latest first."""
         return (
             db.select(cls)
@@ -121,12 +126,18 @@ class MetalPrice(Identified, Base):
         )
 
     @classmethod
-    def current(cls, currency: str) -> Select[Any]:
+    def current(cls, currency: str) -> Query:
         """The price in effect now, unless it has grown too old to be relied on."""
         now = clock.now()
         oldest = now - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
+        return cls.latest(currency, oldest, now)
+
+    @query
+    def latest(cls: Any, currency, oldest, now):
+        """The last price that took effect between ``oldest`` and ``now``."""
         return (
-            cls.history(currency)
-            .where(cls.effective_at <= now, cls.effective_at >= oldest)
+            db.select(cls)
+            .where(cls.currency == currency, cls.effective_at.between(oldest, now))
+            .order_by(cls.effective_at.desc(), cls.id.desc())
             .limit(1)
         )

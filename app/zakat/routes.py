@@ -32,7 +32,7 @@ EXPORTS = {
 @bp.page(CalculationSchema)
 def list_calculations():
     """Your calculations, newest first"""
-    return Calculation.of(current_user)
+    return Calculation.of(current_user.id)
 
 
 @bp.post("/calculations")
@@ -42,10 +42,10 @@ def list_calculations():
 @bp.raises(NisabNotFound)
 def create_calculation(asked):
     """Work out what is due, and keep it"""
-    calculation = Calculation(user_id=current_user.id, **assessment(asked))
-    db.session.add(calculation)
+    kept = Calculation.keep(user_id=current_user.id, **assessment(asked))
+    calculation = answers.one(kept, CalculationSchema)
     db.session.commit()
-    return calculation
+    return answers.json_response(calculation, 201)
 
 
 @bp.post("/calculate")
@@ -63,7 +63,7 @@ def calculate(asked):
 @bp.one(CalculationSchema, CalculationNotFound)
 def show_calculation(id):
     """One of your calculations"""
-    return Calculation.of(current_user).where(Calculation.id == id)
+    return Calculation.of(current_user.id, id)
 
 
 @bp.delete("/calculations/<uuid:id>")
@@ -84,7 +84,7 @@ def delete_calculation(id):
 @bp.streams(**EXPORTS)
 def export_calculations(query):
     """All your calculations, as a stream of lines: ndjson or csv"""
-    return answers.stream(Calculation.of(current_user), CalculationSchema(), query["format"])
+    return answers.stream(Calculation.of(current_user.id), CalculationSchema, query["format"])
 
 
 @bp.get("/summary")

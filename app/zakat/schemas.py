@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from flask import current_app
 from marshmallow import ValidationError, fields, validate, validates
 
-from ..fields import Amount, Currency, Day, Exact, Flag, Id, Moment, Text, Whole
+from ..fields import Amount, Currency, Day, Digits, Exact, Flag, Id, Items, Moment, Text, Whole
 from ..money import ZERO
 from ..schema import OneOfSchema, Schema
 
@@ -174,12 +174,8 @@ class WealthSchema(Schema):
 class HouseholdSchema(Schema):
     """Everything owned and owed, item by item."""
 
-    assets = fields.List(
-        fields.Nested(AssetSchema), required=True, validate=validate.Length(1, MAX_ITEMS)
-    )
-    liabilities = fields.List(
-        fields.Nested(LiabilitySchema), load_default=list, validate=validate.Length(max=MAX_ITEMS)
-    )
+    assets = Items(fields.Nested(AssetSchema), required=True, least=1, most=MAX_ITEMS)
+    liabilities = Items(fields.Nested(LiabilitySchema), load_default=list, most=MAX_ITEMS)
     nisab_basis = Choice("gold", "silver", load_default=lambda: current_app.config["NISAB_BASIS"])
     year_basis = Choice("lunar", "solar", load_default="lunar")
     school = Choice("majority", "hanafi", load_default="majority")
@@ -253,7 +249,7 @@ class ExportSchema(Schema):
 
 
 class YearSchema(Schema):
-    year = Whole(required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026})
+    year = Digits(required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026})
 
 
 class YearTotalSchema(Schema):

@@ -1,0 +1,106 @@
+"""Statements that are built once, and run on the driver itself.
+
+A query is written with SQLAlchemy as a function of its parameters. It is built and compiled the
+first time that it is asked for; from then on only values travel, and PostgreSQL keeps the plan.
+A statement that is run inside the session's transaction belongs to it; elsewhere it is its own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from inspect import signature
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+from sqlalchemy import ClauseElement, bindparam, insert
+from sqlalchemy.dialects.postgresql.psycopg import dialect
+
+from . import exact_json
+from .extensions import db
+
+DIALECT = dialect()
+
+
+class Query(NamedTuple):
+    """What to ask of ``entity``: a statement, the same object every time, and its values."""
+
+    entity: Any
+    statement: Any
+    values: dict[str, Any]
+
+    def row(self) -> tuple[Any, ...] | None:
+        """The first row that it finds, or None."""
+        sql, constants = compiled(self.statement)
+        values = constants | {name: _adapted(value) for name, value in self.values.items()}
+        with connection() as driver:
+            return driver.execute(sql, values, prepare=True).fetchone()
+
+    def only(self, *columns: Any) -> "Query":
+        """The same, of these columns alone."""
+        return self._replace(statement=_only(self.statement, columns))
+
+
+@cache
+def _only(statement: Any, columns: tuple[Any, ...]) -> Any:
+    return statement.with_only_columns(*columns)
+
+
+def query(build: Callable[..., Any]) -> Any:
+    """Make of ``build(cls, *parameters)`` a class method that gives a Query.
+
+    ``build`` is called once for each set of parameters that are not None, with placeholders in
+    their place; for the others it sees None, and leaves their condition out.
+    """
+    names = tuple(signature(build).parameters)[1:]
+
+    @cache
+    def built(cls: Any, given: tuple[str, ...]) -> Any:
+        return build(cls, *(bindparam(name) if name in given else None for name in names))
+
+    @wraps(build)
+    def bound(cls: Any, *args: Any) -> Query:
+        values = {name: arg for name, arg in zip(names, args, strict=False) if arg is not None}
+        return Query(cls, built(cls, tuple(values)), values)
+
+    return classmethod(bound)
+
+
+def insertion(entity: Any, **values: Any) -> Query:
+    """A new row of ``entity``, which has all of its ``values`` said."""
+    return Query(entity, _insert(entity, tuple(values)), {f"new_{n}": v for n, v in values.items()})
+
+
+@cache
+def _insert(entity: Any, names: tuple[str, ...]) -> Any:
+    # SQLAlchemy keeps a column's own name for itself; hence new_.
+    types = entity.__table__.c
+    given = {name: bindparam(f"new_{name}", type_=types[name].type) for name in names}
+    return insert(entity.__table__).values(given)
+
+
+@cache
+def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
+    """``statement`` as psycopg takes it, and the values that it has of its own."""
+    result = statement.compile(dialect=DIALECT)
+    return str(result), {name: v for name, v in result.params.items() if v is not None}
+
+
+@contextmanager
+def connection() -> Iterator[Connection[Any]]:
+    """The session's connection where it is in a transaction, else one where a statement commits."""
+    session = db.session()
+    if session.in_transaction():
+        yield session.connection().connection.driver_connection  # type: ignore[misc]
+        return
+    pooled = db.engine.raw_connection()
+    try:
+        yield pooled.driver_connection  # type: ignore[misc]
+    finally:
+        if pooled.driver_connection.closed:  # type: ignore[union-attr]
+            pooled.invalidate()
+        pooled.close()
+
+
+def _adapted(value: Any) -> Any:
+    return Jsonb(value, exact_json.write) if isinstance(value, list | dict) else value
