@@ -169,19 +169,15 @@ def statements(app: Flask):
 
     @contextlib.contextmanager
     def counted() -> Iterator[list[str]]:
-        from sqlalchemy import event
-
         sent: list[str] = []
+        execute = psycopg.Cursor.execute
 
-        def note(connection, cursor, statement, *_):
+        def noted(cursor, statement, *args, **kwargs):
             sent.append(statement)
+            return execute(cursor, statement, *args, **kwargs)
 
-        with app.app_context():
-            engine = db.engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(psycopg.Cursor, "execute", noted)
             yield sent
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
 
     return counted

@@ -460,7 +460,7 @@ def test_a_hawl_ends_on_the_same_day_of_the_same_month(start):
     year, month, day = map(int, hijri_day(start).split("-"))
     assert hijri_day(completes)[:7] == f"{year + 1}-{month:02}"
     if int(hijri_day(completes)[8:]) != day:
-        assert (day, hijri_day(completes)[8:]) == (30, "29")
+        assert int(hijri_day(completes)[8:]) < day  # Sha'ban 1345 has but 28 days
         assert hijri_day(completes + timedelta(days=1))[8:] == "01"
 
 

@@ -1,0 +1,259 @@
+"""Settings come from the environment, typed and checked, and say which one is unfit."""
+
+import stat
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import config
+from config import SettingError, Settings, from_environment
+
+SECRET = "x" * 32
+SOUND = {"JWT_SECRET_KEY": SECRET}
+PRODUCTION = {
+    "APP_ENV": "production",
+    "DATABASE_URL": "postgres://ose:p@db/ose",
+    "JWT_SECRET_KEY": SECRET,
+}
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+
+
+def refusal(environment) -> str:
+    """The sentence that ``environment`` stops the start with."""
+    with pytest.raises(SettingError) as stopped:
+        from_environment(environment)
+    assert isinstance(stopped.value, SystemExit)
+    assert isinstance(stopped.value.code, str)  # what the shell shows, with exit code 1
+    return stopped.value.code
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("APP_ENV", "testing", "testing"),
+        ("PORT", "5000", 5000),
+        ("PORT", " 5000 ", 5000),
+        ("PORT", "", 8000),
+        ("PORT", "  ", 8000),
+        ("WEB_CONCURRENCY", "3", 3),
+        ("WEB_THREADS", "16", 16),
+        ("TRUSTED_PROXIES", "2", 2),
+        ("JWT_ACCESS_TOKEN_EXPIRES", "900", 900),
+        ("NISAB_MAX_AGE_DAYS", "7", 7),
+        ("PROFIT_RATE_MAX", "0.125", Decimal("0.125")),
+        ("RATELIMIT_ENABLED", "true", True),
+        ("RATELIMIT_ENABLED", "True", True),
+        ("RATELIMIT_ENABLED", "1", True),
+        ("RATELIMIT_ENABLED", "false", False),
+        ("RATELIMIT_ENABLED", "FALSE", False),
+        ("RATELIMIT_ENABLED", "0", False),
+        ("RATELIMIT_DEFAULT", "5 per second", "5 per second"),
+        ("CORS_ORIGINS", "", ()),
+        ("CORS_ORIGINS", "https://a.example", ("https://a.example",)),
+        (
+            "CORS_ORIGINS",
+            " https://a.example , ,http://localhost:3000,",
+            ("https://a.example", "http://localhost:3000"),
+        ),
+        ("DEFAULT_CURRENCY", "KWD", "KWD"),
+        ("NISAB_BASIS", "silver", "silver"),
+        ("UPLOAD_DIR", "/var/uploads", "/var/uploads"),
+        ("LOG_LEVEL", "debug", "debug"),
+    ],
+)
+def test_a_setting_is_read_as_what_it_is(name, text, value):
+    read = getattr(from_environment({**SOUND, name: text}), name.lower())
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_without_an_environment_every_setting_has_its_default():
+    assert from_environment(SOUND) == Settings(jwt_secret_key=SECRET)
+
+
+def test_what_is_no_setting_is_left_alone():
+    assert from_environment({**SOUND, "PATH": "/bin", "port": "1"}) == from_environment(SOUND)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgres://u:p@h:5432/d?sslmode=require",
+        "postgresql://u:p@h:5432/d?sslmode=require",
+        "postgresql+psycopg://u:p@h:5432/d?sslmode=require",
+    ],
+)
+def test_a_database_url_of_every_form_uses_psycopg(given):
+    settings = from_environment({**SOUND, "DATABASE_URL": given})
+    assert settings.sqlalchemy_url == "postgresql+psycopg://u:p@h:5432/d?sslmode=require"
+
+
+def test_a_password_that_looks_like_a_url_is_left_as_it_is():
+    url = "postgres://u:postgres%3A%2F%2F@h/postgres"
+    settings = from_environment({**SOUND, "DATABASE_URL": url})
+    assert settings.sqlalchemy_url == f"postgresql+psycopg{url.removeprefix('postgres')}"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("APP_ENV", "prod"),
+        ("APP_ENV", "Production"),
+        ("PORT", "http"),
+        ("PORT", "80.5"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "-1"),
+        ("WEB_THREADS", "0"),
+        ("WEB_THREADS", "four"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "yes"),
+        ("RATELIMIT_ENABLED", "maybe"),
+        ("RATELIMIT_ENABLED", "off"),
+        ("JWT_ACCESS_TOKEN_EXPIRES", "7 days"),
+        ("JWT_REFRESH_TOKEN_EXPIRES", "1e6"),
+        ("NISAB_MAX_AGE_DAYS", "a month"),
+        ("NISAB_BASIS", "copper"),
+        ("PROFIT_RATE_MAX", "30%"),
+        ("LOG_LEVEL", "loud"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://a.example,*"),
+        ("JWT_SECRET_KEY", "too short"),
+        ("JWT_SECRET_KEY", "x" * 31),
+        ("JWT_SECRET_KEY_PREVIOUS", "x" * 31),
+    ],
+)
+def test_a_setting_that_cannot_work_stops_the_start_and_is_named(name, text):
+    sentence = refusal({**SOUND, name: text})
+    assert sentence.startswith(name)
+    assert "SECRET" not in name or text not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "-1"),
+        ("PORT", "65536"),
+        ("JWT_ACCESS_TOKEN_EXPIRES", "0"),
+        ("JWT_REFRESH_TOKEN_EXPIRES", "-1"),
+        ("RATELIMIT_DEFAULT", "a hundred a minute"),
+        ("DEFAULT_CURRENCY", "XXX"),
+        ("NISAB_MAX_AGE_DAYS", "-1"),
+        ("PROFIT_RATE_MAX", "NaN"),
+        ("PROFIT_RATE_MAX", "-0.1"),
+        ("DATABASE_URL", "mysql://u:p@h/d"),
+        ("CORS_ORIGINS", "https://*.example"),
+        ("CORS_ORIGINS", "app.example.org"),
+    ],
+)
+def test_a_setting_that_no_request_could_be_served_with_is_named_too(name, text):
+    assert refusal({**SOUND, name: text}).startswith(name)
+
+
+def test_a_secret_of_32_bytes_in_fewer_letters_will_do():
+    assert from_environment({"JWT_SECRET_KEY": "ﷺ" * 11}).jwt_secret_key == "ﷺ" * 11
+
+
+# Production
+
+
+def test_production_starts_with_a_database_and_a_secret():
+    settings = from_environment(PRODUCTION)
+    assert settings.production
+    assert settings.jwt_secret_key == SECRET
+
+
+@pytest.mark.parametrize(
+    ("without", "given", "named"),
+    [
+        ("DATABASE_URL", {}, "DATABASE_URL"),
+        ("JWT_SECRET_KEY", {}, "JWT_SECRET_KEY"),
+        ("", {"DATABASE_URL": "  "}, "DATABASE_URL"),
+        ("", {"JWT_SECRET_KEY": "  "}, "JWT_SECRET_KEY"),
+        ("", {"JWT_SECRET_KEY": "short"}, "JWT_SECRET_KEY"),
+        ("", {"JWT_SECRET_KEY_PREVIOUS": "short"}, "JWT_SECRET_KEY_PREVIOUS"),
+        ("", {"RATELIMIT_ENABLED": "false"}, "RATELIMIT_ENABLED"),
+        ("", {"CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
+        ("", {"STRIPE_SECRET_KEY": "sk_live_x"}, "STRIPE_WEBHOOK_SECRET"),
+    ],
+)
+def test_production_does_not_start_with_a_missing_or_weak_setting(
+    monkeypatch, tmp_path, without, given, named
+):
+    monkeypatch.setattr(config, "INSTANCE", tmp_path)
+    environment = {name: text for name, text in PRODUCTION.items() if name != without}
+    sentence = refusal({**environment, **given})
+    assert named in sentence
+    assert sentence.endswith(".")
+    assert "sk_live_x" not in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+# Development
+
+
+@pytest.fixture
+def instance(monkeypatch, tmp_path):
+    """A checkout that nothing has run in."""
+    monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
+    return tmp_path / "instance"
+
+
+def test_development_makes_a_secret_and_keeps_it_to_itself(instance):
+    secret = from_environment({}).jwt_secret_key
+    assert len(secret.encode()) >= 32
+    assert from_environment({}).jwt_secret_key == secret
+    (file,) = instance.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text() == secret
+
+
+def test_two_checkouts_have_two_secrets(instance, monkeypatch, tmp_path):
+    secret = from_environment({}).jwt_secret_key
+    monkeypatch.setattr(config, "INSTANCE", tmp_path / "another")
+    assert from_environment({}).jwt_secret_key != secret
+
+
+def test_a_secret_that_is_given_is_not_kept(instance):
+    from_environment(SOUND)
+    assert not instance.exists()
+
+
+def test_a_secret_that_was_cut_short_is_not_relied_on(instance):
+    instance.mkdir()
+    (instance / "jwt-secret-key").write_text("")
+    assert len(from_environment({}).jwt_secret_key.encode()) >= 32
+
+
+# .env.example
+
+
+def example() -> dict[str, str]:
+    """What the example sets."""
+    lines = [line for line in EXAMPLE.read_text().splitlines() if line and line[0] != "#"]
+    assert all("=" in line for line in lines)
+    pairs = [line.split("=", 1) for line in lines]
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def test_the_example_lists_exactly_the_settings():
+    assert set(example()) == {field.name.upper() for field in fields(Settings)}
+
+
+def test_the_example_gives_the_defaults():
+    assert from_environment({**example(), **SOUND}) == Settings(jwt_secret_key=SECRET)
+
+
+def test_what_the_example_leaves_empty_has_no_default_or_one_of_this_machine():
+    empty = {name.lower() for name, text in example().items() if not text}
+    of_this_machine = {"web_concurrency", "upload_dir"}
+    assert empty == of_this_machine | {
+        field.name for field in fields(Settings) if field.default in ("", ())
+    }
