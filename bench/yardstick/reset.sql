@@ -1,0 +1,1 @@
+DELETE FROM public.zakat_calculations WHERE calculated_at >= '2026-01-01';
