@@ -101,6 +101,31 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
+def make_app(app: Flask, monkeypatch, database_url: str):
+    """A maker of apps beside the suite's own, as they are when nobody looks.
+
+    All apps of a process share one limiter: it takes the first app's limit and the last one's
+    storage. Here it starts anew, so a test makes one app, and is put back after.
+    """
+    for name, value in list(vars(limiter).items()):
+        monkeypatch.setattr(limiter, name, value)
+    for name in ("_limiter", "_storage", "_fallback_limiter"):
+        monkeypatch.setattr(limiter, name, None)
+    monkeypatch.setattr(limiter.limit_manager, "_application_limits", [])
+    made = []
+
+    def make(**given) -> Flask:
+        settings = {"app_env": "development", "database_url": database_url, **given}
+        made.append(create_app(make_settings(**settings)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        with one.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
 def make_user(app: Flask):
     """A maker of users; gives back their id and e-mail."""
 

@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from app import create_app, passwords
+from app import passwords
 from app.extensions import db
 from app.users.models import SignIn, User
 
-from .conftest import PASSWORD, SECRET, make_settings
+from .conftest import PASSWORD, SECRET
 
 ME = "/api/auth/me"
 LOGIN = "/api/auth/login"
@@ -122,21 +122,6 @@ def hashing(monkeypatch):
 
     monkeypatch.setattr(passwords, "_hasher", Spy())
     return done
-
-
-@pytest.fixture
-def make_app(app, database_url):
-    """A maker of further instances of the service, over the same database."""
-    made = []
-
-    def make(**given):
-        made.append(create_app(make_settings(database_url=database_url, **given)))
-        return made[-1]
-
-    yield make
-    for another in made:
-        with another.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture

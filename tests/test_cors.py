@@ -2,11 +2,7 @@
 
 import pytest
 
-from app import create_app
-from app.extensions import db, limiter
 from app.zakat import routes as zakat_routes
-
-from .conftest import make_settings
 
 LISTED, ALSO_LISTED = "https://app.example.org", "http://localhost:3000"
 UNLISTED = [
@@ -58,34 +54,16 @@ EXPOSED = {
 
 
 @pytest.fixture
-def make_app(app, monkeypatch, database_url):
-    """A maker of apps beside the suite's own; the limiter that they share is put back after."""
-    for name, value in list(vars(limiter).items()):
-        monkeypatch.setattr(limiter, name, value)
-    monkeypatch.setattr(limiter.limit_manager, "_application_limits", [])
-    made = []
-
-    def make(**given):
-        settings = {
-            "app_env": "development",
-            "database_url": database_url,
-            "cors_origins": (LISTED, ALSO_LISTED),
-            "log_level": "critical",
-            **given,
-        }
-        made.append(create_app(make_settings(**settings)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        with one.app_context():
-            db.engine.dispose()
+def make_listing(make_app):
+    """A maker of apps that list two origins."""
+    usual = {"cors_origins": (LISTED, ALSO_LISTED), "log_level": "critical"}
+    return lambda **given: make_app(**{**usual, **given})
 
 
 @pytest.fixture
-def page(make_app):
+def page(make_listing):
     """What pages of other origins send their requests with."""
-    return make_app().test_client()
+    return make_listing().test_client()
 
 
 def allowed(answer) -> dict[str, str]:
@@ -166,8 +144,8 @@ def test_any_other_page_may_read_nothing_of_it(page, origin):
             assert allowed(answer) == {}
 
 
-def test_where_none_is_listed_no_page_may(make_app):
-    page = make_app(cors_origins=()).test_client()
+def test_where_none_is_listed_no_page_may(make_listing):
+    page = make_listing(cors_origins=()).test_client()
     for origin in (LISTED, "null", ""):
         assert allowed(page.get("/api/auth/me", headers={"Origin": origin})) == {}
 
@@ -200,8 +178,8 @@ def test_a_listed_page_may_read_with_credentials_why_a_price_was_not_published(p
     require_echo(page.put("/api/zakat/nisab", json={}, headers={"Origin": LISTED}))
 
 
-def test_a_listed_page_may_read_that_it_asks_too_much(make_app):
-    page = make_app(ratelimit_default="1 per minute").test_client()
+def test_a_listed_page_may_read_that_it_asks_too_much(make_listing):
+    page = make_listing(ratelimit_default="1 per minute").test_client()
     answers = [page.get("/api/auth/me", headers={"Origin": LISTED}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [401, 429]
     require_echo(answers[1])

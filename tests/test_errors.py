@@ -13,13 +13,11 @@ from flask import request
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app import create_app, errors, logs
-from app.extensions import db, limiter
+from app import errors, logs
+from app.extensions import db
 from app.headers import REQUEST_ID_KEY
 from app.users.models import User
 from app.zakat import routes as zakat_routes
-
-from .conftest import make_settings
 
 CALCULATE = "/api/zakat/calculate"
 CALCULATIONS = "/api/zakat/calculations"
@@ -40,25 +38,6 @@ def require_refusal(response, error: type[errors.ApiError]) -> None:
         "requestId": response.headers["X-Request-ID"],
     }
     assert response.mimetype == "application/json"
-
-
-@pytest.fixture
-def make_app(app, monkeypatch, database_url):
-    """A maker of apps beside the suite's own; the limiter that they share is put back after."""
-    for name, value in list(vars(limiter).items()):
-        monkeypatch.setattr(limiter, name, value)
-    monkeypatch.setattr(limiter.limit_manager, "_application_limits", [])
-    made = []
-
-    def make(**given):
-        settings = {"app_env": "development", "database_url": database_url, **given}
-        made.append(create_app(make_settings(**settings)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        with one.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture

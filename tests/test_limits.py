@@ -18,13 +18,12 @@ import redis
 from argon2 import PasswordHasher
 from flask_jwt_extended import create_access_token
 
-from app import create_app, passwords
-from app.extensions import db, limiter
+from app import passwords
 from app.users.models import User
 from config import Settings
 
 from . import conftest
-from .conftest import PASSWORD, SECRET, make_settings
+from .conftest import PASSWORD, SECRET
 
 ME = "/api/auth/me"
 LOGIN = "/api/auth/login"
@@ -34,28 +33,10 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def make_app(app, monkeypatch, database_url):
-    """A maker of apps with a limit of five a minute.
-
-    All apps of a process share one limiter: it takes the first app's limit and the last one's
-    storage. Here it starts anew, so a test makes one app, and is put back after.
-    """
-    for name, value in list(vars(limiter).items()):
-        monkeypatch.setattr(limiter, name, value)
-    for name in ("_limiter", "_storage", "_fallback_limiter"):
-        monkeypatch.setattr(limiter, name, None)
-    monkeypatch.setattr(limiter.limit_manager, "_application_limits", [])
-    made = []
-
-    def make(**given):
-        settings = {"ratelimit_default": "5 per minute", "database_url": database_url, **given}
-        made.append(create_app(make_settings(**settings)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        with one.app_context():
-            db.engine.dispose()
+def make_limited(make_app):
+    """A maker of apps with a limit of five a minute."""
+    usual = {"app_env": "testing", "ratelimit_default": "5 per minute"}
+    return lambda **given: make_app(**{**usual, **given})
 
 
 def visitor(app, address=HERE, *, token=None, **headers):
@@ -83,8 +64,8 @@ def spend(client, times=5) -> None:
 # What is counted
 
 
-def test_a_client_has_one_limit_for_all_that_it_asks_for(make_app):
-    client = visitor(make_app())
+def test_a_client_has_one_limit_for_all_that_it_asks_for(make_limited):
+    client = visitor(make_limited())
     answers = [
         client.get("/api/openapi.json"),
         client.get("/api/zakat/nisab"),
@@ -103,15 +84,15 @@ def test_a_client_has_one_limit_for_all_that_it_asks_for(make_app):
     assert int(answers[-1].headers["Retry-After"]) <= 60
 
 
-def test_without_a_setting_a_client_has_a_hundred_requests_a_minute(make_app):
+def test_without_a_setting_a_client_has_a_hundred_requests_a_minute(make_limited):
     assert Settings().ratelimit_default == "100 per minute"
-    client = visitor(make_app(ratelimit_default=Settings().ratelimit_default))
+    client = visitor(make_limited(ratelimit_default=Settings().ratelimit_default))
     spend(client, 100)
     require_limited(client.get(ME))
 
 
-def test_what_is_refused_for_the_limit_is_not_done(make_app):
-    app = make_app()
+def test_what_is_refused_for_the_limit_is_not_done(make_limited):
+    app = make_limited()
     client = visitor(app)
     spend(client)
     body = {"name": "Fatima", "email": "fatima@example.org", "password": PASSWORD}
@@ -120,8 +101,8 @@ def test_what_is_refused_for_the_limit_is_not_done(make_app):
         assert User.credentials("fatima@example.org").row() is None
 
 
-def test_after_the_wait_that_it_was_told_a_client_is_served_again(make_app, monkeypatch):
-    client = visitor(make_app())
+def test_after_the_wait_that_it_was_told_a_client_is_served_again(make_limited, monkeypatch):
+    client = visitor(make_limited())
     spend(client)
     wait = int(client.get(ME).headers["Retry-After"])
     real = time.time
@@ -130,8 +111,8 @@ def test_after_the_wait_that_it_was_told_a_client_is_served_again(make_app, monk
     require_limited(client.get(ME))
 
 
-def test_health_is_never_limited(make_app):
-    client = visitor(make_app())
+def test_health_is_never_limited(make_limited):
+    client = visitor(make_limited())
     spend(client)
     for path in ("/api/health", "/api/health/ready") * 5:
         answer = client.get(path)
@@ -139,8 +120,8 @@ def test_health_is_never_limited(make_app):
         assert "X-RateLimit-Limit" not in answer.headers
 
 
-def test_a_preflight_is_not_counted(make_app):
-    client = visitor(make_app(app_env="development", cors_origins=("https://app.example.org",)))
+def test_a_preflight_is_not_counted(make_limited):
+    client = visitor(make_limited(app_env="development", cors_origins=("https://app.example.org",)))
     asked = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "GET"}
     for _ in range(10):
         assert client.options(ME, headers=asked).status_code == 200
@@ -151,15 +132,15 @@ def test_a_preflight_is_not_counted(make_app):
 # Who is one client
 
 
-def test_an_address_is_one_client_and_another_address_another(make_app):
-    app = make_app()
+def test_an_address_is_one_client_and_another_address_another(make_limited):
+    app = make_limited()
     spend(visitor(app, HERE))
     require_limited(visitor(app, HERE).get(ME))
     spend(visitor(app, THERE))
 
 
-def test_two_users_at_one_address_do_not_share_a_limit(make_app, sign_in):
-    app = make_app()
+def test_two_users_at_one_address_do_not_share_a_limit(make_limited, sign_in):
+    app = make_limited()
     first, second = (visitor(app, token=sign_in().tokens["access_token"]) for _ in range(2))
     spend(first)
     require_limited(first.get(ME))
@@ -167,16 +148,18 @@ def test_two_users_at_one_address_do_not_share_a_limit(make_app, sign_in):
     spend(visitor(app))
 
 
-def test_a_user_has_one_limit_at_two_addresses_and_in_two_sign_ins(make_app, sign_in, make_user):
-    app, user = make_app(), make_user()
+def test_a_user_has_one_limit_at_two_addresses_and_in_two_sign_ins(
+    make_limited, sign_in, make_user
+):
+    app, user = make_limited(), make_user()
     tokens = [sign_in(user=user).tokens["access_token"] for _ in range(2)]
     spend(visitor(app, HERE, token=tokens[0]))
     require_limited(visitor(app, THERE, token=tokens[0]).get(ME))
     require_limited(visitor(app, THERE, token=tokens[1]).get(ME))
 
 
-def test_who_shows_a_token_that_is_none_counts_by_address(make_app, app, sign_in):
-    limited = make_app()
+def test_who_shows_a_token_that_is_none_counts_by_address(make_limited, app, sign_in):
+    limited = make_limited()
     person = sign_in()
     over = person.tokens["access_token"]
     assert person.post("/api/auth/logout").status_code == 204
@@ -191,8 +174,8 @@ def test_who_shows_a_token_that_is_none_counts_by_address(make_app, app, sign_in
 # Proxies
 
 
-def test_without_trusted_proxies_nobody_can_say_that_they_are_elsewhere(make_app):
-    app = make_app()
+def test_without_trusted_proxies_nobody_can_say_that_they_are_elsewhere(make_limited):
+    app = make_limited()
     for number in range(5):
         assert visitor(app, x_forwarded_for=f"203.0.113.{number}").get(ME).status_code == 401
     require_limited(visitor(app, x_forwarded_for="203.0.113.99").get(ME))
@@ -202,8 +185,8 @@ def test_without_trusted_proxies_nobody_can_say_that_they_are_elsewhere(make_app
 @pytest.mark.parametrize(
     ("proxies", "behind"), [(1, ""), (2, ", 10.0.0.1")], ids=["one proxy", "two proxies"]
 )
-def test_only_as_many_hops_as_there_are_trusted_proxies_count(make_app, proxies, behind):
-    app = make_app(trusted_proxies=proxies)
+def test_only_as_many_hops_as_there_are_trusted_proxies_count(make_limited, proxies, behind):
+    app = make_limited(trusted_proxies=proxies)
     for number in range(5):
         path = f"203.0.113.{number}, {HERE}{behind}"
         assert visitor(app, "10.0.0.9", x_forwarded_for=path).get(ME).status_code == 401
@@ -215,13 +198,13 @@ def test_only_as_many_hops_as_there_are_trusted_proxies_count(make_app, proxies,
 
 
 @pytest.fixture
-def roomy(make_app, monkeypatch):
+def roomy(make_limited, monkeypatch):
     """An app that limits nothing but failures to sign in, and whose passwords are quick to try."""
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
     monkeypatch.setattr(passwords, "_NOBODY", quick.hash("nobody has this password"))
     monkeypatch.setattr(conftest, "PASSWORD_HASH", quick.hash(PASSWORD))
-    return make_app(ratelimit_default="1000000 per minute")
+    return make_limited(ratelimit_default="1000000 per minute")
 
 
 def attempt(app, email, password=WRONG, address=HERE):
@@ -305,8 +288,8 @@ def test_after_a_quarter_of_an_hour_the_right_password_comes_in_again(
     assert attempt(roomy, user.email, PASSWORD).status_code == 200
 
 
-def test_guesses_that_come_all_at_once_are_five_too(make_app, make_user):
-    slow = make_app(ratelimit_default="1000000 per minute")  # to try passwords, as it really is
+def test_guesses_that_come_all_at_once_are_five_too(make_limited, make_user):
+    slow = make_limited(ratelimit_default="1000000 per minute")  # to try passwords, as it really is
     email, together, heard = make_user().email, threading.Barrier(10), []
 
     def guess():
@@ -321,20 +304,20 @@ def test_guesses_that_come_all_at_once_are_five_too(make_app, make_user):
     assert sorted(heard) == [401] * 5 + [429] * 5
 
 
-def test_where_nothing_is_limited_people_can_still_sign_in(make_app, make_user):
-    off = make_app(app_env="development", ratelimit_enabled=False)
+def test_where_nothing_is_limited_people_can_still_sign_in(make_limited, make_user):
+    off = make_limited(app_env="development", ratelimit_enabled=False)
     assert attempt(off, make_user().email, PASSWORD).status_code == 200
 
 
 # Where something is away
 
 
-def test_a_database_that_is_away_is_not_taken_for_a_redis_that_is(make_app, sign_in):
+def test_a_database_that_is_away_is_not_taken_for_a_redis_that_is(make_limited, sign_in):
     token = sign_in().tokens["access_token"]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nowhere = f"postgresql://ose@127.0.0.1:{taken.getsockname()[1]}/ose"
-        app = make_app(app_env="development", database_url=nowhere)
+        app = make_limited(app_env="development", database_url=nowhere)
         spend(visitor(app), 3)
         assert visitor(app, THERE, token=token).get(ME).status_code == 503
         spend(visitor(app), 2)
