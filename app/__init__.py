@@ -33,7 +33,12 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
-    limits.init_app(app)
+    limits.init_app(
+        app,
+        settings.redis_url,
+        settings.ratelimit_default,
+        enabled=settings.ratelimit_enabled,
+    )
 
     api = Api(app)
     for blueprint in (service_bp, auth_bp, users_bp, zakat_bp):
@@ -83,11 +88,4 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "JWT_ACCESS_CSRF_HEADER_NAME": "X-CSRF-Token",
         "JWT_COOKIE_SECURE": settings.production,
         "JWT_COOKIE_SAMESITE": "Lax",
-        # One limit for all that a client does; flask-limiter's "default" is one for each route.
-        "RATELIMIT_APPLICATION": settings.ratelimit_default,
-        "RATELIMIT_DEFAULT": None,
-        "RATELIMIT_STORAGE_URI": settings.redis_url or "memory://",
-        "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1}
-        if settings.redis_url
-        else {},
     }

@@ -115,7 +115,6 @@ BY_STATUS: dict[int, type[ApiError]] = {
         MethodNotAllowed,
         PayloadTooLarge,
         UnsupportedMediaType,
-        RateLimited,
         InternalError,
     )
 }
@@ -162,7 +161,7 @@ def answer(error: ApiError) -> Response:
 
 
 def answer_http(error: HTTPException) -> Response:
-    """What werkzeug, flask or flask-limiter raised: routing, methods, sizes, limits, a bug."""
+    """What werkzeug or flask raised: routing, methods, sizes, a bug."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect is no refusal
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}

@@ -5,14 +5,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from flask_jwt_extended import JWTManager
-from flask_limiter import Limiter
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Engine, MetaData, Numeric, Text, Uuid, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from uuid_utils.compat import uuid7
-
-from .access import caller
 
 
 class Base(DeclarativeBase):
@@ -57,4 +54,3 @@ def begin(connection: Connection) -> None:
 
 migrate = Migrate()
 jwt = JWTManager()
-limiter = Limiter(key_func=caller, in_memory_fallback_enabled=True)

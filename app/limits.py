@@ -1,25 +1,118 @@
-"""Rate limits: flask-limiter's counting, under the contract's headers.
+"""Rate limits: what a client did in a window of time, counted in Redis or in this process.
 
-A limit counts against the client as a whole, whatever it asks for: the user where one is known,
-else the address. Without Redis, or while it is away, each process counts for itself.
+On ``limits``, the library that flask-limiter is made of, and without the latter: it cost a third of
+a request, took any error for Redis being away, and is one for all apps of a process.
 """
 
+import logging
 import math
 import time
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, request
-from limits import RateLimitItem
+from flask import Flask, Response, current_app, g, request
+from limits import RateLimitItem, parse
+from limits.storage import Storage, storage_from_string
 
+from .access import View, caller
 from .errors import PayloadTooLarge, RateLimited
-from .extensions import limiter
+
+log = logging.getLogger(__name__)
 
 
-def init_app(app: Flask) -> None:
+class Window(NamedTuple):
+    """How far a limit is used up, and when (seconds since 1970) it begins anew."""
+
+    limit: RateLimitItem
+    used: int
+    reset_at: float
+
+    @property
+    def over(self) -> bool:
+        return self.used > self.limit.amount
+
+    @property
+    def headers(self) -> dict[str, str]:
+        wait = math.ceil(self.reset_at - time.time())
+        return {
+            "X-RateLimit-Limit": str(self.limit.amount),
+            "X-RateLimit-Remaining": str(max(0, self.limit.amount - self.used)),
+            "X-RateLimit-Reset": str(math.ceil(self.reset_at)),
+            "Retry-After": str(min(self.limit.get_expiry(), max(1, wait))),
+        }
+
+
+class Memory:
+    """Counts in this process; those whose time is over are dropped now and then."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.windows: dict[str, tuple[int, float]] = {}
+        self.sweep_at = 1000
+
+    def add(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
+        now = time.time()
+        with self.lock:
+            count, reset_at = self.windows.get(key, (0, 0.0))
+            if reset_at <= now:
+                count, reset_at = 0, now + seconds
+            self.windows[key] = (count + amount, reset_at)
+            if len(self.windows) > self.sweep_at:
+                self.windows = {k: w for k, w in self.windows.items() if w[1] > now}
+                self.sweep_at = max(1000, 2 * len(self.windows))
+        return count + amount, reset_at
+
+
+class Redis:
+    """Counts in Redis, for all processes; raises what its client raises."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def add(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
+        storage = self.storage
+        used = storage.incr(key, seconds, amount) if amount else storage.get(key)
+        return used, storage.get_expiry(key)
+
+
+class Limiter:
+    """An app's counting: in Redis where that is set and answers, else in memory."""
+
+    RETRY = 5  # seconds until Redis is tried again
+
+    def __init__(self, redis_url: str, default: str, *, enabled: bool) -> None:
+        self.enabled = enabled
+        self.default = parse(default)
+        self.memory = Memory()
+        self.redis: Redis | None = None
+        self.redis_back_at = 0.0
+        if redis_url:
+            waits = {"socket_timeout": 1, "socket_connect_timeout": 1}
+            self.redis = Redis(storage_from_string(redis_url, **waits))  # type: ignore[arg-type]
+
+    def add(self, limit: RateLimitItem, key: str, amount: int = 1) -> Window:
+        """Count ``amount`` more of what ``key`` names, and say where that leads."""
+        if self.redis and time.time() >= self.redis_back_at:
+            try:
+                return Window(limit, *self.redis.add(key, limit.get_expiry(), amount))
+            except self.redis.storage.base_exceptions as error:
+                self.redis_back_at = time.time() + self.RETRY
+                log.warning("Redis is away; limits hold for this process: %s", type(error).__name__)
+        return Window(limit, *self.memory.add(key, limit.get_expiry(), amount))
+
+
+def init_app(app: Flask, redis_url: str, default: str, *, enabled: bool) -> None:
     """Count every request; on the way out say how many are left."""
+    app.extensions["limiter"] = Limiter(redis_url, default, enabled=enabled)
     app.before_request(refuse_oversized)
+    app.before_request(count_request)
     app.after_request(say_limit)
-    limiter.init_app(app)
+
+
+def exempt(view: View) -> View:
+    """Never count requests for ``view``."""
+    view.limit = None  # type: ignore[attr-defined]
+    return view
 
 
 def refuse_oversized() -> None:
@@ -28,43 +121,39 @@ def refuse_oversized() -> None:
         raise PayloadTooLarge
 
 
-@limiter.request_filter
-def is_preflight() -> bool:
-    """A browser asks before a page does; that is not the client's doing."""
-    return request.method == "OPTIONS"
+def count_request() -> None:
+    """One more of the client's; preflights are the browser's doing."""
+    limiter: Limiter = current_app.extensions["limiter"]
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    limit = getattr(view, "limit", limiter.default)
+    if limit is None or not limiter.enabled or request.method == "OPTIONS":
+        return
+    g.window = limiter.add(limit, f"all/{caller(view)}")
+    if g.window.over:
+        raise RateLimited(headers=g.window.headers)
 
 
 def say_limit(response: Response) -> Response:
     """The headers of an answer that was limited."""
-    current = limiter.current_limit
-    if current is not None:
-        try:
-            said = _headers(current.limit, current.remaining, current.reset_at)
-        except limiter.storage.base_exceptions:
-            return response  # Redis went away since it counted
-        for name, value in said.items():
-            if name not in response.headers and (name != "Retry-After" or current.breached):
+    window: Window | None = g.get("window")
+    if window is not None:
+        for name, value in window.headers.items():
+            if name != "Retry-After" and name not in response.headers:
                 response.headers[name] = value
     return response
 
 
-def require_below(limit: RateLimitItem, *key: str) -> None:
+def require_below(limit: RateLimitItem, key: str) -> None:
     """Refuse where what ``key`` names was counted as often as ``limit`` allows."""
-    if limiter.enabled and not limiter.limiter.test(limit, *key):
-        window = limiter.limiter.get_window_stats(limit, *key)
-        raise RateLimited(headers=_headers(limit, window.remaining, window.reset_time))
+    window = current_limiter().add(limit, key, amount=0)
+    if window.used >= limit.amount and current_limiter().enabled:
+        raise RateLimited(headers=window.headers)
 
 
-def count(limit: RateLimitItem, *key: str) -> None:
+def count(limit: RateLimitItem, key: str) -> None:
     """Count one more of what ``key`` names."""
-    if limiter.enabled:
-        limiter.limiter.hit(limit, *key)
+    current_limiter().add(limit, key)
 
 
-def _headers(limit: RateLimitItem, remaining: int, reset_at: float) -> dict[str, Any]:
-    return {
-        "X-RateLimit-Limit": str(limit.amount),
-        "X-RateLimit-Remaining": str(remaining),
-        "X-RateLimit-Reset": str(math.ceil(reset_at)),
-        "Retry-After": str(min(limit.get_expiry(), max(1, math.ceil(reset_at - time.time())))),
-    }
+def current_limiter() -> Limiter:
+    return current_app.extensions["limiter"]

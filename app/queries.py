@@ -89,9 +89,8 @@ def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
 @contextmanager
 def connection() -> Iterator[Connection[Any]]:
     """The session's connection where it is in a transaction, else one where a statement commits."""
-    session = db.session()
-    if session.in_transaction():
-        yield session.connection().connection.driver_connection  # type: ignore[misc]
+    if db.session.registry.has() and db.session().in_transaction():
+        yield db.session.connection().connection.driver_connection  # type: ignore[misc]
         return
     pooled = db.engine.raw_connection()
     try:

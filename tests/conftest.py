@@ -19,7 +19,7 @@ from sqlalchemy import make_url, text
 
 from app import clock, create_app, passwords
 from app.auth import actions
-from app.extensions import db, limiter
+from app.extensions import db
 from app.users.models import User
 from app.zakat.actions import nisab_price
 from config import Settings
@@ -85,9 +85,9 @@ def the_app(database_url: str) -> Iterator[Flask]:
 
 @pytest.fixture
 def app(the_app: Flask) -> Iterator[Flask]:
-    """The app over empty tables."""
+    """The app over empty tables, where nobody has asked for anything yet."""
+    the_app.extensions["limiter"].memory.windows.clear()
     yield the_app
-    limiter.reset()
     with the_app.app_context():
         tables = ", ".join(table.name for table in db.metadata.sorted_tables)
         db.session.execute(text(f"TRUNCATE {tables}"))
@@ -101,17 +101,8 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def make_app(app: Flask, monkeypatch, database_url: str):
-    """A maker of apps beside the suite's own, as they are when nobody looks.
-
-    All apps of a process share one limiter: it takes the first app's limit and the last one's
-    storage. Here it starts anew, so a test makes one app, and is put back after.
-    """
-    for name, value in list(vars(limiter).items()):
-        monkeypatch.setattr(limiter, name, value)
-    for name in ("_limiter", "_storage", "_fallback_limiter"):
-        monkeypatch.setattr(limiter, name, None)
-    monkeypatch.setattr(limiter.limit_manager, "_application_limits", [])
+def make_app(app: Flask, database_url: str):
+    """A maker of apps beside the suite's own, as they are when nobody looks."""
     made = []
 
     def make(**given) -> Flask:

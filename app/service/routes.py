@@ -11,7 +11,7 @@ from ..answers import json_response
 from ..api import Blueprint
 from ..documentation import VERSION
 from ..errors import NotFound
-from ..extensions import limiter
+from ..limits import exempt
 from .actions import readiness
 from .schemas import HealthSchema, ReadinessSchema
 
@@ -25,7 +25,7 @@ DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
 
 @bp.get("/health")
-@limiter.exempt
+@exempt
 @bp.public
 @bp.response(200, HealthSchema)
 def show_health():
@@ -39,7 +39,7 @@ def show_health():
 
 
 @bp.get("/health/ready")
-@limiter.exempt
+@exempt
 @bp.public
 @bp.response(200, ReadinessSchema)
 @bp.alt_response(503, schema=ReadinessSchema, example={"status": "unhealthy", "checks": {}})
@@ -67,7 +67,7 @@ def show_docs():
 
 
 @bp.get("/docs/<name>")
-@limiter.exempt
+@exempt
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/javascript", example="…")
 @bp.raises(NotFound)
