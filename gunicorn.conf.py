@@ -1,5 +1,6 @@
 """gunicorn as the service runs under it. Every number is a setting of config.py."""
 
+import gc
 import logging
 
 from gunicorn.glogging import Logger as GunicornLogger
@@ -31,6 +32,12 @@ def when_ready(server):
         server.log.warning(
             "Without REDIS_URL each of %d workers counts limits for itself.", workers
         )
+
+
+def pre_fork(server, worker):
+    """What was loaded before the fork is never garbage: workers share it and do not search it."""
+    gc.collect()
+    gc.freeze()
 
 
 class Logger(GunicornLogger):

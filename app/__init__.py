@@ -65,6 +65,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
             "pool_size": settings.web_threads,
             "max_overflow": 2,
             "pool_timeout": 5,
+            "pool_reset_on_return": None,  # a session ends what it began; nothing else begins
             "hide_parameters": True,
             "json_serializer": exact_json.write,
             "json_deserializer": exact_json.read,

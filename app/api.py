@@ -4,18 +4,17 @@ A view's decorators answer, from the top: where, who, what comes in, what goes o
 wrong. Each of them both does its part and writes it into the public document.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from copy import deepcopy
-from functools import cached_property, wraps
-from itertools import islice
-from typing import Any, NoReturn
+from functools import cached_property, lru_cache, wraps
+from typing import Any
 
 import flask_smorest
-from flask import Flask, Request, Response
-from marshmallow import ValidationError, fields
-from webargs.flaskparser import FlaskParser
+from flask import Flask, Response, request
+from marshmallow import fields
 
 from . import access, answers, exact_json
+from .asked import from_body, from_query
 from .documentation import (
     DESCRIPTION,
     OPENAPI_VERSION,
@@ -44,59 +43,13 @@ from .errors import (
 )
 from .schema import ErrorSchema, PageSchema, PaginationSchema, Schema, camel_case
 
-MAX_JSON = 1024 * 1024  # bytes
-MAX_DETAILS = 100
+PAGE = PageSchema()
 
 View = Callable[..., Any]
 
 
-class Parser(FlaskParser):
-    """webargs, with our reader of JSON and our refusals."""
-
-    DEFAULT_VALIDATION_STATUS = 400
-
-    def _raw_load_json(self, req: Request) -> Any:
-        if req.content_encoding or (req.content_type and not req.is_json):
-            raise UnsupportedMediaType  # nothing is unpacked: a small body can hold gigabytes
-        req.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
-        body = req.get_data()
-        if len(body) > MAX_JSON:
-            raise PayloadTooLarge
-        if req.content_length is not None and len(body) < req.content_length:
-            raise ValidationFailed.at([], "The body ends too early.")
-        if body and not req.is_json:
-            raise UnsupportedMediaType
-        try:
-            return exact_json.read(body or b"{}")
-        except exact_json.Unreadable as error:
-            raise ValidationFailed.at([], str(error)) from None
-
-    def handle_error(self, error: ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
-        by_location: Any = error.messages
-        found = (
-            {"path": path, "message": message}
-            for messages in by_location.values()
-            for path, message in _flat(messages, [])
-        )
-        raise ValidationFailed(details=list(islice(found, MAX_DETAILS)))
-
-
-def _flat(messages: Any, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
-    """marshmallow's tree of messages as (path, message); ``_schema`` is the object itself."""
-    if isinstance(messages, Mapping):
-        for key, below in messages.items():
-            yield from _flat(below, path if key == "_schema" else [*path, key])
-    elif isinstance(messages, list):
-        for below in messages:
-            yield from _flat(below, path)
-    else:
-        yield path, str(messages)
-
-
 class Blueprint(flask_smorest.Blueprint):
     """A domain's routes, each with its access, its schemas and its refusals."""
-
-    ARGUMENTS_PARSER = Parser()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -139,35 +92,53 @@ class Blueprint(flask_smorest.Blueprint):
 
     def arguments(self, schema: type[Schema], *, location: str = "json", **kwargs: Any) -> View:
         """What the request says, validated; the view gets it as one more argument."""
-        in_body = location == "json"
         errors: list[type[ApiError]] = [ValidationFailed]
-        if in_body:
+        if location == "json":
             kwargs |= examples_of(schema)
             errors += [PayloadTooLarge, UnsupportedMediaType]
-        take = super().arguments(schema(), location=location, **kwargs)
+        asked = schema()
+        read = {"json": from_body, "query": from_query}[location]
+        document = super().arguments(asked, location=location, **kwargs)
 
         def decorator(view: View) -> View:
-            taking = self.raises(*errors)(take(view))
-            taking._apidoc["arguments"].pop("responses")  # said by raises, in our shape
-            return taking
+            @wraps(view)
+            def taking(*args: Any, **kwargs: Any) -> Any:
+                return view(*args, read(asked), **kwargs)
+
+            documented = self.raises(*errors)(document(view))
+            documented._apidoc["arguments"].pop("responses")  # said by raises, in our shape
+            return _with_documents_of(documented, taking)
 
         return decorator
 
     # What goes out
 
     def response(self, status_code: int, schema: Any = None, **kwargs: Any) -> View:
-        """What the view made, written by ``schema``."""
+        """What the view made, written by ``schema``; a Response goes out as it is."""
         if schema is not None and not {"example", "examples"} & kwargs.keys():
             kwargs["example"] = example_of(schema)
-        answer = super().response(status_code, schema, **kwargs)
+        document = super().response(status_code, schema, **kwargs)
+        written = schema() if isinstance(schema, type) else schema
 
         def decorator(view: View) -> View:
-            return answer(_bodiless(view) if status_code == 204 else view)
+            @wraps(view)
+            def answered(*args: Any, **kwargs: Any) -> Response:
+                result = view(*args, **kwargs)
+                if isinstance(result, Response):
+                    return result
+                if result is None:
+                    return no_content()
+                # A view may say another status beside the body; a caller is a named tuple.
+                body, status = result if type(result) is tuple else (result, status_code)
+                return answers.json_response(exact_json.write(written.dump(body)), status)
+
+            return _with_documents_of(document(view), answered)
 
         return decorator
 
     def one(self, schema: type[Schema], missing: type[ApiError]) -> View:
         """The row that the view's query finds, or the refusal ``missing``."""
+        documented = self.response(200, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -177,12 +148,13 @@ class Blueprint(flask_smorest.Blueprint):
                     raise missing
                 return answers.json_response(body)
 
-            return self.response(200, schema)(self.raises(missing)(found))
+            return _with_documents_of(documented(self.raises(missing)(found)), found)
 
         return decorator
 
     def page(self, schema: type[Schema]) -> View:
         """A page of what the view's query finds, and how many there are in all."""
+        documented = self.arguments(PageSchema, location="query")
         paged = Schema.from_dict(
             {
                 "data": fields.List(fields.Nested(schema), required=True),
@@ -194,12 +166,12 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def found(*args: Any, **kwargs: Any) -> Response:
-                *args_, page = args
+                limit, offset = _part_asked_for(request.query_string)
                 return answers.json_response(
-                    answers.page(view(*args_, **kwargs), schema, page["limit"], page["offset"])
+                    answers.page(view(*args, **kwargs), schema, limit, offset)
                 )
 
-            return self.arguments(PageSchema, location="query")(self.response(200, paged)(found))
+            return _with_documents_of(documented(self.response(200, paged)(found)), found)
 
         return decorator
 
@@ -235,21 +207,24 @@ class Blueprint(flask_smorest.Blueprint):
         return doc
 
 
+@lru_cache(maxsize=256)
+def _part_asked_for(query_string: bytes) -> tuple[int, int]:
+    """The limit and offset of the request that is being answered; clients ask for a few alike."""
+    asked = from_query(PAGE)
+    return asked["limit"], asked["offset"]
+
+
+def _with_documents_of(documented: View, view: View) -> View:
+    """``view`` itself, which does by its own what ``documented`` would wrap around it."""
+    view._apidoc = documented._apidoc  # type: ignore[attr-defined]
+    return view
+
+
 def no_content() -> Response:
     """An empty answer, which has no type either."""
     response = Response(status=204)
     del response.headers["Content-Type"]
     return response
-
-
-def _bodiless(view: View) -> View:
-    """``view`` with an empty answer where it gives none: null would be a body."""
-
-    @wraps(view)
-    def emptied(*args: Any, **kwargs: Any) -> Response:
-        return view(*args, **kwargs) or no_content()
-
-    return emptied
 
 
 def _documented(view: View, **info: Any) -> View:

@@ -19,8 +19,10 @@ def assessment(asked: dict[str, Any]) -> dict[str, Any]:
         outcome = assess_wealth(**asked)
     else:
         outcome = assess(**asked, prices=published_prices(currency), today=clock.today())
+    lines = outcome.breakdown
     return {
-        **asdict(outcome),
+        **vars(outcome),
+        "breakdown": None if lines is None else [asdict(line) for line in lines],
         "currency": currency,
         "notes": notes,
         "calculated_at": clock.now(),

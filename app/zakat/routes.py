@@ -43,9 +43,7 @@ def list_calculations():
 def create_calculation(asked):
     """Work out what is due, and keep it"""
     kept = Calculation.keep(user_id=current_user.id, **assessment(asked))
-    calculation = answers.one(kept, CalculationSchema)
-    db.session.commit()
-    return answers.json_response(calculation, 201)
+    return answers.json_response(answers.one(kept, CalculationSchema), 201)
 
 
 @bp.post("/calculate")

@@ -1,0 +1,76 @@
+"""What a request says, read strictly and refused in one shape."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, NoReturn
+
+from flask import request
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from . import exact_json
+from .errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+
+MAX_JSON = 1024 * 1024  # bytes
+MAX_DETAILS = 100
+
+
+class QueryParser(FlaskParser):
+    """webargs for the query, with our refusal."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def handle_error(self, error: ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
+        raise refusal(error.messages_dict["query"]) from None
+
+
+QUERY = QueryParser()
+
+
+def from_body(schema: Schema) -> Any:
+    """What the JSON body says, by ``schema``. Raises ValidationFailed and what json_body does."""
+    try:
+        return schema.load(json_body())
+    except ValidationError as error:
+        raise refusal(error.messages) from None
+
+
+def from_query(schema: Schema) -> Any:
+    """What the query says, by ``schema``; what it does not name is passed over."""
+    return QUERY.parse(schema, location="query")
+
+
+def json_body() -> Any:
+    """The JSON that the request has for a body; an empty one is an empty object."""
+    if request.content_encoding or (request.content_type and not request.is_json):
+        raise UnsupportedMediaType  # nothing is unpacked: a small body can hold gigabytes
+    request.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
+    body = request.get_data()
+    if len(body) > MAX_JSON:
+        raise PayloadTooLarge
+    if request.content_length is not None and len(body) < request.content_length:
+        raise ValidationFailed.at([], "The body ends too early.")
+    if body and not request.is_json:
+        raise UnsupportedMediaType
+    try:
+        return exact_json.read(body or b"{}")
+    except exact_json.Unreadable as error:
+        raise ValidationFailed.at([], str(error)) from None
+
+
+def refusal(messages: Any) -> ValidationFailed:
+    """marshmallow's ``messages`` as the contract has them; no more than somebody would read."""
+    found = ({"path": path, "message": message} for path, message in _flat(messages, []))
+    return ValidationFailed(details=list(islice(found, MAX_DETAILS)))
+
+
+def _flat(messages: Any, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
+    """marshmallow's tree of messages as (path, message); ``_schema`` is the object itself."""
+    if isinstance(messages, Mapping):
+        for key, below in messages.items():
+            yield from _flat(below, path if key == "_schema" else [*path, key])
+    elif isinstance(messages, list):
+        for below in messages:
+            yield from _flat(below, path)
+    else:
+        yield path, str(messages)
