@@ -1,7 +1,10 @@
 """gunicorn as the service runs under it. Every number is a setting of config.py."""
 
 import gc
+import json
 import logging
+import os
+import time
 
 from gunicorn.glogging import Logger as GunicornLogger
 
@@ -43,29 +46,34 @@ def pre_fork(server, worker):
 class Logger(GunicornLogger):
     """gunicorn's own lines, and one for each answer, in the JSON log."""
 
-    access_log_enabled = True
+    access_log_enabled = settings.log_level in ("debug", "info")
 
     def setup(self, cfg):
         self.cfg = cfg
         logs.init_app(cfg.loglevel)
-        for log in (self.error_log, self.access_log):
-            log.handlers, log.propagate = [], True
-            log.setLevel(logging.INFO)
+        self.error_log.handlers, self.error_log.propagate = [], True
+        self.error_log.setLevel(logging.INFO)
 
     def access(self, resp, req, environ, request_time):
-        """Who asked for what, how it ended, how long it took. The query may hold secrets."""
-        self.access_log.info(
-            "request",
-            extra={
-                "method": environ["REQUEST_METHOD"],
-                "path": environ["PATH_INFO"],
-                "status": int(resp.status.split(None, 1)[0]),
-                "bytes": resp.sent,
-                "ms": round(request_time.total_seconds() * 1000, 1),
-                "address": environ.get("REMOTE_ADDR"),
-                "requestId": environ.get("ose.request_id"),
-            },
-        )
+        """Who asked for what, how it ended, how long it took. The query may hold secrets.
+
+        One write of one line, past the logging module: that alone cost a sixth of an answer.
+        """
+        now = time.time()
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{now % 1:.3f}Z"[2:],
+            "level": "INFO",
+            "logger": "gunicorn.access",
+            "message": "request",
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"],
+            "status": int(resp.status[:3]),
+            "bytes": resp.sent,
+            "ms": round(request_time.total_seconds() * 1000, 1),
+            "address": environ.get("REMOTE_ADDR"),
+            "requestId": environ.get("ose.request_id"),
+        }
+        os.write(1, json.dumps(line).encode() + b"\n")
 
     def reopen_files(self):
         """There are none: a PaaS collects stdout."""

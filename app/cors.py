@@ -7,8 +7,8 @@ configured ones, with credentials.
 import re
 from collections.abc import Sequence
 
-from flask import Flask
-from flask_cors import CORS
+from flask import Flask, Response, request
+from flask_cors.core import get_cors_options, set_cors_headers
 
 EXPOSED = (
     "X-Request-ID",
@@ -21,38 +21,44 @@ EXPOSED = (
     "Deprecation",
     "Link",
 )
+READING = ["GET", "HEAD", "OPTIONS"]
 ALLOWED = ("Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-Token", "X-Request-ID")
 
 
 def init_app(app: Flask, origins: Sequence[str]) -> None:
-    """Bind flask-cors twice: what is bound last speaks first, and the first to speak is heard."""
-    CORS(
-        app,
-        resources={path: {"origins": "*", "methods": ["GET", "HEAD"]} for path in open_paths(app)},
-        send_wildcard=True,
-        intercept_exceptions=False,
-        expose_headers=EXPOSED,
-        allow_headers=ALLOWED,
+    """Answer pages of other origins; a request that names none costs nothing."""
+    common = {"expose_headers": EXPOSED, "allow_headers": ALLOWED, "max_age": 600}
+    everyone = get_cors_options(
+        app, common, {"origins": "*", "send_wildcard": True, "methods": READING}
     )
-    CORS(
-        app,
-        resources={
-            r"/api/.*": {"origins": [re.compile(re.escape(one) + r"\Z") for one in origins]}
-        },
-        supports_credentials=True,
-        always_send=False,
-        intercept_exceptions=False,
-        expose_headers=EXPOSED,
-        allow_headers=ALLOWED,
-        max_age=600,
+    listed = get_cors_options(
+        app, common, {"origins": [exactly(o) for o in origins], "supports_credentials": True}
     )
+    open_rules = rules_that_are_open(app)
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return response
+        if origin in origins:
+            return set_cors_headers(response, listed)
+        rule = request.url_rule
+        if rule is not None and rule.rule in open_rules and request.method in READING:
+            return set_cors_headers(response, everyone)
+        return response
 
 
-def open_paths(app: Flask) -> list[str]:
-    """A pattern for the path of every public view that reads."""
-    return [
-        "^" + re.sub(r"<[^>]*>", "[^/]+", rule.rule) + "$"
+def exactly(origin: str) -> re.Pattern[str]:
+    """``origin`` and no other: flask-cors would take what looks like a pattern for one."""
+    return re.compile(re.escape(origin) + r"\Z")
+
+
+def rules_that_are_open(app: Flask) -> set[str]:
+    """The path of every public view that reads."""
+    return {
+        rule.rule
         for rule in app.url_map.iter_rules()
         if "GET" in (rule.methods or ())
         and getattr(app.view_functions[rule.endpoint], "access", None) == "public"
-    ]
+    }
