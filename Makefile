@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock
+.PHONY: help run test bench lint format lock
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,6 +15,9 @@ run: $(VENV)/ready ## serve http://127.0.0.1:8000 with a PostgreSQL of its own; 
 
 test: $(VENV)/ready ## run everything, on a PostgreSQL of its own
 	@$(BIN)/python -m pytest
+
+bench: $(VENV)/ready ## what a request costs beside the bare floor, in two minutes (needs wrk)
+	@$(BIN)/python -m bench.run
 
 lint: $(VENV)/ready ## style and types
 	@$(BIN)/ruff check .

@@ -72,7 +72,7 @@ def verified(encoded: str, keys: tuple[str, ...]) -> Token:
                 type=claims["type"],
                 starts=max(finite(claims["iat"]), finite(claims.get("nbf", 0))),
                 expires=finite(claims["exp"]),
-                csrf=claims.get("csrf", ""),
+                csrf=str(claims.get("csrf", "")),
             )
         except jwt.InvalidSignatureError:
             continue

@@ -98,6 +98,7 @@ def connection() -> Iterator[Connection[Any]]:
     finally:
         if pooled.driver_connection.closed:  # type: ignore[union-attr]
             pooled.invalidate()
+            db.engine.dispose(close=False)  # the database went away: the others are dead as well
         pooled.close()
 
 
