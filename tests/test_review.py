@@ -42,6 +42,12 @@ def test_a_name_has_no_control_characters(client, name):
     assert refused(client.post(REGISTER, json=body))
 
 
+def test_a_name_without_end_is_refused_before_anybody_grows_old(client):
+    # A pattern that tries every way to divide the name would need hours for this one.
+    body = {"name": "a" * 900_000 + "\x01", "email": "x@example.org", "password": PASSWORD}
+    assert refused(client.post(REGISTER, json=body))
+
+
 def test_an_address_is_the_same_in_its_own_script_and_in_punycode(client):
     body = {"name": "A", "email": "a@exämple.org", "password": PASSWORD}
     assert client.post(REGISTER, json=body).status_code == 201
