@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from config import Settings
 
 from . import commands, cors, errors, exact_json, limits, logs
+from .access import COOKIE
 from .api import Api
 from .auth.actions import holder
 from .auth.routes import bp as auth_bp
@@ -82,11 +83,9 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         ),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
         "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
-        "JWT_ALGORITHM": "HS256",
-        "JWT_TOKEN_LOCATION": ["headers", "cookies"],
-        "JWT_ACCESS_COOKIE_NAME": "auth-token",
+        "JWT_TOKEN_LOCATION": ["cookies"],  # gives each token its CSRF claim; access.py reads them
+        "JWT_ACCESS_COOKIE_NAME": COOKIE,
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf-token",
-        "JWT_ACCESS_CSRF_HEADER_NAME": "X-CSRF-Token",
         "JWT_COOKIE_SECURE": settings.production,
         "JWT_COOKIE_SAMESITE": "Lax",
     }

@@ -30,6 +30,7 @@ from .errors import (
 View = Callable[..., Any]
 
 ROLES = ("user", "officer", "admin")  # each may do all that the ones before it may
+COOKIE = "auth-token"  # holds an access token, for browsers
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 current_user: Any = LocalProxy(lambda: g.caller)
@@ -96,7 +97,7 @@ def presented(*types: str, expired: bool = False, cookies: bool = True) -> Token
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     by_cookie = scheme.lower() != "bearer"
     if by_cookie:
-        encoded = request.cookies.get("auth-token", "") if cookies else ""
+        encoded = request.cookies.get(COOKIE, "") if cookies else ""
         if not encoded:
             raise AuthRequired
     token = verified(encoded.strip(), current_app.config["JWT_KEYS"])

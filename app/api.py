@@ -192,8 +192,7 @@ class Blueprint(flask_smorest.Blueprint):
         """Write ``errors`` into the public document."""
 
         def decorator(view: View) -> View:
-            view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
-            view._apidoc.setdefault("errors", []).extend(errors)  # type: ignore[attr-defined]
+            _documents_of(view).setdefault("errors", []).extend(errors)
             return view
 
         return decorator
@@ -228,10 +227,15 @@ def no_content() -> Response:
 
 
 def _documented(view: View, **info: Any) -> View:
-    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
     info["operationId"] = camel_case(view.__name__)
-    view._apidoc.setdefault("manual_doc", {}).update(info)  # type: ignore[attr-defined]
+    _documents_of(view).setdefault("manual_doc", {}).update(info)
     return view
+
+
+def _documents_of(view: View) -> dict[str, Any]:
+    """What flask-smorest is told of ``view``, in a copy of its own: wraps shares the original."""
+    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
+    return view._apidoc  # type: ignore[attr-defined]
 
 
 class Api(flask_smorest.Api):

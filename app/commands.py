@@ -6,7 +6,7 @@ from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from . import demo, passwords
+from . import demo
 from .access import ROLES
 from .extensions import db
 from .users.models import User
@@ -28,9 +28,7 @@ def init_app(app: Flask) -> None:
 def create_user_command(**given: str) -> None:
     """Make a user, with any role."""
     try:
-        data = NewUserSchema().load(given)
-        password_hash = passwords.hash_password(data.pop("password"))
-        user = User(password_hash=password_hash, **data)
+        user = User.with_password(**NewUserSchema().load(given))
         db.session.add(user)
         db.session.commit()
     except ValidationError as error:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from . import clock, passwords
+from . import clock
 from .extensions import db
 from .users.models import User
+from .users.rules import email_key
 from .zakat.actions import nisab_price
 from .zakat.models import MetalPrice
 
@@ -25,9 +26,8 @@ PRICES = {  # per gram of pure gold and silver; about what they cost in 2026
 def fill() -> Iterator[str]:
     """Add what is missing, and say what was added. The caller commits."""
     for email, (name, role) in SIGN_INS.items():
-        if User.credentials(email).row() is None:
-            hashed = passwords.hash_password(PASSWORD)
-            db.session.add(User(name=name, email=email, role=role, password_hash=hashed))
+        if User.credentials(email_key(email)).row() is None:
+            db.session.add(User.with_password(PASSWORD, name=name, email=email, role=role))
             yield f"{role} {email}"
     for currency, (gold, silver) in PRICES.items():
         if MetalPrice.current(currency).row() is None:

@@ -7,6 +7,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from marshmallow import fields as marshmallow_fields
 from marshmallow import validate
 
+from .access import COOKIE
 from .errors import ApiError, ValidationFailed
 from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
 from .schema import ErrorSchema, OneOfSchema, Schema
@@ -24,7 +25,7 @@ and paste the `accessToken`. Nothing that this service says is a fatwa.
 
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": "auth-token"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 

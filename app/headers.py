@@ -41,11 +41,11 @@ class HeadersMiddleware:
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
             headers.append(("X-Request-ID", request_id))
-            return start_response(status, headers + self.completing(status, headers), *exc_info)
+            return start_response(status, headers + self.completing(headers), *exc_info)
 
         return self.wsgi_app(environ, start)
 
-    def completing(self, status: str, headers: Headers) -> Headers:
+    def completing(self, headers: Headers) -> Headers:
         """What the answer lacks."""
         said = {name.lower(): value for name, value in headers}
         added = list(self.constant)

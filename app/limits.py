@@ -123,7 +123,7 @@ def refuse_oversized() -> None:
 
 def count_request() -> None:
     """One more of the client's; preflights are the browser's doing."""
-    limiter: Limiter = current_app.extensions["limiter"]
+    limiter = current_limiter()
     view: Any = current_app.view_functions.get(request.endpoint or "")
     limit = getattr(view, "limit", limiter.default)
     if limit is None or not limiter.enabled or request.method == "OPTIONS":
@@ -145,8 +145,9 @@ def say_limit(response: Response) -> Response:
 
 def require_below(limit: RateLimitItem, key: str) -> None:
     """Refuse where what ``key`` names was counted as often as ``limit`` allows."""
-    window = current_limiter().add(limit, key, amount=0)
-    if window.used >= limit.amount and current_limiter().enabled:
+    limiter = current_limiter()
+    window = limiter.add(limit, key, amount=0)
+    if window.used >= limit.amount and limiter.enabled:
         raise RateLimited(headers=window.headers)
 
 

@@ -31,8 +31,7 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth", description=__doc__)
 @bp.raises(ResourceExists)
 def register(data):
     """Open an account, and be signed in"""
-    password_hash = passwords.hash_password(data.pop("password"))
-    user = User(**data, password_hash=password_hash)
+    user = User.with_password(**data)
     db.session.add(user)
     db.session.flush()
     tokens = actions.sign_in(user)

@@ -9,6 +9,17 @@ from ..users.schemas import Email, NewPassword, PersonName, UserSchema
 TOKEN = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
 
 
+class TriedPassword(Secret):
+    """A password that may be somebody's: whether it is one is not for its form to say."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=True,
+            validate=validate.Length(max=1024),
+            metadata={"example": "correct horse battery"},
+        )
+
+
 class RegistrationSchema(Schema):
     name = PersonName(required=True)
     email = Email(required=True)
@@ -22,11 +33,7 @@ class CredentialsSchema(Schema):
         validate=validate.Length(max=254),
         metadata={"example": "fatima@example.org"},
     )
-    password = Secret(
-        required=True,
-        validate=validate.Length(max=1024),
-        metadata={"example": "correct horse battery"},
-    )
+    password = TriedPassword()
 
 
 class TokensSchema(Schema):
@@ -50,9 +57,5 @@ class NameChangeSchema(Schema):
 
 
 class PasswordChangeSchema(Schema):
-    current_password = Secret(
-        required=True,
-        validate=validate.Length(max=1024),
-        metadata={"example": "correct horse battery"},
-    )
+    current_password = TriedPassword()
     new_password = NewPassword(required=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from .. import clock
+from .. import clock, passwords
 from ..access import ROLES
 from ..extensions import Base, Identified, db
 from ..queries import query
@@ -37,6 +37,11 @@ class User(Identified, Base):
         """The key follows the address."""
         self.email_key = email_key(email)
         return email
+
+    @classmethod
+    def with_password(cls, password: str, **fields: Any) -> "User":
+        """A new user, of whose ``password`` only the hash is kept."""
+        return cls(password_hash=passwords.hash_password(password), **fields)
 
     @query
     def newest(cls: Any):

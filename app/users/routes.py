@@ -1,6 +1,6 @@
 """Users: all of them for admins, and for everybody their own."""
 
-from .. import answers, passwords
+from .. import answers
 from ..access import current_user
 from ..api import Blueprint
 from ..errors import Forbidden, ResourceExists
@@ -40,7 +40,7 @@ def list_users(page):
 @bp.raises(ResourceExists)
 def create_user(data):
     """Make a user, with any role"""
-    user = User(password_hash=passwords.hash_password(data.pop("password")), **data)
+    user = User.with_password(**data)
     db.session.add(user)
     db.session.commit()
     return user

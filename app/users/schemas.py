@@ -8,7 +8,7 @@ from marshmallow import ValidationError, validate
 
 from ..access import ROLES
 from ..fields import Digits, Flag, Id, Moment, Secret, Text
-from ..schema import Schema
+from ..schema import PageSchema, Schema
 
 # Blanks, a sign that is none, then anything; no two parts in a row can take the same sign, so the
 # time that it takes does not grow with the square of the name.
@@ -117,11 +117,10 @@ class UserIdSchema(Schema):
     id = Id(required=True)
 
 
-class AllUsersSchema(Schema):
+class AllUsersSchema(PageSchema):
     """Which part of the plain array is asked for."""
 
     limit = Digits(load_default=100, validate=validate.Range(1, 100), metadata={"example": 100})
-    offset = Digits(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
 
 
 class UserDeletedSchema(Schema):
