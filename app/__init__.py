@@ -11,11 +11,11 @@ from config import Settings
 from . import commands, cors, errors, exact_json, limits, logs
 from .access import COOKIE
 from .api import Api
-from .auth.actions import holder
 from .auth.routes import bp as auth_bp
 from .extensions import db, jwt, migrate
 from .headers import HeadersMiddleware
 from .service.routes import bp as service_bp
+from .users.models import SignIn
 from .users.routes import bp as users_bp
 from .zakat.routes import bp as zakat_bp
 
@@ -76,7 +76,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
                 "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
             },
         },
-        "USER_LOOKUP": holder,
+        "SIGN_IN": SignIn.holding,
         "JWT_SECRET_KEY": settings.jwt_secret_key,
         "JWT_KEYS": tuple(
             filter(None, (settings.jwt_secret_key, settings.jwt_secret_key_previous))

@@ -7,6 +7,7 @@ token without ``type`` or ``exp``, and checks a signature anew each time that a 
 import math
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache, wraps
 from hmac import compare_digest
 from typing import Any, NamedTuple
@@ -35,6 +36,10 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 current_user: Any = LocalProxy(lambda: g.caller)
 
+# Sign-ins that were found to be over, and stay so: nobody's limit is used up in their name.
+OVER_KEPT = 10_000
+_over: dict[UUID, None] = {}
+
 
 class Token(NamedTuple):
     """What a token says; its signature is good, its time may be over."""
@@ -46,6 +51,48 @@ class Token(NamedTuple):
     starts: float  # seconds since 1970, as are the next
     expires: float
     csrf: str
+
+
+class Person(NamedTuple):
+    """What is known of somebody whose sign-in holds."""
+
+    name: str
+    email: str
+    role: str
+    disabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Caller:
+    """Who is calling: their id is in the token, the rest comes with the row of their sign-in.
+
+    Whoever asks for the rest finds out whether the sign-in holds, and TokenRevoked where it does
+    not. A view that needs the id alone may leave it to the statement that it answers with.
+    """
+
+    def __init__(self, token: Token) -> None:
+        self.id = token.user_id
+        self.sign_in_id = token.sign_in_id
+        self.sign_in = current_app.config["SIGN_IN"](token.sign_in_id, token.user_id)
+        self.holds = False
+
+    def require(self, found: Any) -> Any:
+        """What the query ``sign_in``, or one that it is part of, found: nothing is a refusal."""
+        if found is None:
+            while len(_over) >= OVER_KEPT:
+                _over.pop(next(iter(_over)), None)
+            _over[self.sign_in_id] = None
+            raise TokenRevoked
+        self.holds = True
+        return found
+
+    def look_up(self) -> Person:
+        self.person = Person(*self.require(self.sign_in.row()))
+        return self.person
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__.get("person") or self.look_up(), name)
 
 
 # The signature and the form; what time changes is checked at each use.
@@ -118,19 +165,34 @@ def require_same_csrf(token: Token) -> None:
         raise CsrfFailed
 
 
-def identify() -> Any:
-    """Who calls: a Caller, or the exception that says why it is nobody; found once a request."""
+def identify(view: View) -> Any:
+    """Who calls ``view``: a Caller, or the exception that says why it is nobody; found once.
+
+    A view that ``asks_itself`` answers with one statement, which also finds out whether the sign-in
+    holds (``answers.py``); before any other is entered it is looked up here.
+    """
     if "caller" not in g:
         try:
-            g.caller = current_app.config["USER_LOOKUP"](presented("access")) or TokenRevoked()
+            token = presented("access")
+            if token.sign_in_id in _over:
+                raise TokenRevoked
+            g.caller = Caller(token)
+            if not getattr(view, "asks_itself", False):
+                g.caller.look_up()
         except (ApiError, *UNAVAILABLE) as error:
             g.caller = error
     return g.caller
 
 
+def unchecked() -> Caller | None:
+    """The caller, if it was not looked up yet whether their sign-in holds."""
+    who = g.get("caller")
+    return who if isinstance(who, Caller) and not who.holds else None
+
+
 def caller(view: View | None) -> str:
     """Whom a limit counts against: the user where ``view`` asks who calls, else the address."""
-    if getattr(view, "access", None) in ROLES and not isinstance(identify(), Exception):
+    if view and view.access in ROLES and not isinstance(identify(view), Exception):  # type: ignore[attr-defined]
         return f"user:{g.caller.id}"
     return f"address:{request.remote_addr}"
 
@@ -140,11 +202,14 @@ def signed_in(view: View, role: str = "user") -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(identify(), Exception):
+        if isinstance(identify(guarded), Exception):
             raise g.caller
-        if ROLES.index(g.caller.role) < ROLES.index(role):
+        if role != ROLES[0] and ROLES.index(g.caller.role) < ROLES.index(role):
             raise Forbidden
-        return view(*args, **kwargs)
+        answer = view(*args, **kwargs)
+        if not g.caller.holds:
+            raise RuntimeError(f"{view.__name__} answered somebody who was never looked up")
+        return answer
 
     guarded.access = role  # type: ignore[attr-defined]
     return guarded
@@ -156,9 +221,8 @@ def refreshing(view: View) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         token = presented("refresh", cookies=False)
-        g.caller = current_app.config["USER_LOOKUP"](token)
-        if g.caller is None:
-            raise TokenRevoked
+        g.caller = Caller(token)
+        g.caller.look_up()
         return view(token, *args, **kwargs)
 
     guarded.access = "refresh"  # type: ignore[attr-defined]

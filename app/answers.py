@@ -16,30 +16,45 @@ from typing import Any
 
 from flask import Response, stream_with_context
 from marshmallow import Schema, fields
-from sqlalchemy import Insert, Integer, Select, Text, bindparam, cast, func, literal_column, select
+from sqlalchemy import (
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.sql import ColumnElement
 
+from .access import unchecked
 from .extensions import db
 from .fields import Moment
-from .queries import Query
+from .queries import Insertion, Query
 
 FORMULA = "=+-@\t\r\n"  # what makes a spreadsheet take a cell for a formula
 NUMBER = re.compile(r"-?[0-9.]+")
+EVERYBODY = Query(None, select(), {})  # in the place of a sign-in, where none is to be looked up
 RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
 
 
 def one(query: Query, schema: type[Schema]) -> str:
-    """The row that ``query`` finds or makes, as JSON; empty where there is none."""
-    row = query._replace(statement=_row(query.statement, query.entity, schema)).row()
-    return row[0] if row else ""
+    """The row that ``query`` finds, as JSON; empty where there is none."""
+    (row,) = _asked(_row, query, schema) or ("",)
+    return row or ""
+
+
+def kept(insertion: Insertion, schema: type[Schema]) -> str:
+    """The row that ``insertion`` makes, as JSON."""
+    (row,) = _asked(_new_row, insertion, schema)
+    return row
 
 
 def part(query: Query, schema: type[Schema], limit: int, offset: int) -> tuple[str, int]:
     """That part of what ``query`` finds, in its order, as a JSON array; and how many there are."""
-    statement = _part(query.statement, query.entity, schema)
-    values = {**query.values, "limit": limit, "offset": offset}
-    rows, total = query._replace(statement=statement, values=values).row() or ("[]", 0)
-    return rows, total
+    return _asked(_part, query, schema, limit=limit, offset=offset)
 
 
 def page(query: Query, schema: type[Schema], limit: int, offset: int) -> str:
@@ -71,24 +86,51 @@ def columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]]:
     ]
 
 
-@cache
-def _row(statement: Any, entity: Any, schema: type[Schema]) -> Select[Any]:
-    """``statement``'s rows as JSON objects: those that it finds, or the one that it makes."""
-    if isinstance(statement, Insert):
-        table: Any = statement.returning(*columns(schema, entity)).cte("answer")
-    else:
-        table = statement.with_only_columns(*columns(schema, entity)).subquery("answer")
-    return select(cast(func.row_to_json(literal_column("answer")), Text)).select_from(table)
+def _asked(build: Any, query: Query | Insertion, schema: type[Schema], **values: int) -> Any:
+    """The first row of the statement that ``build`` makes of ``query``.
+
+    Where the caller was not looked up yet, the same statement finds out whether their sign-in
+    holds: it finds and makes nothing where that is over. A round trip of its own would cost more
+    than all else that a read does.
+    """
+    caller = unchecked()
+    sign_in = caller.sign_in if caller else EVERYBODY
+    statement = build(query.statement, query.entity, schema, sign_in.statement)
+    values = {**query.values, **values, **sign_in.values}
+    found = Query(query.entity, statement, values).row()
+    return caller.require(found) if caller else found
 
 
 @cache
-def _part(statement: Select[Any], entity: Any, schema: type[Schema]) -> Select[Any]:
+def _row(statement: Select[Any], entity: Any, schema: type[Schema], sign_in: Any) -> Select[Any]:
+    """``statement``'s first row as a JSON object, or NULL."""
+    row = statement.with_only_columns(*columns(schema, entity)).limit(1).subquery("answer")
+    found = select(_json(func.row_to_json(literal_column("answer")))).select_from(row)
+    return sign_in.with_only_columns(found.scalar_subquery())
+
+
+@cache
+def _new_row(given: Select[Any], entity: Any, schema: type[Schema], sign_in: Any) -> Select[Any]:
+    """The row of ``given`` values, which it inserts, as a JSON object."""
+    row = sign_in.with_only_columns(*given.selected_columns)
+    made = insert(entity.__table__).from_select(given.selected_columns.keys(), row)
+    answer = made.returning(*columns(schema, entity)).cte("answer")
+    return select(_json(func.row_to_json(literal_column("answer")))).select_from(answer)
+
+
+@cache
+def _part(statement: Select[Any], entity: Any, schema: type[Schema], sign_in: Any) -> Select[Any]:
+    """A part of ``statement``'s rows as a JSON array, and how many there are in all."""
     limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     rows = statement.with_only_columns(*columns(schema, entity)).limit(limit).offset(offset)
     data = select(func.json_agg(literal_column("item"))).select_from(rows.subquery("item"))
     total = select(func.count()).select_from(statement.order_by(None).subquery())
-    array = func.coalesce(cast(data.scalar_subquery(), Text), literal_column("'[]'"))
-    return select(array, total.scalar_subquery())
+    array = func.coalesce(_json(data.scalar_subquery()), literal_column("'[]'"))
+    return sign_in.with_only_columns(array, total.scalar_subquery())
+
+
+def _json(value: Any) -> ColumnElement[str]:
+    return cast(value, Text)
 
 
 def _object(**members: Any) -> ColumnElement[Any]:
@@ -119,7 +161,9 @@ def _composite(schema: Schema, composite: Any) -> ColumnElement[Any]:
 
 
 def _ndjson(query: Query, schema: type[Schema]) -> Iterator[str]:
-    for (line,) in _fetched(_row(query.statement, query.entity, schema), query.values):
+    rows = query.statement.with_only_columns(*columns(schema, query.entity)).subquery("answer")
+    lines = select(_json(func.row_to_json(literal_column("answer")))).select_from(rows)
+    for (line,) in _fetched(lines, query.values):
         yield f"{line}\n"
 
 

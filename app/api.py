@@ -128,8 +128,8 @@ class Blueprint(flask_smorest.Blueprint):
                     return result
                 if result is None:
                     return no_content()
-                # A view may say another status beside the body; a caller is a named tuple.
-                body, status = result if type(result) is tuple else (result, status_code)
+                # A view may say another status beside the body.
+                body, status = result if isinstance(result, tuple) else (result, status_code)
                 return answers.json_response(exact_json.write(written.dump(body)), status)
 
             return _with_documents_of(document(view), answered)
@@ -148,7 +148,20 @@ class Blueprint(flask_smorest.Blueprint):
                     raise missing
                 return answers.json_response(body)
 
-            return _with_documents_of(documented(self.raises(missing)(found)), found)
+            return _asking_itself(documented(self.raises(missing)(found)), found)
+
+        return decorator
+
+    def keeps(self, schema: type[Schema]) -> View:
+        """The row that the view's insertion makes."""
+        documented = self.response(201, schema)
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def kept(*args: Any, **kwargs: Any) -> Response:
+                return answers.json_response(answers.kept(view(*args, **kwargs), schema), 201)
+
+            return _asking_itself(documented(kept), kept)
 
         return decorator
 
@@ -171,7 +184,7 @@ class Blueprint(flask_smorest.Blueprint):
                     answers.page(view(*args, **kwargs), schema, limit, offset)
                 )
 
-            return _with_documents_of(documented(self.response(200, paged)(found)), found)
+            return _asking_itself(documented(self.response(200, paged)(found)), found)
 
         return decorator
 
@@ -217,6 +230,12 @@ def _with_documents_of(documented: View, view: View) -> View:
     """``view`` itself, which does by its own what ``documented`` would wrap around it."""
     view._apidoc = documented._apidoc  # type: ignore[attr-defined]
     return view
+
+
+def _asking_itself(documented: View, view: View) -> View:
+    """The same, and its one statement finds out whether the caller's sign-in holds."""
+    view.asks_itself = True  # type: ignore[attr-defined]
+    return _with_documents_of(documented, view)
 
 
 def no_content() -> Response:

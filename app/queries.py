@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.types.json import Jsonb
-from sqlalchemy import ClauseElement, bindparam, insert
+from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from . import exact_json
@@ -66,17 +66,24 @@ def query(build: Callable[..., Any]) -> Any:
     return classmethod(bound)
 
 
-def insertion(entity: Any, **values: Any) -> Query:
+class Insertion(NamedTuple):
+    """A row of ``entity`` to be: a statement that gives its columns' values."""
+
+    entity: Any
+    statement: Any
+    values: dict[str, Any]
+
+
+def insertion(entity: Any, **values: Any) -> Insertion:
     """A new row of ``entity``, which has all of its ``values`` said."""
-    return Query(entity, _insert(entity, tuple(values)), {f"new_{n}": v for n, v in values.items()})
+    given = {f"new_{name}": value for name, value in values.items()}
+    return Insertion(entity, _given(entity, tuple(values)), given)
 
 
 @cache
-def _insert(entity: Any, names: tuple[str, ...]) -> Any:
-    # SQLAlchemy keeps a column's own name for itself; hence new_.
+def _given(entity: Any, names: tuple[str, ...]) -> Any:
     types = entity.__table__.c
-    given = {name: bindparam(f"new_{name}", type_=types[name].type) for name in names}
-    return insert(entity.__table__).values(given)
+    return select(*[bindparam(f"new_{name}", type_=types[name].type).label(name) for name in names])
 
 
 @cache

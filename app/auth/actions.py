@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from .. import clock, limits, passwords
 from ..access import Token
 from ..extensions import db
-from ..users.models import Caller, SignIn, User
+from ..users.models import SignIn, User
 from ..users.rules import email_key
 from .rules import LOGIN_FAILURES, InvalidCredentials
 
@@ -78,9 +78,3 @@ def _tokens(user_id: UUID, sid: UUID) -> tuple[dict[str, Any], str]:
 
 def _refresh_expiry() -> Any:
     return clock.now() + current_app.config["JWT_REFRESH_TOKEN_EXPIRES"]
-
-
-def holder(token: Token) -> Caller | None:
-    """Whose ``token`` it is, if the sign-in that it names holds."""
-    found = SignIn.who(token.sign_in_id, token.user_id).row()
-    return Caller(*found) if found else None

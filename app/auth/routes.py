@@ -4,7 +4,7 @@ from flask import Response, jsonify
 from flask_jwt_extended import get_csrf_token, set_access_cookies, unset_access_cookies
 
 from .. import passwords
-from ..access import Token, current_user, presented
+from ..access import Caller, Token, current_user, presented
 from ..api import Blueprint, no_content
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
 from ..extensions import db
@@ -87,7 +87,7 @@ def log_out():
 def log_out_everywhere():
     """End all of one's sign-ins"""
     token = _ending_token()
-    if token and actions.holder(token):  # one that was ended already may not end others
+    if token and Caller(token).sign_in.row():  # one that was ended already may not end others
         SignIn.end_all(token.user_id)
     return _signed_out()
 

@@ -4,14 +4,14 @@ A sign-in is one row for as long as it holds. No row, no entry, on every instanc
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock, passwords
-from ..access import ROLES
+from ..access import ROLES, Person
 from ..extensions import Base, Identified, db
 from ..queries import query
 from .rules import UserNotFound, email_key
@@ -64,19 +64,6 @@ class User(Identified, Base):
         return db.select(cls.id, cls.password_hash).where(cls.email_key == email_key)
 
 
-class Caller(NamedTuple):
-    """Who is calling: what a view may ask of current_user."""
-
-    id: UUID
-    name: str
-    email: str
-    role: str
-    disabled: bool
-    created_at: datetime
-    updated_at: datetime
-    sign_in_id: UUID
-
-
 class SignIn(Identified, Base):
     """What one log-in began: an access and a refresh token, and those that replaced them."""
 
@@ -88,12 +75,13 @@ class SignIn(Identified, Base):
     expires_at: Mapped[datetime]
 
     @query
-    def who(cls: Any, id, user_id):
-        """The Caller of a sign-in that holds: the one query of every signed-in request."""
+    def holding(cls: Any, sign_in_id, signed_in_id):
+        """The Person whose sign-in it is, if it holds; alone, or as a part of what they ask."""
         return (
-            db.select(*[getattr(User, name) for name in Caller._fields[:-1]], cls.id)
+            db.select(*[getattr(User, name) for name in Person._fields])
+            .select_from(cls)
             .join(User, User.id == cls.user_id)
-            .where(cls.id == id, User.id == user_id, ~User.disabled)
+            .where(cls.id == sign_in_id, User.id == signed_in_id, ~User.disabled)
         )
 
     @classmethod

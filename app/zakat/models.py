@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from .. import clock
 from ..extensions import Base, Identified, db
-from ..queries import Query, insertion, query
+from ..queries import Insertion, Query, insertion, query
 
 
 class Calculation(Identified, Base):
@@ -50,7 +50,7 @@ class Calculation(Identified, Base):
         return own.order_by(cls.calculated_at.desc(), cls.id.desc())
 
     @classmethod
-    def keep(cls, **values: Any) -> Query:
+    def keep(cls, **values: Any) -> Insertion:
         return insertion(cls, id=uuid7(), **values)
 
     @classmethod

@@ -38,12 +38,11 @@ def list_calculations():
 @bp.post("/calculations")
 @bp.signed_in
 @bp.arguments(NewCalculationSchema)
-@bp.response(201, CalculationSchema)
+@bp.keeps(CalculationSchema)
 @bp.raises(NisabNotFound)
 def create_calculation(asked):
     """Work out what is due, and keep it"""
-    kept = Calculation.keep(user_id=current_user.id, **assessment(asked))
-    return answers.json_response(answers.one(kept, CalculationSchema), 201)
+    return Calculation.keep(user_id=current_user.id, **assessment(asked))
 
 
 @bp.post("/calculate")
