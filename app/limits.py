@@ -1,7 +1,7 @@
 """Rate limits: what a client did in a window of time, counted in Redis or in this process.
 
-On ``limits``, the library that flask-limiter is made of, and without the latter: it cost a third of
-a request, took any error for Redis being away, and is one for all apps of a process.
+Without flask-limiter: it cost a third of a request, took any error for Redis being away, and is one
+for all apps of a process. How a limit is written is read by ``limits``, which it is made of.
 """
 
 import logging
@@ -10,9 +10,9 @@ import time
 from threading import Lock
 from typing import Any, NamedTuple
 
+import redis
 from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, parse
-from limits.storage import Storage, storage_from_string
 
 from .access import View, caller
 from .errors import PayloadTooLarge, RateLimited
@@ -33,13 +33,17 @@ class Window(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        wait = math.ceil(self.reset_at - time.time())
         return {
             "X-RateLimit-Limit": str(self.limit.amount),
             "X-RateLimit-Remaining": str(max(0, self.limit.amount - self.used)),
             "X-RateLimit-Reset": str(math.ceil(self.reset_at)),
-            "Retry-After": str(min(self.limit.get_expiry(), max(1, wait))),
         }
+
+    @property
+    def refusal(self) -> RateLimited:
+        wait = math.ceil(self.reset_at - time.time())
+        retry_after = str(min(self.limit.get_expiry(), max(1, wait)))
+        return RateLimited(headers={**self.headers, "Retry-After": retry_after})
 
 
 class Memory:
@@ -64,15 +68,21 @@ class Memory:
 
 
 class Redis:
-    """Counts in Redis, for all processes; raises what its client raises."""
+    """Counts in Redis, for all processes, in one round trip; raises what its client raises."""
 
-    def __init__(self, storage: Storage) -> None:
-        self.storage = storage
+    ADD = """
+        local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+        if count == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+        return {count, redis.call('PTTL', KEYS[1])}
+    """
+
+    def __init__(self, url: str) -> None:
+        client = redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+        self.script = client.register_script(self.ADD)
 
     def add(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
-        storage = self.storage
-        used = storage.incr(key, seconds, amount) if amount else storage.get(key)
-        return used, storage.get_expiry(key)
+        count, milliseconds = self.script([f"limits/{key}"], [seconds, amount])
+        return count, time.time() + milliseconds / 1000
 
 
 class Limiter:
@@ -87,15 +97,14 @@ class Limiter:
         self.redis: Redis | None = None
         self.redis_back_at = 0.0
         if redis_url:
-            waits = {"socket_timeout": 1, "socket_connect_timeout": 1}
-            self.redis = Redis(storage_from_string(redis_url, **waits))  # type: ignore[arg-type]
+            self.redis = Redis(redis_url)
 
     def add(self, limit: RateLimitItem, key: str, amount: int = 1) -> Window:
         """Count ``amount`` more of what ``key`` names, and say where that leads."""
         if self.redis and time.time() >= self.redis_back_at:
             try:
                 return Window(limit, *self.redis.add(key, limit.get_expiry(), amount))
-            except self.redis.storage.base_exceptions as error:
+            except redis.RedisError as error:
                 self.redis_back_at = time.time() + self.RETRY
                 log.warning("Redis is away; limits hold for this process: %s", type(error).__name__)
         return Window(limit, *self.memory.add(key, limit.get_expiry(), amount))
@@ -130,16 +139,14 @@ def count_request() -> None:
         return
     g.window = limiter.add(limit, f"all/{caller(view)}")
     if g.window.over:
-        raise RateLimited(headers=g.window.headers)
+        raise g.window.refusal
 
 
 def say_limit(response: Response) -> Response:
     """The headers of an answer that was limited."""
     window: Window | None = g.get("window")
-    if window is not None:
-        for name, value in window.headers.items():
-            if name != "Retry-After" and name not in response.headers:
-                response.headers[name] = value
+    if window is not None and "X-RateLimit-Limit" not in response.headers:
+        response.headers.extend(window.headers)
     return response
 
 
@@ -148,7 +155,7 @@ def require_below(limit: RateLimitItem, key: str) -> None:
     limiter = current_limiter()
     window = limiter.add(limit, key, amount=0)
     if window.used >= limit.amount and limiter.enabled:
-        raise RateLimited(headers=window.headers)
+        raise window.refusal
 
 
 def count(limit: RateLimitItem, key: str) -> None:

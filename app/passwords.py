@@ -1,13 +1,17 @@
-"""Passwords: Argon2id (RFC 9106), and the same cost whether or not there is somebody to check."""
+"""Passwords: Argon2id, and the same cost whether or not there is somebody to check.
+
+With the least that OWASP's Password Storage Cheat Sheet allows, 19 MiB twice over in one lane:
+20 ms. RFC 9106's 64 MiB in four lanes take eight times as long, and with it from every other
+request: thirty log-ins at once then held up reads for 2.8 s (``bench/NOTES.md``).
+"""
 
 from threading import Lock
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# Each check takes 64 MiB and all cores; more at once would only take them from other requests.
-one_at_a_time = Lock()
-_hasher = PasswordHasher()  # argon2-cffi's defaults are RFC 9106's low-memory profile
+one_at_a_time = Lock()  # more at once would only take the cores from other requests
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Checked where there is no such user, so that the answer takes as long.
 _NOBODY = _hasher.hash("nobody has this password")
 

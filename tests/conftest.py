@@ -63,6 +63,11 @@ def database_url(postgres_url: str) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def upload_dir(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("uploads"))
+
+
 def make_settings(**given) -> Settings:
     return Settings(
         **{
@@ -76,8 +81,8 @@ def make_settings(**given) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def the_app(database_url: str) -> Iterator[Flask]:
-    app = create_app(make_settings(database_url=database_url))
+def the_app(database_url: str, upload_dir: str) -> Iterator[Flask]:
+    app = create_app(make_settings(database_url=database_url, upload_dir=upload_dir))
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -101,12 +106,13 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def make_app(app: Flask, database_url: str):
+def make_app(app: Flask, database_url: str, upload_dir: str):
     """A maker of apps beside the suite's own, as they are when nobody looks."""
     made = []
 
     def make(**given) -> Flask:
-        settings = {"app_env": "development", "database_url": database_url, **given}
+        settings = {"app_env": "development", "database_url": database_url}
+        settings = {**settings, "upload_dir": upload_dir, **given}
         made.append(create_app(make_settings(**settings)))
         return made[-1]
 
@@ -197,3 +203,39 @@ def statements(app: Flask):
             yield sent
 
     return counted
+
+
+@pytest.fixture
+def sql(app: Flask, database_url: str):
+    """The rows of a statement, asked apart from any request."""
+
+    def ask(statement: str, *values) -> list[tuple]:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def make_server(database_url, tmp_path_factory):
+    """A maker of servers; those that a test did not stop are stopped, and end well."""
+    from .serving import Server
+
+    made = []
+
+    def make(**environment):
+        server = Server(database_url, tmp_path_factory.mktemp("server"), environment)
+        made.append(server)
+        server.start()
+        return server
+
+    yield make
+    codes = [server.stop() for server in made if server.process.poll() is None]
+    assert not any(codes), codes
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    """gunicorn with two workers, over the suite's database."""
+    return make_server()

@@ -120,7 +120,8 @@ def hashing(monkeypatch):
             done.append(("verify", hash))
             return super().verify(hash, password)
 
-    monkeypatch.setattr(passwords, "_hasher", Spy())
+    effort = extract_parameters(passwords.hash_password(PASSWORD))
+    monkeypatch.setattr(passwords, "_hasher", Spy.from_parameters(effort))
     return done
 
 

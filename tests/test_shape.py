@@ -15,7 +15,7 @@ RANK = {name: rank for rank, names in enumerate(DOMAINS) for name in names}
 # The app's own modules that put the domains together, or fill them.
 ABOVE_ALL = {"__init__", "commands", "demo", "local"}
 FILES = {"__init__", "rules", "models", "schemas", "actions", "routes"}
-MAY_COMMIT = {"routes", "commands"}
+MAY_COMMIT = {"routes", "commands", "idempotency"}
 PURE = {"errors", "money", "hijri", "rules"}  # what a rule may import of ours
 
 
@@ -135,8 +135,8 @@ def test_the_hot_routes_cost_few_statements(sign_in, statements):
     person = sign_in()
     new = {"wealth": 10000, "nisab": 5000}
     for most, call in [
-        (3, lambda: person.post("/api/zakat/calculations", json=new)),
-        (2, lambda: person.get("/api/zakat/calculations")),
+        (1, lambda: person.post("/api/zakat/calculations", json=new)),
+        (1, lambda: person.get("/api/zakat/calculations")),
         (1, lambda: person.get("/api/auth/me")),
         (0, lambda: person.get("/api/health")),
     ]:
