@@ -39,7 +39,9 @@ class Settings:
     cors_origins: tuple[str, ...] = ()  # comma-separated; each may send credentials
     trusted_proxies: int = 0  # how many stand in front and write X-Forwarded-For
     ratelimit_enabled: bool = True
-    ratelimit_default: str = "100 per minute"
+    ratelimit_default: str = "100 per minute"  # for a user, else an address
+    ratelimit_limited: str = "10 per minute"  # the same, on /limited
+    ratelimit_login: str = "5 per 15 minutes"  # failures, for an e-mail and address
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""
     s3_endpoint_url: str = ""
@@ -55,6 +57,16 @@ class Settings:
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """Each rate limit by its name."""
+        prefix = "ratelimit_"
+        return {
+            name.removeprefix(prefix): value
+            for name, value in vars(self).items()
+            if name.startswith(prefix) and isinstance(value, str)
+        }
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -142,11 +154,13 @@ def _check_addresses(settings: Settings) -> None:
             ORIGIN.fullmatch(origin),
             f"CORS_ORIGINS: {origin!r} is no origin, such as https://app.example.org.",
         )
-    try:
-        limit = limits.parse(settings.ratelimit_default)
-    except ValueError:
-        raise SettingError("RATELIMIT_DEFAULT is no limit, such as 100 per minute.") from None
-    _require(limit.amount > 0, "RATELIMIT_DEFAULT must allow something.")
+    for name, text in settings.limits.items():
+        setting = f"RATELIMIT_{name.upper()}"
+        try:
+            limit = limits.parse(text)
+        except ValueError:
+            raise SettingError(f"{setting} is no limit, such as 100 per minute.") from None
+        _require(limit.amount > 0, f"{setting} must allow something.")
 
 
 def _check_production(settings: Settings) -> None:

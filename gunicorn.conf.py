@@ -4,6 +4,8 @@ import gc
 import json
 import logging
 import os
+import socket
+import struct
 from datetime import UTC, datetime
 
 from gunicorn.glogging import Logger as GunicornLogger
@@ -31,7 +33,10 @@ control_socket_disable = True  # nobody steers a server on a PaaS from inside
 
 
 def when_ready(server):
-    """Say once what an operator would otherwise find out late."""
+    """Bound how long a client may not read; say once what an operator would find out late."""
+    patience = struct.pack("ll", timeout, 0)
+    for listener in server.LISTENERS:  # what it accepts inherits this
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
     if workers > 1 and not settings.redis_url:
         server.log.warning(
             "Without REDIS_URL each of %d workers counts limits for itself.", workers

@@ -8,16 +8,21 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings
 
-from . import commands, cors, errors, exact_json, limits, logs
+from . import commands, cors, errors, exact_json, limits, logs, storage, streams
 from .access import COOKIE
-from .api import Api
 from .auth.routes import bp as auth_bp
+from .documentation import Api
 from .extensions import db, jwt, migrate
 from .headers import HeadersMiddleware
 from .service.routes import bp as service_bp
+from .service.routes import pages as pages_bp
+from .uploads.routes import bp as uploads_bp
 from .users.models import SignIn
 from .users.routes import bp as users_bp
+from .users.routes import versions as versions_bp
 from .zakat.routes import bp as zakat_bp
+
+BLUEPRINTS = (service_bp, pages_bp, auth_bp, users_bp, versions_bp, uploads_bp, zakat_bp)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -37,12 +42,15 @@ def create_app(settings: Settings) -> Flask:
     limits.init_app(
         app,
         settings.redis_url,
-        settings.ratelimit_default,
+        settings.limits,
         enabled=settings.ratelimit_enabled,
     )
 
+    storage.init_app(app, settings.upload_dir, settings.s3_bucket, settings.s3_endpoint_url)
+    streams.init_app(app, settings.web_threads)
+
     api = Api(app)
-    for blueprint in (service_bp, auth_bp, users_bp, zakat_bp):
+    for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
 
     cors.init_app(app, settings.cors_origins)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response
 from marshmallow import Schema, fields
 from sqlalchemy import (
     Integer,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from . import streams
 from .access import unchecked
 from .extensions import db
 from .fields import Moment
@@ -57,11 +58,11 @@ def part(query: Query, schema: type[Schema], limit: int, offset: int) -> tuple[s
     return _asked(_part, query, schema, limit=limit, offset=offset)
 
 
-def page(query: Query, schema: type[Schema], limit: int, offset: int) -> str:
+def page(query: Query, schema: type[Schema], limit: int, offset: int, *, key: str = "data") -> str:
     """``{"data": […], "pagination": {…}}`` of what ``query`` finds, as JSON."""
     rows, total = part(query, schema, limit, offset)
     pagination = f'{{"limit":{limit},"offset":{offset},"total":{total}}}'
-    return f'{{"data":{rows},"pagination":{pagination}}}'
+    return f'{{"{key}":{rows},"pagination":{pagination}}}'
 
 
 def stream(query: Query, schema: type[Schema], form: str) -> Response:
@@ -70,7 +71,7 @@ def stream(query: Query, schema: type[Schema], form: str) -> Response:
         "ndjson": (_ndjson, "application/x-ndjson"),
         "csv": (_csv, "text/csv"),
     }[form]
-    return Response(stream_with_context(lines(query, schema)), mimetype=mimetype)
+    return streams.stream(lines(query, schema), mimetype)
 
 
 def json_response(body: str, status: int = 200) -> Response:

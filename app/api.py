@@ -6,22 +6,18 @@ wrong. Each of them both does its part and writes it into the public document.
 
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cached_property, lru_cache, wraps
+from datetime import datetime
+from functools import lru_cache, wraps
 from typing import Any
 
 import flask_smorest
-from flask import Flask, Response, request
+from flask import Response, request
 from marshmallow import fields
 
-from . import access, answers, exact_json
-from .asked import from_body, from_query
+from . import access, answers, exact_json, idempotency
+from .asked import from_body, from_query, json_bytes
 from .documentation import (
-    DESCRIPTION,
-    OPENAPI_VERSION,
-    SECURITY_SCHEMES,
-    TYPES,
-    VERSION,
-    Plugin,
+    IDEMPOTENCY_KEY,
     error_responses,
     example_of,
     examples_of,
@@ -31,6 +27,8 @@ from .errors import (
     AuthRequired,
     CsrfFailed,
     Forbidden,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
     InternalError,
     InvalidToken,
     PayloadTooLarge,
@@ -41,9 +39,10 @@ from .errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from .schema import ErrorSchema, PageSchema, PaginationSchema, Schema, camel_case
+from .schema import PageSchema, PaginationSchema, Schema, camel_case
 
 PAGE = PageSchema()
+FRESH = 60  # seconds
 
 View = Callable[..., Any]
 
@@ -89,6 +88,22 @@ class Blueprint(flask_smorest.Blueprint):
         return _documented(guarded, security=[{"bearer": []}, {"cookie": []}])
 
     # What comes in
+
+    def once(self, view: View) -> View:
+        """Commit what the view did, and do it once for each Idempotency-Key, if there is one."""
+        return self.once_by(json_bytes)(view)
+
+    def once_by(self, sent: Callable[[], bytes]) -> View:
+        """The same for a request whose body is not JSON: ``sent`` says what makes two the same."""
+
+        def decorator(view: View) -> View:
+            keyed = self.raises(ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)(
+                idempotency.once(view, sent)
+            )
+            _documents_of(keyed)["once"] = True
+            return keyed
+
+        return decorator
 
     def arguments(self, schema: type[Schema], *, location: str = "json", **kwargs: Any) -> View:
         """What the request says, validated; the view gets it as one more argument."""
@@ -188,6 +203,20 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
+    def cacheable(self, view: View) -> View:
+        """A public answer that caches may keep for a minute, then ask whether it is the same."""
+
+        @wraps(view)
+        def tagged(*args: Any, **kwargs: Any) -> Response:
+            response = view(*args, **kwargs)
+            response.headers["Cache-Control"] = f"public, max-age={FRESH}"
+            response.vary.add("Origin")  # CORS answers each by its own
+            response.add_etag()
+            return response.make_conditional(request)
+
+        _documents_of(tagged)["cacheable"] = True
+        return tagged
+
     def streams(self, **examples: str) -> View:
         """Text that is sent as it is made, in one of several types; the view makes the answer."""
 
@@ -196,6 +225,21 @@ class Blueprint(flask_smorest.Blueprint):
                 text = {"type": "string"}
                 view = self.response(200, text, content_type=mimetype, example=example)(view)
             return view
+
+        return decorator
+
+    def deprecated(self, *, since: datetime, successor: str) -> View:
+        """An answer that says since when it is outdated (RFC 9745), and by what (RFC 8288)."""
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def dated(*args: Any, **kwargs: Any) -> Response:
+                response = view(*args, **kwargs)
+                response.headers["Deprecation"] = f"@{int(since.timestamp())}"
+                response.headers["Link"] = f'<{successor}>; rel="successor-version"'
+                return response
+
+            return _documented(dated, deprecated=True)
 
         return decorator
 
@@ -216,6 +260,10 @@ class Blueprint(flask_smorest.Blueprint):
         if AuthRequired in errors and method not in ("get", "head"):
             errors.add(CsrfFailed)
         doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}
+        if doc_info.get("cacheable"):
+            doc["responses"][304] = {"description": "It is still as `If-None-Match` has it."}
+        if doc_info.get("once"):
+            doc["parameters"] = [*doc.get("parameters", []), IDEMPOTENCY_KEY]
         return doc
 
 
@@ -255,34 +303,3 @@ def _documents_of(view: View) -> dict[str, Any]:
     """What flask-smorest is told of ``view``, in a copy of its own: wraps shares the original."""
     view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
     return view._apidoc  # type: ignore[attr-defined]
-
-
-class Api(flask_smorest.Api):
-    """The document of every blueprint; errors are answered by errors.py, not from here."""
-
-    ERROR_SCHEMA = ErrorSchema
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-    def __init__(self, app: Flask) -> None:
-        app.config["API_SPEC_OPTIONS"] = {"info": {"description": DESCRIPTION}}
-        super().__init__(
-            app,
-            spec_kwargs={
-                "title": "OSE Platform API",
-                "version": VERSION,
-                "openapi_version": OPENAPI_VERSION,
-                "marshmallow_plugin": Plugin(),
-            },
-        )
-        for field, (kind, form, _) in TYPES.items():
-            self.register_field(field, kind, form)
-        for name, scheme in SECURITY_SCHEMES.items():
-            self.spec.components.security_scheme(name, scheme)
-
-    @cached_property
-    def document(self) -> str:
-        """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
-        return exact_json.write(self.spec.to_dict())
-
-    def _register_error_handlers(self) -> None:
-        pass

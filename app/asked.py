@@ -42,6 +42,14 @@ def from_query(schema: Schema) -> Any:
 
 def json_body() -> Any:
     """The JSON that the request has for a body; an empty one is an empty object."""
+    try:
+        return exact_json.read(json_bytes() or b"{}")
+    except exact_json.Unreadable as error:
+        raise ValidationFailed.at([], str(error)) from None
+
+
+def json_bytes() -> bytes:
+    """The body as it came, which says that it is JSON and is no longer than one may be."""
     if request.content_encoding or (request.content_type and not request.is_json):
         raise UnsupportedMediaType  # nothing is unpacked: a small body can hold gigabytes
     request.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
@@ -52,10 +60,15 @@ def json_body() -> Any:
         raise ValidationFailed.at([], "The body ends too early.")
     if body and not request.is_json:
         raise UnsupportedMediaType
+    return body
+
+
+def text_body() -> str:
+    """The body as UTF-8 text. Raises ValidationFailed where it is none."""
     try:
-        return exact_json.read(body or b"{}")
-    except exact_json.Unreadable as error:
-        raise ValidationFailed.at([], str(error)) from None
+        return request.get_data().decode()
+    except UnicodeDecodeError:
+        raise ValidationFailed.at([], "The body is not UTF-8.") from None
 
 
 def refusal(messages: Any) -> ValidationFailed:

@@ -1,12 +1,16 @@
 """The public document: OpenAPI made from the same schemas and refusals that the views use."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
+import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from flask import Flask
 from marshmallow import fields as marshmallow_fields
 from marshmallow import validate
 
+from . import exact_json, idempotency
 from .access import COOKIE
 from .errors import ApiError, ValidationFailed
 from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
@@ -27,6 +31,14 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
+
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "in": "header",
+    "name": idempotency.HEADER,
+    "description": "Names this request, so that it acts once however often it is sent in 24 hours. "
+    "A repetition is answered as the first was, with `Idempotent-Replayed: true`.",
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.LENGTH}}}$"},
 }
 
 # How each of our types is written in OpenAPI, and an example where the field names none.
@@ -119,3 +131,34 @@ def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
     if issubclass(error, ValidationFailed):
         body["details"] = [{"path": ["wealth"], "message": "Must be greater than 0."}]
     return body
+
+
+class Api(flask_smorest.Api):
+    """The document of every blueprint; errors are answered by errors.py, not from here."""
+
+    ERROR_SCHEMA = ErrorSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        app.config["API_SPEC_OPTIONS"] = {"info": {"description": DESCRIPTION}}
+        super().__init__(
+            app,
+            spec_kwargs={
+                "title": "OSE Platform API",
+                "version": VERSION,
+                "openapi_version": OPENAPI_VERSION,
+                "marshmallow_plugin": Plugin(),
+            },
+        )
+        for field, (kind, form, _) in TYPES.items():
+            self.register_field(field, kind, form)
+        for name, scheme in SECURITY_SCHEMES.items():
+            self.spec.components.security_scheme(name, scheme)
+
+    @cached_property
+    def document(self) -> str:
+        """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
+        return exact_json.write(self.spec.to_dict())
+
+    def _register_error_handlers(self) -> None:
+        pass

@@ -83,6 +83,14 @@ class ResourceExists(ApiError):
     status, code, message = 409, "RESOURCE_EXISTS", "Resource already exists"
 
 
+class IdempotencyInProgress(ApiError):
+    status, code, message = 409, "IDEMPOTENCY_IN_PROGRESS", "A request with this key is running"
+
+
+class IdempotencyKeyReused(ApiError):
+    status, code, message = 422, "IDEMPOTENCY_KEY_REUSED", "This key was used for another request"
+
+
 class PayloadTooLarge(ApiError):
     status, code, message = 413, "PAYLOAD_TOO_LARGE", "Payload too large"
 

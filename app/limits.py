@@ -7,6 +7,7 @@ for all apps of a process. How a limit is written is read by ``limits``, which i
 import logging
 import math
 import time
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -90,17 +91,18 @@ class Limiter:
 
     RETRY = 5  # seconds until Redis is tried again
 
-    def __init__(self, redis_url: str, default: str, *, enabled: bool) -> None:
+    def __init__(self, redis_url: str, written: Mapping[str, str], *, enabled: bool) -> None:
         self.enabled = enabled
-        self.default = parse(default)
+        self.limits = {name: parse(text) for name, text in written.items()}
         self.memory = Memory()
         self.redis: Redis | None = None
         self.redis_back_at = 0.0
         if redis_url:
             self.redis = Redis(redis_url)
 
-    def add(self, limit: RateLimitItem, key: str, amount: int = 1) -> Window:
-        """Count ``amount`` more of what ``key`` names, and say where that leads."""
+    def add(self, name: str, key: str, amount: int = 1) -> Window:
+        """Count ``amount`` more of ``key`` under the limit ``name``, and say where that leads."""
+        limit, key = self.limits[name], f"{name}/{key}"
         if self.redis and time.time() >= self.redis_back_at:
             try:
                 return Window(limit, *self.redis.add(key, limit.get_expiry(), amount))
@@ -110,9 +112,9 @@ class Limiter:
         return Window(limit, *self.memory.add(key, limit.get_expiry(), amount))
 
 
-def init_app(app: Flask, redis_url: str, default: str, *, enabled: bool) -> None:
-    """Count every request; on the way out say how many are left."""
-    app.extensions["limiter"] = Limiter(redis_url, default, enabled=enabled)
+def init_app(app: Flask, redis_url: str, written: Mapping[str, str], *, enabled: bool) -> None:
+    """Count every request; on the way out say how many are left. ``written``: limits by name."""
+    app.extensions["limiter"] = Limiter(redis_url, written, enabled=enabled)
     app.before_request(refuse_oversized)
     app.before_request(count_request)
     app.after_request(say_limit)
@@ -122,6 +124,16 @@ def exempt(view: View) -> View:
     """Never count requests for ``view``."""
     view.limit = None  # type: ignore[attr-defined]
     return view
+
+
+def limited(name: str) -> Callable[[View], View]:
+    """Count requests for a view under a limit of its own."""
+
+    def decorator(view: View) -> View:
+        view.limit = name  # type: ignore[attr-defined]
+        return view
+
+    return decorator
 
 
 def refuse_oversized() -> None:
@@ -134,10 +146,10 @@ def count_request() -> None:
     """One more of the client's; preflights are the browser's doing."""
     limiter = current_limiter()
     view: Any = current_app.view_functions.get(request.endpoint or "")
-    limit = getattr(view, "limit", limiter.default)
+    limit = getattr(view, "limit", "default")
     if limit is None or not limiter.enabled or request.method == "OPTIONS":
         return
-    g.window = limiter.add(limit, f"all/{caller(view)}")
+    g.window = limiter.add(limit, caller(view))
     if g.window.over:
         raise g.window.refusal
 
@@ -150,17 +162,17 @@ def say_limit(response: Response) -> Response:
     return response
 
 
-def require_below(limit: RateLimitItem, key: str) -> None:
-    """Refuse where what ``key`` names was counted as often as ``limit`` allows."""
+def require_below(name: str, key: str) -> None:
+    """Refuse where ``key`` was counted as often as the limit ``name`` allows."""
     limiter = current_limiter()
-    window = limiter.add(limit, key, amount=0)
-    if window.used >= limit.amount and limiter.enabled:
+    window = limiter.add(name, key, amount=0)
+    if window.used >= window.limit.amount and limiter.enabled:
         raise window.refusal
 
 
-def count(limit: RateLimitItem, key: str) -> None:
-    """Count one more of what ``key`` names."""
-    current_limiter().add(limit, key)
+def count(name: str, key: str) -> None:
+    """Count one more of ``key`` under the limit ``name``."""
+    current_limiter().add(name, key)
 
 
 def current_limiter() -> Limiter:

@@ -18,7 +18,7 @@ from ..access import Token
 from ..extensions import db
 from ..users.models import SignIn, User
 from ..users.rules import email_key
-from .rules import LOGIN_FAILURES, InvalidCredentials
+from .rules import InvalidCredentials
 
 
 def sign_in(user: User) -> dict[str, Any]:
@@ -45,17 +45,17 @@ def user_with(email: str, password: str) -> User:
     Raises InvalidCredentials, or RateLimited after too many failures. One at a time: guesses that
     come all at once are counted like any others, and Argon2 leaves threads to other requests.
     """
-    guesses = f"log-in/{email_key(email)}/{request.remote_addr}"
-    limits.require_below(LOGIN_FAILURES, guesses)
+    guesses = f"{email_key(email)}/{request.remote_addr}"
+    limits.require_below("login", guesses)
     id, password_hash = User.credentials(email_key(email)).row() or (None, None)
     with passwords.one_at_a_time:
-        limits.require_below(LOGIN_FAILURES, guesses)
+        limits.require_below("login", guesses)
         if not passwords.matches(password, password_hash):
-            limits.count(LOGIN_FAILURES, guesses)
+            limits.count("login", guesses)
             raise InvalidCredentials
     user = db.session.get(User, id, with_for_update=True)
     if user is None or user.disabled or user.password_hash != password_hash:
-        limits.count(LOGIN_FAILURES, guesses)  # what was true when it was asked is so no longer
+        limits.count("login", guesses)  # what was true when it was asked is so no longer
         raise InvalidCredentials
     if passwords.outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from ..documentation import VERSION
-from ..fields import Moment, Text, Whole
+from ..fields import Id, Moment, Text, Whole
 from ..schema import Schema
 
 
@@ -23,3 +23,15 @@ class ReadinessSchema(Schema):
     checks = fields.Dict(
         required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
     )
+
+
+class MessageSchema(Schema):
+    message = Text(required=True, metadata={"example": "Success"})
+
+
+class PublicSchema(MessageSchema):
+    docs = Text(required=True, metadata={"example": "/api/docs"})
+
+
+class ProtectedSchema(MessageSchema):
+    user_id = Id(required=True)

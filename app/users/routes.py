@@ -1,10 +1,13 @@
 """Users: all of them for admins, and for everybody their own."""
 
+from datetime import UTC, datetime
+
 from .. import answers
 from ..access import current_user
 from ..api import Blueprint
 from ..errors import Forbidden, ResourceExists
 from ..extensions import db
+from ..schema import PageSchema
 from .models import SignIn, User
 from .rules import UserNotFound, require_may_see, require_not_oneself, standing_changes
 from .schemas import (
@@ -16,9 +19,16 @@ from .schemas import (
     UserIdSchema,
     UserReplacementSchema,
     UserSchema,
+    UsersV1Schema,
+    UsersV2Schema,
 )
 
 bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
+versions = Blueprint(
+    "versions", __name__, url_prefix="/api", description="The list of users in two versions"
+)
+
+DEPRECATED_SINCE = datetime(2026, 1, 26, tzinfo=UTC)
 
 
 @bp.get("")
@@ -35,6 +45,7 @@ def list_users(page):
 
 @bp.post("")
 @bp.admins_only
+@bp.once
 @bp.arguments(NewUserSchema)
 @bp.response(201, UserSchema)
 @bp.raises(ResourceExists)
@@ -42,7 +53,7 @@ def create_user(data):
     """Make a user, with any role"""
     user = User.with_password(**data)
     db.session.add(user)
-    db.session.commit()
+    db.session.flush()
     return user
 
 
@@ -104,6 +115,27 @@ def update_user_by_id(data, id):
 def delete_user_by_id(id):
     """Delete a user"""
     return _deleted(id)
+
+
+@versions.get("/v1/users")
+@versions.admins_only
+@versions.deprecated(since=DEPRECATED_SINCE, successor="/api/v2/users")
+@versions.arguments(PageSchema, location="query")
+@versions.response(200, UsersV1Schema)
+def list_users_v1(page):
+    """All users, newest first; superseded by version 2, which says how many there are"""
+    users, _ = answers.part(User.newest(), UserSchema, page["limit"], page["offset"])
+    return answers.json_response(f'{{"version":"v1","users":{users}}}')
+
+
+@versions.get("/v2/users")
+@versions.admins_only
+@versions.arguments(PageSchema, location="query")
+@versions.response(200, UsersV2Schema)
+def list_users_v2(page):
+    """All users, newest first, a page at a time"""
+    users = answers.page(User.newest(), UserSchema, page["limit"], page["offset"], key="users")
+    return answers.json_response(f'{{"version":"v2","data":{users}}}')
 
 
 def _changed(id, changes):

@@ -37,6 +37,7 @@ def list_calculations():
 
 @bp.post("/calculations")
 @bp.signed_in
+@bp.once
 @bp.arguments(NewCalculationSchema)
 @bp.keeps(CalculationSchema)
 @bp.raises(NisabNotFound)
@@ -95,6 +96,7 @@ def summarize_year(query):
 
 @bp.get("/nisab")
 @bp.public
+@bp.cacheable
 @bp.arguments(CurrencySchema, location="query")
 @bp.one(NisabSchema, NisabNotFound)
 def show_nisab(query):
@@ -122,6 +124,7 @@ def publish_nisab(data):
 
 @bp.get("/nisab/history")
 @bp.public
+@bp.cacheable
 @bp.arguments(CurrencySchema, location="query")
 @bp.page(NisabSchema)
 def list_nisab_history(query):

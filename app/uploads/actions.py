@@ -1,0 +1,89 @@
+"""A file on its way in: written to disk as it arrives, no further than it may be long."""
+
+import tempfile
+from hashlib import sha256
+from typing import IO, Any
+
+import puremagic
+from flask import current_app, g, request
+from werkzeug.formparser import FormDataParser
+
+from ..errors import UnsupportedMediaType
+from .rules import MAX_SIZE, FileTooLarge, NoFile, require_type
+
+HEAD = 4096  # bytes that tell what a file is
+PARTS = 20  # fields beside the file that a form may have
+
+
+class Draft:
+    """Bytes as they arrive, in a file without a name: it is gone with the process.
+
+    What is too much is not kept but read to its end, or the client would not hear of it.
+    """
+
+    def __init__(self) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the request)
+        self.size = 0
+        self.hash = sha256()
+        self.name = ""
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size <= MAX_SIZE:
+            self.hash.update(data)
+            self.file.write(data)
+
+    def seek(self, offset: int) -> None:
+        self.file.seek(offset)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def received() -> Draft:
+    """The file that this request brings, read once. Raises NoFile and FileTooLarge."""
+    if "draft" not in g:
+        g.draft = _read()
+    return g.draft
+
+
+def fingerprint() -> bytes:
+    """What makes two uploads the same; the form around the file is another each time."""
+    draft = received()
+    return draft.hash.digest() + draft.name.encode()
+
+
+def kind_of(draft: Draft) -> str:
+    """The media type that the bytes are of, whatever the client says. Raises InvalidFileType."""
+    draft.seek(0)
+    head = draft.file.read(HEAD)
+    draft.seek(0)
+    try:
+        return require_type(puremagic.from_string(head, mime=True))
+    except (puremagic.PureError, ValueError):
+        return require_type(None)
+
+
+def _read() -> Draft:
+    if request.mimetype != "multipart/form-data":
+        raise NoFile if not request.content_type else UnsupportedMediaType
+    parser = FormDataParser(
+        stream_factory=_draft,
+        max_form_memory_size=current_app.config["MAX_FORM_MEMORY_SIZE"],
+        max_form_parts=PARTS,
+    )
+    _, _, files = parser.parse(
+        request.stream, request.mimetype, request.content_length, request.mimetype_params
+    )
+    file = files.get("file")
+    if file is None or not file.filename:
+        raise NoFile
+    draft: Any = file.stream
+    if draft.size > MAX_SIZE:
+        raise FileTooLarge
+    draft.name = file.filename
+    return draft
+
+
+def _draft(*args: Any, **kwargs: Any) -> Any:
+    return Draft()

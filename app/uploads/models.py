@@ -1,0 +1,39 @@
+"""Who uploaded which file."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, event
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .. import clock, storage
+from ..extensions import Base, Identified, db
+from ..queries import query
+from ..users.models import User
+
+
+class Upload(Identified, Base):
+    """One file that is kept, under a name that the service made."""
+
+    __tablename__ = "uploads"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    filename: Mapped[str] = mapped_column(unique=True)
+    size: Mapped[int]  # bytes
+    type: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @query
+    def named(cls: Any, filename, user_id):
+        """The file of that name, of ``user_id`` where that is given."""
+        found = db.select(cls).where(cls.filename == filename)
+        return found if user_id is None else found.where(cls.user_id == user_id)
+
+
+@event.listens_for(User, "before_delete")
+def delete_files(mapper: Any, connection: Any, user: User) -> None:
+    """A user's files go with them, once it is sure that they go."""
+    names = db.select(Upload.filename).where(Upload.user_id == user.id)
+    for name in connection.scalars(names):
+        storage.delete(name)

@@ -1,0 +1,15 @@
+"""Uploads over the wire."""
+
+from ..fields import Text, Whole
+from ..schema import Schema
+
+
+class UploadSchema(Schema):
+    """A file that is kept; ``filename`` is what it is asked for by."""
+
+    filename = Text(
+        required=True,
+        metadata={"example": "invoice-0197c3a452b07c1e9a533f6d1a2b4c5d.pdf"},
+    )
+    size = Whole(required=True, metadata={"example": 48213, "description": "bytes"})
+    type = Text(required=True, metadata={"example": "application/pdf"})
