@@ -168,8 +168,8 @@ def require_same_csrf(token: Token) -> None:
 def identify(view: View) -> Any:
     """Who calls ``view``: a Caller, or the exception that says why it is nobody; found once.
 
-    A view that ``asks_itself`` answers with one statement, which also finds out whether the sign-in
-    holds (``answers.py``); before any other is entered it is looked up here.
+    A view answers some methods (``asks_itself``) with nothing but one statement, which also finds
+    out whether the sign-in holds (``answers.py``); before any other it is looked up here.
     """
     if "caller" not in g:
         try:
@@ -177,7 +177,7 @@ def identify(view: View) -> Any:
             if token.sign_in_id in _over:
                 raise TokenRevoked
             g.caller = Caller(token)
-            if not getattr(view, "asks_itself", False):
+            if request.method not in getattr(view, "asks_itself", ()):
                 g.caller.look_up()
         except (ApiError, *UNAVAILABLE) as error:
             g.caller = error

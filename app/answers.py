@@ -21,12 +21,14 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    case,
     cast,
     func,
     insert,
     literal_column,
     select,
 )
+from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
 from . import streams
@@ -77,6 +79,12 @@ def stream(query: Query, schema: type[Schema], form: str) -> Response:
 def json_response(body: str, status: int = 200) -> Response:
     """``body``, which is JSON already, as an answer."""
     return Response(body, status, content_type="application/json")
+
+
+def document(pdf: bytes, name: str) -> Response:
+    """A PDF to be kept as ``name``."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(pdf, headers=headers, content_type="application/pdf")
 
 
 def columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]]:
@@ -147,18 +155,42 @@ def _spelled(field: fields.Field[Any], column: Any) -> ColumnElement[Any]:
     if isinstance(field, Moment):
         utc = func.timezone(literal_column("'UTC'"), column)
         return func.to_char(utc, literal_column(f"'{RFC_3339}'"))
-    if isinstance(field, fields.Nested):
-        return _composite(field.schema, column.property)
+    kind = getattr(column, "property", None)
+    if isinstance(kind, RelationshipProperty):
+        return _related(field, kind)
+    if isinstance(kind, CompositeProperty):
+        return _composite(field.schema, kind)  # type: ignore[attr-defined]
     return column
 
 
 def _composite(schema: Schema, composite: Any) -> ColumnElement[Any]:
-    """A dataclass that is kept in columns of its row, as an object."""
+    """A dataclass that is kept in columns of its row, as an object; NULL without the first."""
     parts = dataclasses.fields(composite.composite_class)
     kept = {part.name: column for part, column in zip(parts, composite.columns, strict=True)}
-    return _object(
-        **{str(field.data_key): kept[name] for name, field in schema.dump_fields.items()}
+    shown = _object(
+        **{
+            str(field.data_key): _spelled(field, kept[name])
+            for name, field in schema.dump_fields.items()
+        }
     )
+    return case((composite.columns[0].is_not(None), shown))
+
+
+def _related(field: Any, relationship: Any) -> ColumnElement[Any]:
+    """Rows of another table that belong to this one: an array in their order, or an object."""
+    many = isinstance(field, fields.List)
+    schema = type(field.inner.schema if many else field.schema)
+    rows = (
+        select(*columns(schema, relationship.mapper.class_))
+        .where(relationship.primaryjoin)
+        .order_by(*(relationship.order_by or ()))
+        .correlate(relationship.parent.local_table)
+        .subquery("item")
+    )
+    item: ColumnElement[Any] = literal_column("item")
+    empty: ColumnElement[Any] = literal_column("'[]'::json")
+    whole = func.coalesce(func.json_agg(item), empty) if many else func.row_to_json(item)
+    return select(whole).select_from(rows).scalar_subquery()
 
 
 def _ndjson(query: Query, schema: type[Schema]) -> Iterator[str]:

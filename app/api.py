@@ -151,9 +151,9 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
-    def one(self, schema: type[Schema], missing: type[ApiError]) -> View:
+    def one(self, schema: type[Schema], missing: type[ApiError], status: int = 200) -> View:
         """The row that the view's query finds, or the refusal ``missing``."""
-        documented = self.response(200, schema)
+        documented = self.response(status, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -161,9 +161,11 @@ class Blueprint(flask_smorest.Blueprint):
                 body = answers.one(view(*args, **kwargs), schema)
                 if not body:
                     raise missing
-                return answers.json_response(body)
+                return answers.json_response(body, status)
 
-            return _asking_itself(documented(self.raises(missing)(found)), found)
+            return _asking_itself(
+                documented(self.raises(missing)(found)), found, *access.SAFE_METHODS
+            )
 
         return decorator
 
@@ -176,7 +178,7 @@ class Blueprint(flask_smorest.Blueprint):
             def kept(*args: Any, **kwargs: Any) -> Response:
                 return answers.json_response(answers.kept(view(*args, **kwargs), schema), 201)
 
-            return _asking_itself(documented(kept), kept)
+            return _asking_itself(documented(kept), kept, "POST")
 
         return decorator
 
@@ -199,7 +201,9 @@ class Blueprint(flask_smorest.Blueprint):
                     answers.page(view(*args, **kwargs), schema, limit, offset)
                 )
 
-            return _asking_itself(documented(self.response(200, paged)(found)), found)
+            return _asking_itself(
+                documented(self.response(200, paged)(found)), found, *access.SAFE_METHODS
+            )
 
         return decorator
 
@@ -243,6 +247,11 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
+    def pdf(self, view: View) -> View:
+        """A document to be kept, which the view has made an answer of."""
+        text = {"type": "string", "format": "binary"}
+        return self.response(200, text, content_type="application/pdf", example="%PDF-…")(view)
+
     # What may go wrong
 
     def raises(self, *errors: type[ApiError]) -> View:
@@ -280,9 +289,9 @@ def _with_documents_of(documented: View, view: View) -> View:
     return view
 
 
-def _asking_itself(documented: View, view: View) -> View:
-    """The same, and its one statement finds out whether the caller's sign-in holds."""
-    view.asks_itself = True  # type: ignore[attr-defined]
+def _asking_itself(documented: View, view: View, *methods: str) -> View:
+    """The same; for ``methods`` its one statement finds out whether the caller's sign-in holds."""
+    view.asks_itself = methods  # type: ignore[attr-defined]
     return _with_documents_of(documented, view)
 
 

@@ -96,7 +96,7 @@ def welcome(address: str) -> str:
 
     people = "\n".join(f"  {role:<8} {email}" for email, (_, role) in SIGN_INS.items())
     return (
-        f"\nOSE Platform API: {address}\n  docs     {address}/api/docs\n"
+        f"\nOSE Platform API: {address}/dashboard\n  docs     {address}/api/docs\n"
         f"Demo sign-ins, all with the password {PASSWORD}\n{people}\nCtrl-C stops all of it.\n"
     )
 

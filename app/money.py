@@ -5,7 +5,7 @@ a client that reads it as an IEEE 754 double still has it exactly.
 """
 
 import decimal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from .errors import ValidationFailed
@@ -48,6 +48,19 @@ def to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     if amount.adjusted() > MAX_DIGITS:
         return require_exact(amount)  # too long before any rounding, which would not take it
     return require_exact(amount.quantize(minor_unit(currency), ROUND_HALF_UP))
+
+
+def written(amount: Decimal, currency: str) -> str:
+    """``amount`` as people read it, with all of ``currency``'s decimals: ``1,916.60``."""
+    return f"{to_minor_unit(amount, currency):,f}"
+
+
+def require_minor_units(amounts: Mapping[str, Decimal | None], currency: str) -> None:
+    """Refuse those of ``amounts``, by their names on the wire, that are finer than ``currency``."""
+    unit = minor_unit(currency)
+    for name, amount in amounts.items():
+        if amount is not None and amount % unit:
+            raise ValidationFailed.at([name], f"Finer than {currency} has coins: {unit}.")
 
 
 def require_exact(amount: Decimal) -> Decimal:

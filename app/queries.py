@@ -31,10 +31,16 @@ class Query(NamedTuple):
 
     def row(self) -> tuple[Any, ...] | None:
         """The first row that it finds, or None."""
-        sql, constants = compiled(self.statement)
+        sql, constants, moments = compiled(self.statement)
         values = constants | {name: _adapted(value) for name, value in self.values.items()}
+        for name, moment in moments:
+            values[name] = moment()
         with connection() as driver:
             return driver.execute(sql, values, prepare=True).fetchone()
+
+    def objects(self) -> list[Any]:
+        """All that it finds, as objects of their class."""
+        return list(db.session.scalars(self.statement, self.values))
 
     def only(self, *columns: Any) -> "Query":
         """The same, of these columns alone."""
@@ -86,17 +92,35 @@ def _given(entity: Any, names: tuple[str, ...]) -> Any:
     return select(*[bindparam(f"new_{name}", type_=types[name].type).label(name) for name in names])
 
 
+class sql:
+    """An attribute that PostgreSQL works out, and only it: an expression of its class."""
+
+    def __init__(self, expression: Callable[[Any], Any]) -> None:
+        self.expression = expression
+
+    def __get__(self, row: Any, entity: Any) -> Any:
+        return self.expression(entity)
+
+
+def at(moment: Callable[[], Any], type_: Any) -> Any:
+    """A placeholder for ``moment()``, asked anew each time that its statement is run."""
+    return bindparam(None, callable_=moment, type_=type_, unique=True)
+
+
 @cache
-def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
-    """``statement`` as psycopg takes it, and the values that it has of its own."""
-    result = statement.compile(dialect=DIALECT)
-    return str(result), {name: v for name, v in result.params.items() if v is not None}
+def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, ...]]:
+    """``statement`` as psycopg takes it, the values that it has of its own, and its moments."""
+    result: Any = statement.compile(dialect=DIALECT)
+    names = result.bind_names.items()
+    constants = {name: bind.value for bind, name in names if bind.value is not None}
+    return str(result), constants, tuple((n, b.callable) for b, n in names if b.callable)
 
 
 @contextmanager
 def connection() -> Iterator[Connection[Any]]:
     """The session's connection where it is in a transaction, else one where a statement commits."""
     if db.session.registry.has() and db.session().in_transaction():
+        db.session.flush()
         yield db.session.connection().connection.driver_connection  # type: ignore[misc]
         return
     pooled = db.engine.raw_connection()

@@ -1,6 +1,7 @@
-"""Whether what the service stands on is there; and what it understands of a request."""
+"""Whether what the service stands on is there, what it understands of a request, statements."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import redis
@@ -12,6 +13,13 @@ from .. import clock
 from ..access import COOKIE
 from ..asked import json_body, text_body
 from ..extensions import db, migrate
+from ..money import to_minor_unit, written
+from ..pdf import Column, Document
+from ..zakat.models import Calculation
+from ..zakat.rules import NO_FATWA
+
+LISTED = 200  # calculations that a statement lists; more would be a book
+BARS = 15  # years that a chart shows
 
 
 def readiness() -> dict[str, str]:
@@ -88,3 +96,50 @@ def messages() -> Iterator[str]:
         if number:
             clock.pause(1)
         yield f"Message {number}\n"
+
+
+def statement(user: Any) -> bytes:
+    """What is kept of ``user``, as a PDF: who, when, and their zakat over the years."""
+    now = clock.now()
+    made = f"{now:%Y-%m-%d %H:%M} UTC"
+    pages = Document("Statement", line=f"Statement of {made}", made=now)
+    pages.facts([("Name", user.name), ("E-mail", user.email), ("As of", made)])
+    pages.heading("Zakat")
+    calculations = Calculation.latest(user.id, LISTED).objects()
+    if not calculations:
+        pages.paragraph("No zakat has been worked out.")
+    else:
+        _zakat(pages, calculations, Calculation.by_year(user.id))
+    pages.note(NO_FATWA)
+    return pages.bytes()
+
+
+def _zakat(pages: Document, calculations: Sequence[Calculation], years: Sequence[Any]) -> None:
+    """A chart of the years for each currency, and each calculation on a line."""
+    for currency, sums in groupby(years, lambda row: row.currency):
+        bars = [(str(row.year), to_minor_unit(row.zakat, currency)) for row in sums]
+        pages.bars("Zakat by year", bars[-BARS:], currency)
+    pages.table(
+        [
+            Column("Date"),
+            Column("Notes", 1),
+            Column("Wealth", align="end"),
+            Column("Nisab", align="end"),
+            Column("Zakat", align="end"),
+            Column("Currency"),
+        ],
+        [_kept(calculation) for calculation in calculations],
+    )
+    if len(calculations) == LISTED:
+        pages.note(f"These are the latest {LISTED}; the export has all of them.")
+
+
+def _kept(calculation: Calculation) -> list[str]:
+    currency = calculation.currency
+    amounts = calculation.wealth, calculation.nisab, calculation.zakat_amount
+    return [
+        f"{calculation.calculated_at:%Y-%m-%d}",
+        calculation.notes or "",
+        *["–" if amount is None else written(amount, currency) for amount in amounts],
+        currency,
+    ]

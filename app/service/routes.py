@@ -12,13 +12,13 @@ from flask_smorest import current_api
 
 from .. import clock, cors, exact_json
 from ..access import current_user
-from ..answers import json_response
+from ..answers import document, json_response
 from ..api import Blueprint
 from ..documentation import VERSION
 from ..errors import NotFound, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..limits import exempt, limited
 from ..streams import stream
-from .actions import messages, readiness, understood
+from .actions import messages, readiness, statement, understood
 from .schemas import HealthSchema, MessageSchema, ProtectedSchema, PublicSchema, ReadinessSchema
 
 bp = Blueprint(
@@ -142,6 +142,14 @@ def show_example():
 def stream_messages():
     """Ten lines, one a second, each sent as it is made"""
     return stream(messages(), "text/plain")
+
+
+@bp.get("/download")
+@bp.signed_in
+@bp.pdf
+def download_statement():
+    """Your own statement, as a PDF"""
+    return document(statement(current_user), "report.pdf")
 
 
 @bp.get("/redirect")

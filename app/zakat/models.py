@@ -42,6 +42,26 @@ class Calculation(Identified, Base):
     calculated_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     @query
+    def latest(cls: Any, user_id, most):
+        """The user's own, newest first, and no more than ``most``."""
+        own = db.select(cls).where(cls.user_id == user_id)
+        return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(most)
+
+    @classmethod
+    def by_year(cls, user_id: UUID) -> list[Row[Any]]:
+        """The user's zakat in each currency and each year (UTC)."""
+        year = db.extract("year", db.func.timezone("UTC", cls.calculated_at)).cast(db.Integer)
+        zakat = db.func.sum(cls.zakat_amount)
+        found = db.select(year.label("year"), cls.currency, zakat.label("zakat"))
+        return list(
+            db.session.execute(
+                found.where(cls.user_id == user_id)
+                .group_by(year, cls.currency)
+                .order_by(cls.currency, year)
+            )
+        )
+
+    @query
     def of(cls: Any, user_id, id):
         """The user's own, newest first; or the one ``id`` among them."""
         own = db.select(cls).where(cls.user_id == user_id)

@@ -4,7 +4,7 @@ from .. import answers, clock
 from ..access import current_user
 from ..api import Blueprint
 from ..extensions import db
-from .actions import assessment, nisab_price
+from .actions import assessment, nisab_price, report
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
 from .schemas import (
@@ -83,6 +83,18 @@ def delete_calculation(id):
 def export_calculations(query):
     """All your calculations, as a stream of lines: ndjson or csv"""
     return answers.stream(Calculation.of(current_user.id), CalculationSchema, query["format"])
+
+
+@bp.get("/calculations/<uuid:id>/report")
+@bp.signed_in
+@bp.pdf
+@bp.raises(CalculationNotFound)
+def report_calculation(id):
+    """One of your calculations as a PDF, with the rule and source behind each line"""
+    found = Calculation.of(current_user.id, id).objects()
+    if not found:
+        raise CalculationNotFound
+    return answers.document(report(found[0], current_user.name), "zakat.pdf")
 
 
 @bp.get("/summary")

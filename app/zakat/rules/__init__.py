@@ -25,6 +25,7 @@ from .assessment import (
     assess_wealth,
     zakat_due,
 )
+from .assets import AAOIFI
 from .livestock import animals_due
 from .nisab import (
     GOLD_NISAB_GRAMS,
@@ -36,15 +37,22 @@ from .nisab import (
     nisab_value,
 )
 
+NO_FATWA = (
+    "This is reckoning by the rules that it names, and no fatwa. Where schools or institutions"
+    " differ, ask a scholar whom you trust."
+)
+
 
 class CalculationNotFound(ApiError):
     status, code, message = 404, "CALCULATION_NOT_FOUND", "Calculation not found"
 
 
 __all__ = [
+    "AAOIFI",
     "GOLD_NISAB_GRAMS",
     "LUNAR_RATE",
     "NISAB_GRAMS",
+    "NO_FATWA",
     "SILVER_NISAB_GRAMS",
     "SOLAR_RATE",
     "Assessment",
