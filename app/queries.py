@@ -111,9 +111,11 @@ def at(moment: Callable[[], Any], type_: Any) -> Any:
 def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, ...]]:
     """``statement`` as psycopg takes it, the values that it has of its own, and its moments."""
     result: Any = statement.compile(dialect=DIALECT)
-    names = result.bind_names.items()
-    constants = {name: bind.value for bind, name in names if bind.value is not None}
-    return str(result), constants, tuple((n, b.callable) for b, n in names if b.callable)
+    constants = {name: value for name, value in result.params.items() if value is not None}
+    moments = tuple(
+        (name, bind.callable) for bind, name in result.bind_names.items() if bind.callable
+    )
+    return str(result), constants, moments
 
 
 @contextmanager

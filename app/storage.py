@@ -132,12 +132,16 @@ def delete(name: str) -> None:
 
 @event.listens_for(db.session, "after_commit")
 def _commit(session: Any) -> None:
+    if session.in_nested_transaction():
+        return  # a savepoint; what it is part of may yet fail
     session.info.pop("arrived", None)
     _remove(session.info.pop("leaving", []))
 
 
 @event.listens_for(db.session, "after_rollback")
 def _roll_back(session: Any) -> None:
+    if session.in_nested_transaction():
+        return
     session.info.pop("leaving", None)
     _remove(session.info.pop("arrived", []))
 

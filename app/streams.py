@@ -32,8 +32,10 @@ class Lines:
     def close(self) -> None:
         places, self.places = self.places, None
         if places:
-            self.lines.close()  # type: ignore[attr-defined]  # a generator: its cursor is closed
-            places.release()
+            try:
+                self.lines.close()  # type: ignore[attr-defined]  # a generator: its cursor is closed
+            finally:
+                places.release()
 
 
 def init_app(app: Flask, threads: int) -> None:

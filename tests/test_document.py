@@ -114,6 +114,7 @@ def refusals(document) -> Iterator[tuple[str, int, dict[str, Any]]]:
 
 def concrete(path: str) -> str:
     """``path`` with something in the place of each of its parameters."""
+    path = path.replace("{number}", "1")
     return re.sub(r"\{[^}]*\}", str(uuid4()), path)
 
 

@@ -8,10 +8,12 @@ import redis
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app, request
+from werkzeug.formparser import FormDataParser
 
 from .. import clock
 from ..access import COOKIE
 from ..asked import json_body, text_body
+from ..errors import UnsupportedMediaType, ValidationFailed
 from ..extensions import db, migrate
 from ..money import to_minor_unit, written
 from ..pdf import Column, Document
@@ -64,13 +66,30 @@ def understood() -> dict[str, Any]:
 
 def _body() -> dict[str, Any]:
     """The body by its kind; what is neither JSON nor a form nor text is only measured."""
+    if request.content_encoding:
+        raise UnsupportedMediaType
     if request.is_json:
         return {"json": json_body()}
     if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        return {"form": _values(request.form), "files": _files()}
+        return _form()
     if request.mimetype.startswith("text/"):
         return {"text": text_body()}
     return {"bytes": len(request.get_data())}
+
+
+class StrictForms(FormDataParser):
+    """Forms that cannot be read are refused; werkzeug would take them for empty ones."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs | {"silent": False})
+
+
+def _form() -> dict[str, Any]:
+    request.form_data_parser_class = StrictForms
+    try:
+        return {"form": _values(request.form), "files": _files()}
+    except ValueError:
+        raise ValidationFailed.at([], "The form cannot be read.") from None
 
 
 def _values(given: Any) -> dict[str, Any]:

@@ -92,6 +92,15 @@ def show_docs_asset(name):
 # The small routes
 
 
+@bp.route("/public", methods=["OPTIONS"])
+@bp.public
+@bp.response(200)
+def show_public_options():
+    """What a browser asks before it lets a page of another origin in"""
+    # Stands before the GET, or Flask's own answer to OPTIONS would go before it.
+    return cors.open_to_everyone(Response())
+
+
 @bp.get("/public")
 @bp.public
 @bp.response(200, PublicSchema)
@@ -99,14 +108,6 @@ def show_public():
     """For pages of any origin: try your CORS here"""
     response = jsonify(message="Public API", docs="/api/docs")
     return cors.open_to_everyone(response)
-
-
-@bp.route("/public", methods=["OPTIONS"])
-@bp.public
-@bp.response(200)
-def show_public_options():
-    """What a browser asks before it lets a page of another origin in"""
-    return cors.open_to_everyone(Response())
 
 
 @bp.get("/protected")

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, event
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock, storage
 from ..extensions import Base, Identified, db
 from ..queries import query
-from ..users.models import User
+from ..users.models import belongs_to_user
 
 
 class Upload(Identified, Base):
@@ -31,9 +31,9 @@ class Upload(Identified, Base):
         return found if user_id is None else found.where(cls.user_id == user_id)
 
 
-@event.listens_for(User, "before_delete")
-def delete_files(mapper: Any, connection: Any, user: User) -> None:
+@belongs_to_user
+def forget_files(user_id: UUID) -> None:
     """A user's files go with them, once it is sure that they go."""
-    names = db.select(Upload.filename).where(Upload.user_id == user.id)
-    for name in connection.scalars(names):
+    names = db.delete(Upload).where(Upload.user_id == user_id).returning(Upload.filename)
+    for name in db.session.scalars(names):
         storage.delete(name)

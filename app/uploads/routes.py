@@ -9,13 +9,16 @@ from .. import storage
 from ..access import current_user
 from ..api import Blueprint
 from ..errors import PayloadTooLarge, UnsupportedMediaType
+from ..exact_json import unstorable
 from ..extensions import db
-from .actions import fingerprint, kind_of, received
+from .actions import close_drafts, fingerprint, kind_of, received
 from .models import Upload
 from .rules import FileNotFound, FileTooLarge, InvalidFileType, NoFile, stored_name
 from .schemas import UploadSchema
 
 bp = Blueprint("uploads", __name__, url_prefix="/api", description=__doc__)
+
+bp.teardown_request(close_drafts)
 
 BINARY = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
@@ -47,11 +50,14 @@ def upload_file():
 def download_file(filename):
     """A file of one's own; for an officer, anyone's"""
     owner = None if current_user.role != "user" else current_user.id
+    if unstorable(filename):
+        raise FileNotFound
     found = Upload.named(filename, owner).only(Upload.type, Upload.size).row()
     file = storage.read(filename) if found else None
     if not found or file is None:
         raise FileNotFound
     kind, size = found
-    response = send_file(file, kind, as_attachment=True, download_name=filename)
+    response = send_file(file, kind, as_attachment=True, download_name=filename, conditional=False)
     response.content_length = size
+    response.headers["Cache-Control"] = "no-store"
     return response

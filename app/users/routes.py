@@ -152,6 +152,6 @@ def _changed(id, changes):
 
 def _deleted(id):
     require_not_oneself(current_user, id)
-    db.session.delete(User.by_id(id))
+    User.by_id(id).leave()
     db.session.commit()
     return {"message": "User deleted"}

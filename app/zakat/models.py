@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from .. import clock
 from ..extensions import Base, Identified, db
 from ..queries import Insertion, Query, insertion, query
+from ..users.models import belongs_to_user
 
 
 class Calculation(Identified, Base):
@@ -98,6 +99,11 @@ class Calculation(Identified, Base):
                 .order_by(cls.currency)
             )
         )
+
+
+@belongs_to_user
+def forget_calculations(user_id: UUID) -> None:
+    db.session.execute(db.delete(Calculation).where(Calculation.user_id == user_id))
 
 
 @dataclass(frozen=True)
