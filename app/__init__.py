@@ -14,6 +14,7 @@ from .auth.routes import bp as auth_bp
 from .documentation import Api
 from .extensions import db, jwt, migrate
 from .headers import HeadersMiddleware
+from .murabaha.routes import bp as murabaha_bp
 from .service.routes import bp as service_bp
 from .service.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
@@ -22,7 +23,16 @@ from .users.routes import bp as users_bp
 from .users.routes import versions as versions_bp
 from .zakat.routes import bp as zakat_bp
 
-BLUEPRINTS = (service_bp, pages_bp, auth_bp, users_bp, versions_bp, uploads_bp, zakat_bp)
+BLUEPRINTS = (
+    service_bp,
+    pages_bp,
+    auth_bp,
+    users_bp,
+    versions_bp,
+    uploads_bp,
+    zakat_bp,
+    murabaha_bp,
+)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -3,18 +3,29 @@
 A sign-in is one row for as long as it holds. No row, no entry, on every instance at once.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock, passwords
 from ..access import ROLES, Person
+from ..errors import FOREIGN_KEY
 from ..extensions import Base, Identified, db
 from ..queries import query
 from .rules import UserNotFound, email_key
+
+BELONGINGS: list[Callable[[UUID], None]] = []  # each forgets what is a user's alone
+
+
+def belongs_to_user(forget: Callable[[UUID], None]) -> Callable[[UUID], None]:
+    """Call ``forget`` with the id of every user who leaves."""
+    BELONGINGS.append(forget)
+    return forget
 
 
 class User(Identified, Base):
@@ -25,7 +36,7 @@ class User(Identified, Base):
 
     name: Mapped[str]
     email: Mapped[str]
-    email_key: Mapped[str] = mapped_column(unique=True)
+    email_key: Mapped[str | None] = mapped_column(unique=True)  # None: they left
     password_hash: Mapped[str]
     role: Mapped[str] = mapped_column(default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
@@ -34,8 +45,8 @@ class User(Identified, Base):
 
     @validates("email")
     def keep_key(self, _: str, email: str) -> str:
-        """The key follows the address."""
-        self.email_key = email_key(email)
+        """The key follows the address; somebody who left has neither."""
+        self.email_key = email_key(email) if email else None
         return email
 
     @classmethod
@@ -58,6 +69,20 @@ class User(Identified, Base):
         if user is None:
             raise UserNotFound
         return user
+
+    def leave(self) -> None:
+        """Erase the user and what is theirs; where records that stay name them, blank them."""
+        for forget in BELONGINGS:
+            forget(self.id)
+        try:
+            with db.session.begin_nested():
+                db.session.delete(self)
+        except IntegrityError as error:
+            if error.orig is None or getattr(error.orig, "sqlstate", None) != FOREIGN_KEY:
+                raise
+            SignIn.end_all(self.id)
+            self.name = self.email = self.password_hash = ""
+            self.disabled = True
 
     @query
     def credentials(cls: Any, email_key):

@@ -1,0 +1,262 @@
+"""The steps of an application: each locks it, asks the rules, changes it and writes it down."""
+
+from dataclasses import asdict, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+from flask import current_app
+
+from .. import clock
+from ..access import current_user
+from ..errors import Forbidden, ValidationFailed
+from ..extensions import db
+from ..money import ZERO, require_minor_units
+from ..uploads.models import Upload
+from ..users.rules import email_key
+from .models import NUMBERS, Application, Contract, Event, Installment, Vendor
+from .rules import (
+    OFFER,
+    ApplicationNotFound,
+    ApplicationNotPending,
+    InstallmentNotFound,
+    Price,
+    allocation,
+    first_due,
+    left_of,
+    require_may_decide,
+    require_rate,
+    require_rebate,
+    schedule,
+    selling_price,
+    step_of,
+    waivers,
+)
+
+# Who may take a step
+
+
+def as_owner(id: UUID) -> Application:
+    """One's own application, locked; another's is not to be found."""
+    application = Application.locked(id)
+    if application.user_id != current_user.id:
+        raise ApplicationNotFound
+    return application
+
+
+def as_officer(id: UUID) -> Application:
+    """An application of somebody else, locked."""
+    application = Application.locked(id)
+    require_may_decide(current_user.id, application.user_id)
+    return application
+
+
+def take(application: Application, action: str, **facts: Any) -> None:
+    """Take a step, and write down who took it and what they said. Raises InvalidTransition."""
+    step = step_of(application.status, action)
+    application.state = step.target
+    service = step.who == "service"
+    db.session.add(
+        Event(
+            application_id=application.id,
+            user_id=None if service else current_user.id,
+            action=action,
+            origin=step.origin,
+            target=step.target,
+            facts=_plain(facts),
+        )
+    )
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """``facts`` as JSON has them."""
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in facts.items()
+    }
+
+
+# Before the sale
+
+
+def apply(asked: dict[str, Any]) -> Application:
+    """A new application of the caller's."""
+    require_usable_vendor(asked["vendor_id"], current_user.email)
+    require_own_files(asked["documents"])
+    now = clock.now()
+    number = f"M-{now.year}-{db.session.scalar(NUMBERS.next_value()):06}"
+    application = Application(application_number=number, user_id=current_user.id, **asked)
+    db.session.add(application)
+    db.session.flush()
+    db.session.add(
+        Event(
+            application_id=application.id,
+            user_id=current_user.id,
+            action="apply",
+            origin=None,
+            target=application.state,
+            facts={},
+        )
+    )
+    return application
+
+
+def change(id: UUID, changes: dict[str, Any]) -> None:
+    """Change a pending application of one's own."""
+    application = Application.locked(id)
+    if application.user_id != current_user.id:
+        raise Forbidden
+    if application.status != "pending":
+        raise ApplicationNotPending
+    if "vendor_id" in changes:
+        require_usable_vendor(changes["vendor_id"], current_user.email)
+    amount = changes.get("requested_amount")
+    require_minor_units({"requestedAmount": amount}, application.currency)
+    for name, value in changes.items():
+        setattr(application, name, value)
+
+
+def require_usable_vendor(id: UUID, email: str) -> None:
+    """A vendor that is there, sells, and is not the client: nobody buys from themself."""
+    vendor = Vendor.by_id(id)
+    if not vendor.active:
+        raise ValidationFailed.at(["vendorId"], "This vendor is not active.")
+    if vendor.email and email_key(vendor.email) == email_key(email):
+        raise ValidationFailed.at(["vendorId"], "The vendor must not be the applicant.")
+
+
+def require_own_files(names: list[str]) -> None:
+    for index, name in enumerate(names):
+        if Upload.named(name, current_user.id).only(Upload.id).row() is None:
+            raise ValidationFailed.at(["documents", index], "You have uploaded no such file.")
+
+
+def approve(
+    id: UUID,
+    cost: Decimal,
+    profit_rate: Decimal,
+    term_months: int,
+    down_payment: Decimal | None,
+) -> None:
+    """Offer the goods at a fixed price, for 30 days."""
+    application = as_officer(id)
+    step_of(application.status, "approve")
+    require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
+    currency = application.currency
+    require_minor_units({"cost": cost, "downPayment": down_payment}, currency)
+    if down_payment is None:
+        down_payment = application.down_payment
+    price = selling_price(cost, profit_rate, down_payment, currency)
+    schedule(price.financed, term_months, clock.today(), currency)  # it can be paid in such parts
+    require_usable_vendor(application.vendor_id, application.user.email)
+    application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER)
+    application.term_months = term_months
+    take(application, "approve", **asdict(price), termMonths=term_months)
+
+
+def reject(id: UUID, reason: str) -> None:
+    take(as_officer(id), "reject", reason=reason)
+
+
+def cancel(id: UUID) -> None:
+    take(as_owner(id), "cancel")
+
+
+def acquire(id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
+    """Record that the institution owns the goods: before that nothing can be sold."""
+    application = as_officer(id)
+    take(application, "acquire", acquiredOn=acquired_on, invoice=invoice, evidence=evidence)
+    if acquired_on > clock.today():
+        raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
+    if evidence and Upload.named(evidence).only(Upload.id).row() is None:
+        raise ValidationFailed.at(["evidence"], "There is no such file.")
+    application.contract = replace(contract_of(application), acquired_on=acquired_on)
+
+
+# The sale, and paying
+
+
+def accept(id: UUID, first_due_on: date | None) -> None:
+    """The sale: price and schedule are fixed from here on."""
+    application = as_owner(id)
+    due = first_due(clock.today(), first_due_on)
+    take(application, "accept", firstDueOn=due)
+    contract = replace(contract_of(application), accepted_at=clock.now())
+    application.contract = contract
+    application.installments = [
+        Installment(**one._asdict())
+        for one in schedule(contract.financed, application.term_months, due, application.currency)
+    ]
+
+
+def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) -> None:
+    """Money that was received elsewhere: it pays the oldest instalments, never beyond the rest."""
+    application = as_officer(id)
+    require_minor_units({"amount": amount}, application.currency)
+    step_of(application.status, "record")
+    if not 1 <= number <= len(application.installments):
+        raise InstallmentNotFound
+    paid = allocation(amount, application.open_installments, number)
+    take(
+        application, "record", amount=amount, method=method, reference=reference, paid=_keyed(paid)
+    )
+    for one in application.installments:
+        one.paid_amount += paid.get(one.number, ZERO)
+        if one.number in paid and one.paid_amount + one.waived == one.amount:
+            one.paid_at = clock.now()
+    _complete(application)
+
+
+def settle(id: UUID, rebate: Decimal) -> None:
+    """The rest is due today, less what the institution gives up of its profit."""
+    application = as_officer(id)
+    require_minor_units({"rebate": rebate}, application.currency)
+    step_of(application.status, "settle")
+    contract = contract_of(application)
+    remaining = left_of(application.open_installments) + contract.rebate  # as if none was given yet
+    given = contract.rebate + rebate
+    require_rebate(given, contract.profit, contract.financed, remaining)
+    waived = waivers(rebate, application.open_installments)
+    take(application, "settle", rebate=rebate, waived=_keyed(waived))
+    today = clock.today()
+    for one in application.installments:
+        one.waived += waived.get(one.number, ZERO)
+        if one.paid_amount + one.waived < one.amount:
+            one.due_date = min(one.due_date, today)
+        elif one.number in waived and one.paid_amount:
+            one.paid_at = clock.now()
+    application.contract = replace(contract, rebate=given)
+    _complete(application)
+
+
+def _complete(application: Application) -> None:
+    application.updated_at = clock.now()
+    if not left_of(application.open_installments):
+        take(application, "complete")
+
+
+def _keyed(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+    return {str(number): part for number, part in parts.items()}
+
+
+def contract_of(application: Application) -> Contract:
+    """What was approved; only asked of those that were."""
+    return cast("Contract", application.contract)
+
+
+def quote(
+    *,
+    cost: Decimal,
+    profit_rate: Decimal,
+    term_months: int,
+    down_payment: Decimal,
+    first_due_on: date | None,
+    currency: str,
+) -> dict[str, Any]:
+    """What goods of that cost would be sold for; nothing is kept."""
+    require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
+    price: Price = selling_price(cost, profit_rate, down_payment, currency)
+    due = first_due(clock.today(), first_due_on)
+    parts = schedule(price.financed, term_months, due, currency)
+    return {**asdict(price), "currency": currency, "installments": parts}

@@ -1,0 +1,239 @@
+"""Vendors, applications and what they are sold for, instalments, and who did what when."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Sequence,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
+from sqlalchemy.types import Text
+
+from .. import clock
+from ..extensions import Base, Identified, db
+from ..queries import at, query, sql
+from ..users.models import User
+from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, VendorNotFound
+
+NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
+
+
+class Vendor(Identified, Base):
+    """Somebody whom the institution buys from."""
+
+    __tablename__ = "murabaha_vendors"
+
+    name: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    @query
+    def newest(cls: Any):
+        return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
+
+    @query
+    def one(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
+
+    @classmethod
+    def by_id(cls, id: UUID) -> "Vendor":
+        vendor = db.session.get(cls, id)
+        if vendor is None:
+            raise VendorNotFound
+        return vendor
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What was approved, and how far it has come."""
+
+    cost: Decimal
+    profit_rate: Decimal
+    profit: Decimal
+    selling_price: Decimal
+    down_payment: Decimal
+    financed: Decimal
+    expires_at: datetime
+    acquired_on: date | None = None
+    accepted_at: datetime | None = None
+    rebate: Decimal = Decimal(0)
+
+
+class Application(Identified, Base):
+    """A client's wish for goods, and the sale that it may become."""
+
+    __tablename__ = "murabaha_applications"
+    __table_args__ = (
+        CheckConstraint(f"state IN {STATES}", name="state"),
+        CheckConstraint(
+            "selling_price = cost + profit AND financed = selling_price - agreed_down_payment"
+            " AND financed > 0 AND cost > 0 AND profit >= 0 AND agreed_down_payment >= 0",
+            name="price",
+        ),
+        CheckConstraint("accepted_at IS NULL OR acquired_on IS NOT NULL", name="owned_before_sale"),
+        CheckConstraint("rebate BETWEEN 0 AND profit", name="rebate"),
+        Index(None, "user_id", "created_at", "id"),
+        Index(None, "created_at", "id"),
+    )
+
+    application_number: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    vendor_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_vendors.id"), index=True)
+    item_description: Mapped[str]
+    requested_amount: Mapped[Decimal]
+    currency: Mapped[str]
+    term_months: Mapped[int]
+    down_payment: Mapped[Decimal]
+    documents: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    state: Mapped[str] = mapped_column(default="pending")  # as it was left; see status
+    contract: Mapped[Contract | None] = composite(
+        mapped_column("cost", nullable=True),
+        mapped_column("profit_rate", nullable=True),
+        mapped_column("profit", nullable=True),
+        mapped_column("selling_price", nullable=True),
+        mapped_column("agreed_down_payment", nullable=True),
+        mapped_column("financed", nullable=True),
+        mapped_column("expires_at", nullable=True),
+        mapped_column("acquired_on", nullable=True),
+        mapped_column("accepted_at", nullable=True),
+        mapped_column("rebate", nullable=True),
+    )
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    user: Mapped[User] = relationship()
+    vendor: Mapped[Vendor] = relationship()
+    installments: Mapped[list["Installment"]] = relationship(order_by="Installment.number")
+
+    @hybrid_property
+    def status(self) -> str:
+        """The state; an offer that has run out is expired whether or not anybody noticed."""
+        lapsed = self.contract and self.contract.expires_at <= clock.now()
+        return "expired" if self.state in OFFERED and lapsed else self.state
+
+    @status.inplace.expression
+    @classmethod
+    def _status(cls) -> Any:
+        now = at(clock.now, DateTime(timezone=True))
+        offered = db.or_(*(cls.state == state for state in OFFERED))
+        lapsed = offered & (cls.__table__.c.expires_at <= now)
+        return db.case((lapsed, "expired"), else_=cls.state)
+
+    @sql
+    def paid(cls: Any) -> Any:
+        return Installment.total(Installment.paid_amount)
+
+    @sql
+    def waived(cls: Any) -> Any:
+        return Installment.total(Installment.waived)
+
+    @sql
+    def remaining(cls: Any) -> Any:
+        left = Installment.amount - Installment.paid_amount - Installment.waived
+        return Installment.total(left)
+
+    @property
+    def open_installments(self) -> list[Open]:
+        return [
+            Open(one.number, one.amount - one.waived, one.paid_amount) for one in self.installments
+        ]
+
+    @query
+    def readable_by(cls: Any, reader_id, id, status):
+        """The reader's own, or all of them for an officer; newest first, or the one ``id``."""
+        officer = db.select(User.id).where(User.id == reader_id, User.role != "user")
+        found = db.select(cls).where((cls.user_id == reader_id) | officer.exists())
+        if id is not None:
+            return found.where(cls.id == id)
+        if status is not None:
+            found = found.where(cls.status == status)
+        return found.order_by(cls.created_at.desc(), cls.id.desc())
+
+    @classmethod
+    def locked(cls, id: UUID) -> "Application":
+        """The application, whose row is locked until the end of the transaction."""
+        application = db.session.get(cls, id, with_for_update=True)
+        if application is None:
+            raise ApplicationNotFound
+        return application
+
+
+class Installment(Identified, Base):
+    """A part of the price, and how much of it was paid or waived."""
+
+    __tablename__ = "murabaha_installments"
+    __table_args__ = (
+        UniqueConstraint("application_id", "number"),
+        CheckConstraint(
+            "amount > 0 AND paid_amount >= 0 AND waived >= 0 AND paid_amount + waived <= amount",
+            name="never_beyond",
+        ),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
+    number: Mapped[int]
+    due_date: Mapped[date]
+    amount: Mapped[Decimal]  # as the contract has it, for good
+    paid_amount: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    waived: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    paid_at: Mapped[datetime | None]
+
+    @sql
+    def owed(cls: Any) -> Any:
+        """What it comes to after a rebate; one that is waived whole keeps its amount."""
+        return db.case((cls.waived == cls.amount, cls.amount), else_=cls.amount - cls.waived)
+
+    @sql
+    def status(cls: Any) -> Any:
+        late_since = at(lambda: clock.today() - GRACE, Date)
+        return db.case(
+            (cls.waived == cls.amount, "waived"),
+            (cls.paid_amount + cls.waived == cls.amount, "paid"),
+            (cls.due_date < late_since, "overdue"),
+            else_="pending",
+        )
+
+    @classmethod
+    def total(cls, amount: Any) -> Any:
+        """The sum of ``amount`` over an application's instalments."""
+        own = cls.application_id == Application.id
+        total = db.func.coalesce(db.func.sum(amount), 0)
+        return db.select(total).where(own).correlate(Application.__table__).scalar_subquery()
+
+
+class Event(Identified, Base):
+    """One step of an application: written once, never changed, not even by us."""
+
+    __tablename__ = "murabaha_events"
+    __table_args__ = (Index(None, "application_id", "position"),)
+
+    position: Mapped[int] = mapped_column(BigInteger, Identity())  # two can be of one moment
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: the service
+    action: Mapped[str]
+    origin: Mapped[str | None]
+    target: Mapped[str]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @query
+    def of(cls: Any, application_id):
+        """What happened to an application, the latest first."""
+        own = db.select(cls).where(cls.application_id == application_id)
+        return own.order_by(cls.position.desc())

@@ -1,0 +1,205 @@
+"""Murabaha: a sale at cost plus a profit that both sides know.
+
+The client asks for goods; the institution buys them, owns them, and sells them on at a price that
+is fixed for good and paid in instalments. Lateness earns it nothing. An early end may bring a
+rebate (ibra'), which is a gift and never owed. Source: AAOIFI Shari'ah Standard 8 (Murabahah).
+"""
+
+from calendar import monthrange
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from ..errors import ApiError, Forbidden, ValidationFailed
+from ..money import ZERO, split, to_minor_unit
+
+OFFER = timedelta(days=30)  # how long an approval stands
+GRACE = timedelta(days=7)  # how late an instalment may be before it is overdue
+TERM = (6, 60)  # months
+
+
+class VendorNotFound(ApiError):
+    status, code, message = 404, "VENDOR_NOT_FOUND", "Vendor not found"
+
+
+class ApplicationNotFound(ApiError):
+    status, code, message = 404, "APPLICATION_NOT_FOUND", "Application not found"
+
+
+class InstallmentNotFound(ApiError):
+    status, code, message = 404, "INSTALLMENT_NOT_FOUND", "Installment not found"
+
+
+class ApplicationNotPending(ApiError):
+    status, code, message = 400, "APPLICATION_NOT_PENDING", "Cannot update non-pending application"
+
+
+class InvalidTransition(ApiError):
+    status, code, message = 409, "INVALID_TRANSITION", "This cannot be done now"
+
+
+# The states
+
+
+class Step(NamedTuple):
+    """One thing that may be done with an application."""
+
+    origin: str
+    action: str
+    who: str  # owner, officer (never the owner), service
+    target: str
+    requires: str
+
+
+STEPS = (
+    Step("pending", "approve", "officer", "approved", "cost, profit and term are within bounds"),
+    Step("pending", "reject", "officer", "rejected", "a reason is given"),
+    Step("pending", "cancel", "owner", "cancelled", "nothing"),
+    Step("approved", "acquire", "officer", "acquired", "the institution owns the goods"),
+    Step("approved", "cancel", "owner", "cancelled", "nothing has been sold"),
+    Step("approved", "expire", "service", "expired", "30 days have passed since the approval"),
+    Step("acquired", "accept", "owner", "active", "the offer still stands; this is the sale"),
+    Step("acquired", "cancel", "owner", "cancelled", "nothing has been sold"),
+    Step("acquired", "expire", "service", "expired", "30 days have passed since the approval"),
+    Step("active", "record", "officer", "active", "no more is paid than is left"),
+    Step("active", "settle", "officer", "active", "the rebate is within the profit still to come"),
+    Step("active", "complete", "service", "completed", "nothing is left to pay"),
+)
+STATES = tuple(dict.fromkeys(state for step in STEPS for state in (step.origin, step.target)))
+OFFERED = ("approved", "acquired")  # the states in which an offer can run out
+
+
+def step_of(state: str, action: str) -> Step:
+    """The step that ``action`` is in ``state``. Raises InvalidTransition."""
+    for step in STEPS:
+        if (step.origin, step.action) == (state, action):
+            return step
+    targets = dict.fromkeys(step.target for step in STEPS if step.origin == state != step.target)
+    where = f"it can become {', '.join(targets)}" if targets else "it stays so"
+    raise InvalidTransition(f"The application is {state}: {where}, and cannot be told to {action}")
+
+
+def require_may_decide(caller_id: Any, owner_id: Any) -> None:
+    """Whoever applies does not decide: not about their own application, in any role."""
+    if caller_id == owner_id:
+        raise Forbidden
+
+
+# The price
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the goods cost, and what they are sold for: fixed, and known to both."""
+
+    cost: Decimal
+    profit_rate: Decimal
+    profit: Decimal
+    selling_price: Decimal
+    down_payment: Decimal
+    financed: Decimal
+
+
+def selling_price(
+    cost: Decimal, profit_rate: Decimal, down_payment: Decimal, currency: str
+) -> Price:
+    """The price of goods that ``cost`` that much: the profit is flat, whatever the term."""
+    price = to_minor_unit(cost * (1 + profit_rate), currency)
+    if down_payment >= price:
+        raise ValidationFailed.at(["downPayment"], "Must be less than the selling price.")
+    return Price(cost, profit_rate, price - cost, price, down_payment, price - down_payment)
+
+
+def require_rate(profit_rate: Decimal, most: Decimal) -> None:
+    if profit_rate > most:
+        raise ValidationFailed.at(["profitRate"], f"Must be at most {most}.")
+
+
+# The schedule
+
+
+class Due(NamedTuple):
+    """One instalment of a schedule."""
+
+    number: int
+    due_date: date
+    amount: Decimal
+
+
+def schedule(financed: Decimal, term_months: int, first_due_on: date, currency: str) -> list[Due]:
+    """``financed`` in equal parts, a month apart; the larger ones first if they differ."""
+    amounts = split(financed, term_months, currency)
+    if amounts[-1] <= ZERO:
+        raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be nothing.")
+    return [
+        Due(number + 1, months_after(first_due_on, number), amount)
+        for number, amount in enumerate(amounts)
+    ]
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day ``months`` later, or the month's last where it has none such."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def first_due(today: date, asked: date | None) -> date:
+    """When the first instalment is due: a month from ``today`` unless another day was asked for."""
+    if asked is not None and asked < today:
+        raise ValidationFailed.at(["firstDueOn"], "Must not be in the past.")
+    return asked or months_after(today, 1)
+
+
+# Paying
+
+
+class Open(NamedTuple):
+    """An instalment as far as it stands: what it comes to, and what was paid of it."""
+
+    number: int
+    amount: Decimal
+    paid: Decimal
+
+    @property
+    def left(self) -> Decimal:
+        return self.amount - self.paid
+
+
+def left_of(instalments: Iterable[Open]) -> Decimal:
+    return sum((one.left for one in instalments), ZERO)
+
+
+def allocation(amount: Decimal, instalments: Sequence[Open], number: int) -> dict[int, Decimal]:
+    """What ``amount`` pays of each instalment by number: the oldest first, never beyond the rest.
+
+    Raises InvalidTransition where ``number`` is not the oldest that is unpaid.
+    """
+    unpaid = [one for one in instalments if one.left > ZERO]
+    if not unpaid or unpaid[0].number != number:
+        oldest = f"the oldest unpaid instalment is {unpaid[0].number}" if unpaid else "all is paid"
+        raise InvalidTransition(f"Instalment {number} cannot be paid now: {oldest}")
+    if amount > left_of(unpaid):
+        raise ValidationFailed.at(["amount"], f"More than is left to pay: {left_of(unpaid)}.")
+    paid = {}
+    for one in unpaid:
+        paid[one.number] = min(amount, one.left)
+        amount -= paid[one.number]
+    return {number: part for number, part in paid.items() if part}
+
+
+def require_rebate(rebate: Decimal, profit: Decimal, financed: Decimal, remaining: Decimal) -> None:
+    """A rebate is at most the profit still to come: as much of it as ``remaining`` has its part."""
+    most = min(profit * remaining / financed, remaining)
+    if rebate > most:
+        raise ValidationFailed.at(["rebate"], "More than the profit that is still to come.")
+
+
+def waivers(rebate: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
+    """What ``rebate`` takes off each instalment by number, the last one first."""
+    waived = {}
+    for one in reversed(instalments):
+        waived[one.number] = min(rebate, one.left)
+        rebate -= waived[one.number]
+    return {number: part for number, part in waived.items() if part}

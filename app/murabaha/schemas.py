@@ -1,0 +1,233 @@
+"""Vendors, applications and contracts over the wire."""
+
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import fields, validate
+
+from ..fields import Amount, Currency, Day, Exact, Flag, Id, Items, Moment, Text, Whole
+from ..schema import Schema
+from ..users.schemas import Email, PersonName
+from .rules import STATES, TERM
+
+POSITIVE = validate.Range(min=0, min_inclusive=False)
+NOT_NEGATIVE = validate.Range(min=0)
+
+
+class Term(Whole):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(*TERM), metadata={"example": 12}, **kwargs)
+
+
+class Rate(Exact):
+    """A fraction, such as 0.15."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            places=8,
+            validate=NOT_NEGATIVE,
+            metadata={"example": Decimal("0.15")},
+            **kwargs,
+        )
+
+
+class Reference(Text):
+    """Words that somebody else can look something up by."""
+
+    def __init__(self, longest: int = 200, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(1, longest), **kwargs)
+
+
+class VendorSchema(Schema):
+    """Somebody whom the institution buys from."""
+
+    id = Id(required=True)
+    name = Text(required=True, metadata={"example": "Bait al-Sayyarat"})
+    email = Text(required=True, allow_none=True, metadata={"example": "sales@vendor.example"})
+    phone = Text(required=True, allow_none=True, metadata={"example": "+973 1700 0000"})
+    active = Flag(required=True)
+    created_at = Moment(required=True)
+    updated_at = Moment(required=True)
+
+
+class NewVendorSchema(Schema):
+    name = PersonName(required=True)
+    email = Email(load_default=None, allow_none=True)
+    phone = Reference(50, load_default=None, allow_none=True, metadata={"example": "+973 1700"})
+    active = Flag(load_default=True)
+
+
+class VendorChangesSchema(Schema):
+    """What of a vendor is to change; what is not named stays."""
+
+    name = PersonName()
+    email = Email(allow_none=True)
+    phone = Reference(50, allow_none=True, metadata={"example": "+973 1700 0000"})
+    active = Flag()
+
+
+class QuoteRequestSchema(Schema):
+    cost = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
+    profit_rate = Rate(required=True)
+    term_months = Term(required=True)
+    down_payment = Amount(
+        load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 2000}
+    )
+    first_due_on = Day(load_default=None, allow_none=True, metadata={"example": None})
+    currency = Currency()
+
+
+class QuotedInstallmentSchema(Schema):
+    """One instalment of a schedule."""
+
+    number = Whole(required=True, metadata={"example": 1})
+    due_date = Day(required=True)
+    amount = Amount(required=True, metadata={"example": Decimal("1916.67")})
+
+
+class PriceSchema(Schema):
+    cost = Amount(required=True, metadata={"example": 20000})
+    profit_rate = Rate(required=True)
+    profit = Amount(required=True, metadata={"example": 3000})
+    selling_price = Amount(required=True, metadata={"example": 23000})
+    down_payment = Amount(required=True, metadata={"example": 2000})
+    financed = Amount(required=True, metadata={"example": 21000})
+
+
+class QuoteSchema(PriceSchema):
+    """What goods would be sold for; an offer only once it is approved."""
+
+    currency = Text(required=True, metadata={"example": "USD"})
+    installments = fields.List(fields.Nested(QuotedInstallmentSchema), required=True)
+
+
+class ContractSchema(PriceSchema):
+    """What was approved; fixed for good once it is accepted."""
+
+    expires_at = Moment(required=True)
+    acquired_on = Day(required=True, allow_none=True)
+    accepted_at = Moment(required=True, allow_none=True)
+    rebate = Amount(required=True, metadata={"example": 0})
+
+
+class InstallmentSchema(Schema):
+    """A part of the price; a rebate lowers its amount, or waives it whole."""
+
+    id = Id(required=True)
+    number = Whole(required=True, metadata={"example": 1})
+    due_date = Day(required=True)
+    amount = Amount(required=True, attribute="owed", metadata={"example": Decimal("1916.67")})
+    paid_amount = Amount(required=True, metadata={"example": 0})
+    status = Text(required=True, metadata={"example": "pending"})
+    paid_at = Moment(required=True, allow_none=True)
+
+
+class ApplicationSchema(Schema):
+    """A client's wish for goods, and the sale that it may become."""
+
+    id = Id(required=True)
+    application_number = Text(required=True, metadata={"example": "M-2026-000001"})
+    user_id = Id(required=True)
+    vendor_id = Id(required=True)
+    vendor = fields.Nested(VendorSchema, required=True)
+    item_description = Text(required=True, metadata={"example": "A used car"})
+    requested_amount = Amount(required=True, metadata={"example": 20000})
+    currency = Text(required=True, metadata={"example": "USD"})
+    term_months = Whole(required=True, metadata={"example": 12})
+    down_payment = Amount(required=True, metadata={"example": 2000})
+    documents = fields.List(Text(), required=True, metadata={"example": []})
+    status = Text(required=True, metadata={"example": "pending"})
+    contract = fields.Nested(ContractSchema, required=True, allow_none=True)
+    installments = fields.List(fields.Nested(InstallmentSchema), required=True)
+    created_at = Moment(required=True)
+    updated_at = Moment(required=True)
+
+
+class Description(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            validate=validate.Length(3, 500), metadata={"example": "A used car"}, **kwargs
+        )
+
+
+class NewApplicationSchema(Schema):
+    vendor_id = Id(required=True)
+    item_description = Description(required=True)
+    requested_amount = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
+    term_months = Term(load_default=12)
+    down_payment = Amount(
+        load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 2000}
+    )
+    currency = Currency()
+    documents = Items(Reference(255), most=20, load_default=list, metadata={"example": []})
+
+
+class ApplicationChangesSchema(Schema):
+    """What of a pending application is to change; what is not named stays."""
+
+    vendor_id = Id()
+    item_description = Description()
+    requested_amount = Amount(validate=POSITIVE, metadata={"example": 20000})
+
+
+class StatusSchema(Schema):
+    status = Text(
+        load_default=None, validate=validate.OneOf(STATES), metadata={"example": "pending"}
+    )
+
+
+class ApprovalSchema(Schema):
+    cost = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
+    profit_rate = Rate(required=True)
+    term_months = Term(required=True)
+    down_payment = Amount(
+        load_default=None, allow_none=True, validate=NOT_NEGATIVE, metadata={"example": 2000}
+    )
+
+
+class RejectionSchema(Schema):
+    reason = Reference(500, required=True, metadata={"example": "Papers are missing"})
+
+
+class AcquisitionSchema(Schema):
+    acquired_on = Day(required=True)
+    invoice = Reference(required=True, metadata={"example": "INV-2026-118"})
+    evidence = Reference(255, load_default=None, allow_none=True, metadata={"example": None})
+
+
+class AcceptanceSchema(Schema):
+    first_due_on = Day(load_default=None, allow_none=True, metadata={"example": None})
+
+
+class RecordSchema(Schema):
+    amount = Amount(required=True, validate=POSITIVE, metadata={"example": Decimal("1916.67")})
+    method = Reference(50, required=True, metadata={"example": "bank_transfer"})
+    reference = Reference(required=True, metadata={"example": "TRX-4711"})
+
+
+class SettlementSchema(Schema):
+    rebate = Amount(load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 250})
+
+
+class ScheduleSchema(Schema):
+    """The instalments of a sale, and what they come to."""
+
+    application_id = Id(required=True, attribute="id")
+    currency = Text(required=True, metadata={"example": "USD"})
+    financed = Amount(required=True, metadata={"example": 21000})
+    paid = Amount(required=True, metadata={"example": 0})
+    waived = Amount(required=True, metadata={"example": 0})
+    remaining = Amount(required=True, metadata={"example": 21000})
+    installments = fields.List(fields.Nested(InstallmentSchema), required=True)
+
+
+class EventSchema(Schema):
+    """One step of an application: who, when, from where to where, and the facts given."""
+
+    id = Id(required=True)
+    user_id = Id(required=True, allow_none=True)
+    action = Text(required=True, metadata={"example": "approve"})
+    origin = Text(required=True, allow_none=True, data_key="from", metadata={"example": "pending"})
+    target = Text(required=True, data_key="to", metadata={"example": "approved"})
+    facts = fields.Dict(required=True, metadata={"example": {"cost": 20000}})
+    created_at = Moment(required=True, data_key="at")
