@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from . import clock
 from .extensions import db
+from .murabaha.models import Vendor
 from .users.models import User
 from .users.rules import email_key
 from .zakat.actions import nisab_price
@@ -21,6 +22,10 @@ PRICES = {  # per gram of pure gold and silver; about what they cost in 2026
     "EUR": ("112.40", "1.34"),
     "KWD": ("40.010", "0.476"),
 }
+VENDORS = {
+    "Bait al-Sayyarat": "sales@bait-al-sayyarat.example",
+    "Nour Home Appliances": "orders@nour.example",
+}
 
 
 def fill() -> Iterator[str]:
@@ -33,3 +38,7 @@ def fill() -> Iterator[str]:
         if MetalPrice.current(currency).row() is None:
             db.session.add(nisab_price(currency, Decimal(gold), Decimal(silver), clock.now()))
             yield f"prices of gold and silver in {currency}"
+    for name, email in VENDORS.items():
+        if db.session.scalar(db.select(Vendor).where(Vendor.name == name)) is None:
+            db.session.add(Vendor(name=name, email=email))
+            yield f"vendor {name}"

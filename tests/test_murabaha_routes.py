@@ -308,6 +308,17 @@ def test_an_offer_stands_thirty_days(begin, set_clock):
     assert refused(acquired.ask(acquired.owner, "cancel"), 409, "INVALID_TRANSITION")
 
 
+def test_that_an_offer_ran_out_is_written_down_once(begin, set_clock):
+    case = begin().approve()
+    set_clock("2026-03-01T09:30:00")
+    for _ in range(2):
+        history = read(case.owner.get(f"{case.path}/history"))["data"]
+        assert [event["action"] for event in history] == ["expire", "approve", "apply"]
+    assert (history[0]["from"], history[0]["to"], history[0]["userId"]) == (
+        "approved", "expired", None,
+    )  # fmt: skip
+
+
 # Paying
 
 
@@ -438,3 +449,12 @@ def test_a_day_that_a_month_lacks_is_its_last():
         "2027-11-30", "2027-12-30", "2028-01-30", "2028-02-29", "2028-03-30",
     ]  # fmt: skip
     assert days[1] - days[0] == timedelta(30)
+
+
+def test_the_readme_shows_the_steps_as_they_are():
+    from pathlib import Path
+
+    from app.murabaha.rules import picture
+
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert f"```mermaid\n{picture()}\n```" in readme

@@ -5,6 +5,8 @@ import io
 import pytest
 from pypdf import PdfReader
 
+from .test_murabaha_routes import Case
+
 CALCULATIONS = "/api/zakat/calculations"
 STATEMENT = "/api/download"
 HOUSEHOLD = {
@@ -113,3 +115,55 @@ def test_a_long_statement_lists_the_latest_and_says_so(sign_in, sql):
     assert "n201 " not in text
     assert "latest 200" in text
     assert "Page 2 of" in text
+
+
+# Murabaha
+
+
+@pytest.fixture
+def sale(sign_in, set_clock):
+    """A car that is sold in twelve parts."""
+    set_clock("2026-01-26T09:30:00")
+    officer = sign_in("officer")
+    vendor = officer.post("/api/murabaha/vendors", json={"name": "Bait al-Sayyarat"}).json["id"]
+    return Case(sign_in(), officer, vendor).approve(downPayment=0).acquire()
+
+
+def test_an_agreement_has_parties_goods_price_schedule_and_clauses(sale):
+    answer = sale.owner.get(f"{sale.path}/agreement")
+    text = text_of(answer)
+    number = sale.said["applicationNumber"]
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{number}.pdf"'
+    assert "if the offer is accepted on 2026-01-26" in text
+    sale.accept(firstDueOn="2026-02-28")
+    text = text_of(sale.owner.get(f"{sale.path}/agreement"))
+    for shown in (
+        number, sale.owner.user.name, sale.owner.user.email, "A used car", "Bait al-Sayyarat",
+        "USD 20,000.00", "15 %", "USD 3,000.00", "USD 23,000.00", "2026-02-28", "2026-03-28",
+        "No rebate is promised", "No fee, penalty or interest", "Sold on 2026-01-26", "Signature",
+    ):  # fmt: skip
+        assert shown in text, shown
+    assert (text.count("1,916.67"), text.count("1,916.66")) == (8, 4)
+    assert "if the offer is accepted" not in text
+
+
+def test_an_agreement_stays_as_it_was_signed(sale):
+    sale.accept()
+    before = text_of(sale.owner.get(f"{sale.path}/agreement"))
+    sale.took(sale.officer, "settle", {"rebate": 100}).record(1, 22900)
+    assert text_of(sale.officer.get(f"{sale.path}/agreement")) == before
+
+
+def test_there_is_no_agreement_on_goods_that_are_not_owned(sale, sign_in):
+    pending = Case(sale.owner, sale.officer, sale.said["vendorId"])
+    answer = pending.owner.get(f"{pending.path}/agreement")
+    assert (answer.status_code, answer.json["code"]) == (409, "INVALID_TRANSITION")
+    answer = sign_in().get(f"{sale.path}/agreement")
+    assert (answer.status_code, answer.json["code"]) == (404, "APPLICATION_NOT_FOUND")
+
+
+def test_a_statement_has_what_is_left_of_each_sale(sale):
+    sale.accept().record(1, 2000)
+    text = text_of(sale.owner.get(STATEMENT))
+    for shown in (sale.said["applicationNumber"][-6:], "active", "23,000.00", "21,000.00"):
+        assert shown in text

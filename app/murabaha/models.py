@@ -165,6 +165,12 @@ class Application(Identified, Base):
             found = found.where(cls.status == status)
         return found.order_by(cls.created_at.desc(), cls.id.desc())
 
+    @query
+    def latest(cls: Any, user_id, most):
+        """The user's own, newest first, and no more than ``most``."""
+        own = db.select(cls).where(cls.user_id == user_id)
+        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(most)
+
     @classmethod
     def locked(cls, id: UUID) -> "Application":
         """The application, whose row is locked until the end of the transaction."""
@@ -233,7 +239,9 @@ class Event(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     @query
-    def of(cls: Any, application_id):
-        """What happened to an application, the latest first."""
+    def of(cls: Any, application_id, action):
+        """What happened to an application, the latest first; or each ``action`` of it."""
         own = db.select(cls).where(cls.application_id == application_id)
+        if action is not None:
+            own = own.where(cls.action == action)
         return own.order_by(cls.position.desc())

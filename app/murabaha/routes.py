@@ -1,11 +1,13 @@
 """Murabaha: goods bought for a client and sold on at cost plus a known profit, in instalments."""
 
+from .. import answers
 from ..access import current_user
 from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
 from ..users.rules import UserNotFound
-from . import actions
+from .actions import steps
+from .actions.agreement import agreement
 from .models import Application, Event, Vendor
 from .rules import (
     ApplicationNotFound,
@@ -81,7 +83,7 @@ def update_vendor(changes, id):
 @bp.response(200, QuoteSchema)
 def quote_price(asked):
     """What goods would be sold for, and in which instalments; binds nobody"""
-    return actions.quote(**asked)
+    return steps.quote(**asked)
 
 
 # Applications
@@ -95,7 +97,7 @@ def quote_price(asked):
 @bp.raises(VendorNotFound, UserNotFound)
 def apply_for_goods(asked):
     """Ask the institution to buy something for you and sell it on to you"""
-    return shown(actions.apply(asked).id)
+    return shown(steps.apply(asked).id)
 
 
 @bp.get("/applications")
@@ -122,7 +124,7 @@ def show_application(id):
 @bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
 def update_application(changes, id):
     """Change your application while it is pending"""
-    actions.change(id, changes)
+    steps.change(id, changes)
     db.session.commit()
     return shown(id)
 
@@ -134,6 +136,8 @@ def update_application(changes, id):
 def list_application_history(id):
     """Each step of an application, the latest first"""
     require_readable(id)
+    if steps.expire(id):
+        db.session.commit()
     return Event.of(id)
 
 
@@ -148,7 +152,7 @@ def list_application_history(id):
 @bp.raises(InvalidTransition)
 def approve_application(asked, id):
     """Offer the goods at a fixed price, for 30 days; never to oneself"""
-    actions.approve(id, **asked)
+    steps.approve(id, **asked)
     return shown(id)
 
 
@@ -160,7 +164,7 @@ def approve_application(asked, id):
 @bp.raises(InvalidTransition)
 def reject_application(asked, id):
     """Decline it, with the reason; never one's own"""
-    actions.reject(id, **asked)
+    steps.reject(id, **asked)
     return shown(id)
 
 
@@ -172,7 +176,7 @@ def reject_application(asked, id):
 @bp.raises(InvalidTransition)
 def acquire_goods(asked, id):
     """Record that the institution owns the goods; before that they cannot be sold"""
-    actions.acquire(id, **asked)
+    steps.acquire(id, **asked)
     return shown(id)
 
 
@@ -184,7 +188,7 @@ def acquire_goods(asked, id):
 @bp.raises(InvalidTransition)
 def accept_offer(asked, id):
     """Buy: price and schedule are fixed for good"""
-    actions.accept(id, **asked)
+    steps.accept(id, **asked)
     return shown(id)
 
 
@@ -195,7 +199,7 @@ def accept_offer(asked, id):
 @bp.raises(InvalidTransition)
 def cancel_application(id):
     """Withdraw your application, before the sale"""
-    actions.cancel(id)
+    steps.cancel(id)
     return shown(id)
 
 
@@ -207,6 +211,18 @@ def show_schedule(id):
     return shown(id)
 
 
+@bp.get("/applications/<uuid:id>/agreement")
+@bp.signed_in
+@bp.pdf
+@bp.raises(ApplicationNotFound, InvalidTransition)
+def show_agreement(id):
+    """The agreement that both sides sign, as a PDF; once the institution owns the goods"""
+    found = shown(id).objects()
+    if not found:
+        raise ApplicationNotFound
+    return answers.document(agreement(found[0]), f"{found[0].application_number}.pdf")
+
+
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")
 @bp.officers_only
 @bp.once
@@ -215,7 +231,7 @@ def show_schedule(id):
 @bp.raises(InvalidTransition, InstallmentNotFound)
 def record_payment(asked, id, number):
     """Record money that was received elsewhere, for the oldest unpaid instalment and those after"""
-    actions.record(id, number, **asked)
+    steps.record(id, number, **asked)
     return shown(id)
 
 
@@ -227,7 +243,7 @@ def record_payment(asked, id, number):
 @bp.raises(InvalidTransition)
 def settle_early(asked, id):
     """Make the rest due today, less a rebate if the institution gives one"""
-    actions.settle(id, **asked)
+    steps.settle(id, **asked)
     return shown(id)
 
 

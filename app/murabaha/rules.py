@@ -71,6 +71,16 @@ STATES = tuple(dict.fromkeys(state for step in STEPS for state in (step.origin, 
 OFFERED = ("approved", "acquired")  # the states in which an offer can run out
 
 
+def picture() -> str:
+    """The steps as a Mermaid diagram: those that lead to another state."""
+    arrows = [
+        f"    {step.origin} --> {step.target}: {step.action} ({step.who})"
+        for step in STEPS
+        if step.origin != step.target
+    ]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {STEPS[0].origin}: apply (owner)", *arrows])
+
+
 def step_of(state: str, action: str) -> Step:
     """The step that ``action`` is in ``state``. Raises InvalidTransition."""
     for step in STEPS:

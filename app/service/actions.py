@@ -15,7 +15,9 @@ from ..access import COOKIE
 from ..asked import json_body, text_body
 from ..errors import UnsupportedMediaType, ValidationFailed
 from ..extensions import db, migrate
-from ..money import to_minor_unit, written
+from ..money import ZERO, to_minor_unit, written
+from ..murabaha.models import Application
+from ..murabaha.rules import left_of
 from ..pdf import Column, Document
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
@@ -129,6 +131,7 @@ def statement(user: Any) -> bytes:
         pages.paragraph("No zakat has been worked out.")
     else:
         _zakat(pages, calculations, Calculation.by_year(user.id))
+    _murabaha(pages, Application.latest(user.id, LISTED).objects())
     pages.note(NO_FATWA)
     return pages.bytes()
 
@@ -151,6 +154,42 @@ def _zakat(pages: Document, calculations: Sequence[Calculation], years: Sequence
     )
     if len(calculations) == LISTED:
         pages.note(f"These are the latest {LISTED}; the export has all of them.")
+
+
+def _murabaha(pages: Document, applications: Sequence[Application]) -> None:
+    """What each application has come to, and how much of its price is still to be paid."""
+    if not applications:
+        return
+    pages.heading("Murabaha")
+    pages.table(
+        [
+            Column("Number"),
+            Column("Goods", 1),
+            Column("Status"),
+            Column("Financed", align="end"),
+            Column("Paid", align="end"),
+            Column("Remaining", align="end"),
+            Column("Currency"),
+        ],
+        [_financed(application) for application in applications],
+    )
+
+
+def _financed(application: Application) -> list[str]:
+    currency, parts = application.currency, application.open_installments
+    contract = application.contract
+    amounts = [
+        contract.financed if contract else ZERO,
+        sum((one.paid for one in parts), ZERO),
+        left_of(parts),
+    ]
+    return [
+        application.application_number,
+        application.item_description,
+        application.status,
+        *[written(amount, currency) if parts else "–" for amount in amounts],
+        currency,
+    ]
 
 
 def _kept(calculation: Calculation) -> list[str]:

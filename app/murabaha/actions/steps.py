@@ -8,20 +8,21 @@ from uuid import UUID
 
 from flask import current_app
 
-from .. import clock
-from ..access import current_user
-from ..errors import Forbidden, ValidationFailed
-from ..extensions import db
-from ..money import ZERO, require_minor_units
-from ..uploads.models import Upload
-from ..users.rules import email_key
-from .models import NUMBERS, Application, Contract, Event, Installment, Vendor
-from .rules import (
+from ... import clock
+from ...access import current_user
+from ...errors import Forbidden, ValidationFailed
+from ...extensions import db
+from ...money import ZERO, require_minor_units
+from ...uploads.models import Upload
+from ...users.rules import email_key
+from ..models import NUMBERS, Application, Contract, Event, Installment, Vendor
+from ..rules import (
     OFFER,
     ApplicationNotFound,
     ApplicationNotPending,
     InstallmentNotFound,
     Price,
+    Step,
     allocation,
     first_due,
     left_of,
@@ -54,16 +55,26 @@ def as_officer(id: UUID) -> Application:
 
 def take(application: Application, action: str, **facts: Any) -> None:
     """Take a step, and write down who took it and what they said. Raises InvalidTransition."""
-    step = step_of(application.status, action)
+    _take(application, step_of(application.status, action), **facts)
+
+
+def _take(application: Application, step: Step, **facts: Any) -> None:
     application.state = step.target
-    service = step.who == "service"
+    by = None if step.who == "service" else current_user.id
+    _write_down(application, step.action, step.origin, by, facts)
+
+
+def _write_down(
+    application: Application, action: str, origin: str | None, by: UUID | None, facts: Any
+) -> None:
+    """A row of the history: who did what, from where to where, and what they said."""
     db.session.add(
         Event(
             application_id=application.id,
-            user_id=None if service else current_user.id,
+            user_id=by,
             action=action,
-            origin=step.origin,
-            target=step.target,
+            origin=origin,
+            target=application.state,
             facts=_plain(facts),
         )
     )
@@ -89,16 +100,7 @@ def apply(asked: dict[str, Any]) -> Application:
     application = Application(application_number=number, user_id=current_user.id, **asked)
     db.session.add(application)
     db.session.flush()
-    db.session.add(
-        Event(
-            application_id=application.id,
-            user_id=current_user.id,
-            action="apply",
-            origin=None,
-            target=application.state,
-            facts={},
-        )
-    )
+    _write_down(application, "apply", None, current_user.id, {})
     return application
 
 
@@ -161,6 +163,15 @@ def reject(id: UUID, reason: str) -> None:
 
 def cancel(id: UUID) -> None:
     take(as_owner(id), "cancel")
+
+
+def expire(id: UUID) -> bool:
+    """Write down that an offer has run out, where it has and nobody did; whether that was so."""
+    application = Application.locked(id)
+    lapsed = application.status == "expired" != application.state
+    if lapsed:
+        _take(application, step_of(application.state, "expire"))
+    return lapsed
 
 
 def acquire(id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
