@@ -26,7 +26,7 @@ from .. import clock
 from ..extensions import Base, Identified, db
 from ..queries import at, query, sql
 from ..users.models import User
-from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, VendorNotFound
+from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, Price, VendorNotFound
 
 NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
 
@@ -60,15 +60,9 @@ class Vendor(Identified, Base):
 
 
 @dataclass(frozen=True)
-class Contract:
+class Contract(Price):
     """What was approved, and how far it has come."""
 
-    cost: Decimal
-    profit_rate: Decimal
-    profit: Decimal
-    selling_price: Decimal
-    down_payment: Decimal
-    financed: Decimal
     expires_at: datetime
     acquired_on: date | None = None
     accepted_at: datetime | None = None
