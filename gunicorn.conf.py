@@ -26,6 +26,7 @@ max_requests = 100_000  # a leak, if there is one, does not grow without end
 max_requests_jitter = 20_000
 timeout = 30
 graceful_timeout = 25  # under the 30 s that a PaaS waits between SIGTERM and SIGKILL
+limit_request_line = 8190  # as long as routers let through
 keepalive = 75  # longer than the router in front keeps its side open
 loglevel = settings.log_level
 forwarder_headers = ""  # nobody in front says which path was meant

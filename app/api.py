@@ -110,6 +110,7 @@ class Blueprint(flask_smorest.Blueprint):
         errors: list[type[ApiError]] = [ValidationFailed]
         if location == "json":
             kwargs |= examples_of(schema)
+            kwargs["required"] = not schema.may_be_empty()
             errors += [PayloadTooLarge, UnsupportedMediaType]
         asked = schema()
         read = {"json": from_body, "query": from_query}[location]

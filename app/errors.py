@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import psycopg
 from flask import Flask, Response, jsonify, request
+from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -147,6 +148,7 @@ def init_app(app: Flask) -> None:
     # SQLAlchemy's and, from queries.py, the driver's own.
     for violation in (IntegrityError, psycopg.IntegrityError):
         app.register_error_handler(violation, answer_integrity)
+    app.register_error_handler(ParseException, answer_unreadable)
     for unavailable in UNAVAILABLE:
         app.register_error_handler(unavailable, answer_unavailable)
 
@@ -187,6 +189,11 @@ def answer_integrity(error: IntegrityError | psycopg.IntegrityError) -> Response
         account = "user_id" in (violation.diag.constraint_name or "")
         return answer(TokenRevoked() if account else ResourceExists())  # it was deleted meanwhile
     raise error
+
+
+def answer_unreadable(error: ParseException) -> Response:
+    """The server found, while the body was read, that its chunks are none."""
+    return answer(ValidationFailed.at([], "The body cannot be read."))
 
 
 def answer_unavailable(error: Exception) -> Response:

@@ -63,7 +63,7 @@ class Exact(fields.Field[Decimal]):
         number = Decimal(value)
         if not -20 <= number.adjusted() < MAX_DIGITS or len(number.as_tuple().digits) > 60:
             raise ValidationError(f"At most {MAX_DIGITS} digits.")
-        number = plain(number)
+        number = plain(number) or Decimal(0)  # never -0
         if decimals(number) > self.places:
             raise ValidationError(f"At most {self.places} decimals.")
         if len(number.as_tuple().digits) > MAX_DIGITS:

@@ -57,10 +57,10 @@ def written(amount: Decimal, currency: str) -> str:
 
 def require_minor_units(amounts: Mapping[str, Decimal | None], currency: str) -> None:
     """Refuse those of ``amounts``, by their names on the wire, that are finer than ``currency``."""
-    unit = minor_unit(currency)
+    unit, places = minor_unit(currency), MINOR_UNITS[currency]
     for name, amount in amounts.items():
         if amount is not None and amount % unit:
-            raise ValidationFailed.at([name], f"Finer than {currency} has coins: {unit}.")
+            raise ValidationFailed.at([name], f"At most {places} decimals in {currency}.")
 
 
 def require_exact(amount: Decimal) -> Decimal:

@@ -23,6 +23,11 @@ class Schema(marshmallow.Schema):
     class Meta:
         unknown = RAISE
 
+    @classmethod
+    def may_be_empty(cls) -> bool:
+        """Whether nothing has to be said."""
+        return not any(field.required for field in cls().fields.values())
+
     def on_bind_field(self, field_name: str, field_obj: marshmallow.fields.Field[Any]) -> None:
         field_obj.data_key = field_obj.data_key or camel_case(field_name)
 
@@ -61,6 +66,10 @@ class OneOfSchema(Schema):
     def form_of(self, data: Mapping[str, Any]) -> str:
         """The name of the form that ``data`` takes. Raises ValidationError."""
         raise NotImplementedError
+
+    @classmethod
+    def may_be_empty(cls) -> bool:
+        return False
 
     def load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Mapping):

@@ -1,5 +1,6 @@
 """Murabaha over HTTP: from application to last instalment, and what is refused on the way."""
 
+import io
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -177,6 +178,8 @@ def test_a_quote_is_public_and_keeps_nothing(client, sql):
         ({"downPayment": -1}, ["downPayment"]),
         ({"cost": 999999999999999}, []),
         ({"firstDueOn": "2026-01-25"}, ["firstDueOn"]),
+        ({"firstDueOn": "2027-01-27"}, ["firstDueOn"]),
+        ({"firstDueOn": "9999-12-31"}, ["firstDueOn"]),
         ({"price": 1}, ["price"]),
     ],
 )
@@ -217,7 +220,8 @@ def test_a_vendor_that_sells_no_more_or_is_the_applicant_is_refused(officer, own
         {"itemDescription": "ab"}, {"itemDescription": "x" * 501}, {"requestedAmount": 0},
         {"requestedAmount": "1.005"}, {"termMonths": 5}, {"termMonths": 61}, {"downPayment": -1},
         {"currency": "XXX"}, {"status": "approved"}, {"userId": "x"}, {"documents": ["a"] * 21},
-        {"documents": ["not-there.pdf"]}, {"contract": {}},
+        {"documents": ["not-there.pdf"]}, {"contract": {}}, {"itemDescription": "  \t  "},
+        {"downPayment": 20000},
     ],
 )  # fmt: skip
 def test_an_application_that_is_not_well_formed_is_not_kept(owner, vendor, change, sql):
@@ -254,6 +258,8 @@ def test_a_pending_application_is_its_owners_to_change(begin, officer, sign_in):
     assert case.owner.patch(case.path, json=body).json["requestedAmount"] == 25000
     assert refused(officer.patch(case.path, json=body), 403, "FORBIDDEN")
     assert refused(sign_in().patch(case.path, json=body), 403, "FORBIDDEN")
+    little = case.owner.patch(case.path, json={"requestedAmount": 2000})
+    assert refused(little, 400, "VALIDATION_ERROR", ["downPayment"])
     fine = case.owner.patch(case.path, json={"requestedAmount": "1.005"})
     assert refused(fine, 400, "VALIDATION_ERROR", ["requestedAmount"])
     case.approve()
@@ -283,6 +289,36 @@ def test_only_the_owner_buys_or_cancels(begin, officer, sign_in):
         for step in ("accept", "cancel"):
             assert refused(case.ask(client, step), 404, "APPLICATION_NOT_FOUND")
     assert case.accept().said["status"] == "active"
+
+
+def test_what_is_said_with_a_step_is_read_strictly(begin):
+    case = begin()
+    assert refused(case.ask(case.owner, "cancel", {"a": 1}), 400, "VALIDATION_ERROR", ["a"])
+    text = case.owner.post(f"{case.path}/cancel", data="hello", content_type="text/plain")
+    assert refused(text, 415, "UNSUPPORTED_MEDIA_TYPE")
+    blank = case.ask(case.officer, "reject", {"reason": "  "})
+    assert refused(blank, 400, "VALIDATION_ERROR", ["reason"])
+    assert case.owner.post(f"{case.path}/cancel").json["status"] == "cancelled"
+
+
+def test_evidence_is_a_file_that_the_officer_has_uploaded(begin):
+    case = begin().approve()
+    body = {"acquiredOn": "2026-01-20", "invoice": "INV-1", "evidence": "not-theirs.pdf"}
+    assert refused(case.ask(case.officer, "acquire", body), 400, "VALIDATION_ERROR", ["evidence"])
+    form = {"file": (io.BytesIO(b"%PDF-1.7"), "invoice.pdf")}
+    name = case.officer.post("/api/upload", data=form).json["filename"]
+    case.took(case.officer, "acquire", {**body, "evidence": name})
+    history = read(case.owner.get(f"{case.path}/history"))["data"]
+    assert history[0]["facts"] == {
+        "acquiredOn": "2026-01-20", "invoice": "INV-1", "evidence": name,
+    }  # fmt: skip
+    assert history[1]["facts"]["sellingPrice"] == 23000
+
+
+def test_before_the_sale_there_is_no_debt(begin):
+    case = begin().approve()
+    schedule = read(case.owner.get(f"{case.path}/schedule"))
+    assert (schedule["financed"], schedule["remaining"], schedule["installments"]) == (None, 0, [])
 
 
 def test_nothing_is_sold_before_it_is_owned(begin):
@@ -380,7 +416,8 @@ def test_a_rebate_can_waive_whole_instalments(begin):
     case = begin().approve().acquire().accept().record(1, 1000)
     case.took(case.officer, "settle", {"rebate": 2000})
     shown = [(part["status"], part["amount"]) for part in case.parts[-3:]]
-    assert shown == [("pending", 1750), ("pending", 1500), ("waived", 1750)]
+    assert shown == [("pending", 1750), ("pending", 1500), ("waived", 0)]
+    assert [part["waivedAmount"] for part in case.parts[-3:]] == [0, 250, 1750]
     assert case.record(1, 18000).said["status"] == "completed"
     assert [part["status"] for part in case.parts] == ["paid"] * 11 + ["waived"]
 

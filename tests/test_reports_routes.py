@@ -24,7 +24,8 @@ def text_of(answer) -> str:
     assert answer.status_code == 200, answer.json
     assert answer.content_type == "application/pdf"
     pages = PdfReader(io.BytesIO(answer.data)).pages
-    return " ".join(" ".join(page.extract_text() for page in pages).split())
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    return text.replace("\u200b", "")  # where a long word may be broken
 
 
 def test_a_report_shows_each_line_with_its_rule_and_source(sign_in, publish_prices):
@@ -165,5 +166,5 @@ def test_there_is_no_agreement_on_goods_that_are_not_owned(sale, sign_in):
 def test_a_statement_has_what_is_left_of_each_sale(sale):
     sale.accept().record(1, 2000)
     text = text_of(sale.owner.get(STATEMENT))
-    for shown in (sale.said["applicationNumber"][-6:], "active", "23,000.00", "21,000.00"):
+    for shown in (sale.said["applicationNumber"], "active", "23,000.00", "21,000.00"):
         assert shown in text

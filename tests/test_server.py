@@ -291,3 +291,14 @@ def test_a_stop_under_load_leaves_no_answer_half_sent_and_loses_nothing(
     assert len(kept) <= len(acknowledged) + len(unanswered)
     assert len(unanswered) == crowd
     assert [line for line in server.log() if line["level"] in ("ERROR", "CRITICAL")] == []
+
+
+def test_chunks_that_are_none_are_refused_in_our_shape(server):
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        client.sendall(
+            b"POST /api/murabaha/quotes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"VALIDATION_ERROR"' in answer

@@ -130,6 +130,11 @@ class Application(Identified, Base):
         return db.case((lapsed, "expired"), else_=cls.state)
 
     @sql
+    def owed(cls: Any) -> Any:
+        """What is financed, once it is sold: before that there is no debt."""
+        return db.case((cls.__table__.c.accepted_at.is_not(None), cls.__table__.c.financed))
+
+    @sql
     def paid(cls: Any) -> Any:
         return Installment.total(Installment.paid_amount)
 
@@ -196,8 +201,8 @@ class Installment(Identified, Base):
 
     @sql
     def owed(cls: Any) -> Any:
-        """What it comes to after a rebate; one that is waived whole keeps its amount."""
-        return db.case((cls.waived == cls.amount, cls.amount), else_=cls.amount - cls.waived)
+        """What it comes to after a rebate."""
+        return cls.amount - cls.waived
 
     @sql
     def status(cls: Any) -> Any:

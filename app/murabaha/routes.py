@@ -25,6 +25,7 @@ from .schemas import (
     EventSchema,
     NewApplicationSchema,
     NewVendorSchema,
+    NothingSchema,
     QuoteRequestSchema,
     QuoteSchema,
     RecordSchema,
@@ -195,9 +196,10 @@ def accept_offer(asked, id):
 @bp.post("/applications/<uuid:id>/cancel")
 @bp.signed_in
 @bp.once
+@bp.arguments(NothingSchema)
 @bp.one(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
-def cancel_application(id):
+def cancel_application(_, id):
     """Withdraw your application, before the sale"""
     steps.cancel(id)
     return shown(id)

@@ -18,6 +18,7 @@ from ..money import ZERO, split, to_minor_unit
 OFFER = timedelta(days=30)  # how long an approval stands
 GRACE = timedelta(days=7)  # how late an instalment may be before it is overdue
 TERM = (6, 60)  # months
+FIRST_DUE = 12  # months after the sale within which the first instalment is due
 
 
 class VendorNotFound(ApiError):
@@ -157,9 +158,14 @@ def months_after(day: date, months: int) -> date:
 
 def first_due(today: date, asked: date | None) -> date:
     """When the first instalment is due: a month from ``today`` unless another day was asked for."""
-    if asked is not None and asked < today:
-        raise ValidationFailed.at(["firstDueOn"], "Must not be in the past.")
+    if asked is not None and not today <= asked <= months_after(today, FIRST_DUE):
+        raise ValidationFailed.at(["firstDueOn"], f"Must be within {FIRST_DUE} months from today.")
     return asked or months_after(today, 1)
+
+
+def require_down_payment(down_payment: Decimal, requested: Decimal) -> None:
+    if down_payment >= requested:
+        raise ValidationFailed.at(["downPayment"], "Must be less than the requested amount.")
 
 
 # Paying

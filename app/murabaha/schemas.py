@@ -14,6 +14,9 @@ POSITIVE = validate.Range(min=0, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=0)
 
 
+NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
+
+
 class Term(Whole):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=validate.Range(*TERM), metadata={"example": 12}, **kwargs)
@@ -35,7 +38,7 @@ class Reference(Text):
     """Words that somebody else can look something up by."""
 
     def __init__(self, longest: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(1, longest), **kwargs)
+        super().__init__(validate=[validate.Length(1, longest), NOT_BLANK], **kwargs)
 
 
 class VendorSchema(Schema):
@@ -111,13 +114,14 @@ class ContractSchema(PriceSchema):
 
 
 class InstallmentSchema(Schema):
-    """A part of the price; a rebate lowers its amount, or waives it whole."""
+    """A part of the price; what a rebate takes off its amount is ``waivedAmount``."""
 
     id = Id(required=True)
     number = Whole(required=True, metadata={"example": 1})
     due_date = Day(required=True)
     amount = Amount(required=True, attribute="owed", metadata={"example": Decimal("1916.67")})
     paid_amount = Amount(required=True, metadata={"example": 0})
+    waived_amount = Amount(required=True, attribute="waived", metadata={"example": 0})
     status = Text(required=True, metadata={"example": "pending"})
     paid_at = Moment(required=True, allow_none=True)
 
@@ -146,7 +150,9 @@ class ApplicationSchema(Schema):
 class Description(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=validate.Length(3, 500), metadata={"example": "A used car"}, **kwargs
+            validate=[validate.Length(3, 500), NOT_BLANK],
+            metadata={"example": "A used car"},
+            **kwargs,
         )
 
 
@@ -205,6 +211,10 @@ class RecordSchema(Schema):
     reference = Reference(required=True, metadata={"example": "TRX-4711"})
 
 
+class NothingSchema(Schema):
+    """A body that may be left out, and says nothing."""
+
+
 class SettlementSchema(Schema):
     rebate = Amount(load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 250})
 
@@ -214,7 +224,7 @@ class ScheduleSchema(Schema):
 
     application_id = Id(required=True, attribute="id")
     currency = Text(required=True, metadata={"example": "USD"})
-    financed = Amount(required=True, metadata={"example": 21000})
+    financed = Amount(required=True, allow_none=True, attribute="owed", metadata={"example": 21000})
     paid = Amount(required=True, metadata={"example": 0})
     waived = Amount(required=True, metadata={"example": 0})
     remaining = Amount(required=True, metadata={"example": 21000})

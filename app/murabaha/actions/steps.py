@@ -13,6 +13,7 @@ from ...access import current_user
 from ...errors import Forbidden, ValidationFailed
 from ...extensions import db
 from ...money import ZERO, require_minor_units
+from ...schema import camel_case
 from ...uploads.models import Upload
 from ...users.rules import email_key
 from ..models import NUMBERS, Application, Contract, Event, Installment, Vendor
@@ -26,6 +27,7 @@ from ..rules import (
     allocation,
     first_due,
     left_of,
+    require_down_payment,
     require_may_decide,
     require_rate,
     require_rebate,
@@ -81,9 +83,9 @@ def _write_down(
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    """``facts`` as JSON has them."""
+    """``facts`` as JSON has them, under the wire's names."""
     return {
-        name: value.isoformat() if isinstance(value, date) else value
+        camel_case(name): value.isoformat() if isinstance(value, date) else value
         for name, value in facts.items()
     }
 
@@ -94,13 +96,16 @@ def _plain(facts: dict[str, Any]) -> dict[str, Any]:
 def apply(asked: dict[str, Any]) -> Application:
     """A new application of the caller's."""
     require_usable_vendor(asked["vendor_id"], current_user.email)
-    require_own_files(asked["documents"])
+    require_down_payment(asked["down_payment"], asked["requested_amount"])
+    for index, name in enumerate(asked["documents"]):
+        require_own_file(name, "documents", index)
+    told = {name: asked[name] for name in ("requested_amount", "term_months", "down_payment")}
     now = clock.now()
     number = f"M-{now.year}-{db.session.scalar(NUMBERS.next_value()):06}"
     application = Application(application_number=number, user_id=current_user.id, **asked)
     db.session.add(application)
     db.session.flush()
-    _write_down(application, "apply", None, current_user.id, {})
+    _write_down(application, "apply", None, current_user.id, told)
     return application
 
 
@@ -115,6 +120,8 @@ def change(id: UUID, changes: dict[str, Any]) -> None:
         require_usable_vendor(changes["vendor_id"], current_user.email)
     amount = changes.get("requested_amount")
     require_minor_units({"requestedAmount": amount}, application.currency)
+    if amount is not None:
+        require_down_payment(application.down_payment, amount)
     for name, value in changes.items():
         setattr(application, name, value)
 
@@ -128,10 +135,10 @@ def require_usable_vendor(id: UUID, email: str) -> None:
         raise ValidationFailed.at(["vendorId"], "The vendor must not be the applicant.")
 
 
-def require_own_files(names: list[str]) -> None:
-    for index, name in enumerate(names):
-        if Upload.named(name, current_user.id).only(Upload.id).row() is None:
-            raise ValidationFailed.at(["documents", index], "You have uploaded no such file.")
+def require_own_file(name: str, *path: str | int) -> None:
+    """A file that the caller has uploaded, named at ``path`` of the body."""
+    if Upload.named(name, current_user.id).only(Upload.id).row() is None:
+        raise ValidationFailed.at(path, "You have uploaded no such file.")
 
 
 def approve(
@@ -153,8 +160,8 @@ def approve(
     schedule(price.financed, term_months, clock.today(), currency)  # it can be paid in such parts
     require_usable_vendor(application.vendor_id, application.user.email)
     application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER)
-    application.term_months = term_months
-    take(application, "approve", **asdict(price), termMonths=term_months)
+    application.term_months, application.down_payment = term_months, down_payment
+    take(application, "approve", **asdict(price), term_months=term_months)
 
 
 def reject(id: UUID, reason: str) -> None:
@@ -177,11 +184,11 @@ def expire(id: UUID) -> bool:
 def acquire(id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
     """Record that the institution owns the goods: before that nothing can be sold."""
     application = as_officer(id)
-    take(application, "acquire", acquiredOn=acquired_on, invoice=invoice, evidence=evidence)
+    take(application, "acquire", acquired_on=acquired_on, invoice=invoice, evidence=evidence)
     if acquired_on > clock.today():
         raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
-    if evidence and Upload.named(evidence).only(Upload.id).row() is None:
-        raise ValidationFailed.at(["evidence"], "There is no such file.")
+    if evidence:
+        require_own_file(evidence, "evidence")
     application.contract = replace(contract_of(application), acquired_on=acquired_on)
 
 
@@ -192,7 +199,7 @@ def accept(id: UUID, first_due_on: date | None) -> None:
     """The sale: price and schedule are fixed from here on."""
     application = as_owner(id)
     due = first_due(clock.today(), first_due_on)
-    take(application, "accept", firstDueOn=due)
+    take(application, "accept", first_due_on=due)
     contract = replace(contract_of(application), accepted_at=clock.now())
     application.contract = contract
     application.installments = [
