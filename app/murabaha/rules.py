@@ -205,10 +205,13 @@ def allocation(amount: Decimal, instalments: Sequence[Open], number: int) -> dic
     return {number: part for number, part in paid.items() if part}
 
 
-def require_rebate(rebate: Decimal, profit: Decimal, financed: Decimal, remaining: Decimal) -> None:
-    """A rebate is at most the profit still to come: as much of it as ``remaining`` has its part."""
-    most = min(profit * remaining / financed, remaining)
-    if rebate > most:
+def require_rebate(
+    rebate: Decimal, profit: Decimal, financed: Decimal, left: Decimal, given: Decimal = ZERO
+) -> None:
+    """A rebate is at most the profit still to come: that of the part that is not paid, less what
+    was ``given`` before."""
+    most = profit * (left + given) / financed - given
+    if rebate > max(ZERO, min(most, left)):
         raise ValidationFailed.at(["rebate"], "More than the profit that is still to come.")
 
 

@@ -232,19 +232,17 @@ def settle(id: UUID, rebate: Decimal) -> None:
     require_minor_units({"rebate": rebate}, application.currency)
     step_of(application.status, "settle")
     contract = contract_of(application)
-    remaining = left_of(application.open_installments) + contract.rebate  # as if none was given yet
-    given = contract.rebate + rebate
-    require_rebate(given, contract.profit, contract.financed, remaining)
+    left = left_of(application.open_installments)
+    require_rebate(rebate, contract.profit, contract.financed, left, contract.rebate)
     waived = waivers(rebate, application.open_installments)
     take(application, "settle", rebate=rebate, waived=_keyed(waived))
     today = clock.today()
     for one in application.installments:
         one.waived += waived.get(one.number, ZERO)
-        if one.paid_amount + one.waived < one.amount:
-            one.due_date = min(one.due_date, today)
-        elif one.number in waived and one.paid_amount:
+        one.due_date = min(one.due_date, today)  # what was paid ahead, too: they stay in order
+        if one.number in waived and one.paid_amount and one.paid_amount + one.waived == one.amount:
             one.paid_at = clock.now()
-    application.contract = replace(contract, rebate=given)
+    application.contract = replace(contract, rebate=contract.rebate + rebate)
     _complete(application)
 
 
