@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from app import clock
+from app.errors import ValidationFailed
 from app.money import ZERO, minor_unit
 from app.murabaha.rules import (
     STEPS,
@@ -35,7 +37,7 @@ from app.murabaha.rules import (
 from .test_murabaha_routes import APPLICATIONS, QUOTES, VENDORS, Case, read, refused
 
 RANDOM = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=15,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
@@ -115,12 +117,13 @@ class Murabaha(RuleBasedStateMachine):
         currency=st.sampled_from(sorted(DECIMALS)),
         by=st.sampled_from(["client", "client", "colleague"]),
         down=st.integers(0, 50),
-        steps=st.sampled_from([0, 0, 1, 2, 3, 3, 3, 3]),
+        agreed=st.none() | st.integers(0, 50),
+        steps=st.sampled_from([0, 1, 1, 2, 2, 3, 3, 3, 3]),
         terms=st.tuples(
             st.integers(60, 400), st.sampled_from(["0", "0.125", "0.3"]), st.integers(6, 9)
         ),
     )
-    def apply(self, currency, by, down, steps, terms):
+    def apply(self, currency, by, down, agreed, steps, terms):  # noqa: PLR0917
         self.world.now = datetime(2027, 12, 31, 12, tzinfo=UTC)
         self.currency, self.by, self.tries = currency, by, 0
         body = {"vendorId": self.world.vendor, "itemDescription": "A goat", "requestedAmount": 100}
@@ -133,7 +136,7 @@ class Murabaha(RuleBasedStateMachine):
         self.contract, self.parts, self.sold = None, [], None
         self.events = [("apply", None, "pending", str(self.owner.user.id))]
         if steps > 0:
-            self.approve("right", terms, None, None)
+            self.approve("right", terms, agreed, None)
         if steps > 1:
             self.acquire("right", 0, twice=False)
         if steps > 2:
@@ -281,6 +284,27 @@ class Murabaha(RuleBasedStateMachine):
     def wait(self, days, seconds):
         self.world.now += max(timedelta(days, seconds), timedelta(0))
 
+    @precondition(lambda self: self.state in {"approved", "acquired"})
+    @rule(seconds=st.sampled_from([-1, 0]))
+    def wait_for_the_end_of_the_offer(self, seconds):
+        self.world.now = max(self.world.now, self.contract["expires"] + timedelta(seconds=seconds))
+
+    @precondition(lambda self: self.left)
+    @rule(days=st.sampled_from([7, 8]))
+    def wait_until_somebody_is_late(self, days):
+        due = next(part.due for part in self.parts if part.left) + timedelta(days)
+        self.world.now = max(self.world.now, datetime(due.year, due.month, due.day, tzinfo=UTC))
+
+    @precondition(lambda self: self.status == "approved")
+    @rule(days=st.sampled_from([0, 1]))
+    def buy_the_goods(self, days):
+        self.acquire("right", days, twice=False)
+
+    @precondition(lambda self: self.status == "active")
+    @rule(much=st.sampled_from(["all", "beyond", "beyond"]))
+    def pay_all_or_more(self, much):
+        self.record("right", "oldest", much, twice=False)
+
     @rule()
     def somebody_else_looks(self):
         for path in ("", "/schedule", "/history"):
@@ -359,7 +383,7 @@ class Murabaha(RuleBasedStateMachine):
 
     @invariant()
     def it_is_listed_under_its_status_alone(self):
-        for status in {self.status, "pending", "approved", "expired"}:
+        for status in {self.status, self.state, "expired"}:
             answer = self.owner.get(f"{APPLICATIONS}?limit=1&status={status}")
             listed = [one["id"] for one in answer.json["data"]]
             assert (listed == [self.id]) == (status == self.status)
@@ -472,14 +496,16 @@ def moment(at):
     return at and f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_whatever_is_tried_the_contract_holds(sign_in, sql, monkeypatch):
-    world = SimpleNamespace(now=datetime(2027, 12, 31, tzinfo=UTC), sql=sql)
+def test_whatever_is_tried_the_contract_holds(sign_in, database_url, monkeypatch):
+    world = SimpleNamespace(now=datetime(2027, 12, 31, tzinfo=UTC))
     world.client, world.stranger = sign_in(), sign_in()
     world.officer, world.colleague = sign_in("officer"), sign_in("officer")
     world.vendor = world.officer.post(VENDORS, json={"name": "Bait al-Ghanam"}).json["id"]
     monkeypatch.setattr(clock, "source", lambda: world.now)
     machine = type("Machine", (Murabaha,), {"world": world})
-    run_state_machine_as_test(machine, settings=RANDOM)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        world.sql = lambda statement, *values: connection.execute(statement, values).fetchall()
+        run_state_machine_as_test(machine, settings=RANDOM)
 
 
 # The rules alone
@@ -530,13 +556,13 @@ class Book(RuleBasedStateMachine):
 
     @rule(share=st.sampled_from([1, 2, 3]))
     def give_up(self, share):
-        given = sum(self.waived.values())
-        remaining = self.left + given
-        most = min(self.price.profit * remaining / self.price.financed, remaining) - given
+        price, left, given = self.price, self.left, sum(self.waived.values())
+        most = min(price.profit * (left + given) / price.financed - given, left)
         rebate = max(ZERO, most / share // self.unit * self.unit)
-        if not rebate:
-            return
-        require_rebate(given + rebate, self.price.profit, self.price.financed, remaining)
+        require_rebate(rebate, price.profit, price.financed, left, given)
+        if share == 1:
+            with pytest.raises(ValidationFailed):
+                require_rebate(rebate + self.unit, price.profit, price.financed, left, given)
         for number, part in waivers(rebate, self.parts).items():
             self.waived[number] += part
         assert sum(self.waived.values()) == given + rebate
@@ -588,6 +614,21 @@ def test_no_sale_is_made_whose_schedule_begins_more_than_a_year_on(sign_in, set_
     said = read(case.owner.get(case.path))
     assert (said["status"], said["installments"]) == ("acquired", [])
     assert case.accept(firstDueOn="2027-01-26").parts[0]["dueDate"] == "2027-01-26"
+
+
+def test_a_rebate_that_ends_a_sale_dates_the_instalment_that_was_partly_paid(sign_in, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    officer = sign_in("officer")
+    vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
+    case = Case(sign_in(), officer, vendor).approve(downPayment=22994, termMonths=6)
+    case.acquire().accept().record(1, "5.25")
+    set_clock("2026-01-27T09:30:00")
+    case.took(officer, "settle", {"rebate": "0.75"})
+    last = case.parts[-1]
+    assert (case.said["status"], last["status"], last["amount"]) == (
+        "completed", "paid", Decimal("0.25"),
+    )  # fmt: skip
+    assert (last["waivedAmount"], last["paidAt"]) == (Decimal("0.75"), "2026-01-27T09:30:00Z")
 
 
 def test_settling_again_without_a_rebate_is_not_too_much_of_one(sign_in, set_clock):

@@ -373,6 +373,22 @@ def test_a_rebate_is_never_more_than_what_is_left():
 
 
 @pytest.mark.parametrize(
+    ("left", "given", "most"),
+    [
+        ("20000", "1000", "2000"),  # 3,000 in all, of which 1,000 was given
+        ("9500", "1000", "500"),
+        ("18000", "3000", "0"),
+        ("16250", "3000", "0"),  # more was given than is earned since: none, but no refusal
+    ],
+)
+def test_what_was_given_before_counts(left, given, most):
+    contract = Decimal(3000), Decimal(21000), Decimal(left), Decimal(given)
+    require_rebate(ZERO, *contract)
+    require_rebate(Decimal(most), *contract)
+    assert path_refused(require_rebate, Decimal(most) + units(1), *contract) == ["rebate"]
+
+
+@pytest.mark.parametrize(
     ("rebate", "waived"),
     [
         ("0", {}),
