@@ -41,6 +41,7 @@ class Settings:
     ratelimit_enabled: bool = True
     ratelimit_default: str = "100 per minute"  # for a user, else an address
     ratelimit_limited: str = "10 per minute"  # the same, on /limited
+    ratelimit_donations: str = "10 per minute"  # for a user
     ratelimit_login: str = "5 per 15 minutes"  # failures, for an e-mail and address
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""

@@ -21,6 +21,8 @@ from .uploads.routes import bp as uploads_bp
 from .users.models import SignIn
 from .users.routes import bp as users_bp
 from .users.routes import versions as versions_bp
+from .waqf.routes import bp as waqf_bp
+from .webhooks.routes import bp as webhooks_bp
 from .zakat.routes import bp as zakat_bp
 
 BLUEPRINTS = (
@@ -32,6 +34,8 @@ BLUEPRINTS = (
     uploads_bp,
     zakat_bp,
     murabaha_bp,
+    waqf_bp,
+    webhooks_bp,
 )
 
 

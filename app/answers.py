@@ -104,7 +104,9 @@ def _asked(build: Any, query: Query | Insertion, schema: type[Schema], **values:
     """
     caller = unchecked()
     sign_in = caller.sign_in if caller else EVERYBODY
-    statement = build(query.statement, query.entity, schema, sign_in.statement)
+    asked = (query.statement, query.entity, schema, sign_in.statement)
+    total = getattr(query, "total", None)
+    statement = build(*asked) if total is None else build(*asked, total)
     values = {**query.values, **values, **sign_in.values}
     found = Query(query.entity, statement, values).row()
     return caller.require(found) if caller else found
@@ -128,12 +130,19 @@ def _new_row(given: Select[Any], entity: Any, schema: type[Schema], sign_in: Any
 
 
 @cache
-def _part(statement: Select[Any], entity: Any, schema: type[Schema], sign_in: Any) -> Select[Any]:
+def _part(
+    statement: Select[Any],
+    entity: Any,
+    schema: type[Schema],
+    sign_in: Any,
+    total: Select[Any] | None = None,
+) -> Select[Any]:
     """A part of ``statement``'s rows as a JSON array, and how many there are in all."""
     limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     rows = statement.with_only_columns(*columns(schema, entity)).limit(limit).offset(offset)
     data = select(func.json_agg(literal_column("item"))).select_from(rows.subquery("item"))
-    total = select(func.count()).select_from(statement.order_by(None).subquery())
+    if total is None:
+        total = select(func.count()).select_from(statement.order_by(None).subquery())
     array = func.coalesce(_json(data.scalar_subquery()), literal_column("'[]'"))
     return sign_in.with_only_columns(array, total.scalar_subquery())
 

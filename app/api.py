@@ -39,10 +39,14 @@ from .errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from .limits import exempt
+from .payments import InsufficientFunds, PaymentDeclined, PaymentUnavailable
+from .queries import Query
 from .schema import PageSchema, PaginationSchema, Schema, camel_case
 
 PAGE = PageSchema()
 FRESH = 60  # seconds
+KEYED = (ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)
 
 View = Callable[..., Any]
 
@@ -81,6 +85,12 @@ class Blueprint(flask_smorest.Blueprint):
         """For anybody, signed in or not."""
         return _documented(access.public(view), security=[])
 
+    def unlimited(self, view: View) -> View:
+        """Asked as often as anybody likes: never counted, and so never refused for it."""
+        never_counted = exempt(view)
+        _documents_of(never_counted)["unlimited"] = True
+        return never_counted
+
     def _guarded(self, view: View, role: str, *errors: type[ApiError]) -> View:
         guarded = self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked, *errors)(
             access.signed_in(view, role)
@@ -97,11 +107,34 @@ class Blueprint(flask_smorest.Blueprint):
         """The same for a request whose body is not JSON: ``sent`` says what makes two the same."""
 
         def decorator(view: View) -> View:
-            keyed = self.raises(ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)(
-                idempotency.once(view, sent)
-            )
+            keyed = self.raises(*KEYED)(idempotency.once(view, sent))
             _documents_of(keyed)["once"] = True
             return keyed
+
+        return decorator
+
+    def pays(
+        self,
+        schema: type[Schema],
+        found: Callable[[Any], Query],
+        act: Callable[[Any], ApiError | None],
+        status: int = 201,
+    ) -> View:
+        """Commit the record that the view makes, ``act`` on it at Stripe, answer what ``found``.
+
+        The view gives the record's id; with an Idempotency-Key all of it is done once.
+        """
+        documented = self.response(status, schema)
+
+        def answered(record: Any) -> Response:
+            return answers.json_response(answers.one(found(record), schema), status)
+
+        def decorator(view: View) -> View:
+            keyed = self.raises(*KEYED, InsufficientFunds, PaymentDeclined, PaymentUnavailable)(
+                idempotency.in_two_steps(view, json_bytes, act, answered)
+            )
+            _documents_of(keyed)["once"] = True
+            return _with_documents_of(documented(keyed), keyed)
 
         return decorator
 
@@ -266,7 +299,9 @@ class Blueprint(flask_smorest.Blueprint):
 
     @staticmethod
     def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
-        errors = {*doc_info.get("errors", []), RateLimited, InternalError, ServiceUnavailable}
+        errors = {*doc_info.get("errors", []), InternalError, ServiceUnavailable}
+        if not doc_info.get("unlimited"):
+            errors.add(RateLimited)
         if AuthRequired in errors and method not in ("get", "head"):
             errors.add(CsrfFailed)
         doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}

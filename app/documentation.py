@@ -1,6 +1,7 @@
 """The public document: OpenAPI made from the same schemas and refusals that the views use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,8 @@ from marshmallow import validate
 from . import exact_json, idempotency
 from .access import COOKIE
 from .errors import ApiError, ValidationFailed
-from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
+from .fields import DIGITS, Currency, Day, Exact, Flag, Id, Moment, Whole
+from .money import MAX_DIGITS
 from .schema import ErrorSchema, OneOfSchema, Schema
 
 VERSION = "0.1.0"
@@ -22,7 +24,9 @@ OPENAPI_VERSION = "3.0.3"
 DESCRIPTION = """\
 Zakat worked out and kept, murabaha financing, waqf projects and donations.
 
-Money is an exact JSON number in major units; times are RFC 3339 in UTC; every refusal has the
+Money is an exact JSON number in major units, with no more decimals than its currency has and at
+most 15 digits; the same number is taken as a string too. Times are RFC 3339 in UTC. Fields may be
+added to an answer; a body with a field that is not named here is refused. Every refusal has the
 shape `{"error", "code", "requestId"}`. Sign in with **POST /api/auth/login**, press *Authorize*
 and paste the `accessToken`. Nothing that this service says is a fatwa.
 """
@@ -41,6 +45,12 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.LENGTH}}}$"},
 }
 
+MOST = 10**MAX_DIGITS - 1
+NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no type of its own
+NUMERIC = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
+STORABLE = r"^[^\u0000]*$"  # what PostgreSQL can keep
+END = r"\Z"  # Python's word for the end
+
 # How each of our types is written in OpenAPI, and an example where the field names none.
 TYPES: dict[type, tuple[str, str | None, Any]] = {
     Exact: ("number", None, 1250),
@@ -54,7 +64,7 @@ TYPES: dict[type, tuple[str, str | None, Any]] = {
 
 
 class Converter(OpenAPIConverter):
-    """apispec's converter, which also knows our OneOfSchema and bounds that are left out."""
+    """apispec's converter, which also knows our types, and what bounds and patterns mean here."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         if isinstance(schema, OneOfSchema):
@@ -66,7 +76,74 @@ class Converter(OpenAPIConverter):
         for bound in field.validators:
             if isinstance(bound, validate.Range) and not bound.min_inclusive:
                 attributes["exclusiveMinimum"] = True
+        if isinstance(field, Exact):
+            step = {"multipleOf": Decimal(1).scaleb(-field.places)}
+            return {"minimum": -MOST, "maximum": MOST, **attributes, **step}
         return attributes
+
+    def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        """A pattern is searched for where a Regexp has to match from the start."""
+        attributes = super().field2pattern(field, **kwargs)
+        if "pattern" in attributes:
+            attributes["pattern"] = f"^{attributes['pattern'].replace(END, '$')}"
+        return attributes
+
+    def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
+        """apispec would take any object beside one that is referred to."""
+        if field.allow_none and "$ref" in ret:
+            return {"anyOf": [{"$ref": ret.pop("$ref")}, NULL]}
+        return super().field2nullable(field, ret)
+
+
+def told_apart(document: dict[str, Any]) -> dict[str, Any]:
+    """``document``, in which what is sent is described as it is taken, and answers stay open."""
+    operations = [
+        operation
+        for path in document["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict)
+    ]
+    for schema in _reached(document, [each.get("requestBody") for each in operations]):
+        if schema.get("type") == "number":
+            number = {key: schema.pop(key) for key in NUMERIC if key in schema}
+            schema["anyOf"] = [number, {"type": "string", "pattern": f"^{DIGITS.pattern}$"}]
+        elif _may_be_any_text(schema):
+            schema["pattern"] = STORABLE
+    for schema in _reached(document, [each["responses"] for each in operations]):
+        schema.pop("additionalProperties", None)  # fields may be added to an answer
+    return document
+
+
+def _may_be_any_text(schema: dict[str, Any]) -> bool:
+    return (
+        schema.get("type") == "string"
+        and schema.get("format", "password") == "password"
+        and not {"enum", "pattern"} & schema.keys()
+    )
+
+
+def _reached(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]:
+    """Every object in ``parts`` of ``document``, and in what they refer to, each once."""
+    referred: set[str] = set()
+
+    def within(value: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(value, dict):
+            yield value
+            if isinstance(value.get("$ref"), str) and value["$ref"] not in referred:
+                referred.add(value["$ref"])
+                yield from within(_referred(document, value["$ref"]))
+            value = [below for key, below in value.items() if not key.startswith("example")]
+        for below in value if isinstance(value, list) else ():
+            yield from within(below)
+
+    return list(within(parts))
+
+
+def _referred(document: dict[str, Any], reference: str) -> Any:
+    found: Any = document
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
 
 
 class Plugin(MarshmallowPlugin):
@@ -158,7 +235,7 @@ class Api(flask_smorest.Api):
     @cached_property
     def document(self) -> str:
         """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
-        return exact_json.write(self.spec.to_dict())
+        return exact_json.write(told_apart(self.spec.to_dict()))
 
     def _register_error_handlers(self) -> None:
         pass

@@ -16,7 +16,7 @@ from marshmallow import ValidationError, fields, validate
 from .exact_json import unstorable
 from .money import MAX_DIGITS, MINOR_UNITS
 
-DIGITS = re.compile(r"-?\d{1,40}(\.\d{1,20})?", re.ASCII)
+DIGITS = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOMENT_FORM = re.compile(
@@ -162,6 +162,15 @@ class Moment(fields.Field[datetime]):
 
     def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Choice(Text):
+    """One of a few words; the first is the example."""
+
+    def __init__(self, *choices: str, **kwargs: Any) -> None:
+        super().__init__(
+            validate=validate.OneOf(choices), metadata={"example": choices[0]}, **kwargs
+        )
 
 
 class Currency(fields.String):

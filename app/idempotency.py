@@ -3,6 +3,9 @@
 The key is a row, written first and in the same transaction as what the request does; the answer is
 added to it before that commits. A crash leaves all of it or nothing. A second request with the key
 waits for the first at the row itself, in PostgreSQL, so that it does not matter who serves it.
+
+A request that has somebody else act (Stripe) does so between two transactions. Its key names the
+record that the first one made: whoever repeats the request goes on from there.
 """
 
 import json
@@ -19,20 +22,22 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Response, current_app, request
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import ForeignKey, text, update
+from sqlalchemy import ForeignKey, delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock
 from .access import View, current_user
-from .errors import IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
+from .errors import ApiError, IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
 from .extensions import Base, db
 
 HEADER = "Idempotency-Key"
 LENGTH = 255
 KEPT = timedelta(hours=24)
 PATIENCE = "1s"  # how long a second request waits for the first
+HELD = timedelta(seconds=30)  # how long one that acts in two steps has the key to itself
+BEGUN = 0  # in the place of a status: there is no answer yet, but a record
 
 
 class IdempotencyKey(Base):
@@ -48,6 +53,7 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes]  # the answer, encrypted: there may be a client's secret in it
     created_at: Mapped[datetime] = mapped_column(index=True)
+    held_until: Mapped[datetime | None]  # by a request that acts in two steps
 
     @classmethod
     def claim(cls, request_key: dict[str, Any]) -> bytes | None:
@@ -59,7 +65,7 @@ class IdempotencyKey(Base):
         new = insert(cls).values(**request_key, sealed=b"", created_at=now)
         claimed = new.on_conflict_do_update(
             constraint=cls.__table__.primary_key,  # type: ignore[arg-type]
-            set_={"created_at": now},
+            set_={"created_at": now, "sealed": b"", "held_until": None},
             where=cls.created_at < now - KEPT,
         ).returning(cls.key)
         db.session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
@@ -74,8 +80,29 @@ class IdempotencyKey(Base):
         return None
 
     @classmethod
-    def seal(cls, request_key: dict[str, Any], sealed: bytes) -> None:
-        db.session.execute(update(cls).filter_by(**request_key).values(sealed=sealed))
+    def seal(
+        cls, request_key: dict[str, Any], sealed: bytes, held_until: datetime | None = None
+    ) -> None:
+        values = {"sealed": sealed, "held_until": held_until}
+        db.session.execute(update(cls).filter_by(**request_key).values(values))
+
+    @classmethod
+    def take_over(cls, request_key: dict[str, Any]) -> None:
+        """Hold the key of a request that was begun. Raises IdempotencyInProgress if that runs."""
+        now = clock.now()
+        free = cls.held_until.is_(None) | (cls.held_until <= now)
+        taken = update(cls).filter_by(**request_key).where(free).values(held_until=now + HELD)
+        if db.session.scalar(taken.returning(cls.key)) is None:
+            raise IdempotencyInProgress
+
+    @classmethod
+    def let_go(cls, request_key: dict[str, Any]) -> None:
+        """Whoever repeats the request may go on with it at once."""
+        db.session.execute(update(cls).filter_by(**request_key).values(held_until=None))
+
+    @classmethod
+    def forget(cls, request_key: dict[str, Any]) -> None:
+        db.session.execute(delete(cls).filter_by(**request_key))
 
 
 def once(view: View, sent: Callable[[], bytes]) -> View:
@@ -101,6 +128,64 @@ def once(view: View, sent: Callable[[], bytes]) -> View:
     return keyed
 
 
+def in_two_steps(
+    view: View,
+    sent: Callable[[], bytes],
+    act: Callable[[UUID], ApiError | None],
+    answered: Callable[[UUID], Response],
+) -> View:
+    """Commit the record that ``view`` makes, then ``act`` on its id, outside of any transaction.
+
+    ``act`` writes down what came of it and may give back a refusal, after which the key is free; if
+    it raises, nothing of it is kept, and whoever repeats the request goes on from the record.
+    """
+
+    @wraps(view)
+    def keyed(*args: Any, **kwargs: Any) -> Response:
+        body = sent() if HEADER in request.headers else None
+        try:
+            record = _begun(body) if body is not None else None
+            if isinstance(record, Response):
+                return record
+            if record is None:
+                record = view(*args, **kwargs)
+                if body is not None:
+                    until = clock.now() + HELD
+                    IdempotencyKey.seal(_request_key(), _begin(body, record), until)
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+        try:
+            refusal = act(record)
+            if refusal is not None and body is not None:
+                IdempotencyKey.forget(_request_key())
+            answer = answered(record) if refusal is None else None
+            if answer is not None and body is not None:
+                _seal(body, answer)
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            if body is not None:
+                IdempotencyKey.let_go(_request_key())
+                db.session.commit()
+            raise
+        if answer is None:
+            raise refusal  # type: ignore[misc]  # one of the two is there
+        return answer
+
+    return keyed
+
+
+def _begun(body: bytes) -> Response | UUID | None:
+    """The answer under this key, the record that it got as far as, or None: then it is new."""
+    earlier = _replayed(body)
+    if earlier is None or earlier.status_code != BEGUN:
+        return earlier
+    IdempotencyKey.take_over(_request_key())
+    return UUID(earlier.get_data(as_text=True))
+
+
 def _replayed(body: bytes) -> Response | None:
     """The answer that was given under this key, or None: then the key is this request's."""
     current_user.look_up()
@@ -120,11 +205,24 @@ def _replayed(body: bytes) -> Response | None:
 
 def _sealed(body: bytes, answer: Response) -> Response:
     """``answer``, kept beside what it tells of, for whoever asks again."""
-    head = [sha256(body).hexdigest(), answer.status_code, answer.content_type]
-    plain = json.dumps(head).encode() + b"\n" + answer.get_data()
-    IdempotencyKey.seal(_request_key(), _cipher().encrypt(plain))
+    _seal(body, answer)
     db.session.commit()
     return answer
+
+
+def _seal(body: bytes, answer: Response) -> None:
+    sealed = _encrypted(body, answer.status_code, answer.content_type, answer.get_data())
+    IdempotencyKey.seal(_request_key(), sealed)
+
+
+def _begin(body: bytes, record: UUID) -> bytes:
+    """What is kept under a key whose request has a record but no answer yet."""
+    return _encrypted(body, BEGUN, None, str(record).encode())
+
+
+def _encrypted(body: bytes, status: int, content_type: str | None, answer: bytes) -> bytes:
+    head = [sha256(body).hexdigest(), status, content_type]
+    return _cipher().encrypt(json.dumps(head).encode() + b"\n" + answer)
 
 
 def _request_key() -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Query(NamedTuple):
     entity: Any
     statement: Any
     values: dict[str, Any]
+    total: Any = None  # a statement for how many rows there are, where counting them takes long
 
     def row(self) -> tuple[Any, ...] | None:
         """The first row that it finds, or None."""
@@ -41,6 +42,10 @@ class Query(NamedTuple):
     def objects(self) -> list[Any]:
         """All that it finds, as objects of their class."""
         return list(db.session.scalars(self.statement, self.values))
+
+    def counted_by(self, total: "Query") -> "Query":
+        """The same; how many rows there are is what ``total`` says, about the same values."""
+        return self._replace(total=total.statement)
 
     def only(self, *columns: Any) -> "Query":
         """The same, of these columns alone."""

@@ -10,7 +10,13 @@ APP = Path(__file__).parent.parent / "app"
 MODULES = sorted(APP.rglob("*.py"))
 
 # Imports look down: each domain may know those before it, and none beside it.
-DOMAINS = [{"users"}, {"auth", "uploads"}, {"zakat", "murabaha", "waqf"}, {"webhooks", "service"}]
+DOMAINS = [
+    {"users"},
+    {"auth", "uploads"},
+    {"settlement"},
+    {"zakat", "murabaha", "waqf"},
+    {"webhooks", "service"},
+]
 RANK = {name: rank for rank, names in enumerate(DOMAINS) for name in names}
 # The app's own modules that put the domains together, or fill them.
 ABOVE_ALL = {"__init__", "commands", "demo", "local"}

@@ -24,10 +24,13 @@ from sqlalchemy.types import Text
 
 from .. import clock
 from ..extensions import Base, Identified, db
+from ..ledger import figure
 from ..queries import at, query, sql
+from ..settlement.models import Payment
 from ..users.models import User
 from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, Price, VendorNotFound
 
+FUND = "murabaha"  # kept apart from what is given to waqf
 NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
 
 
@@ -210,9 +213,14 @@ class Installment(Identified, Base):
         return db.case(
             (cls.waived == cls.amount, "waived"),
             (cls.paid_amount + cls.waived == cls.amount, "paid"),
+            (Payment.under_way(cls.id), "processing"),
             (cls.due_date < late_since, "overdue"),
             else_="pending",
         )
+
+    @classmethod
+    def application_of(cls, id: UUID | None) -> UUID:
+        return db.session.scalars(db.select(cls.application_id).where(cls.id == id)).one()
 
     @classmethod
     def total(cls, amount: Any) -> Any:
@@ -244,3 +252,19 @@ class Event(Identified, Base):
         if action is not None:
             own = own.where(cls.action == action)
         return own.order_by(cls.position.desc())
+
+
+figure("""
+    SELECT 'receivable of application ' || a.application_number,
+           coalesce((SELECT sum(i.amount - i.paid_amount - i.waived)
+                     FROM murabaha_installments i WHERE i.application_id = a.id), 0),
+           coalesce((SELECT sum(p.amount) FROM ledger_entries e JOIN ledger_postings p
+                     ON p.entry_id = e.id WHERE e.about = a.id AND p.account = 'receivable'), 0)
+    FROM murabaha_applications a
+""")
+figure("""
+    SELECT 'rebate of application ' || a.application_number, coalesce(a.rebate, 0),
+           coalesce((SELECT sum(p.amount) FROM ledger_entries e JOIN ledger_postings p
+                     ON p.entry_id = e.id WHERE e.about = a.id AND p.account = 'rebates'), 0)
+    FROM murabaha_applications a
+""")

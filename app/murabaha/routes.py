@@ -5,15 +5,18 @@ from ..access import current_user
 from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
+from ..settlement.actions import collect
+from ..settlement.models import Payment
+from ..settlement.rules import InvalidTransition
+from ..settlement.schemas import PaymentSchema, PaySchema
 from ..users.rules import UserNotFound
-from .actions import steps
+from .actions import paying, steps
 from .actions.agreement import agreement
 from .models import Application, Event, Vendor
 from .rules import (
     ApplicationNotFound,
     ApplicationNotPending,
     InstallmentNotFound,
-    InvalidTransition,
     VendorNotFound,
 )
 from .schemas import (
@@ -233,8 +236,18 @@ def show_agreement(id):
 @bp.raises(InvalidTransition, InstallmentNotFound)
 def record_payment(asked, id, number):
     """Record money that was received elsewhere, for the oldest unpaid instalment and those after"""
-    steps.record(id, number, **asked)
+    paying.record(id, number, **asked)
     return shown(id)
+
+
+@bp.post("/applications/<uuid:id>/installments/<int:number>/pay")
+@bp.signed_in
+@bp.pays(PaymentSchema, Payment.one, collect)
+@bp.arguments(PaySchema)
+@bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
+def pay_installment(asked, id, number):
+    """Pay the oldest unpaid instalment: by the payment's clientSecret, or a paymentMethodId"""
+    return paying.pay(id, number, asked["payment_method_id"])
 
 
 @bp.post("/applications/<uuid:id>/settle")
@@ -245,7 +258,7 @@ def record_payment(asked, id, number):
 @bp.raises(InvalidTransition)
 def settle_early(asked, id):
     """Make the rest due today, less a rebate if the institution gives one"""
-    steps.settle(id, **asked)
+    paying.settle(id, **asked)
     return shown(id)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ApiError, Forbidden, ValidationFailed
 from ..money import ZERO, split, to_minor_unit
+from ..settlement.rules import InvalidTransition
 
 OFFER = timedelta(days=30)  # how long an approval stands
 GRACE = timedelta(days=7)  # how late an instalment may be before it is overdue
@@ -35,10 +36,6 @@ class InstallmentNotFound(ApiError):
 
 class ApplicationNotPending(ApiError):
     status, code, message = 400, "APPLICATION_NOT_PENDING", "Cannot update non-pending application"
-
-
-class InvalidTransition(ApiError):
-    status, code, message = 409, "INVALID_TRANSITION", "This cannot be done now"
 
 
 # The states
@@ -65,8 +62,12 @@ STEPS = (
     Step("acquired", "cancel", "owner", "cancelled", "nothing has been sold"),
     Step("acquired", "expire", "service", "expired", "30 days have passed since the approval"),
     Step("active", "record", "officer", "active", "no more is paid than is left"),
+    Step("active", "pay", "owner", "active", "it is the oldest unpaid instalment"),
+    Step("active", "receive", "service", "active", "Stripe has the money"),
+    Step("active", "take_back", "service", "active", "a payment was refunded or is disputed"),
     Step("active", "settle", "officer", "active", "the rebate is within the profit still to come"),
     Step("active", "complete", "service", "completed", "nothing is left to pay"),
+    Step("completed", "take_back", "service", "active", "a payment was refunded or is disputed"),
 )
 STATES = tuple(dict.fromkeys(state for step in STEPS for state in (step.origin, step.target)))
 OFFERED = ("approved", "acquired")  # the states in which an offer can run out
@@ -198,11 +199,26 @@ def allocation(amount: Decimal, instalments: Sequence[Open], number: int) -> dic
         raise InvalidTransition(f"Instalment {number} cannot be paid now: {oldest}")
     if amount > left_of(unpaid):
         raise ValidationFailed.at(["amount"], f"More than is left to pay: {left_of(unpaid)}.")
-    paid = {}
-    for one in unpaid:
-        paid[one.number] = min(amount, one.left)
-        amount -= paid[one.number]
-    return {number: part for number, part in paid.items() if part}
+    return filled(amount, unpaid)
+
+
+def filled(amount: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
+    """What ``amount`` pays of each instalment by number, the oldest first."""
+    return _shared(amount, [(one.number, one.left) for one in instalments])
+
+
+def taken_back(amount: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
+    """What is no longer paid of each once ``amount`` was taken back, the last one first."""
+    return _shared(amount, [(one.number, one.paid) for one in reversed(instalments)])
+
+
+def _shared(amount: Decimal, places: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
+    """``amount`` over ``places`` in their order, as far as each takes it; empty ones left out."""
+    shares = {}
+    for number, room in places:
+        shares[number] = min(amount, room)
+        amount -= shares[number]
+    return {number: share for number, share in shares.items() if share}
 
 
 def require_rebate(
@@ -217,8 +233,4 @@ def require_rebate(
 
 def waivers(rebate: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
     """What ``rebate`` takes off each instalment by number, the last one first."""
-    waived = {}
-    for one in reversed(instalments):
-        waived[one.number] = min(rebate, one.left)
-        rebate -= waived[one.number]
-    return {number: part for number, part in waived.items() if part}
+    return _shared(rebate, [(one.number, one.left) for one in reversed(instalments)])

@@ -16,7 +16,7 @@ from ..answers import document, json_response
 from ..api import Blueprint
 from ..documentation import VERSION
 from ..errors import NotFound, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from ..limits import exempt, limited
+from ..limits import limited
 from ..streams import stream
 from .actions import messages, readiness, statement, understood
 from .schemas import HealthSchema, MessageSchema, ProtectedSchema, PublicSchema, ReadinessSchema
@@ -33,7 +33,7 @@ DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
 
 @bp.get("/health")
-@exempt
+@bp.unlimited
 @bp.public
 @bp.response(200, HealthSchema)
 def show_health():
@@ -47,7 +47,7 @@ def show_health():
 
 
 @bp.get("/health/ready")
-@exempt
+@bp.unlimited
 @bp.public
 @bp.response(200, ReadinessSchema)
 @bp.alt_response(503, schema=ReadinessSchema, example={"status": "unhealthy", "checks": {}})
@@ -76,9 +76,9 @@ def show_docs():
 
 
 @bp.get("/docs/<name>")
-@exempt
+@bp.unlimited
 @bp.public
-@bp.response(200, {"type": "string"}, content_type="text/javascript", example="…")
+@bp.streams(**{"text/javascript": "…", "text/css": "…", "image/png": "…"})
 @bp.raises(NotFound)
 def show_docs_asset(name):
     """A script, style or picture of the page"""

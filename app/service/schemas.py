@@ -3,14 +3,14 @@
 from marshmallow import fields
 
 from ..documentation import VERSION
-from ..fields import Id, Moment, Text, Whole
+from ..fields import Choice, Id, Moment, Text, Whole
 from ..schema import Schema
 
 
 class HealthSchema(Schema):
     """That the process answers, and since when."""
 
-    status = Text(required=True, metadata={"example": "healthy"})
+    status = Choice("healthy", required=True)
     timestamp = Moment(required=True)
     version = Text(required=True, metadata={"example": VERSION})
     uptime = Whole(required=True, metadata={"example": 3600, "description": "seconds"})
@@ -19,7 +19,7 @@ class HealthSchema(Schema):
 class ReadinessSchema(Schema):
     """Whether what the service stands on is there."""
 
-    status = Text(required=True, metadata={"example": "ready"})
+    status = Choice("ready", "unhealthy", required=True)
     checks = fields.Dict(
         required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
     )

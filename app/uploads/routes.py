@@ -45,7 +45,9 @@ def upload_file():
 
 @bp.get("/uploads/<filename>")
 @bp.signed_in
-@bp.response(200, BINARY, content_type="application/octet-stream", example="…")
+@bp.response(200, BINARY, content_type="image/jpeg", example="…")
+@bp.response(200, BINARY, content_type="image/png", example="…")
+@bp.response(200, BINARY, content_type="application/pdf", example="…")
 @bp.raises(FileNotFound)
 def download_file(filename):
     """A file of one's own; for an officer, anyone's"""

@@ -66,11 +66,11 @@ class Role(Text):
 
 
 class UserSchema(Schema):
-    """A user, as they and the admins see them."""
+    """A user, as they and the admins see them. Of one who left, name and email are empty."""
 
     id = Id(required=True)
-    name = PersonName(required=True)
-    email = Email(required=True)
+    name = Text(required=True, metadata={"example": "Fatima al-Fihri"})
+    email = Text(required=True, metadata={"example": "fatima@example.org"})
     role = Role(required=True)
     disabled = Flag(required=True, metadata={"example": False})
     created_at = Moment(required=True)

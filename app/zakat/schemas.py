@@ -5,9 +5,22 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import current_app
-from marshmallow import ValidationError, fields, validate, validates
+from marshmallow import ValidationError, fields, validate, validates_schema
 
-from ..fields import Amount, Currency, Day, Digits, Exact, Flag, Id, Items, Moment, Text, Whole
+from ..fields import (
+    Amount,
+    Choice,
+    Currency,
+    Day,
+    Digits,
+    Exact,
+    Flag,
+    Id,
+    Items,
+    Moment,
+    Text,
+    Whole,
+)
 from ..money import ZERO
 from ..schema import OneOfSchema, Schema
 
@@ -35,15 +48,6 @@ class Notes(Text):
             allow_none=True,
             validate=validate.Length(max=500),
             metadata={"example": "Ramadan 1447"},
-        )
-
-
-class Choice(Text):
-    """One of a few words; the first is the example."""
-
-    def __init__(self, *choices: str, **kwargs: Any) -> None:
-        super().__init__(
-            validate=validate.OneOf(choices), metadata={"example": choices[0]}, **kwargs
         )
 
 
@@ -183,12 +187,13 @@ class HouseholdSchema(Schema):
     currency = Currency()
     notes = Notes()
 
-    @validates("assets")
-    def require_whole_herds(self, assets: list[Any], **kwargs: Any) -> None:
+    @validates_schema  # not of the field alone: that would see animals that are not valid too
+    def require_whole_herds(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         """A species is counted as one herd, wherever it grazes."""
-        herds = [asset["species"] for asset in assets if asset["category"] == "livestock"]
+        herds = [asset["species"] for asset in data["assets"] if asset["category"] == "livestock"]
         if len(set(herds)) < len(herds):
-            raise ValidationError("List each species of livestock once, with its whole count.")
+            error = "List each species of livestock once, with its whole count."
+            raise ValidationError(error, "assets")
 
 
 class NewCalculationSchema(OneOfSchema):
@@ -231,8 +236,8 @@ class CalculationSchema(Schema):
     eligible = Flag(required=True)
     rate = Exact(required=True, metadata={"example": Decimal("0.025")})
     currency = Text(required=True, metadata={"example": "USD"})
-    nisab_basis = Text(required=True, allow_none=True, metadata={"example": "gold"})
-    year_basis = Text(required=True, metadata={"example": "lunar"})
+    nisab_basis = Choice("gold", "silver", required=True, allow_none=True)
+    year_basis = Choice("lunar", "solar", required=True)
     breakdown = fields.List(fields.Nested(LineSchema), required=True, allow_none=True)
     hawl_started_on = Day(required=True, allow_none=True)
     hawl_completes_on = Day(required=True, allow_none=True)

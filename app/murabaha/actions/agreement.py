@@ -6,8 +6,9 @@ from decimal import Decimal
 from ... import clock
 from ...money import ZERO, written
 from ...pdf import Column, Document
+from ...settlement.rules import InvalidTransition
 from ..models import Application, Contract, Event
-from ..rules import GRACE, Due, InvalidTransition, first_due, schedule
+from ..rules import GRACE, Due, first_due, schedule
 from .steps import contract_of
 
 SIGNED_IN = ("acquired", "active", "completed")  # before, there is nothing that could be sold

@@ -8,34 +8,31 @@ from uuid import UUID
 
 from flask import current_app
 
-from ... import clock
+from ... import clock, ledger
 from ...access import current_user
 from ...errors import Forbidden, ValidationFailed
 from ...extensions import db
-from ...money import ZERO, require_minor_units
+from ...money import require_minor_units
 from ...schema import camel_case
 from ...uploads.models import Upload
 from ...users.rules import email_key
-from ..models import NUMBERS, Application, Contract, Event, Installment, Vendor
+from ..models import FUND, NUMBERS, Application, Contract, Event, Installment, Vendor
 from ..rules import (
     OFFER,
     ApplicationNotFound,
     ApplicationNotPending,
-    InstallmentNotFound,
     Price,
     Step,
-    allocation,
     first_due,
-    left_of,
     require_down_payment,
     require_may_decide,
     require_rate,
-    require_rebate,
     schedule,
     selling_price,
     step_of,
-    waivers,
 )
+
+RECEIVABLE = "receivable"  # what clients owe
 
 # Who may take a step
 
@@ -57,10 +54,11 @@ def as_officer(id: UUID) -> Application:
 
 def take(application: Application, action: str, **facts: Any) -> None:
     """Take a step, and write down who took it and what they said. Raises InvalidTransition."""
-    _take(application, step_of(application.status, action), **facts)
+    take_step(application, step_of(application.status, action), **facts)
 
 
-def _take(application: Application, step: Step, **facts: Any) -> None:
+def take_step(application: Application, step: Step, **facts: Any) -> None:
+    """The same for a step that the rules have allowed already."""
     application.state = step.target
     by = None if step.who == "service" else current_user.id
     _write_down(application, step.action, step.origin, by, facts)
@@ -177,7 +175,7 @@ def expire(id: UUID) -> bool:
     application = Application.locked(id)
     lapsed = application.status == "expired" != application.state
     if lapsed:
-        _take(application, step_of(application.state, "expire"))
+        take_step(application, step_of(application.state, "expire"))
     return lapsed
 
 
@@ -192,7 +190,7 @@ def acquire(id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> 
     application.contract = replace(contract_of(application), acquired_on=acquired_on)
 
 
-# The sale, and paying
+# The sale
 
 
 def accept(id: UUID, first_due_on: date | None) -> None:
@@ -206,54 +204,12 @@ def accept(id: UUID, first_due_on: date | None) -> None:
         Installment(**one._asdict())
         for one in schedule(contract.financed, application.term_months, due, application.currency)
     ]
+    book(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
 
 
-def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) -> None:
-    """Money that was received elsewhere: it pays the oldest instalments, never beyond the rest."""
-    application = as_officer(id)
-    require_minor_units({"amount": amount}, application.currency)
-    step_of(application.status, "record")
-    if not 1 <= number <= len(application.installments):
-        raise InstallmentNotFound
-    paid = allocation(amount, application.open_installments, number)
-    take(
-        application, "record", amount=amount, method=method, reference=reference, paid=_keyed(paid)
-    )
-    for one in application.installments:
-        one.paid_amount += paid.get(one.number, ZERO)
-        if one.number in paid and one.paid_amount + one.waived == one.amount:
-            one.paid_at = clock.now()
-    _complete(application)
-
-
-def settle(id: UUID, rebate: Decimal) -> None:
-    """The rest is due today, less what the institution gives up of its profit."""
-    application = as_officer(id)
-    require_minor_units({"rebate": rebate}, application.currency)
-    step_of(application.status, "settle")
-    contract = contract_of(application)
-    left = left_of(application.open_installments)
-    require_rebate(rebate, contract.profit, contract.financed, left, contract.rebate)
-    waived = waivers(rebate, application.open_installments)
-    take(application, "settle", rebate=rebate, waived=_keyed(waived))
-    today = clock.today()
-    for one in application.installments:
-        one.waived += waived.get(one.number, ZERO)
-        one.due_date = min(one.due_date, today)  # what was paid ahead, too: they stay in order
-        if one.number in waived and one.paid_amount and one.paid_amount + one.waived == one.amount:
-            one.paid_at = clock.now()
-    application.contract = replace(contract, rebate=contract.rebate + rebate)
-    _complete(application)
-
-
-def _complete(application: Application) -> None:
-    application.updated_at = clock.now()
-    if not left_of(application.open_installments):
-        take(application, "complete")
-
-
-def _keyed(parts: dict[int, Decimal]) -> dict[str, Decimal]:
-    return {str(number): part for number, part in parts.items()}
+def book(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
+    """Enter in the ledger what moved."""
+    ledger.post(FUND, application.currency, kind, application.id, amounts)
 
 
 def contract_of(application: Application) -> Contract:

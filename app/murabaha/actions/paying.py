@@ -1,0 +1,163 @@
+"""How a sale is paid: by money received elsewhere, through Stripe, or forgone by a rebate."""
+
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+from ... import clock, ledger, payments
+from ...extensions import db
+from ...money import ZERO, require_minor_units
+from ...settlement.actions import ask_back, settles
+from ...settlement.models import Payment
+from ...settlement.rules import InvalidTransition
+from ..models import FUND, Application, Installment
+from ..rules import (
+    InstallmentNotFound,
+    allocation,
+    filled,
+    left_of,
+    require_rebate,
+    step_of,
+    taken_back,
+    waivers,
+)
+from .steps import RECEIVABLE, as_officer, as_owner, book, contract_of, take, take_step
+
+OWED_BACK = "owed back"  # what we owe to a client
+
+
+def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) -> None:
+    """Money that was received elsewhere: it pays the oldest instalments, never beyond the rest."""
+    application = as_officer(id)
+    require_minor_units({"amount": amount}, application.currency)
+    step_of(application.status, "record")
+    _installment(application, number)
+    paid = allocation(amount, application.open_installments, number)
+    take(
+        application, "record", amount=amount, method=method, reference=reference, paid=_keyed(paid)
+    )
+    for one in application.installments:
+        _pay(one, paid.get(one.number, ZERO))
+    book(application, "instalment paid", {ledger.RECEIVED_ELSEWHERE: amount, RECEIVABLE: -amount})
+    _complete(application)
+
+
+def settle(id: UUID, rebate: Decimal) -> None:
+    """The rest is due today, less what the institution gives up of its profit."""
+    application = as_officer(id)
+    require_minor_units({"rebate": rebate}, application.currency)
+    step_of(application.status, "settle")
+    contract = contract_of(application)
+    left = left_of(application.open_installments)
+    require_rebate(rebate, contract.profit, contract.financed, left, contract.rebate)
+    waived = waivers(rebate, application.open_installments)
+    take(application, "settle", rebate=rebate, waived=_keyed(waived))
+    today = clock.today()
+    for one in application.installments:
+        one.waived += waived.get(one.number, ZERO)
+        one.due_date = min(one.due_date, today)  # what was paid ahead, too: they stay in order
+        if one.number in waived and one.paid_amount and one.paid_amount + one.waived == one.amount:
+            one.paid_at = clock.now()
+    application.contract = replace(contract, rebate=contract.rebate + rebate)
+    book(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
+    _complete(application)
+
+
+def _complete(application: Application) -> None:
+    application.updated_at = clock.now()
+    if not left_of(application.open_installments):
+        take(application, "complete")
+
+
+def _keyed(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+    return {str(number): part for number, part in parts.items()}
+
+
+def pay(id: UUID, number: int, method: str | None) -> UUID:
+    """The payment for an instalment's rest, under way already or new; its id."""
+    application = as_owner(id)
+    step_of(application.status, "pay")
+    one = _installment(application, number)
+    left = one.amount - one.waived - one.paid_amount
+    allocation(left, application.open_installments, number)
+    payment = Payment.locked(Payment.installment_id == one.id, Payment.is_open)
+    if payment is None:
+        payments.units(left, application.currency)
+        payment = Payment(
+            installment_id=one.id,
+            user_id=application.user_id,
+            amount=left,
+            currency=application.currency,
+            method=method,
+        )
+        db.session.add(payment)
+    elif payment.amount != left or payment.status != "pending":
+        raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
+    elif method:
+        payment.method = method
+    db.session.flush()
+    return payment.id
+
+
+@settles("installment")
+def settle_installment(payment: Payment) -> None:
+    """Make the instalments and the books what the payment says by now.
+
+    What finds no debt left (somebody paid elsewhere meanwhile) is owed back to the client.
+    """
+    application = Application.locked(Installment.application_of(payment.installment_id))
+    db.session.expire(application, ["installments"])
+    before = ledger.booked(payment.id)
+    net = payment.received - payment.refunded - payment.disputed
+    change, surplus = net - before.get(ledger.STRIPE, ZERO), -before.get(OWED_BACK, ZERO)
+    if change > ZERO:
+        paid = filled(change, application.open_installments)
+        surplus += change - sum(paid.values(), ZERO)
+        _move(application, "receive", paid, payment)
+    elif change < ZERO:
+        spared = min(surplus, -change)
+        surplus -= spared
+        lost = taken_back(-change - spared, application.open_installments)
+        paid = {number: -part for number, part in lost.items()}
+        _move(application, "take_back", paid, payment)
+    else:
+        return
+    receivable = before.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
+    ledger.bring(
+        FUND,
+        application.currency,
+        application.id,
+        payment.id,
+        {
+            RECEIVABLE: ("instalment paid", receivable),
+            OWED_BACK: ("paid beyond the contract", -surplus),
+        },
+    )
+    if surplus > payment.asked_back:
+        ask_back(payment, surplus - payment.asked_back)
+
+
+def _move(
+    application: Application, action: str, parts: dict[int, Decimal], payment: Payment
+) -> None:
+    """Add ``parts`` to what is paid of each instalment, as the service's own step."""
+    if not parts:
+        return
+    step = step_of(application.state, action)
+    take_step(application, step, payment=str(payment.id), paid=_keyed(parts))
+    for one in application.installments:
+        _pay(one, parts.get(one.number, ZERO))
+    _complete(application)
+
+
+def _pay(one: Installment, part: Decimal) -> None:
+    one.paid_amount += part
+    if part:
+        whole = one.paid_amount + one.waived == one.amount
+        one.paid_at = clock.now() if whole else None
+
+
+def _installment(application: Application, number: int) -> Installment:
+    if not 1 <= number <= len(application.installments):
+        raise InstallmentNotFound
+    return application.installments[number - 1]

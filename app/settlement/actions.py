@@ -1,0 +1,257 @@
+"""What is asked of Stripe for a payment, and what follows from what it says.
+
+Three steps, and never one transaction: the record is committed, Stripe is asked, its answer is
+written down. Webhooks and ``reconcile`` bring the same facts and end in the same place.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func
+
+from .. import clock, payments
+from ..errors import ApiError
+from ..extensions import db
+from ..facts import Fact
+from ..payments import Event, Refused
+from .models import Payment, Reversal, WebhookEvent
+from .rules import InvalidTransition
+
+log = logging.getLogger(__name__)
+
+KEYS_KEPT = timedelta(hours=23)  # Stripe forgets idempotency keys after a day
+PAYABLE = timedelta(hours=24)  # then a payment that nobody made is given up, and its place is free
+LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never came
+
+Outcome = Callable[[Payment], None]
+OUTCOMES: dict[str, Outcome] = {}
+
+
+def settles(column: str) -> Callable[[Outcome], Outcome]:
+    """Let the function work out what follows from payments for ``column``, whatever is known."""
+
+    def decorator(outcome: Outcome) -> Outcome:
+        OUTCOMES[column] = outcome
+        return outcome
+
+    return decorator
+
+
+# Asking
+
+
+def collect(payment_id: UUID) -> ApiError | None:
+    """Ask Stripe for the payment's money; the refusal that its payer is to hear, if there is one.
+
+    Asked again it completes what was begun. Raises PaymentUnavailable: nothing was written.
+    """
+    asked = Asked(*require(Payment.outgoing(payment_id).row()))
+    secret = refusal = fact = None
+    try:
+        if asked.intent_id is None:
+            fact, secret = asked.created()
+        elif asked.method and asked.status == "pending":
+            fact = payments.confirm(asked.intent_id, asked.method, asked.id)
+    except Refused as refused:
+        fact, refusal = refused.fact, refused.refusal
+    if fact:
+        learn(fact, secret, about=payment_id)
+    elif refusal:
+        give_up(payment_id)
+    return refusal
+
+
+class Asked(NamedTuple):
+    """A payment as far as Stripe is concerned."""
+
+    id: UUID
+    amount: Decimal
+    currency: str
+    method: str | None
+    intent_id: str | None
+    status: str
+    created_at: Any
+
+    def created(self) -> tuple[Fact | None, str | None]:
+        """Its PaymentIntent, new or, where Stripe may have forgotten the key, the old one."""
+        if clock.now() - self.created_at > KEYS_KEPT:
+            until = self.created_at + PAYABLE
+            return payments.find(self.id, self.created_at - timedelta(hours=1), until) or (
+                None,
+                None,
+            )
+        return payments.create(self.id, self.amount, self.currency, self.method)
+
+
+def give_up(payment_id: UUID) -> None:
+    """Stripe has no such payment, and will not make it."""
+    payment = require(Payment.locked(Payment.id == payment_id))
+    payment.moves_to("canceled")
+    settle(payment)
+
+
+def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:
+    """Mean to refund ``amount``, or all that is left, of a payment that is locked."""
+    if payment.left <= 0:
+        raise InvalidTransition("There is nothing left of it to be refunded")
+    amount = payment.left if amount is None else amount
+    if amount > payment.left:
+        raise InvalidTransition(f"No more than {payment.left} is left to be refunded")
+    payments.units(amount, payment.currency)
+    refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
+    db.session.add(refund)
+    db.session.flush()
+    return refund
+
+
+def give_back(refund_id: UUID) -> ApiError | None:
+    """Ask Stripe for a refund that was meant; the refusal that its asker is to hear, if any."""
+    asked = Reversal.outgoing(refund_id).row()
+    if asked is None:
+        return None  # it came back by a webhook meanwhile
+    id, amount, currency, intent, payment_id = asked
+    try:
+        learn(payments.refund(id, intent, amount, currency), about=payment_id)
+    except Refused as refused:
+        Payment.locked(Payment.id == payment_id)
+        refund = require(db.session.get(Reversal, id, populate_existing=True))
+        if refund.provider_id is None:
+            refund.moves_to("failed")
+        return refused.refusal
+    return None
+
+
+# Being told
+
+
+def receive(event: Event) -> None:
+    """Count ``event``, once, or keep it until what it is about appears."""
+    intent = event.facts[0].intent if event.facts else None
+    kept = WebhookEvent.keep(
+        id=event.id, type=event.type, version=event.version, facts=event.facts, intent_id=intent
+    )
+    if kept and not all(learn(fact) for fact in event.facts):
+        require(db.session.get(WebhookEvent, event.id)).waits = True
+
+
+def learn(fact: Fact, client_secret: str | None = None, about: UUID | None = None) -> bool:
+    """Write down what Stripe says, and what follows; no, where there is no such payment."""
+    # Whoever comes second, the event or our own answer, sees what the first wrote.
+    db.session.execute(db.select(func.pg_advisory_xact_lock(func.hashtextextended(fact.intent, 0))))
+    payment = _payment_of(fact, about)
+    if payment is None:
+        return False
+    if payment.intent_id is None:
+        payment.intent_id, payment.client_secret = fact.intent, client_secret
+        for event in WebhookEvent.waiting_for(fact.intent):
+            event.waits = False
+            for earlier in event.facts:
+                _merge(payment, Fact(*earlier))
+    _merge(payment, fact)
+    settle(payment)
+    return True
+
+
+def _payment_of(fact: Fact, about: UUID | None) -> Payment | None:
+    """The payment that ``fact`` is about, locked: by its intent, else by our own id in it."""
+    payment = Payment.locked(Payment.intent_id == fact.intent)
+    if payment is None and (about or (fact.record and fact.kind in ("intent", "charge"))):
+        payment = Payment.locked(Payment.id == (about or UUID(fact.record)))
+        if payment and payment.intent_id not in (None, fact.intent):
+            log.error("payment %s has another intent than %s", payment.id, fact.intent)
+            return None
+    return payment
+
+
+def _merge(payment: Payment, fact: Fact) -> None:
+    """Add ``fact`` to what is known of ``payment``; what cannot be true of it is left out."""
+    if fact.currency != payment.currency:
+        log.error("%s of payment %s is in %s", fact.kind, payment.id, fact.currency)
+        return
+    amount = payments.amount_of(fact.amount, fact.currency)
+    if fact.kind == "intent":
+        if fact.status == "succeeded" and amount != payment.amount:
+            log.error("payment %s came with the amount %s", payment.id, amount)
+            return
+        payment.moves_to(fact.status)
+    elif fact.kind == "charge":
+        payment.charge_refunded = max(payment.charge_refunded, amount)
+    else:
+        _merge_reversal(payment, fact, amount)
+
+
+def _merge_reversal(payment: Payment, fact: Fact, amount: Decimal) -> None:
+    for known in payment.reversals:
+        if known.provider_id == fact.id or (
+            known.provider_id is None and fact.record == str(known.id)
+        ):
+            known.provider_id, known.amount = fact.id, amount
+            known.moves_to(fact.status)
+            return
+    payment.reversals.append(
+        Reversal(kind=fact.kind, provider_id=fact.id, amount=amount, status=fact.status)
+    )
+
+
+def settle(payment: Payment) -> None:
+    """Make everything that follows from ``payment`` what it is by now."""
+    db.session.flush()
+    column = "donation" if payment.donation_id else "installment"
+    OUTCOMES[column](payment)
+
+
+# Asking about what was not heard of
+
+
+def reconcile(payment_id: UUID) -> None:
+    """Find out about a payment that is still open; one that nobody made in a day is given up."""
+    asked = Asked(*require(Payment.outgoing(payment_id).row()))
+    if asked.intent_id is None:
+        if collect(payment_id) is None and asked.created_at < clock.now() - KEYS_KEPT:
+            db.session.rollback()
+            payment = require(Payment.locked(Payment.id == payment_id))
+            if payment.intent_id is None:
+                give_up(payment_id)
+        return
+    fact = payments.retrieve(asked.intent_id)
+    old = asked.created_at < clock.now() - PAYABLE
+    if old and fact.status.startswith("requires_"):
+        try:
+            fact = payments.cancel(asked.intent_id)
+        except Refused:  # somebody was quicker
+            fact = payments.retrieve(asked.intent_id)
+    learn(fact, about=payment_id)
+
+
+def unsettled() -> list[UUID]:
+    """Each payment that Stripe may know more of than we do."""
+    found = db.select(Payment.id).where(
+        db.or_(
+            Payment.status == "pending", Payment.status == "processing", Payment.status == "failed"
+        )
+    )
+    return list(db.session.scalars(found.order_by(Payment.created_at)))
+
+
+def unanswered() -> list[UUID]:
+    """Each refund that was asked for and has not been heard of."""
+    found = db.select(Reversal.id).where(
+        Reversal.provider_id.is_(None), Reversal.status == "requested"
+    )
+    return list(db.session.scalars(found.order_by(Reversal.created_at)))
+
+
+def taken_back() -> Iterator[Fact]:
+    """Each refund and dispute of late."""
+    return payments.taken_back(clock.now() - LOOK_BACK)
+
+
+def require(found: Any) -> Any:
+    """What was found by an id that a foreign key or an earlier step vouches for."""
+    if found is None:
+        raise LookupError("a row is gone that is never deleted")
+    return found

@@ -1,0 +1,195 @@
+"""Payments, what was taken back of them, and the events that told of it.
+
+Everything here is what Stripe said, merged so that neither order nor number of the messages
+matters: a status only ever moves forward, a refund or dispute is known by its id, and whatever
+follows from it (the books, a project's figures, an instalment) is worked out anew each time.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from .. import clock
+from ..extensions import Base, Identified, db
+from ..money import ZERO
+from ..queries import query
+from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
+
+
+class Payment(Identified, Base):
+    """Money that somebody means to pay, for one donation or one instalment."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint("amount > 0 AND charge_refunded >= 0", name="amount"),
+        CheckConstraint("num_nonnulls(donation_id, installment_id) = 1", name="purpose"),
+        Index(
+            "ix_payments_open",
+            "created_at",
+            postgresql_where=db.text("status IN ('pending', 'processing', 'failed')"),
+        ),
+        Index(
+            "uq_payments_open_installment",
+            "installment_id",
+            unique=True,
+            postgresql_where=db.text("status IN ('pending', 'processing')"),
+        ),
+        Index(None, "installment_id"),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    donation_id: Mapped[UUID | None] = mapped_column(ForeignKey("waqf_donations.id"), unique=True)
+    installment_id: Mapped[UUID | None] = mapped_column(ForeignKey("murabaha_installments.id"))
+    amount: Mapped[Decimal]
+    currency: Mapped[str]
+    status: Mapped[str] = mapped_column(default="pending")
+    method: Mapped[str | None]  # Stripe's id of what it is to be paid by at once
+    intent_id: Mapped[str | None] = mapped_column(unique=True)
+    client_secret: Mapped[str | None]  # while it can be paid
+    charge_refunded: Mapped[Decimal] = mapped_column(default=ZERO)  # the most that was ever said
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
+
+    @property
+    def provider(self) -> str:
+        return "stripe"
+
+    @hybrid_property
+    def is_open(self) -> bool:
+        """Whether it can still be paid without anybody asking anew."""
+        return self.status in OPEN
+
+    @property
+    def received(self) -> Decimal:
+        return self.amount if self.status == "succeeded" else ZERO
+
+    @property
+    def refunded(self) -> Decimal:
+        """How much of what was received was given back."""
+        refunds = [one for one in self.reversals if one.kind == "refund" and one.provider_id]
+        live = sum((one.amount for one in refunds if not gone(one.status)), ZERO)
+        failed = sum((one.amount for one in refunds if gone(one.status)), ZERO)
+        return min(self.received, max(live, self.charge_refunded - failed))
+
+    @property
+    def disputed(self) -> Decimal:
+        """How much of what was received a bank holds, or has taken back for good."""
+        disputes = [one for one in self.reversals if one.kind == "dispute" and held(one.status)]
+        return min(self.received - self.refunded, sum((one.amount for one in disputes), ZERO))
+
+    @property
+    def asked_back(self) -> Decimal:
+        """Refunds that were asked for and have not come to anything yet."""
+        waiting = [one for one in self.reversals if one.kind == "refund" and not one.provider_id]
+        return sum((one.amount for one in waiting if not gone(one.status)), ZERO)
+
+    @property
+    def left(self) -> Decimal:
+        """What is there, and can be given back."""
+        return self.received - self.refunded - self.disputed - self.asked_back
+
+    def moves_to(self, status: str) -> None:
+        """Take what Stripe says for the status, unless it is known to be further on."""
+        self.status = payment_status(self.status, status)
+        if not self.is_open and self.status != "failed":
+            self.client_secret = None
+
+    @classmethod
+    def under_way(cls, installment_id: Any) -> Any:
+        """Whether there is one for the instalment that is still open, as PostgreSQL finds it."""
+        still = db.or_(*(cls.status == status for status in OPEN))
+        return db.exists().where(cls.installment_id == installment_id, still)
+
+    @query
+    def outgoing(cls: Any, payment_id):
+        """What Stripe is to be asked for a payment."""
+        return db.select(
+            cls.id, cls.amount, cls.currency, cls.method, cls.intent_id, cls.status, cls.created_at
+        ).where(cls.id == payment_id)
+
+    @query
+    def one(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
+
+    @classmethod
+    def locked(cls, *conditions: Any) -> "Payment | None":
+        """The payment, whose row is locked until the end of the transaction, as it is now."""
+        found = db.select(cls).where(*conditions).with_for_update()
+        return db.session.scalar(found, execution_options={"populate_existing": True})
+
+
+class Reversal(Identified, Base):
+    """A refund, asked for by us or made at Stripe, or a dispute."""
+
+    __tablename__ = "payment_reversals"
+    __table_args__ = (
+        CheckConstraint("kind IN ('refund', 'dispute')", name="kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        UniqueConstraint("provider_id"),
+        Index(
+            "ix_payment_reversals_asked",
+            "created_at",
+            postgresql_where=db.text("provider_id IS NULL AND status = 'requested'"),
+        ),
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"), index=True)
+    kind: Mapped[str]
+    provider_id: Mapped[str | None]  # None: asked for, and not heard of yet
+    amount: Mapped[Decimal]
+    status: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    def moves_to(self, status: str) -> None:
+        self.status = taken_status(self.kind, self.status, status)
+
+    @query
+    def outgoing(cls: Any, reversal_id):
+        """What Stripe is to be asked for a refund."""
+        return (
+            db.select(cls.id, cls.amount, Payment.currency, Payment.intent_id, cls.payment_id)
+            .join(Payment, Payment.id == cls.payment_id)
+            .where(cls.id == reversal_id, cls.provider_id.is_(None), cls.status == "requested")
+        )
+
+
+class WebhookEvent(Base):
+    """One event, by Stripe's id: counted once. Of its payload only the facts are kept."""
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        Index(
+            "ix_webhook_events_waiting",
+            "intent_id",
+            postgresql_where=db.text("waits"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    version: Mapped[str | None]
+    facts: Mapped[list[Any]] = mapped_column(JSONB)
+    intent_id: Mapped[str | None]
+    waits: Mapped[bool] = mapped_column(default=False)  # for its record to appear
+    received_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+
+    @classmethod
+    def keep(cls, **values: Any) -> bool:
+        """Store the event; no, where it is there already. A second delivery waits for the first."""
+        new = insert(cls).values(**values, waits=False, received_at=clock.now())
+        return bool(
+            db.session.scalar(new.on_conflict_do_nothing(index_elements=["id"]).returning(cls.id))
+        )
+
+    @classmethod
+    def waiting_for(cls, intent_id: str) -> list["WebhookEvent"]:
+        found = db.select(cls).where(cls.intent_id == intent_id, cls.waits)
+        return list(db.session.scalars(found.order_by(cls.received_at)))

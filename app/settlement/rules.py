@@ -1,0 +1,66 @@
+"""How what is known of a payment grows: messages come at least once and in any order.
+
+Sources: Stripe's documentation of the lives of PaymentIntents, refunds and disputes.
+"""
+
+from ..errors import ApiError
+
+STATUSES = ("pending", "processing", "failed", "cancelled", "succeeded")
+OPEN = ("pending", "processing")  # can still be paid, and count towards a goal
+
+SPOKEN = {  # Stripe's words for a PaymentIntent's status, in ours
+    "requires_payment_method": "pending",
+    "requires_confirmation": "pending",
+    "requires_action": "pending",
+    "requires_capture": "pending",
+    "processing": "processing",
+    "failed": "failed",
+    "canceled": "cancelled",
+    "succeeded": "succeeded",
+}
+FINAL = ("cancelled", "succeeded")  # in order: success is never undone, and undoes the others
+
+GONE = ("failed", "canceled")  # a refund that came to nothing: the money is here again
+# How far a dispute has come: before it holds money, holding it, over. Won is the last word.
+STAGES = (
+    ("warning_needs_response", "warning_under_review"),
+    ("needs_response", "under_review", "charge_refunded"),
+    ("lost", "warning_closed", "prevented"),
+    ("won",),
+)
+HELD = ("needs_response", "under_review", "charge_refunded", "lost")
+
+
+class InvalidTransition(ApiError):
+    status, code, message = 409, "INVALID_TRANSITION", "This cannot be done now"
+
+
+def payment_status(known: str, said: str) -> str:
+    """What a payment's status is once Stripe said ``said``, in its own words, of it."""
+    told = SPOKEN.get(said, known)
+    if known in FINAL:
+        return told if FINAL.index(known) < (FINAL.index(told) if told in FINAL else -1) else known
+    if told == "pending" and known == "failed":
+        return known  # a decline leaves the intent open, in which somebody may try again
+    return told
+
+
+def gone(status: str) -> bool:
+    """Whether a refund of this status gave nothing back in the end."""
+    return status in GONE
+
+
+def held(status: str) -> bool:
+    """Whether a dispute of this status holds money, or has taken it."""
+    return status in HELD
+
+
+def taken_status(kind: str, known: str, said: str) -> str:
+    """What the status of a refund or dispute is once Stripe said ``said`` of it."""
+    if kind == "refund":
+        return known if gone(known) else said
+    return said if stage(said) >= stage(known) else known
+
+
+def stage(status: str) -> int:
+    return next((n for n, names in enumerate(STAGES) if status in names), 1)

@@ -1,0 +1,40 @@
+"""A payment over the wire, and what is said to pay at once."""
+
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import validate
+
+from ..fields import Amount, Id, Text
+from ..schema import Schema
+from .rules import STATUSES
+
+
+class PaymentSchema(Schema):
+    """Money on its way; with ``clientSecret`` a client pays it at Stripe."""
+
+    id = Id(required=True)
+    provider = Text(required=True, metadata={"example": "stripe", "enum": ["stripe"]})
+    status = Text(required=True, metadata={"example": "pending", "enum": list(STATUSES)})
+    amount = Amount(required=True, metadata={"example": Decimal("25.00")})
+    currency = Text(required=True, metadata={"example": "USD"})
+    client_secret = Text(required=True, allow_none=True, metadata={"example": "pi_…_secret_…"})
+
+
+class PaymentMethod(Text):
+    """Stripe's id of a card; with it the payment is made at once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            load_default=None,
+            allow_none=True,
+            validate=validate.Regexp(r"[A-Za-z0-9_]{1,255}\Z"),
+            metadata={"example": None},
+            **kwargs,
+        )
+
+
+class PaySchema(Schema):
+    """How to pay; the body may be left out."""
+
+    payment_method_id = PaymentMethod()

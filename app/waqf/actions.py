@@ -1,0 +1,139 @@
+"""Giving, and what follows from how its payment goes; receipts."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from .. import clock, ledger
+from .. import payments as stripe_payments
+from ..access import current_user
+from ..errors import ValidationFailed
+from ..extensions import db
+from ..money import MAX_DIGITS, require_minor_units, written
+from ..pdf import Document
+from ..settlement.actions import ask_back, require, settles
+from ..settlement.models import Payment
+from ..settlement.rules import InvalidTransition
+from .models import Donation, Project, ReceiptYear, currency_of
+from .rules import DonationNotFound, GoalMet, ProjectInactive, most_raised, standing
+
+
+def donate(
+    project_id: UUID,
+    amount: Decimal,
+    is_anonymous: bool,
+    message: str | None,
+    payment_method_id: str | None,
+) -> UUID:
+    """A donation that is still to be paid; the id of its payment."""
+    currency = currency_of(project_id)
+    require_minor_units({"amount": amount}, currency)
+    stripe_payments.units(amount, currency)
+    if not Project.pledge(project_id, amount, most_raised(currency)):
+        raise refusal(project_id)
+    donation = Donation(
+        project_id=project_id,
+        user_id=current_user.id,
+        amount=amount,
+        currency=currency,
+        is_anonymous=is_anonymous,
+        message=message,
+    )
+    db.session.add(donation)
+    db.session.flush()
+    payment = Payment(
+        donation_id=donation.id,
+        user_id=donation.user_id,
+        amount=amount,
+        currency=currency,
+        method=payment_method_id,
+    )
+    db.session.add(payment)
+    db.session.flush()
+    return payment.id
+
+
+def refusal(project_id: UUID) -> Exception:
+    """Why a project takes no donation."""
+    project = Project.locked(project_id)
+    if not project.active:
+        return ProjectInactive()
+    if project.raised + project.pledged >= project.funding_goal:
+        return GoalMet()
+    return ValidationFailed.at(["amount"], f"The total would need more than {MAX_DIGITS} digits.")
+
+
+@settles("donation")
+def settle_donation(payment: Payment) -> None:
+    """Make the donation, its project's figures and the books what the payment says by now."""
+    donation = require(db.session.get(Donation, payment.donation_id, populate_existing=True))
+    project = Project.locked(donation.project_id)
+    before, gave, counted = donation.status, donation.status == "succeeded", donation.counted
+    donation.status, donation.refunded_amount, donation.held = standing(
+        payment.status, payment.amount, payment.refunded, payment.disputed
+    )
+    gives = donation.status == "succeeded"
+    project.raised += donation.counted - counted
+    project.pledged += donation.amount * ((donation.status == "pending") - (before == "pending"))
+    if gives != gave:
+        step = 1 if gives else -1
+        project.donation_count += step
+        project.donor_count += 0 if Donation.others_of(donation) else step
+    project.reckon()
+    if gives and donation.receipt_number is None:
+        donation.succeeded_at = clock.now()
+        donation.receipt_number = ReceiptYear.next_number()
+    ledger.bring(
+        project.fund,
+        project.currency,
+        donation.id,
+        payment.id,
+        {
+            "donations": ("donation received", -payment.received),
+            "refunds": ("donation refunded", payment.refunded),
+            "disputes": ("donation disputed", payment.disputed),
+        },
+    )
+    db.session.flush()
+
+
+def refund(donation_id: UUID, amount: Decimal | None) -> UUID:
+    """Mean to give a donation back, whole or in part; the id of the refund."""
+    payment = Payment.locked(Payment.donation_id == donation_id)
+    if payment is None:
+        raise DonationNotFound
+    require_minor_units({"amount": amount}, payment.currency)
+    return ask_back(payment, amount).id
+
+
+def change(project_id: UUID, changes: dict[str, Any]) -> None:
+    """Change a project; its currency and what was given to it stay."""
+    project = Project.locked(project_id)
+    require_minor_units({"fundingGoal": changes.get("funding_goal")}, project.currency)
+    for name, value in changes.items():
+        setattr(project, name, value)
+    project.reckon()
+    db.session.flush()
+
+
+def receipt(donation: Donation) -> bytes:
+    """The receipt for ``donation`` as a PDF. Raises InvalidTransition while there is none."""
+    if donation.receipt_number is None or donation.succeeded_at is None:
+        raise InvalidTransition(f"The donation is {donation.status}: a receipt wants one that came")
+    number, currency = donation.receipt_number, donation.currency
+    pages = Document("Receipt", line=f"Receipt {number}", made=donation.succeeded_at)
+    donor = "Anonymous" if donation.is_anonymous else donation.user.name
+    facts = [
+        ("Receipt", number),
+        ("Received", f"{donation.succeeded_at:%Y-%m-%d}"),
+        ("From", donor),
+        ("For", donation.project.name),
+        ("Amount", f"{currency} {written(donation.amount, currency)}"),
+    ]
+    if donation.refunded_amount:
+        facts.append(("Refunded", f"{currency} {written(donation.refunded_amount, currency)}"))
+    if donation.held:
+        facts.append(("Held by a dispute", f"{currency} {written(donation.held, currency)}"))
+    pages.facts(facts)
+    pages.paragraph("Given for this purpose alone; it is not moved to another.")
+    return pages.bytes()

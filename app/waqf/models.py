@@ -1,0 +1,273 @@
+"""Projects with their figures, donations, and the numbers of receipts."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from .. import clock
+from ..extensions import Base, Identified, db
+from ..ledger import figure
+from ..money import ZERO
+from ..queries import query, sql
+from ..settlement.models import Payment, Reversal
+from ..users.models import User
+from .rules import CATEGORIES, STATUSES, ProjectNotFound, counted
+
+
+class Project(Identified, Base):
+    """A purpose, and how far it has come. Its figures are kept as each donation changes them."""
+
+    __tablename__ = "waqf_projects"
+    __table_args__ = (
+        CheckConstraint(f"category IN {CATEGORIES}", name="category"),
+        CheckConstraint(
+            "funding_goal > 0 AND raised >= 0 AND pledged >= 0"
+            " AND donor_count >= 0 AND donation_count >= 0",
+            name="figures",
+        ),
+        Index(None, "created_at", "id"),
+    )
+
+    name: Mapped[str]
+    description: Mapped[str | None]
+    category: Mapped[str]
+    currency: Mapped[str]
+    funding_goal: Mapped[Decimal]
+    active: Mapped[bool] = mapped_column(default=True)
+    raised: Mapped[Decimal] = mapped_column(default=ZERO)
+    pledged: Mapped[Decimal] = mapped_column(default=ZERO)  # pending, and still to be paid
+    donor_count: Mapped[int] = mapped_column(default=0)
+    donation_count: Mapped[int] = mapped_column(default=0)
+    completed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    @sql
+    def progress(cls: Any) -> Any:
+        """The share of the goal that is raised, to a millionth."""
+        return db.func.trim_scale(db.cast(cls.raised / cls.funding_goal, Numeric(30, 6)))
+
+    @property
+    def fund(self) -> str:
+        return f"waqf {self.id}"
+
+    def reckon(self) -> None:
+        """Complete as long as the goal is met."""
+        met = self.raised >= self.funding_goal
+        self.completed_at = (self.completed_at or clock.now()) if met else None
+
+    @query
+    def listed(cls: Any, id, category, active):
+        """All projects, newest first; of a category, active or not, or the one ``id``."""
+        found = db.select(cls)
+        if id is not None:
+            return found.where(cls.id == id)
+        if category is not None:
+            found = found.where(cls.category == category)
+        if active is not None:
+            found = found.where(cls.active == active)
+        return found.order_by(cls.created_at.desc(), cls.id.desc())
+
+    @classmethod
+    def locked(cls, id: UUID) -> "Project":
+        """The project, whose row is locked until the end of the transaction. ProjectNotFound."""
+        project = db.session.get(cls, id, with_for_update=True, populate_existing=True)
+        if project is None:
+            raise ProjectNotFound
+        return project
+
+    @classmethod
+    def pledge(cls, id: UUID, amount: Decimal, most: Decimal) -> bool:
+        """Set ``amount`` aside, in one step under the row's lock; no, where it is not taken."""
+        whole = cls.raised + cls.pledged
+        taken = (
+            db.update(cls)
+            .where(cls.id == id, cls.active, whole < cls.funding_goal, whole + amount < most)
+            .values(pledged=cls.pledged + amount)
+            .returning(cls.id)
+        )
+        return (
+            db.session.scalar(taken, execution_options={"synchronize_session": False}) is not None
+        )
+
+
+@lru_cache(maxsize=4096)
+def currency_of(project_id: UUID) -> str:
+    """The currency of a project, which never changes. Raises ProjectNotFound."""
+    found = Project.listed(project_id).only(Project.currency).row()
+    if found is None:
+        raise ProjectNotFound
+    return str(found[0])
+
+
+class Donation(Identified, Base):
+    """What somebody gives to a project."""
+
+    __tablename__ = "waqf_donations"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint(
+            "amount > 0 AND refunded_amount >= 0 AND held >= 0"
+            " AND refunded_amount + held <= amount",
+            name="amount",
+        ),
+        Index(None, "user_id", "created_at", "id"),
+        Index(None, "project_id", "user_id", "status"),
+        Index(
+            "ix_waqf_donations_public",
+            "project_id",
+            "created_at",
+            "id",
+            postgresql_where=db.text("status = 'succeeded'"),
+        ),
+    )
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("waqf_projects.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    amount: Mapped[Decimal]
+    currency: Mapped[str]
+    is_anonymous: Mapped[bool]
+    message: Mapped[str | None]
+    status: Mapped[str] = mapped_column(default="pending")
+    refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
+    held: Mapped[Decimal] = mapped_column(default=ZERO)  # by a dispute
+    receipt_number: Mapped[str | None] = mapped_column(unique=True)
+    succeeded_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    project: Mapped[Project] = relationship()
+    user: Mapped[User] = relationship()
+    payment: Mapped[Payment] = relationship()
+
+    @sql
+    def disputed(cls: Any) -> Any:
+        return cls.held > 0
+
+    @sql
+    def donor_name(cls: Any) -> Any:
+        """The name of who gave; nobody's where they wished so, or have left."""
+        name = db.select(db.func.nullif(User.name, "")).where(User.id == cls.user_id)
+        own = name.correlate(cls.__table__).scalar_subquery()
+        return db.case((cls.is_anonymous, None), else_=own)
+
+    @sql
+    def donor_id(cls: Any) -> Any:
+        """The id of who gave, for everybody to see."""
+        return db.case((cls.is_anonymous, None), else_=cls.user_id)
+
+    @property
+    def counted(self) -> Decimal:
+        return counted(self.status, self.amount, self.refunded_amount, self.held)
+
+    @query
+    def of(cls: Any, user_id, id):
+        """The user's own, newest first, or the one ``id``."""
+        own = db.select(cls).where(cls.user_id == user_id)
+        if id is not None:
+            return own.where(cls.id == id)
+        return own.order_by(cls.created_at.desc(), cls.id.desc())
+
+    @query
+    def latest(cls: Any, user_id, most):
+        own = db.select(cls).where(cls.user_id == user_id)
+        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(most)
+
+    @query
+    def paid_by(cls: Any, payment_id):
+        return db.select(cls).where(
+            cls.id
+            == db.select(Payment.donation_id).where(Payment.id == payment_id).scalar_subquery()
+        )
+
+    @query
+    def refunded_by(cls: Any, refund_id):
+        payment = db.select(Payment.donation_id).join(Reversal).where(Reversal.id == refund_id)
+        return db.select(cls).where(cls.id == payment.scalar_subquery())
+
+    @query
+    def published(cls: Any, project_id):
+        """A project's succeeded ones, newest first."""
+        found = db.select(cls).where(cls.project_id == project_id, cls.status == "succeeded")
+        return found.order_by(cls.created_at.desc(), cls.id.desc())
+
+    @query
+    def how_many(cls: Any, project_id):
+        """How many those are: kept with the project, since to count a million takes a while."""
+        return db.select(Project.donation_count).where(Project.id == project_id)
+
+    @classmethod
+    def others_of(cls, donation: "Donation") -> bool:
+        """Whether its donor has given to its project by another that succeeded."""
+        found = db.select(cls.id).where(
+            cls.project_id == donation.project_id,
+            cls.user_id == donation.user_id,
+            cls.status == "succeeded",
+            cls.id != donation.id,
+        )
+        return db.session.scalar(found.limit(1)) is not None
+
+
+class ReceiptYear(Base):
+    """The last receipt number of a year, counted in the transaction that uses it: no gaps."""
+
+    __tablename__ = "waqf_receipt_years"
+
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
+
+    @classmethod
+    def next_number(cls) -> str:
+        year = clock.today().year
+        new = insert(cls).values(year=year, last=1)
+        counted = new.on_conflict_do_update(
+            index_elements=["year"], set_={"last": cls.last + 1}
+        ).returning(cls.last)
+        return f"R-{year}-{db.session.scalar(counted):06}"
+
+
+figure("""
+    SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
+    FROM waqf_projects p
+    LEFT JOIN ledger_entries e ON e.fund = 'waqf ' || p.id AND e.currency = p.currency
+    LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = 'stripe'
+    GROUP BY p.id
+""")
+figure("""
+    SELECT 'pledged of project ' || p.id, p.pledged,
+           coalesce(sum(d.amount) FILTER (WHERE d.status = 'pending'), 0)
+    FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
+""")
+figure("""
+    SELECT 'donors of project ' || p.id, p.donor_count,
+           count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded')
+    FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
+""")
+figure("""
+    SELECT 'donations of project ' || p.id, p.donation_count,
+           count(*) FILTER (WHERE d.status = 'succeeded')
+    FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
+""")
+for account, column in (
+    ("donations", "-d.amount"),
+    ("refunds", "d.refunded_amount"),
+    ("disputes", "d.held"),
+):
+    figure(f"""
+        SELECT '{account} of donation ' || d.id,
+               CASE WHEN d.status IN ('succeeded', 'refunded') THEN {column} ELSE 0 END,
+               coalesce(sum(l.amount), 0)
+        FROM waqf_donations d LEFT JOIN ledger_entries e ON e.about = d.id
+        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = '{account}'
+        GROUP BY d.id
+    """)  # noqa: S608 (our own words)
+figure("""
+    SELECT 'receipts of ' || y.year, y.last, count(d.id)
+    FROM waqf_receipt_years y
+    LEFT JOIN waqf_donations d ON d.receipt_number LIKE 'R-' || y.year || '-%' GROUP BY y.year
+""")
