@@ -7,8 +7,10 @@ from app import create_app
 
 settings = config.from_environment()
 if not settings.database_url:
-    from app.local import postgres
+    from app.local import postgres, stand_in
 
     settings = replace(settings, database_url=postgres().get_uri())
+    if not settings.stripe_secret_key:
+        settings = replace(settings, **stand_in())
 
 app = create_app(settings)

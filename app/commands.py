@@ -1,4 +1,7 @@
-"""What an operator types: ``flask --app wsgi users create``, ``flask --app wsgi demo``."""
+"""What an operator types: ``flask --app wsgi users create``, ``payments reconcile``, …"""
+
+from collections.abc import Callable
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -6,17 +9,22 @@ from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from . import demo
+from . import demo, ledger
 from .access import ROLES
 from .extensions import db
+from .payments import PaymentUnavailable
+from .settlement import actions as settlement
 from .users.models import User
 from .users.schemas import NewUserSchema
 
 users = AppGroup("users", help="The people who can sign in.")
+payments = AppGroup("payments", help="What Stripe knows of.")
+books = AppGroup("ledger", help="The books.")
 
 
 def init_app(app: Flask) -> None:
-    app.cli.add_command(users)
+    for group in (users, payments, books):
+        app.cli.add_command(group)
     app.cli.add_command(demo_command)
 
 
@@ -38,6 +46,57 @@ def create_user_command(**given: str) -> None:
     except IntegrityError:
         raise click.ClickException(f"There is a user with the e-mail {given['email']}.") from None
     click.echo(f"{user.role} {user.email} created: {user.id}")
+
+
+@payments.command("reconcile")
+def reconcile_command() -> None:
+    """Ask Stripe about whatever is still open, and bring the books up to what it says."""
+    asked, missed = 0, 0
+    for deed, found in (
+        (settlement.reconcile, settlement.unsettled()),
+        (settlement.give_back, settlement.unanswered()),
+        (settlement.learn, _listed()),
+    ):
+        db.session.rollback()
+        for one in found:
+            asked += 1
+            missed += not _done(deed, one)
+    click.echo(f"asked about {asked}, could not find out about {missed}")
+    if missed:
+        raise SystemExit(1)
+
+
+def _listed() -> list[Any]:
+    """What Stripe says was taken back of late; nothing where it does not answer."""
+    db.session.rollback()
+    try:
+        return list(settlement.taken_back())
+    except (PaymentUnavailable, settlement.Refused) as error:
+        click.echo(f"refunds and disputes: {error}", err=True)
+        return []
+
+
+def _done(deed: Callable[[Any], Any], about: Any) -> bool:
+    """Whether ``deed`` came to its end; one that does not keeps nobody else from theirs."""
+    try:
+        deed(about)
+        db.session.commit()
+    except (PaymentUnavailable, settlement.Refused) as error:
+        db.session.rollback()
+        click.echo(f"{about}: {error}", err=True)
+        return False
+    return True
+
+
+@books.command("check")
+def check_command() -> None:
+    """Work every figure out anew from the entries, and say which differ."""
+    found = list(ledger.check())
+    for one in found:
+        click.echo(f"{one.what}: shown {one.shown}, by the entries {one.booked}")
+    click.echo(f"{len(found)} differ" if found else "nothing differs")
+    if found:
+        raise SystemExit(1)
 
 
 @click.command("demo")

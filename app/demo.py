@@ -8,6 +8,7 @@ from .extensions import db
 from .murabaha.models import Vendor
 from .users.models import User
 from .users.rules import email_key
+from .waqf.models import Project
 from .zakat.actions import nisab_price
 from .zakat.models import MetalPrice
 
@@ -26,6 +27,10 @@ VENDORS = {
     "Bait al-Sayyarat": "sales@bait-al-sayyarat.example",
     "Nour Home Appliances": "orders@nour.example",
 }
+PROJECTS = {
+    "A well for Al-Rayyan": ("water", 5000, "Drilling, a pump and a tank for four hundred people."),
+    "Books for the Nizamiyya school": ("education", 1200, "A shelf for each of twelve classes."),
+}
 
 
 def fill() -> Iterator[str]:
@@ -42,3 +47,9 @@ def fill() -> Iterator[str]:
         if db.session.scalar(db.select(Vendor).where(Vendor.name == name)) is None:
             db.session.add(Vendor(name=name, email=email))
             yield f"vendor {name}"
+    for name, (category, goal, description) in PROJECTS.items():
+        if db.session.scalar(db.select(Project).where(Project.name == name)) is None:
+            project = Project(name=name, category=category, description=description)
+            project.currency, project.funding_goal = "USD", Decimal(goal)
+            db.session.add(project)
+            yield f"project {name}"

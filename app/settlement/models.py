@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from .. import clock
 from ..extensions import Base, Identified, db
 from ..money import ZERO
-from ..queries import query
+from ..queries import query, sql
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
 
 
@@ -58,9 +58,9 @@ class Payment(Identified, Base):
 
     reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
 
-    @property
-    def provider(self) -> str:
-        return "stripe"
+    @sql
+    def provider(cls: Any) -> Any:
+        return db.literal_column("'stripe'")
 
     @hybrid_property
     def is_open(self) -> bool:

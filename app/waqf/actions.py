@@ -67,11 +67,12 @@ def refusal(project_id: UUID) -> Exception:
 def settle_donation(payment: Payment) -> None:
     """Make the donation, its project's figures and the books what the payment says by now."""
     donation = require(db.session.get(Donation, payment.donation_id, populate_existing=True))
+    now = standing(payment.status, payment.amount, payment.refunded, payment.disputed)
+    if now == (donation.status, donation.refunded_amount, donation.held):
+        return
     project = Project.locked(donation.project_id)
     before, gave, counted = donation.status, donation.status == "succeeded", donation.counted
-    donation.status, donation.refunded_amount, donation.held = standing(
-        payment.status, payment.amount, payment.refunded, payment.disputed
-    )
+    donation.status, donation.refunded_amount, donation.held = now
     gives = donation.status == "succeeded"
     project.raised += donation.counted - counted
     project.pledged += donation.amount * ((donation.status == "pending") - (before == "pending"))

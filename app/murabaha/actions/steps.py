@@ -209,7 +209,8 @@ def accept(id: UUID, first_due_on: date | None) -> None:
 
 def book(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
     """Enter in the ledger what moved."""
-    ledger.post(FUND, application.currency, kind, application.id, amounts)
+    entry = ledger.Entry(fund=FUND, currency=application.currency, kind=kind, about=application.id)
+    ledger.post(entry, amounts)
 
 
 def contract_of(application: Application) -> Contract:
