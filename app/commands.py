@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from . import demo, ledger
 from .access import ROLES
 from .extensions import db
-from .payments import PaymentUnavailable
+from .payments import PaymentUnavailable, Refused
 from .settlement import actions as settlement
 from .users.models import User
 from .users.schemas import NewUserSchema
@@ -55,10 +55,13 @@ def reconcile_command() -> None:
     for deed, found in (
         (settlement.reconcile, settlement.unsettled()),
         (settlement.give_back, settlement.unanswered()),
-        (settlement.learn, _listed()),
+        (settlement.learn, _listed("refund")),
+        (settlement.learn, _listed("dispute")),
     ):
         db.session.rollback()
-        for one in found:
+        if found is None:
+            missed += 1
+        for one in found or ():
             asked += 1
             missed += not _done(deed, one)
     click.echo(f"asked about {asked}, could not find out about {missed}")
@@ -66,13 +69,15 @@ def reconcile_command() -> None:
         raise SystemExit(1)
 
 
-def _listed() -> list[Any]:
-    """What Stripe says was taken back of late; nothing where it does not answer."""
+def _listed(kind: str) -> list[Any] | None:
+    """What Stripe says was taken back of late, or None where it does not answer."""
     db.session.rollback()
     try:
-        return list(settlement.taken_back())
-    except (PaymentUnavailable, settlement.Refused) as error:
-        click.echo(f"refunds and disputes: {error}", err=True)
+        return settlement.taken_back(kind)
+    except PaymentUnavailable:
+        return None
+    except Refused as error:  # not every key may ask about everything
+        click.echo(f"{kind}s: {error}", err=True)
         return []
 
 
@@ -81,7 +86,7 @@ def _done(deed: Callable[[Any], Any], about: Any) -> bool:
     try:
         deed(about)
         db.session.commit()
-    except (PaymentUnavailable, settlement.Refused) as error:
+    except (PaymentUnavailable, Refused) as error:
         db.session.rollback()
         click.echo(f"{about}: {error}", err=True)
         return False

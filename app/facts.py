@@ -31,15 +31,13 @@ def of_event(type_: str, about: Mapping[str, Any]) -> Iterator[Fact]:
     if kind == "payment_intent" and what in INTENT_EVENTS:
         yield intent_fact({**about, "status": INTENT_EVENTS[what] or about["status"]})
     elif type_.startswith("charge.dispute."):
-        yield from _about_an_intent(taken_fact("dispute", about))
+        yield from about_an_intent(taken_fact("dispute", about))
     elif kind == "refund" or type_.startswith("charge.refund."):
-        yield from _about_an_intent(taken_fact("refund", about))
+        yield from about_an_intent(taken_fact("refund", about))
     elif type_ == "charge.refunded":
-        yield from _about_an_intent(_charge(about))
+        yield from about_an_intent(_charge(about))
         for one in (about.get("refunds") or {}).get("data", []):  # versions before 2022-11-15
-            yield from _about_an_intent(
-                taken_fact("refund", {"currency": about["currency"], **one})
-            )
+            yield from about_an_intent(taken_fact("refund", {"currency": about["currency"], **one}))
 
 
 # What an event says of its intent; None: what the intent itself says, which must be true as well.
@@ -88,7 +86,7 @@ def _charge(said: Mapping[str, Any]) -> Fact:
     )
 
 
-def _about_an_intent(fact: Fact) -> Iterator[Fact]:
+def about_an_intent(fact: Fact) -> Iterator[Fact]:
     """``fact``, unless it is about a charge that never had a PaymentIntent: then it is not ours."""
     if fact.intent:
         yield fact

@@ -14,6 +14,7 @@ import time
 import warnings
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -90,7 +91,7 @@ def stripe(address: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", STRIPE, port, hook, SECRET])
 
 
-def stand_in() -> dict[str, str]:
+def stand_in() -> dict[str, Any]:
     """The settings by which the stand-in is used; none where it does not run."""
     if not STRIPE_FILE.exists():
         return {}

@@ -22,7 +22,7 @@ from flask import current_app
 from . import exact_json
 from .errors import ApiError, ValidationFailed
 from .extensions import db
-from .facts import Fact, intent_fact, of_event, taken_fact, text
+from .facts import Fact, about_an_intent, intent_fact, of_event, taken_fact, text
 from .money import MINOR_UNITS
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ class WebhookFailed(ApiError):
 class Refused(Exception):
     """Stripe did not do what it was asked; ``refusal`` says so to the client."""
 
-    def __init__(self, refusal: ApiError, fact: Fact | None = None) -> None:
-        super().__init__(refusal)
+    def __init__(self, refusal: ApiError, fact: Fact | None = None, why: str | None = None) -> None:
+        super().__init__(f"refused by Stripe: {why}")
         self.refusal, self.fact = refusal, fact
 
 
@@ -147,10 +147,11 @@ FIELDS = {"payment_method": "paymentMethodId", "amount": "amount", "currency": "
 def _refusal(error: stripe.InvalidRequestError) -> Refused:
     log.warning("Stripe refused: %s %s", error.code, error.param)
     if error.code == "balance_insufficient":
-        return Refused(InsufficientFunds())
+        return Refused(InsufficientFunds(), why=error.code)
     field = FIELDS.get(error.param or "", "amount" if "amount" in (error.code or "") else "")
     path = [field] if field else []
-    return Refused(ValidationFailed.at(path, "The payment provider does not take this."))
+    refusal = ValidationFailed.at(path, "The payment provider does not take this.")
+    return Refused(refusal, why=error.code or str(error.http_status))
 
 
 def create(
@@ -217,14 +218,14 @@ def refund(record: UUID, intent: str, amount: Decimal, currency: str) -> Fact:
     return taken_fact("refund", made.to_dict())
 
 
-def taken_back(since: datetime) -> Iterator[Fact]:
-    """Each refund and dispute that was begun ``since`` then, by whomever."""
-    asked: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+def taken_back(kind: str, since: datetime) -> Iterator[Fact]:
+    """Each refund or each dispute that was begun ``since`` then, by whomever; the latest first."""
     with _asking() as api:
-        for one in api.refunds.list(asked).auto_paging_iter():
-            yield taken_fact("refund", one.to_dict())
-        for one in api.disputes.list(asked).auto_paging_iter():
-            yield taken_fact("dispute", one.to_dict())
+        listed: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
+        for one in listed.list({"limit": 100}).auto_paging_iter():
+            if one.created < since.timestamp():
+                break
+            yield from about_an_intent(taken_fact(kind, one.to_dict()))
 
 
 # Being told

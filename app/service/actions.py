@@ -19,6 +19,7 @@ from ..money import ZERO, to_minor_unit, written
 from ..murabaha.models import Application
 from ..murabaha.rules import left_of
 from ..pdf import Column, Document
+from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
 
@@ -120,7 +121,7 @@ def messages() -> Iterator[str]:
 
 
 def statement(user: Any) -> bytes:
-    """What is kept of ``user``, as a PDF: who, when, and their zakat over the years."""
+    """What is kept of ``user``, as a PDF: who, when, their zakat, purchases and donations."""
     now = clock.now()
     made = f"{now:%Y-%m-%d %H:%M} UTC"
     pages = Document("Statement", line=f"Statement of {made}", made=now)
@@ -132,6 +133,7 @@ def statement(user: Any) -> bytes:
     else:
         _zakat(pages, calculations, Calculation.by_year(user.id))
     _murabaha(pages, Application.latest(user.id, LISTED).objects())
+    _waqf(pages, Donation.latest(user.id, LISTED).objects())
     pages.note(NO_FATWA)
     return pages.bytes()
 
@@ -188,6 +190,38 @@ def _financed(application: Application) -> list[str]:
         application.item_description,
         application.status,
         *[written(amount, currency) if parts else "–" for amount in amounts],
+        currency,
+    ]
+
+
+def _waqf(pages: Document, donations: Sequence[Donation]) -> None:
+    """What was given, to what, and whether it came."""
+    if not donations:
+        return
+    pages.heading("Donations")
+    pages.table(
+        [
+            Column("Date"),
+            Column("Project", 1),
+            Column("Status"),
+            Column("Receipt"),
+            Column("Amount", align="end"),
+            Column("Refunded", align="end"),
+            Column("Currency"),
+        ],
+        [_given(donation) for donation in donations],
+    )
+
+
+def _given(donation: Donation) -> list[str]:
+    currency, refunded = donation.currency, donation.refunded_amount
+    return [
+        f"{donation.created_at:%Y-%m-%d}",
+        donation.project.name,
+        donation.status,
+        donation.receipt_number or "–",
+        written(donation.amount, currency),
+        written(refunded, currency) if refunded else "–",
         currency,
     ]
 

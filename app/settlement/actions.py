@@ -5,7 +5,7 @@ written down. Webhooks and ``reconcile`` bring the same facts and end in the sam
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -245,9 +245,9 @@ def unanswered() -> list[UUID]:
     return list(db.session.scalars(found.order_by(Reversal.created_at)))
 
 
-def taken_back() -> Iterator[Fact]:
-    """Each refund and dispute of late."""
-    return payments.taken_back(clock.now() - LOOK_BACK)
+def taken_back(kind: str) -> list[Fact]:
+    """Each refund or dispute of late."""
+    return list(payments.taken_back(kind, clock.now() - LOOK_BACK))
 
 
 def require(found: Any) -> Any:

@@ -29,3 +29,17 @@ INSERT INTO public.murabaha_installments (id, application_id, number, due_date, 
 SELECT id, application_id, installment_number, due_date, amount, CASE status WHEN 'paid' THEN amount ELSE 0 END, 0, NULL
 FROM yardstick.murabaha_installments;
 SET session_replication_role = DEFAULT;
+
+INSERT INTO public.waqf_projects (id, name, description, category, currency, funding_goal, active, raised, pledged,
+                                  donor_count, donation_count, completed_at, created_at, updated_at)
+SELECT p.id, p.name, p.description, 'general', 'USD', p.funding_goal, p.active, coalesce(d.raised, 0), 0,
+       coalesce(d.donors, 0), coalesce(d.donations, 0), NULL, p.created_at, p.created_at
+FROM yardstick.waqf_projects p
+LEFT JOIN (SELECT project_id, sum(amount) AS raised, count(DISTINCT user_id) AS donors, count(*) AS donations
+           FROM yardstick.waqf_donations GROUP BY 1) d ON d.project_id = p.id;
+INSERT INTO public.waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, message, status,
+                                   refunded_amount, held, created_at)
+SELECT id, project_id, user_id, amount, 'USD', is_anonymous, message, 'succeeded', 0, 0, created_at
+FROM yardstick.waqf_donations;
+INSERT INTO public.payments (id, user_id, donation_id, amount, currency, status, charge_refunded, created_at)
+SELECT gen_random_uuid(), user_id, id, amount, 'USD', 'succeeded', 0, created_at FROM public.waqf_donations;
