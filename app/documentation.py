@@ -48,8 +48,9 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
 MOST = 10**MAX_DIGITS - 1
 NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no type of its own
 NUMERIC = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
-STORABLE = r"^[^\u0000]*$"  # what PostgreSQL can keep
-END = r"\Z"  # Python's word for the end
+STORABLE = {"pattern": r"^[^\u0000]*$"}  # what PostgreSQL can keep
+BLANK = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+JAVASCRIPT = {r"\Z": "$", r"\s*\S": f"[{BLANK}]*[^{BLANK}]"}  # its blanks are others
 
 # How each of our types is written in OpenAPI, and an example where the field names none.
 TYPES: dict[type, tuple[str, str | None, Any]] = {
@@ -82,11 +83,12 @@ class Converter(OpenAPIConverter):
         return attributes
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        """A pattern is searched for where a Regexp has to match from the start."""
+        """A pattern is JavaScript's, and searched for; a Regexp has to match from the start."""
         attributes = super().field2pattern(field, **kwargs)
-        if "pattern" in attributes:
-            attributes["pattern"] = f"^{attributes['pattern'].replace(END, '$')}"
-        return attributes
+        for python, javascript in JAVASCRIPT.items():
+            if "pattern" in attributes:
+                attributes["pattern"] = attributes["pattern"].replace(python, javascript)
+        return {name: f"^{pattern}" for name, pattern in attributes.items()}
 
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
         """apispec would take any object beside one that is referred to."""
@@ -107,19 +109,17 @@ def told_apart(document: dict[str, Any]) -> dict[str, Any]:
         if schema.get("type") == "number":
             number = {key: schema.pop(key) for key in NUMERIC if key in schema}
             schema["anyOf"] = [number, {"type": "string", "pattern": f"^{DIGITS.pattern}$"}]
-        elif _may_be_any_text(schema):
-            schema["pattern"] = STORABLE
+        elif _is_text(schema):
+            schema |= {"allOf": [STORABLE]} if "pattern" in schema else STORABLE
     for schema in _reached(document, [each["responses"] for each in operations]):
         schema.pop("additionalProperties", None)  # fields may be added to an answer
     return document
 
 
-def _may_be_any_text(schema: dict[str, Any]) -> bool:
-    return (
-        schema.get("type") == "string"
-        and schema.get("format", "password") == "password"
-        and not {"enum", "pattern"} & schema.keys()
-    )
+def _is_text(schema: dict[str, Any]) -> bool:
+    """Whether anything may be written there, and so what no database can keep."""
+    free = schema.get("format", "password") == "password" and "enum" not in schema
+    return schema.get("type") == "string" and free
 
 
 def _reached(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]:

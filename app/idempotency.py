@@ -118,8 +118,7 @@ def once(view: View, sent: Callable[[], bytes]) -> View:
                 body = sent()
                 return _replayed(body) or _sealed(body, view(*args, **kwargs))
             answer = view(*args, **kwargs)
-            if db.session.registry.has():
-                db.session.commit()
+            _commit()
         except BaseException:
             db.session.rollback()
             raise
@@ -140,41 +139,52 @@ def in_two_steps(
     it raises, nothing of it is kept, and whoever repeats the request goes on from the record.
     """
 
+    def begin(body: bytes | None, *args: Any, **kwargs: Any) -> Response | UUID:
+        """The record, new or begun by an earlier request; or what that was answered."""
+        record = None if body is None else _begun(body)
+        if record is None:
+            record = view(*args, **kwargs)
+            if body is not None:
+                until = clock.now() + HELD
+                IdempotencyKey.seal(_request_key(), _begin(body, record), until)
+        _commit()
+        return record
+
+    def end(body: bytes | None, record: UUID) -> Response | ApiError:
+        """What came of it, which a key is remembered for only if it is an answer."""
+        outcome = act(record) or answered(record)
+        if body is not None:
+            if isinstance(outcome, Response):
+                _seal(body, outcome)
+            else:
+                IdempotencyKey.forget(_request_key())
+        _commit()
+        return outcome
+
     @wraps(view)
     def keyed(*args: Any, **kwargs: Any) -> Response:
         body = sent() if HEADER in request.headers else None
+        outcome: Any = None
         try:
-            record = _begun(body) if body is not None else None
-            if isinstance(record, Response):
-                return record
-            if record is None:
-                record = view(*args, **kwargs)
-                if body is not None:
-                    until = clock.now() + HELD
-                    IdempotencyKey.seal(_request_key(), _begin(body, record), until)
-            db.session.commit()
-        except BaseException:
-            db.session.rollback()
-            raise
-        try:
-            refusal = act(record)
-            if refusal is not None and body is not None:
-                IdempotencyKey.forget(_request_key())
-            answer = answered(record) if refusal is None else None
-            if answer is not None and body is not None:
-                _seal(body, answer)
-            db.session.commit()
+            record = begin(body, *args, **kwargs)
+            outcome = record if isinstance(record, Response) else end(body, record)
         except BaseException:
             db.session.rollback()
             if body is not None:
                 IdempotencyKey.let_go(_request_key())
-                db.session.commit()
+                _commit()
             raise
-        if answer is None:
-            raise refusal  # type: ignore[misc]  # one of the two is there
-        return answer
+        if isinstance(outcome, ApiError):
+            raise outcome
+        return outcome
 
     return keyed
+
+
+def _commit() -> None:
+    """Commit what the session holds; where nobody asked for one, there is none to be made."""
+    if db.session.registry.has():
+        db.session.commit()
 
 
 def _begun(body: bytes) -> Response | UUID | None:

@@ -65,7 +65,7 @@ def booked(payment_id: UUID) -> dict[str, Decimal]:
         .where(Entry.payment_id == payment_id)
         .group_by(Posting.account)
     )
-    return dict(db.session.execute(sums).tuples().all())
+    return dict(db.session.execute(sums).all())
 
 
 def bring(

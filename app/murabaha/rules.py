@@ -64,10 +64,8 @@ STEPS = (
     Step("active", "record", "officer", "active", "no more is paid than is left"),
     Step("active", "pay", "owner", "active", "it is the oldest unpaid instalment"),
     Step("active", "receive", "service", "active", "Stripe has the money"),
-    Step("active", "take_back", "service", "active", "a payment was refunded or is disputed"),
     Step("active", "settle", "officer", "active", "the rebate is within the profit still to come"),
     Step("active", "complete", "service", "completed", "nothing is left to pay"),
-    Step("completed", "take_back", "service", "active", "a payment was refunded or is disputed"),
 )
 STATES = tuple(dict.fromkeys(state for step in STEPS for state in (step.origin, step.target)))
 OFFERED = ("approved", "acquired")  # the states in which an offer can run out
@@ -91,6 +89,11 @@ def step_of(state: str, action: str) -> Step:
     targets = dict.fromkeys(step.target for step in STEPS if step.origin == state != step.target)
     where = f"it can become {', '.join(targets)}" if targets else "it stays so"
     raise InvalidTransition(f"The application is {state}: {where}, and cannot be told to {action}")
+
+
+def taking_back(state: str) -> Step:
+    """What a refund or dispute at Stripe does, whether anybody likes it or not: a debt is open."""
+    return Step(state, "take_back", "service", "active", "a payment was refunded or is disputed")
 
 
 def require_may_decide(caller_id: Any, owner_id: Any) -> None:

@@ -58,10 +58,11 @@ def collect(payment_id: UUID) -> ApiError | None:
             fact = payments.confirm(asked.intent_id, asked.method, asked.id)
     except Refused as refused:
         fact, refusal = refused.fact, refused.refusal
-    if fact:
+    if fact is None:
+        if refusal:
+            give_up(payment_id)
+    elif not (secret and Payment.offered(payment_id, fact, secret)):
         learn(fact, secret, about=payment_id)
-    elif refusal:
-        give_up(payment_id)
     return refusal
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
 from ..extensions import Base, Identified, db
+from ..facts import Fact
 from ..money import ZERO
 from ..queries import query, sql
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
@@ -114,6 +115,22 @@ class Payment(Identified, Base):
         return db.select(
             cls.id, cls.amount, cls.currency, cls.method, cls.intent_id, cls.status, cls.created_at
         ).where(cls.id == payment_id)
+
+    @classmethod
+    def offered(cls, id: UUID, fact: Fact, client_secret: str) -> bool:
+        """Write down where the payment can be made, which nobody can have done: nobody knew where.
+
+        No, where more follows from ``fact`` than that.
+        """
+        if fact.status != "requires_payment_method":
+            return False
+        return cls.offering(id, fact.intent, client_secret).row() is not None
+
+    @query
+    def offering(cls: Any, payment_id, new_intent, new_secret):
+        untold = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
+        told = db.update(cls).where(untold)
+        return told.values(intent_id=new_intent, client_secret=new_secret).returning(cls.id)
 
     @query
     def one(cls: Any, id):

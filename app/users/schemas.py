@@ -12,7 +12,11 @@ from ..schema import PageSchema, PaginationSchema, Schema
 
 # Blanks, a sign that is none, then anything; no two parts in a row can take the same sign, so the
 # time that it takes does not grow with the square of the name.
-NAME = re.compile(r"[^\S\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\Z")
+# The blanks that are no control characters are spelled out: \s is not the same in JavaScript, by
+# which the document's patterns are read.
+CONTROL = r"\x00-\x1f\x7f-\x9f"
+BLANK = r"\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NAME = re.compile(rf"[{BLANK}]*[^{BLANK}{CONTROL}][^{CONTROL}]*\Z")
 
 
 def require_email(email: str) -> None:

@@ -29,9 +29,9 @@ def donate(
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
     stripe_payments.units(amount, currency)
-    if not Project.pledge(project_id, amount, most_raised(currency)):
-        raise refusal(project_id)
-    donation = Donation(
+    payment_id = Donation.pledge(
+        most=most_raised(currency),
+        method=payment_method_id,
         project_id=project_id,
         user_id=current_user.id,
         amount=amount,
@@ -39,18 +39,9 @@ def donate(
         is_anonymous=is_anonymous,
         message=message,
     )
-    db.session.add(donation)
-    db.session.flush()
-    payment = Payment(
-        donation_id=donation.id,
-        user_id=donation.user_id,
-        amount=amount,
-        currency=currency,
-        method=payment_method_id,
-    )
-    db.session.add(payment)
-    db.session.flush()
-    return payment.id
+    if payment_id is None:
+        raise refusal(project_id)
+    return payment_id
 
 
 def refusal(project_id: UUID) -> Exception:

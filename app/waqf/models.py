@@ -2,19 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, bindparam, literal_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from uuid_utils.compat import uuid7
 
 from .. import clock
 from ..extensions import Base, Identified, db
 from ..ledger import figure
 from ..money import ZERO
-from ..queries import query, sql
+from ..queries import Query, query, sql
 from ..settlement.models import Payment, Reversal
 from ..users.models import User
 from .rules import CATEGORIES, STATUSES, ProjectNotFound, counted
@@ -46,7 +47,6 @@ class Project(Identified, Base):
     donation_count: Mapped[int] = mapped_column(default=0)
     completed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     @sql
     def progress(cls: Any) -> Any:
@@ -81,20 +81,6 @@ class Project(Identified, Base):
         if project is None:
             raise ProjectNotFound
         return project
-
-    @classmethod
-    def pledge(cls, id: UUID, amount: Decimal, most: Decimal) -> bool:
-        """Set ``amount`` aside, in one step under the row's lock; no, where it is not taken."""
-        whole = cls.raised + cls.pledged
-        taken = (
-            db.update(cls)
-            .where(cls.id == id, cls.active, whole < cls.funding_goal, whole + amount < most)
-            .values(pledged=cls.pledged + amount)
-            .returning(cls.id)
-        )
-        return (
-            db.session.scalar(taken, execution_options={"synchronize_session": False}) is not None
-        )
 
 
 @lru_cache(maxsize=4096)
@@ -202,6 +188,17 @@ class Donation(Identified, Base):
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
+    def pledge(cls, **given: Any) -> UUID | None:
+        """A donation and its payment, if the project takes it: the payment's id.
+
+        One statement, so that the project's row is locked for no longer than it takes.
+        """
+        new = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **given}
+        values = {name: value for name, value in new.items() if value is not None}
+        found = Query(cls, pledging(tuple(values)), values).row()
+        return found[0] if found else None
+
+    @classmethod
     def others_of(cls, donation: "Donation") -> bool:
         """Whether its donor has given to its project by another that succeeded."""
         found = db.select(cls.id).where(
@@ -211,6 +208,40 @@ class Donation(Identified, Base):
             cls.id != donation.id,
         )
         return db.session.scalar(found.limit(1)) is not None
+
+
+@cache
+def pledging(names: tuple[str, ...]) -> Any:
+    """The statement that makes a donation of the values called ``names``, under the row's lock."""
+    value: dict[str, Any] = {name: bindparam(name) for name in names}
+    zero: Any = literal_column("0")
+    pending: Any = literal_column("'pending'")
+    whole = Project.raised + Project.pledged
+    project = (
+        db.update(Project)
+        .where(Project.id == value["project_id"], Project.active)
+        .where(whole < Project.funding_goal, whole + value["amount"] < value.pop("most"))
+        .values(pledged=Project.pledged + value["amount"])
+        .returning(Project.id)
+        .cte("project")
+    )
+    method, payment_id = value.pop("method", None), value.pop("payment_id")
+    new = {**value, "status": pending, "refunded_amount": zero, "held": zero}
+    donation = _inserted(Donation, project, new)
+    shared = {name: value[name] for name in ("user_id", "amount", "currency", "created_at")}
+    new = {"id": payment_id, "donation_id": value["id"], **shared}
+    new |= {"status": pending, "charge_refunded": zero} | (
+        {} if method is None else {"method": method}
+    )
+    return db.select(_inserted(Payment, donation, new).c.id)
+
+
+def _inserted(entity: Any, source: Any, values: dict[str, Any]) -> Any:
+    """A row of ``entity`` for each of ``source``'s."""
+    table = entity.__table__
+    row = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
+    new = db.insert(table).from_select(list(values), db.select(*row).select_from(source))
+    return new.returning(table.c.id).cte(table.name)
 
 
 class ReceiptYear(Base):

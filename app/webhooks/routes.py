@@ -18,7 +18,7 @@ LONGEST = 1024 * 1024  # bytes; Stripe's own are a few thousand
 @bp.post("/stripe")
 @exempt
 @bp.public
-@bp.doc(requestBody={"content": {"application/json": {"schema": {"type": "object"}}}})
+@bp.doc(requestBody={"content": {"*/*": {"schema": {}}}})
 @bp.response(200, ReceivedSchema)
 @bp.raises(WebhookFailed, PayloadTooLarge)
 def receive_stripe_event():

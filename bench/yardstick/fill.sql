@@ -31,9 +31,9 @@ FROM yardstick.murabaha_installments;
 SET session_replication_role = DEFAULT;
 
 INSERT INTO public.waqf_projects (id, name, description, category, currency, funding_goal, active, raised, pledged,
-                                  donor_count, donation_count, completed_at, created_at, updated_at)
+                                  donor_count, donation_count, completed_at, created_at)
 SELECT p.id, p.name, p.description, 'general', 'USD', p.funding_goal, p.active, coalesce(d.raised, 0), 0,
-       coalesce(d.donors, 0), coalesce(d.donations, 0), NULL, p.created_at, p.created_at
+       coalesce(d.donors, 0), coalesce(d.donations, 0), NULL, p.created_at
 FROM yardstick.waqf_projects p
 LEFT JOIN (SELECT project_id, sum(amount) AS raised, count(DISTINCT user_id) AS donors, count(*) AS donations
            FROM yardstick.waqf_donations GROUP BY 1) d ON d.project_id = p.id;

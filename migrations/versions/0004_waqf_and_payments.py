@@ -95,7 +95,6 @@ def upgrade() -> None:
         sa.Column("donation_count", sa.Integer(), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
             "category IN ('education', 'healthcare', 'mosque', 'water', 'orphanage', 'general')",

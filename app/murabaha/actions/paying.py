@@ -19,6 +19,7 @@ from ..rules import (
     require_rebate,
     step_of,
     taken_back,
+    taking_back,
     waivers,
 )
 from .steps import RECEIVABLE, as_officer, as_owner, book, contract_of, take, take_step
@@ -143,7 +144,8 @@ def _move(
     """Add ``parts`` to what is paid of each instalment, as the service's own step."""
     if not parts:
         return
-    step = step_of(application.state, action)
+    back = action == "take_back"
+    step = taking_back(application.state) if back else step_of(application.state, action)
     take_step(application, step, payment=str(payment.id), paid=_keyed(parts))
     for one in application.installments:
         _pay(one, parts.get(one.number, ZERO))
