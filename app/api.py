@@ -5,7 +5,6 @@ wrong. Each of them both does its part and writes it into the public document.
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any
@@ -17,23 +16,18 @@ from marshmallow import fields
 from . import access, answers, exact_json, idempotency
 from .asked import from_body, from_query, json_bytes
 from .documentation import (
-    IDEMPOTENCY_KEY,
-    error_responses,
     example_of,
     examples_of,
 )
+from .documented import documented, documents_of, with_documents_of, with_errors
 from .errors import (
     ApiError,
     AuthRequired,
-    CsrfFailed,
     Forbidden,
     IdempotencyInProgress,
     IdempotencyKeyReused,
-    InternalError,
     InvalidToken,
     PayloadTooLarge,
-    RateLimited,
-    ServiceUnavailable,
     TokenExpired,
     TokenRevoked,
     UnsupportedMediaType,
@@ -42,7 +36,7 @@ from .errors import (
 from .limits import exempt
 from .payments import InsufficientFunds, PaymentDeclined, PaymentUnavailable
 from .queries import Query
-from .schema import PageSchema, PaginationSchema, Schema, camel_case
+from .schema import PageSchema, PaginationSchema, Schema
 
 PAGE = PageSchema()
 FRESH = 60  # seconds
@@ -74,7 +68,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     def refreshing(self, view: View) -> View:
         """For a refresh token, sent as the bearer."""
-        return _documented(
+        return documented(
             self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked)(
                 access.refreshing(view)
             ),
@@ -83,19 +77,19 @@ class Blueprint(flask_smorest.Blueprint):
 
     def public(self, view: View) -> View:
         """For anybody, signed in or not."""
-        return _documented(access.public(view), security=[])
+        return documented(access.public(view), security=[])
 
     def unlimited(self, view: View) -> View:
         """Asked as often as anybody likes: never counted, and so never refused for it."""
         never_counted = exempt(view)
-        _documents_of(never_counted)["unlimited"] = True
+        documents_of(never_counted)["unlimited"] = True
         return never_counted
 
     def _guarded(self, view: View, role: str, *errors: type[ApiError]) -> View:
         guarded = self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked, *errors)(
             access.signed_in(view, role)
         )
-        return _documented(guarded, security=[{"bearer": []}, {"cookie": []}])
+        return documented(guarded, security=[{"bearer": []}, {"cookie": []}])
 
     # What comes in
 
@@ -108,7 +102,7 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorator(view: View) -> View:
             keyed = self.raises(*KEYED)(idempotency.once(view, sent))
-            _documents_of(keyed)["once"] = True
+            documents_of(keyed)["once"] = True
             return keyed
 
         return decorator
@@ -124,7 +118,7 @@ class Blueprint(flask_smorest.Blueprint):
 
         The view gives the record's id; with an Idempotency-Key all of it is done once.
         """
-        documented = self.response(status, schema)
+        described = self.response(status, schema)
 
         def answered(record: Any) -> Response:
             return answers.json_response(answers.one(found(record), schema), status)
@@ -133,8 +127,8 @@ class Blueprint(flask_smorest.Blueprint):
             keyed = self.raises(*KEYED, InsufficientFunds, PaymentDeclined, PaymentUnavailable)(
                 idempotency.in_two_steps(view, json_bytes, act, answered)
             )
-            _documents_of(keyed)["once"] = True
-            return _with_documents_of(documented(keyed), keyed)
+            documents_of(keyed)["once"] = True
+            return with_documents_of(described(keyed), keyed)
 
         return decorator
 
@@ -154,9 +148,9 @@ class Blueprint(flask_smorest.Blueprint):
             def taking(*args: Any, **kwargs: Any) -> Any:
                 return view(*args, read(asked), **kwargs)
 
-            documented = self.raises(*errors)(document(view))
-            documented._apidoc["arguments"].pop("responses")  # said by raises, in our shape
-            return _with_documents_of(documented, taking)
+            described = self.raises(*errors)(document(view))
+            described._apidoc["arguments"].pop("responses")  # said by raises, in our shape
+            return with_documents_of(described, taking)
 
         return decorator
 
@@ -181,13 +175,13 @@ class Blueprint(flask_smorest.Blueprint):
                 body, status = result if isinstance(result, tuple) else (result, status_code)
                 return answers.json_response(exact_json.write(written.dump(body)), status)
 
-            return _with_documents_of(document(view), answered)
+            return with_documents_of(document(view), answered)
 
         return decorator
 
     def one(self, schema: type[Schema], missing: type[ApiError], status: int = 200) -> View:
         """The row that the view's query finds, or the refusal ``missing``."""
-        documented = self.response(status, schema)
+        described = self.response(status, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -198,27 +192,27 @@ class Blueprint(flask_smorest.Blueprint):
                 return answers.json_response(body, status)
 
             return _asking_itself(
-                documented(self.raises(missing)(found)), found, *access.SAFE_METHODS
+                described(self.raises(missing)(found)), found, *access.SAFE_METHODS
             )
 
         return decorator
 
     def keeps(self, schema: type[Schema]) -> View:
         """The row that the view's insertion makes."""
-        documented = self.response(201, schema)
+        described = self.response(201, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
             def kept(*args: Any, **kwargs: Any) -> Response:
                 return answers.json_response(answers.kept(view(*args, **kwargs), schema), 201)
 
-            return _asking_itself(documented(kept), kept, "POST")
+            return _asking_itself(described(kept), kept, "POST")
 
         return decorator
 
     def page(self, schema: type[Schema]) -> View:
         """A page of what the view's query finds, and how many there are in all."""
-        documented = self.arguments(PageSchema, location="query")
+        described = self.arguments(PageSchema, location="query")
         paged = Schema.from_dict(
             {
                 "data": fields.List(fields.Nested(schema), required=True),
@@ -236,7 +230,7 @@ class Blueprint(flask_smorest.Blueprint):
                 )
 
             return _asking_itself(
-                documented(self.response(200, paged)(found)), found, *access.SAFE_METHODS
+                described(self.response(200, paged)(found)), found, *access.SAFE_METHODS
             )
 
         return decorator
@@ -252,7 +246,7 @@ class Blueprint(flask_smorest.Blueprint):
             response.add_etag()
             return response.make_conditional(request)
 
-        _documents_of(tagged)["cacheable"] = True
+        documents_of(tagged)["cacheable"] = True
         return tagged
 
     def streams(self, **examples: str) -> View:
@@ -277,7 +271,7 @@ class Blueprint(flask_smorest.Blueprint):
                 response.headers["Link"] = f'<{successor}>; rel="successor-version"'
                 return response
 
-            return _documented(dated, deprecated=True)
+            return documented(dated, deprecated=True)
 
         return decorator
 
@@ -292,24 +286,14 @@ class Blueprint(flask_smorest.Blueprint):
         """Write ``errors`` into the public document."""
 
         def decorator(view: View) -> View:
-            _documents_of(view).setdefault("errors", []).extend(errors)
+            documents_of(view).setdefault("errors", []).extend(errors)
             return view
 
         return decorator
 
     @staticmethod
     def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
-        errors = {*doc_info.get("errors", []), InternalError, ServiceUnavailable}
-        if not doc_info.get("unlimited"):
-            errors.add(RateLimited)
-        if AuthRequired in errors and method not in ("get", "head"):
-            errors.add(CsrfFailed)
-        doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}
-        if doc_info.get("cacheable"):
-            doc["responses"][304] = {"description": "It is still as `If-None-Match` has it."}
-        if doc_info.get("once"):
-            doc["parameters"] = [*doc.get("parameters", []), IDEMPOTENCY_KEY]
-        return doc
+        return with_errors(doc, doc_info, method)
 
 
 @lru_cache(maxsize=256)
@@ -319,16 +303,10 @@ def _part_asked_for(query_string: bytes) -> tuple[int, int]:
     return asked["limit"], asked["offset"]
 
 
-def _with_documents_of(documented: View, view: View) -> View:
-    """``view`` itself, which does by its own what ``documented`` would wrap around it."""
-    view._apidoc = documented._apidoc  # type: ignore[attr-defined]
-    return view
-
-
-def _asking_itself(documented: View, view: View, *methods: str) -> View:
+def _asking_itself(described: View, view: View, *methods: str) -> View:
     """The same; for ``methods`` its one statement finds out whether the caller's sign-in holds."""
     view.asks_itself = methods  # type: ignore[attr-defined]
-    return _with_documents_of(documented, view)
+    return with_documents_of(described, view)
 
 
 def no_content() -> Response:
@@ -336,15 +314,3 @@ def no_content() -> Response:
     response = Response(status=204)
     del response.headers["Content-Type"]
     return response
-
-
-def _documented(view: View, **info: Any) -> View:
-    info["operationId"] = camel_case(view.__name__)
-    _documents_of(view).setdefault("manual_doc", {}).update(info)
-    return view
-
-
-def _documents_of(view: View) -> dict[str, Any]:
-    """What flask-smorest is told of ``view``, in a copy of its own: wraps shares the original."""
-    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
-    return view._apidoc  # type: ignore[attr-defined]

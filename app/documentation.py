@@ -84,11 +84,12 @@ class Converter(OpenAPIConverter):
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         """A pattern is JavaScript's, and searched for; a Regexp has to match from the start."""
-        attributes = super().field2pattern(field, **kwargs)
+        pattern = super().field2pattern(field, **kwargs).get("pattern")
+        if pattern is None:
+            return {}
         for python, javascript in JAVASCRIPT.items():
-            if "pattern" in attributes:
-                attributes["pattern"] = attributes["pattern"].replace(python, javascript)
-        return {name: f"^{pattern}" for name, pattern in attributes.items()}
+            pattern = pattern.replace(python, javascript)
+        return {"pattern": f"^{pattern}"}
 
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
         """apispec would take any object beside one that is referred to."""

@@ -503,7 +503,7 @@ def test_an_action_leads_to_one_state_and_one_kind_of_person_takes_it():
     assert all(len(kinds) == 1 for kinds in who.values()), who
     assert {person for ((person, _),) in who.values()} == {"owner", "officer", "service"}
     assert {action for action, ((person, _),) in who.items() if person == "owner"} == {
-        "accept", "cancel",
+        "accept", "cancel", "pay",
     }  # fmt: skip
 
 

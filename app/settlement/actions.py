@@ -151,7 +151,7 @@ def learn(fact: Fact, client_secret: str | None = None, about: UUID | None = Non
         for event in WebhookEvent.waiting_for(fact.intent):
             event.waits = False
             for earlier in event.facts:
-                _merge(payment, Fact(*earlier))
+                _merge(payment, Fact(**earlier))
     _merge(payment, fact)
     settle(payment)
     return True
@@ -213,7 +213,6 @@ def reconcile(payment_id: UUID) -> None:
     asked = Asked(*require(Payment.outgoing(payment_id).row()))
     if asked.intent_id is None:
         if collect(payment_id) is None and asked.created_at < clock.now() - KEYS_KEPT:
-            db.session.rollback()
             payment = require(Payment.locked(Payment.id == payment_id))
             if payment.intent_id is None:
                 give_up(payment_id)

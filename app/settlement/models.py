@@ -68,6 +68,11 @@ class Payment(Identified, Base):
         """Whether it can still be paid without anybody asking anew."""
         return self.status in OPEN
 
+    @is_open.inplace.expression
+    @classmethod
+    def _is_open(cls) -> Any:
+        return db.or_(*(cls.status == status for status in OPEN))
+
     @property
     def received(self) -> Decimal:
         return self.amount if self.status == "succeeded" else ZERO
@@ -129,7 +134,8 @@ class Payment(Identified, Base):
     @query
     def offering(cls: Any, payment_id, new_intent, new_secret):
         untold = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
-        told = db.update(cls).where(untold)
+        heard = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.waits)
+        told = db.update(cls).where(untold, ~heard)
         return told.values(intent_id=new_intent, client_secret=new_secret).returning(cls.id)
 
     @query

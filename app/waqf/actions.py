@@ -29,29 +29,35 @@ def donate(
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
     stripe_payments.units(amount, currency)
-    payment_id = Donation.pledge(
-        most=most_raised(currency),
-        method=payment_method_id,
-        project_id=project_id,
-        user_id=current_user.id,
-        amount=amount,
-        currency=currency,
-        is_anonymous=is_anonymous,
-        message=message,
-    )
+    most = most_raised(currency)
+    given = {
+        "most": most,
+        "method": payment_method_id,
+        "project_id": project_id,
+        "user_id": current_user.id,
+        "amount": amount,
+        "currency": currency,
+        "is_anonymous": is_anonymous,
+        "message": message,
+    }
+    payment_id = Donation.pledge(**given)
     if payment_id is None:
-        raise refusal(project_id)
+        require_place(project_id, amount, most)
+        payment_id = require(Donation.pledge(**given))  # it became free, and is kept by the lock
     return payment_id
 
 
-def refusal(project_id: UUID) -> Exception:
-    """Why a project takes no donation."""
+def require_place(project_id: UUID, amount: Decimal, most: Decimal) -> None:
+    """Lock a project that was seen to take no donation; refuse where it still takes none."""
     project = Project.locked(project_id)
+    whole = project.raised + project.pledged
     if not project.active:
-        return ProjectInactive()
-    if project.raised + project.pledged >= project.funding_goal:
-        return GoalMet()
-    return ValidationFailed.at(["amount"], f"The total would need more than {MAX_DIGITS} digits.")
+        raise ProjectInactive
+    if whole >= project.funding_goal:
+        raise GoalMet
+    if whole + amount >= most:
+        message = f"The total would need more than {MAX_DIGITS} digits."
+        raise ValidationFailed.at(["amount"], message)
 
 
 @settles("donation")
