@@ -12,20 +12,25 @@ from sqlalchemy.exc import IntegrityError
 from . import demo, ledger
 from .access import ROLES
 from .extensions import db
+from .idempotency import IdempotencyKey
 from .payments import PaymentUnavailable, Refused
 from .settlement import actions as settlement
-from .users.models import User
+from .settlement.models import WebhookEvent
+from .users.models import SignIn, User
 from .users.schemas import NewUserSchema
 
 users = AppGroup("users", help="The people who can sign in.")
 payments = AppGroup("payments", help="What Stripe knows of.")
 books = AppGroup("ledger", help="The books.")
 
+BATCH = 1000
+
 
 def init_app(app: Flask) -> None:
     for group in (users, payments, books):
         app.cli.add_command(group)
-    app.cli.add_command(demo_command)
+    for command in (demo_command, prune_command):
+        app.cli.add_command(command)
 
 
 @users.command("create")
@@ -102,6 +107,31 @@ def check_command() -> None:
     click.echo(f"{len(found)} differ" if found else "nothing differs")
     if found:
         raise SystemExit(1)
+
+
+@click.command("prune")
+@with_appcontext
+def prune_command() -> None:
+    """Delete what is kept for a time only: old keys, sign-ins that ran out, old events."""
+    for table, is_old in (
+        (IdempotencyKey, IdempotencyKey.is_old()),
+        (SignIn, SignIn.is_old()),
+        (WebhookEvent, WebhookEvent.is_old()),
+    ):
+        deleted, batch = 0, BATCH
+        while batch == BATCH:
+            batch = _delete_some(table, is_old)
+            deleted += batch
+        click.echo(f"{deleted} {table.__tablename__}")
+
+
+def _delete_some(table: Any, is_old: Any) -> int:
+    """Delete a few at a time, and none that somebody is at, so that nobody waits for it."""
+    key = tuple(table.__table__.primary_key)
+    some = db.select(*key).where(is_old).limit(BATCH).with_for_update(skip_locked=True)
+    gone = db.session.execute(db.delete(table).where(db.tuple_(*key).in_(some)))
+    db.session.commit()
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 @click.command("demo")

@@ -80,6 +80,13 @@ class IdempotencyKey(Base):
         return None
 
     @classmethod
+    def is_old(cls) -> Any:
+        """Whether it may be used anew, and nobody acts under it."""
+        now = clock.now()
+        held = cls.held_until.is_not(None) & (cls.held_until > now)
+        return (cls.created_at < now - KEPT) & ~held
+
+    @classmethod
     def seal(
         cls, request_key: dict[str, Any], sealed: bytes, held_until: datetime | None = None
     ) -> None:

@@ -5,7 +5,7 @@ matters: a status only ever moves forward, a refund or dispute is known by its i
 follows from it (the books, a project's figures, an instalment) is worked out anew each time.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,8 @@ from ..facts import Fact
 from ..money import ZERO
 from ..queries import query, sql
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
+
+EVENTS_KEPT = timedelta(days=90)  # Stripe itself tries for three days, and lets resend for thirty
 
 
 class Payment(Identified, Base):
@@ -211,6 +213,11 @@ class WebhookEvent(Base):
         return bool(
             db.session.scalar(new.on_conflict_do_nothing(index_elements=["id"]).returning(cls.id))
         )
+
+    @classmethod
+    def is_old(cls) -> Any:
+        """Whether Stripe has long given up sending it, and nothing waits for it."""
+        return (cls.received_at < clock.now() - EVENTS_KEPT) & ~cls.waits
 
     @classmethod
     def waiting_for(cls, intent_id: str) -> list["WebhookEvent"]:

@@ -130,8 +130,11 @@ class SignIn(Identified, Base):
         db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.id != but))
 
     @classmethod
+    def is_old(cls) -> Any:
+        """Whether it has run out, with its last refresh token."""
+        return cls.expires_at < clock.now()
+
+    @classmethod
     def forget_expired(cls, user_id: UUID) -> None:
         """Drop those that ran out, so that the table does not grow with every log-in."""
-        db.session.execute(
-            db.delete(cls).where(cls.user_id == user_id, cls.expires_at < clock.now())
-        )
+        db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.is_old()))
