@@ -10,6 +10,7 @@ from config import Settings
 
 from . import commands, cors, errors, exact_json, limits, logs, storage, streams
 from .access import COOKIE
+from .asked import Number
 from .auth.routes import bp as auth_bp
 from .documentation import Api
 from .extensions import db, jwt, migrate
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("app", static_folder=None)
     app.config.from_mapping(flask_config(settings))
     app.url_map.merge_slashes = False  # a doubled slash is another path, not a redirect
+    app.url_map.converters["int"] = Number
     app.json = exact_json.ExactProvider(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

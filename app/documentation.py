@@ -111,7 +111,7 @@ def told_apart(document: dict[str, Any]) -> dict[str, Any]:
             number = {key: schema.pop(key) for key in NUMERIC if key in schema}
             schema["anyOf"] = [number, {"type": "string", "pattern": f"^{DIGITS.pattern}$"}]
         elif _is_text(schema):
-            schema |= {"allOf": [STORABLE]} if "pattern" in schema else STORABLE
+            schema.update({"allOf": [STORABLE]} if "pattern" in schema else STORABLE)
     for schema in _reached(document, [each["responses"] for each in operations]):
         schema.pop("additionalProperties", None)  # fields may be added to an answer
     return document

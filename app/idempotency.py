@@ -171,13 +171,13 @@ def in_two_steps(
     @wraps(view)
     def keyed(*args: Any, **kwargs: Any) -> Response:
         body = sent() if HEADER in request.headers else None
-        outcome: Any = None
+        record: Any = None
         try:
             record = begin(body, *args, **kwargs)
             outcome = record if isinstance(record, Response) else end(body, record)
         except BaseException:
             db.session.rollback()
-            if body is not None:
+            if body is not None and record is not None:  # else the key is somebody else's
                 IdempotencyKey.let_go(_request_key())
                 _commit()
             raise

@@ -52,7 +52,7 @@ def to_minor_unit(amount: Decimal, currency: str) -> Decimal:
 
 def written(amount: Decimal, currency: str) -> str:
     """``amount`` as people read it, with all of ``currency``'s decimals: ``1,916.60``."""
-    return f"{to_minor_unit(amount, currency):,f}"
+    return f"{amount.quantize(minor_unit(currency), ROUND_HALF_UP):,f}"
 
 
 def require_minor_units(amounts: Mapping[str, Decimal | None], currency: str) -> None:

@@ -100,6 +100,12 @@ def amount_of(count: int, currency: str) -> Decimal:
 # Asking
 
 
+def require_provider() -> None:
+    """Whether there is anybody to pay through. Raises PaymentUnavailable."""
+    if not current_app.config["STRIPE_SECRET_KEY"]:
+        raise PaymentUnavailable
+
+
 @lru_cache(maxsize=8)
 def _client_of(key: str, base: str) -> stripe.StripeClient:
     return stripe.StripeClient(
@@ -116,9 +122,8 @@ def _asking() -> Iterator[Any]:
     """Stripe's API, outside of any transaction. Raises PaymentUnavailable and Refused."""
     if db.session.registry.has() and db.session().in_transaction():
         raise RuntimeError("Stripe would be waited for inside a transaction")
+    require_provider()
     key = current_app.config["STRIPE_SECRET_KEY"]
-    if not key:
-        raise PaymentUnavailable
     try:
         yield _client_of(key, current_app.config["STRIPE_API_BASE"]).v1
     except stripe.CardError as error:

@@ -6,7 +6,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,12 +17,15 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import make_url, text
 
-from app import clock, create_app, passwords
+from app import clock, create_app, ledger, passwords
 from app.auth import actions
 from app.extensions import db
 from app.users.models import User
+from app.waqf.models import Project
 from app.zakat.actions import nisab_price
 from config import Settings
+
+from .stripe_server import StripeServer
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it is meant to be slow
@@ -81,8 +84,9 @@ def make_settings(**given) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def the_app(database_url: str, upload_dir: str) -> Iterator[Flask]:
-    app = create_app(make_settings(database_url=database_url, upload_dir=upload_dir))
+def the_app(database_url: str, upload_dir: str, stripe_settings) -> Iterator[Flask]:
+    given = {"database_url": database_url, "upload_dir": upload_dir, **stripe_settings}
+    app = create_app(make_settings(**given))
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -241,3 +245,75 @@ def make_server(database_url, tmp_path_factory):
 def server(make_server):
     """gunicorn with two workers, over the suite's database."""
     return make_server()
+
+
+@pytest.fixture(scope="session")
+def stripe_account() -> Iterator[StripeServer]:
+    """Stripe, as far as anybody in the suite can tell."""
+    with StripeServer() as account:
+        yield account
+
+
+@pytest.fixture(scope="session")
+def stripe_settings(stripe_account: StripeServer) -> dict[str, str]:
+    return {
+        "stripe_secret_key": "sk_test_suite",
+        "stripe_webhook_secret": stripe_account.secret,
+        "stripe_api_base": stripe_account.url,
+    }
+
+
+@pytest.fixture
+def stripe_server(stripe_account: StripeServer) -> Iterator[StripeServer]:
+    """The Stripe of the suite, which has never heard of anybody."""
+    stripe_account.clear()
+    yield stripe_account
+    stripe_account.clear()
+
+
+@pytest.fixture
+def deliver(app: Flask, stripe_server: StripeServer):
+    """Stripe's delivery of an event, signed; gives back what it was answered."""
+
+    def post(event, **signing):
+        body, headers = stripe_server.signed(event, **signing)
+        return app.test_client().post("/api/webhooks/stripe", data=body, headers=headers)
+
+    return post
+
+
+@pytest.fixture
+def make_project(app: Flask):
+    """A maker of purposes to give to; gives back their id."""
+
+    def make(currency="USD", funding_goal="1000", **given) -> str:
+        told = {"name": "A well", "category": "water", "currency": currency, **given}
+        with app.app_context():
+            project = Project(**told, funding_goal=Decimal(funding_goal))
+            db.session.add(project)
+            db.session.commit()
+            return str(project.id)
+
+    return make
+
+
+@pytest.fixture
+def books_agree(app: Flask) -> Iterator[None]:
+    """Once the test is over, every figure is what the ledger says it is."""
+    yield
+    with app.app_context():
+        assert list(ledger.check()) == []
+
+
+@pytest.fixture
+def reconcile(app: Flask, stripe_server: StripeServer):
+    """``flask payments reconcile``; gives back the code that it ended with."""
+    return lambda: app.test_cli_runner().invoke(args=["payments", "reconcile"]).exit_code
+
+
+@pytest.fixture
+def later(set_clock):
+    """Let hours pass."""
+    return lambda hours: set_clock(
+        (clock.now() + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
+    )

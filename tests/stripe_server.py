@@ -194,6 +194,8 @@ class StripeServer:
                 return self.give_back(params)
             case ("GET", "v1", "refunds"):
                 return page(self.refunds, path, params)
+            case ("GET", "v1", "disputes"):
+                return page(self.disputes, path, params)
             case ("GET", "v1", "refunds", refund_id):
                 return found(self.refunds, refund_id, "refund")
         raise Problem(404, f"Unrecognized request URL ({method}: {path}).")

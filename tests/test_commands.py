@@ -118,7 +118,9 @@ def test_a_taken_email_is_said_to_be_and_the_first_to_have_it_stays(app, email):
 def test_the_demo_is_added_once_and_its_people_can_sign_in(app, client):
     first = run(app, "demo")
     assert first.exit_code == 0
-    assert first.output.count("added ") == len(demo.SIGN_INS) + len(demo.PRICES) + len(demo.VENDORS) + len(demo.PROJECTS)
+    assert first.output.count("added ") == len(demo.SIGN_INS) + len(demo.PRICES) + len(
+        demo.VENDORS
+    ) + len(demo.PROJECTS)
     second = run(app, "demo")
     assert (second.exit_code, second.output) == (0, "")
 

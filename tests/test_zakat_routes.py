@@ -160,6 +160,14 @@ def test_animals_and_treasure_need_no_price(client):
     assert (answer["id"], answer["userId"]) == (None, None)
 
 
+@pytest.mark.parametrize("herd", [{}, {"species": "sheep"}, {"species": "horses", "count": 3}])
+def test_a_herd_that_is_not_whole_is_refused(client, herd):
+    body = {"assets": [{"category": "livestock", **herd}]}
+    answer = client.post("/api/zakat/calculate", json=body)
+    assert (answer.status_code, answer.json["code"]) == (400, "VALIDATION_ERROR")
+    assert all(each["path"][:2] == ["assets", 0] for each in answer.json["details"])
+
+
 def test_a_species_is_one_herd(client):
     sheep = {"category": "livestock", "species": "sheep", "count": 30}
     answer = client.post("/api/zakat/calculate", json={"assets": [sheep, sheep]})

@@ -147,11 +147,12 @@ def learn(fact: Fact, client_secret: str | None = None, about: UUID | None = Non
     if payment is None:
         return False
     if payment.intent_id is None:
-        payment.intent_id, payment.client_secret = fact.intent, client_secret
+        payment.intent_id = fact.intent
         for event in WebhookEvent.waiting_for(fact.intent):
             event.waits = False
             for earlier in event.facts:
                 _merge(payment, Fact(**earlier))
+    payment.client_secret = payment.client_secret or client_secret
     _merge(payment, fact)
     settle(payment)
     return True

@@ -29,6 +29,7 @@ def donate(
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
     stripe_payments.units(amount, currency)
+    stripe_payments.require_provider()
     most = most_raised(currency)
     given = {
         "most": most,

@@ -34,6 +34,17 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger_closed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM ledger_entries WHERE id = NEW.entry_id
+                   AND xmin::text = (pg_current_xact_id()::text::bigint % 4294967296)::text) THEN
+        RAISE EXCEPTION 'entry % is closed', NEW.entry_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER an_entry_is_made_at_once BEFORE INSERT ON ledger_postings
+    FOR EACH ROW EXECUTE FUNCTION ledger_closed();
 CREATE CONSTRAINT TRIGGER every_entry_balances AFTER INSERT ON ledger_entries
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_balance();
 CREATE CONSTRAINT TRIGGER every_posting_balances AFTER INSERT ON ledger_postings
@@ -348,4 +359,4 @@ def downgrade() -> None:
     op.drop_table("waqf_receipt_years")
     op.drop_index(op.f("ix_waqf_projects_created_at_id"), table_name="waqf_projects")
     op.drop_table("waqf_projects")
-    op.execute("DROP FUNCTION ledger_refuse, ledger_balance")
+    op.execute("DROP FUNCTION ledger_refuse, ledger_balance, ledger_closed")

@@ -83,6 +83,7 @@ def pay(id: UUID, number: int, method: str | None) -> UUID:
     allocation(left, application.open_installments, number)
     payment = Payment.locked(Payment.installment_id == one.id, Payment.is_open)
     if payment is None:
+        payments.require_provider()
         payments.units(left, application.currency)
         payment = Payment(
             installment_id=one.id,

@@ -1,0 +1,293 @@
+"""Instalments that are paid through Stripe, and what becomes of them afterwards."""
+
+from uuid import uuid4
+
+import pytest
+
+from .test_murabaha_routes import APPLICATIONS, TERMS, VENDORS, Case, read, refused
+
+PAYMENTS = "SELECT count(*) FROM payments"
+STRIPE = (
+    "SELECT coalesce(sum(p.amount), 0) FROM ledger_postings p"
+    " JOIN ledger_entries e ON e.id = p.entry_id WHERE p.account = %s"
+)
+
+pytestmark = pytest.mark.usefixtures("books_agree")
+
+
+@pytest.fixture(autouse=True)
+def january(set_clock):
+    set_clock("2026-01-26T09:30:00")
+
+
+@pytest.fixture
+def owner(sign_in):
+    return sign_in()
+
+
+@pytest.fixture
+def acquired(owner, sign_in, stripe_server):
+    """A maker of sales that are only to be accepted; six instalments of 1,000."""
+
+    def make(currency="USD", **terms):
+        officer = sign_in("officer")
+        vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
+        case = Case(owner, officer, vendor, currency=currency, downPayment=0)
+        flat = {**TERMS, "cost": 6000, "profitRate": 0, "termMonths": 6, "downPayment": 0}
+        return case.approve(**{**flat, **terms}).acquire()
+
+    return make
+
+
+@pytest.fixture
+def sale(acquired):
+    return acquired().accept()
+
+
+@pytest.fixture
+def last(sale):
+    """A sale of which one instalment is left."""
+    for number in range(1, 6):
+        sale.record(number, 1000)
+    return sale
+
+
+@pytest.fixture
+def paid(deliver, stripe_server):
+    """Let the newest intent be paid, and Stripe tell of it; its id."""
+
+    def pay():
+        intent = list(stripe_server.intents)[-1]
+        tell(deliver, stripe_server.succeed(intent))
+        return intent
+
+    return pay
+
+
+def tell(deliver, events):
+    assert {deliver(event).status_code for event in events} == {200}
+
+
+def pay(case, number=1, client=None, **body):
+    return case.ask(client or case.owner, f"installments/{number}/pay", body)
+
+
+def now(case):
+    """The status of the application, and of each of its instalments."""
+    said = read(case.owner.get(case.path))
+    return said["status"], [part["status"] for part in said["installments"]]
+
+
+def parts(case):
+    return [part["paidAmount"] for part in read(case.owner.get(case.path))["installments"]]
+
+
+def history(case):
+    found = read(case.owner.get(f"{case.path}/history?limit=100"))["data"]
+    return [(event["action"], event["userId"]) for event in found]
+
+
+def booked(sql, account):
+    return sql(STRIPE, account)[0][0]
+
+
+# Paying
+
+
+def test_an_instalment_is_paid_once_stripe_says_so(sale, paid, sql):
+    answer = pay(sale)
+    assert answer.status_code == 201
+    said = read(answer)
+    assert (said["provider"], said["status"]) == ("stripe", "pending")
+    assert (said["amount"], said["currency"]) == (1000, "USD")
+    assert said["clientSecret"].startswith("pi_")
+    assert now(sale) == ("active", ["processing"] + ["pending"] * 5)
+    paid()
+    assert now(sale) == ("active", ["paid"] + ["pending"] * 5)
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+    assert booked(sql, "stripe") == 1000
+    assert history(sale)[:1] == [("receive", None)]
+
+
+def test_a_card_pays_an_instalment_at_once(sale):
+    assert pay(sale, paymentMethodId="pm_card_visa").json["status"] == "succeeded"
+    assert now(sale) == ("active", ["paid"] + ["pending"] * 5)
+
+
+def test_a_declined_card_leaves_the_instalment_to_be_paid(sale):
+    answer = pay(sale, paymentMethodId="pm_card_visa_chargeDeclined")
+    assert refused(answer, 402, "PAYMENT_DECLINED")
+    assert now(sale) == ("active", ["pending"] * 6)
+    assert pay(sale, paymentMethodId="pm_card_visa").json["status"] == "succeeded"
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_a_pay_while_one_is_open_gives_the_same_payment(sale, stripe_server, sql):
+    first, second = pay(sale), pay(sale)
+    assert (second.status_code, second.json) == (201, first.json)
+    assert (len(stripe_server.intents), sql(PAYMENTS)) == (1, [(1,)])
+    third = pay(sale, paymentMethodId="pm_card_visa")
+    assert (third.json["id"], third.json["status"]) == (first.json["id"], "succeeded")
+    assert len(stripe_server.intents) == 1
+
+
+def test_while_one_is_processed_no_other_is_begun(sale, stripe_server, sql):
+    assert pay(sale, paymentMethodId="pm_processing").json["status"] == "processing"
+    assert refused(pay(sale), 409, "INVALID_TRANSITION")
+    assert (len(stripe_server.intents), sql(PAYMENTS)) == (1, [(1,)])
+
+
+def test_a_payment_outlives_a_stripe_that_does_not_answer(sale, stripe_server, sql):
+    stripe_server.next("drop")
+    assert refused(pay(sale), 503, "PAYMENT_UNAVAILABLE")
+    assert pay(sale).status_code == 201
+    assert (len(stripe_server.intents), sql(PAYMENTS)) == (1, [(1,)])
+
+
+def test_the_last_one_completes_the_application(last, paid):
+    assert pay(last, 6).status_code == 201
+    paid()
+    assert now(last) == ("completed", ["paid"] * 6)
+    assert history(last)[:2] == [("complete", None), ("receive", None)]
+
+
+def test_what_was_recorded_of_it_is_not_asked_for_again(sale, paid):
+    sale.record(1, 400)
+    assert read(pay(sale))["amount"] == 600
+    paid()
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+# Who may not, and when not
+
+
+def test_only_the_owner_pays(sale, sign_in, client, sql):
+    for other in (sign_in(), sale.officer, sign_in("admin")):
+        assert refused(pay(sale, client=other), 404, "APPLICATION_NOT_FOUND")
+    assert refused(pay(sale, client=client), 401, "AUTH_REQUIRED")
+    assert sql(PAYMENTS) == [(0,)]
+
+
+@pytest.mark.parametrize("number", [2, 6])
+def test_only_the_oldest_unpaid_is_paid(sale, sql, number):
+    assert refused(pay(sale, number), 409, "INVALID_TRANSITION")
+    assert sql(PAYMENTS) == [(0,)]
+
+
+def test_one_that_is_paid_is_not_paid_again(sale, sql):
+    sale.record(1, 1000)
+    assert refused(pay(sale), 409, "INVALID_TRANSITION")
+    assert sql(PAYMENTS) == [(0,)]
+
+
+@pytest.mark.parametrize("number", [0, 7, 99999999999])
+def test_a_number_that_there_is_not_is_not_found(sale, sql, number):
+    assert refused(pay(sale, number), 404, "INSTALLMENT_NOT_FOUND")
+    assert sql(PAYMENTS) == [(0,)]
+
+
+def test_nothing_is_paid_before_the_sale(acquired, sql):
+    case = acquired()
+    assert refused(pay(case), 409, "INVALID_TRANSITION")
+    assert sql(PAYMENTS) == [(0,)]
+
+
+def test_an_application_that_there_is_not_is_not_found(owner, stripe_server):
+    answer = owner.post(f"{APPLICATIONS}/{uuid4()}/installments/1/pay", json={})
+    assert refused(answer, 404, "APPLICATION_NOT_FOUND")
+    assert stripe_server.requests == []
+
+
+def test_a_third_decimal_that_is_not_0_is_refused(acquired, stripe_server, sql):
+    case = acquired("KWD", cost="6000.006").accept()
+    assert refused(pay(case), 400, "VALIDATION_ERROR", ["amount"])
+    assert (sql(PAYMENTS), stripe_server.requests) == ([(0,)], [])
+    case.record(1, "0.001")
+    assert pay(case).status_code == 201
+    assert [intent["amount"] for intent in stripe_server.intents.values()] == [1000000]
+
+
+# What was paid twice
+
+
+def test_what_was_paid_elsewhere_meanwhile_runs_on_to_the_next(sale, paid):
+    pay(sale)
+    sale.record(1, 1000)
+    paid()
+    assert parts(sale) == [1000, 1000, 0, 0, 0, 0]
+
+
+def test_what_is_left_of_a_payment_after_the_last_debt_is_given_back(
+    last, paid, stripe_server, reconcile, sql
+):
+    pay(last, 6)
+    last.record(6, 700)
+    paid()
+    assert now(last) == ("completed", ["paid"] * 6)
+    assert (booked(sql, "stripe"), booked(sql, "owed back")) == (1000, -700)
+    assert [reconcile(), reconcile()] == [0, 0]
+    assert [refund["amount"] for refund in stripe_server.refunds.values()] == [70000]
+    assert (booked(sql, "stripe"), booked(sql, "owed back")) == (300, 0)
+    assert now(last) == ("completed", ["paid"] * 6)
+
+
+def test_a_payment_that_finds_no_debt_at_all_is_given_back_whole(
+    last, paid, stripe_server, reconcile, sql
+):
+    pay(last, 6)
+    last.record(6, 1000)
+    paid()
+    assert reconcile() == 0
+    assert [refund["amount"] for refund in stripe_server.refunds.values()] == [100000]
+    assert (booked(sql, "stripe"), booked(sql, "owed back")) == (0, 0)
+    assert now(last) == ("completed", ["paid"] * 6)
+
+
+# What is taken back
+
+
+def test_a_refund_opens_the_instalment_again(last, paid, stripe_server, deliver, sql):
+    pay(last, 6)
+    tell(deliver, stripe_server.refund(paid(), 40000) * 2)
+    assert now(last)[0] == "active"
+    assert parts(last)[5] == 600
+    assert booked(sql, "stripe") == 600
+    assert history(last)[0] == ("take_back", None)
+    assert read(pay(last, 6))["amount"] == 400
+    paid()
+    assert now(last) == ("completed", ["paid"] * 6)
+
+
+def test_a_dispute_opens_it_and_winning_closes_it_again(last, paid, stripe_server, deliver, sql):
+    pay(last, 6)
+    events = stripe_server.dispute(paid())
+    tell(deliver, events)
+    assert (now(last)[0], parts(last)[5], booked(sql, "stripe")) == ("active", 0, 0)
+    dispute = events[0]["data"]["object"]["id"]
+    tell(deliver, stripe_server.close_dispute(dispute, "won"))
+    assert now(last) == ("completed", ["paid"] * 6)
+    steps = ["complete", "receive", "take_back", "complete", "receive"]
+    assert [action for action, _ in history(last)][:5] == steps
+    assert booked(sql, "stripe") == 1000
+
+
+def test_a_dispute_that_is_lost_leaves_it_open(last, paid, stripe_server, deliver):
+    pay(last, 6)
+    events = stripe_server.dispute(paid())
+    events += stripe_server.close_dispute(events[0]["data"]["object"]["id"], "lost")
+    tell(deliver, events)
+    assert (now(last)[0], parts(last)[5]) == ("active", 0)
+
+
+def test_a_dispute_won_after_it_was_paid_elsewhere_is_given_back(  # noqa: PLR0917
+    last, paid, stripe_server, deliver, reconcile, sql
+):
+    pay(last, 6)
+    events = stripe_server.dispute(paid())
+    tell(deliver, events)
+    last.record(6, 1000)
+    tell(deliver, stripe_server.close_dispute(events[0]["data"]["object"]["id"], "won"))
+    assert booked(sql, "owed back") == -1000
+    assert reconcile() == 0
+    assert (booked(sql, "stripe"), booked(sql, "owed back")) == (0, 0)
+    assert now(last) == ("completed", ["paid"] * 6)
