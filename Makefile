@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format lock
+.PHONY: help run test soak bench lint format audit lock
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,6 +15,9 @@ run: $(VENV)/ready ## serve http://127.0.0.1:8000 with a PostgreSQL of its own; 
 
 test: $(VENV)/ready ## run everything, on a PostgreSQL of its own
 	@$(BIN)/python -m pytest
+
+soak: $(VENV)/ready ## the slow proofs, long: faults under load
+	@SOAK=1 $(BIN)/python -m pytest -q -s -m soak
 
 bench: $(VENV)/ready ## what a request costs beside the bare floor, in two minutes (needs wrk)
 	@$(BIN)/python -m bench.run
@@ -27,6 +30,9 @@ lint: $(VENV)/ready ## style and types
 format: $(VENV)/ready ## put the style right
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+audit: $(VENV)/ready ## known holes in what is pinned (asks PyPI)
+	@$(BIN)/pip-audit -r requirements.txt --disable-pip --require-hashes
 
 lock: ## pin the newest versions, with hashes, for every platform (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
