@@ -61,8 +61,8 @@ def main() -> None:
             stop(server)
 
 
-def measure(url: str, folder: Path) -> None:
-    environment = {
+def environment_of(url: str) -> dict[str, str]:
+    return {
         **os.environ,
         "DATABASE_URL": url,
         "APP_ENV": "production",
@@ -71,13 +71,22 @@ def measure(url: str, folder: Path) -> None:
         "WEB_CONCURRENCY": WORKERS,
         "WEB_THREADS": THREADS,
     }
+
+
+def prepare(url: str, environment: dict[str, str]) -> list[str]:
+    """Make and fill the tables; the ids of who is in them."""
     flask = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
     subprocess.run(flask, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET synchronous_commit = off")
         connection.execute("SELECT pg_reload_conf()")
         connection.execute(FILL)
-        users = [str(id) for (id,) in connection.execute("SELECT id FROM users")]
+        return [str(id) for (id,) in connection.execute("SELECT id FROM users")]
+
+
+def measure(url: str, folder: Path) -> None:
+    environment = environment_of(url)
+    users = prepare(url, environment)
     (folder / "tokens").write_text("\n".join(token(user) for user in users))
     print(f"CPU seconds for 1,000 requests, median of {ROUNDS} turns")
     print(f"{'':4}{'ours':>12}{'floor':>12}{'ratio':>8}")

@@ -201,9 +201,10 @@ def _merge_reversal(payment: Payment, fact: Fact, amount: Decimal) -> None:
 
 def settle(payment: Payment) -> None:
     """Make everything that follows from ``payment`` what it is by now."""
-    db.session.flush()
     column = "donation" if payment.donation_id else "installment"
-    OUTCOMES[column](payment)
+    with db.session.no_autoflush:  # each row is written once, at the end
+        OUTCOMES[column](payment)
+    db.session.flush()
 
 
 # Asking about what was not heard of

@@ -93,7 +93,6 @@ def settle_donation(payment: Payment) -> None:
             "disputes": ("donation disputed", payment.disputed),
         },
     )
-    db.session.flush()
 
 
 def refund(donation_id: UUID, amount: Decimal | None) -> UUID:
