@@ -206,7 +206,12 @@ def signed_in(view: View, role: str = "user") -> View:
             raise g.caller
         if role != ROLES[0] and ROLES.index(g.caller.role) < ROLES.index(role):
             raise Forbidden
-        answer = view(*args, **kwargs)
+        try:
+            answer = view(*args, **kwargs)
+        except ApiError:
+            if not g.caller.holds:
+                g.caller.look_up()  # that nobody is signed in is said before what else is wrong
+            raise
         if not g.caller.holds:
             raise RuntimeError(f"{view.__name__} answered somebody who was never looked up")
         return answer

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any
+from uuid import UUID
 
 import flask_smorest
 from flask import Response, request
@@ -85,6 +86,10 @@ class Blueprint(flask_smorest.Blueprint):
         documents_of(never_counted)["unlimited"] = True
         return never_counted
 
+    def asks_itself(self, view: View) -> View:
+        """A statement of the view's own finds out whether the caller's sign-in holds."""
+        return _asking_itself(view, view, "POST")
+
     def _guarded(self, view: View, role: str, *errors: type[ApiError]) -> View:
         guarded = self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked, *errors)(
             access.signed_in(view, role)
@@ -110,22 +115,24 @@ class Blueprint(flask_smorest.Blueprint):
     def pays(
         self,
         schema: type[Schema],
-        found: Callable[[Any], Query],
-        act: Callable[[Any], ApiError | None],
+        found: Callable[[UUID], Query],
+        again: Callable[[UUID], idempotency.Deed],
         status: int = 201,
     ) -> View:
-        """Commit the record that the view makes, ``act`` on it at Stripe, answer what ``found``.
+        """Commit the record of the view's deed, have it done at Stripe, answer what ``found``.
 
-        The view gives the record's id; with an Idempotency-Key all of it is done once.
+        With an Idempotency-Key all of it is done once; who repeats it goes on with ``again``.
         """
         described = self.response(status, schema)
 
-        def answered(record: Any) -> Response:
-            return answers.json_response(answers.one(found(record), schema), status)
+        def answered(record: UUID, change: Query | None = None) -> Response | None:
+            query = found(record).after(change) if change else found(record)
+            body = answers.one(query, schema)
+            return answers.json_response(body, status) if body else None
 
         def decorator(view: View) -> View:
             keyed = self.raises(*KEYED, InsufficientFunds, PaymentDeclined, PaymentUnavailable)(
-                idempotency.in_two_steps(view, json_bytes, act, answered)
+                idempotency.in_two_steps(view, json_bytes, again, answered)
             )
             documents_of(keyed)["once"] = True
             return with_documents_of(described(keyed), keyed)

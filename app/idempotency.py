@@ -12,9 +12,9 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -31,6 +31,7 @@ from . import clock
 from .access import View, current_user
 from .errors import ApiError, IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
 from .extensions import Base, db
+from .queries import Query
 
 HEADER = "Idempotency-Key"
 LENGTH = 255
@@ -134,32 +135,48 @@ def once(view: View, sent: Callable[[], bytes]) -> View:
     return keyed
 
 
+class Answer(Protocol):
+    """What a request is answered; or, where a last ``change`` can not be made with it, nothing."""
+
+    def __call__(self, change: Query | None = None) -> Response | None: ...
+
+
+class Deed(Protocol):
+    """What somebody else is to do about the record ``id``."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    def act(self, answer: Answer) -> Response | ApiError:
+        """Have it done, write down what came of it, and answer; or refuse, and it is over."""
+
+
 def in_two_steps(
     view: View,
     sent: Callable[[], bytes],
-    act: Callable[[UUID], ApiError | None],
-    answered: Callable[[UUID], Response],
+    again: Callable[[UUID], Deed],
+    answered: Callable[[UUID, Query | None], Response | None],
 ) -> View:
-    """Commit the record that ``view`` makes, then ``act`` on its id, outside of any transaction.
+    """Commit the record of the deed that ``view`` gives, then act, outside of any transaction.
 
-    ``act`` writes down what came of it and may give back a refusal, after which the key is free; if
-    it raises, nothing of it is kept, and whoever repeats the request goes on from the record.
+    A refusal leaves the key free. If the deed raises, nothing of it is kept, and whoever repeats
+    the request goes on from the record: ``again`` makes the deed of its id.
     """
 
-    def begin(body: bytes | None, *args: Any, **kwargs: Any) -> Response | UUID:
-        """The record, new or begun by an earlier request; or what that was answered."""
-        record = None if body is None else _begun(body)
-        if record is None:
-            record = view(*args, **kwargs)
+    def begin(body: bytes | None, *args: Any, **kwargs: Any) -> Response | Deed:
+        """The deed, new or begun by an earlier request; or what that was answered."""
+        deed = None if body is None else _begun(body, again)
+        if deed is None:
+            deed = view(*args, **kwargs)
             if body is not None:
                 until = clock.now() + HELD
-                IdempotencyKey.seal(_request_key(), _begin(body, record), until)
+                IdempotencyKey.seal(_request_key(), _begin(body, deed.id), until)
         _commit()
-        return record
+        return deed
 
-    def end(body: bytes | None, record: UUID) -> Response | ApiError:
+    def end(body: bytes | None, deed: Deed) -> Response | ApiError:
         """What came of it, which a key is remembered for only if it is an answer."""
-        outcome = act(record) or answered(record)
+        outcome = deed.act(partial(answered, deed.id))
         if body is not None:
             if isinstance(outcome, Response):
                 _seal(body, outcome)
@@ -171,13 +188,13 @@ def in_two_steps(
     @wraps(view)
     def keyed(*args: Any, **kwargs: Any) -> Response:
         body = sent() if HEADER in request.headers else None
-        record: Any = None
+        deed: Any = None
         try:
-            record = begin(body, *args, **kwargs)
-            outcome = record if isinstance(record, Response) else end(body, record)
+            deed = begin(body, *args, **kwargs)
+            outcome = deed if isinstance(deed, Response) else end(body, deed)
         except BaseException:
             db.session.rollback()
-            if body is not None and record is not None:  # else the key is somebody else's
+            if body is not None and deed is not None:  # else the key is somebody else's
                 IdempotencyKey.let_go(_request_key())
                 _commit()
             raise
@@ -194,13 +211,13 @@ def _commit() -> None:
         db.session.commit()
 
 
-def _begun(body: bytes) -> Response | UUID | None:
-    """The answer under this key, the record that it got as far as, or None: then it is new."""
+def _begun(body: bytes, again: Callable[[UUID], Deed]) -> Response | Deed | None:
+    """The answer under this key, the deed that it got as far as, or None: then it is new."""
     earlier = _replayed(body)
     if earlier is None or earlier.status_code != BEGUN:
         return earlier
     IdempotencyKey.take_over(_request_key())
-    return UUID(earlier.get_data(as_text=True))
+    return again(UUID(earlier.get_data(as_text=True)))
 
 
 def _replayed(body: bytes) -> Response | None:

@@ -47,6 +47,11 @@ class Query(NamedTuple):
         """The same; how many rows there are is what ``total`` says, about the same values."""
         return self._replace(total=total.statement)
 
+    def after(self, change: "Query") -> "Query":
+        """The same, where ``change`` has been made; of its table only the rows that it changed."""
+        statement = _after(self.statement, change.statement, change.entity.__table__)
+        return self._replace(statement=statement, values=self.values | change.values)
+
     def only(self, *columns: Any) -> "Query":
         """The same, of these columns alone."""
         return self._replace(statement=_only(self.statement, columns))
@@ -55,6 +60,12 @@ class Query(NamedTuple):
 @cache
 def _only(statement: Any, columns: tuple[Any, ...]) -> Any:
     return statement.with_only_columns(*columns)
+
+
+@cache
+def _after(statement: Any, change: Any, table: Any) -> Any:
+    # A query by the name of a table stands before it: what is asked of that is asked of the change.
+    return statement.add_cte(change.returning(*table.c).cte(table.name))
 
 
 def query(build: Callable[..., Any]) -> Any:

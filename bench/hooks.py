@@ -29,9 +29,9 @@ INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonym
                             refunded_amount, held, created_at)
 SELECT gen_random_uuid(), p.id, u.id, 5, 'USD', false, 'pending', 0, 0, now()
 FROM waqf_projects p, users u, generate_series(1, {EVENTS // run.PEOPLE});
-INSERT INTO payments (id, user_id, donation_id, amount, currency, status, intent_id,
+INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
                       charge_refunded, created_at)
-SELECT gen_random_uuid(), user_id, id, 5, 'USD', 'pending', 'pi_' || id, 0, now()
+SELECT gen_random_uuid(), id, 5, 'USD', 'pending', 'pi_' || id, 0, now()
 FROM waqf_donations;
 """  # noqa: S608
 

@@ -147,6 +147,22 @@ def test_no_route_takes_the_token_of_a_sign_in_that_is_over(app, client, sign_in
     assert refused(client.post(REFRESH, headers=bearer(fresh)), 401, REVOKED)
 
 
+WRONG = {
+    "no calculation": ("/api/zakat/calculations", {}, 400),
+    "no donation": ("/api/waqf/donations", {}, 400),
+    "no project": ("/api/waqf/donations", {"projectId": NOWHERE, "amount": 5}, 404),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "status"), WRONG.values(), ids=WRONG)
+def test_that_a_sign_in_is_over_is_said_before_what_else_is_wrong(sign_in, path, body, status):
+    person = sign_in()
+    headers = bearer(person.tokens["access_token"])
+    assert person.post(path, json=body, headers=headers).status_code == status
+    person.post("/api/auth/logout")
+    assert refused(person.post(path, json=body, headers=headers), 401, REVOKED)
+
+
 def test_a_refresh_token_that_was_spent_ends_the_sign_in_on_every_route(app, client, sign_in):
     person = sign_in("admin")
     spent = bearer(person.tokens["refresh_token"])

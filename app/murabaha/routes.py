@@ -5,7 +5,7 @@ from ..access import current_user
 from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
-from ..settlement.actions import collect
+from ..settlement.actions import Collection
 from ..settlement.models import Payment
 from ..settlement.rules import InvalidTransition
 from ..settlement.schemas import PaymentSchema, PaySchema
@@ -242,7 +242,7 @@ def record_payment(asked, id, number):
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/pay")
 @bp.signed_in
-@bp.pays(PaymentSchema, Payment.one, collect)
+@bp.pays(PaymentSchema, Payment.one, Collection.of)
 @bp.arguments(PaySchema)
 @bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
 def pay_installment(asked, id, number):

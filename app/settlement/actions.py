@@ -11,14 +11,16 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from flask import Response
 from sqlalchemy import func
 
 from .. import clock, payments
 from ..errors import ApiError
 from ..extensions import db
 from ..facts import Fact
+from ..idempotency import Answer
 from ..payments import Event, Refused
-from .models import Payment, Reversal, WebhookEvent
+from .models import Outgoing, Payment, Reversal, WebhookEvent
 from .rules import InvalidTransition
 
 log = logging.getLogger(__name__)
@@ -44,40 +46,51 @@ def settles(column: str) -> Callable[[Outcome], Outcome]:
 # Asking
 
 
-def collect(payment_id: UUID) -> ApiError | None:
-    """Ask Stripe for the payment's money; the refusal that its payer is to hear, if there is one.
+class Collection(Outgoing):
+    """The money of a payment, as Stripe is to be asked for it."""
 
-    Asked again it completes what was begun. Raises PaymentUnavailable: nothing was written.
-    """
-    asked = Asked(*require(Payment.outgoing(payment_id).row()))
-    secret = refusal = fact = None
-    try:
-        if asked.intent_id is None:
-            fact, secret = asked.created()
-        elif asked.method and asked.status == "pending":
-            fact = payments.confirm(asked.intent_id, asked.method, asked.id)
-    except Refused as refused:
-        fact, refusal = refused.fact, refused.refusal
-    if fact is None:
-        if refusal:
-            give_up(payment_id)
-    elif not (secret and Payment.offered(payment_id, fact, secret)):
-        learn(fact, secret, about=payment_id)
-    return refusal
+    __slots__ = ()
 
+    @classmethod
+    def of(cls, payment_id: UUID) -> "Collection":
+        return cls(*require(Payment.outgoing(payment_id).row()))
 
-class Asked(NamedTuple):
-    """A payment as far as Stripe is concerned."""
+    def act(self, answer: Answer) -> Response | ApiError:
+        """Ask for the payment's money; asked again it completes what was begun.
 
-    id: UUID
-    amount: Decimal
-    currency: str
-    method: str | None
-    intent_id: str | None
-    status: str
-    created_at: Any
+        Raises PaymentUnavailable: nothing was written.
+        """
+        fact, secret, refusal = self.ask()
+        if fact and secret and fact.status == "requires_payment_method":
+            # Nobody can have paid it, since nobody knew where: nothing else follows.
+            offered = answer(Payment.offering(self.id, fact.intent, secret))
+            if offered:
+                return offered
+        self.learn(fact, secret, refusal)
+        return refusal or require(answer())
 
-    def created(self) -> tuple[Fact | None, str | None]:
+    def ask(self) -> tuple[Fact | None, str | None, ApiError | None]:
+        """What Stripe says, what its payer needs to pay it, and the refusal that they are to hear.
+
+        Raises PaymentUnavailable.
+        """
+        try:
+            if self.intent_id is None:
+                return *self._created(), None
+            if self.method and self.status == "pending":
+                return payments.confirm(self.intent_id, self.method, self.id), None, None
+        except Refused as refused:
+            return refused.fact, None, refused.refusal
+        return None, None, None
+
+    def learn(self, fact: Fact | None, secret: str | None, refusal: ApiError | None) -> None:
+        """Write down what Stripe said."""
+        if fact:
+            learn(fact, secret, about=self.id)
+        elif refusal:
+            give_up(self.id)
+
+    def _created(self) -> tuple[Fact | None, str | None]:
         """Its PaymentIntent, new or, where Stripe may have forgotten the key, the old one."""
         if clock.now() - self.created_at > KEYS_KEPT:
             until = self.created_at + PAYABLE
@@ -109,21 +122,30 @@ def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:
     return refund
 
 
-def give_back(refund_id: UUID) -> ApiError | None:
-    """Ask Stripe for a refund that was meant; the refusal that its asker is to hear, if any."""
-    asked = Reversal.outgoing(refund_id).row()
-    if asked is None:
-        return None  # it came back by a webhook meanwhile
-    id, amount, currency, intent, payment_id = asked
-    try:
-        learn(payments.refund(id, intent, amount, currency), about=payment_id)
-    except Refused as refused:
-        Payment.locked(Payment.id == payment_id)
-        refund = require(db.session.get(Reversal, id, populate_existing=True))
-        if refund.provider_id is None:
-            refund.moves_to("failed")
-        return refused.refusal
-    return None
+class Refund(NamedTuple):
+    """A refund that was meant, as Stripe is to be asked for it."""
+
+    id: UUID
+
+    def act(self, answer: Answer) -> Response | ApiError:
+        """Ask for it."""
+        return self.ask() or require(answer())
+
+    def ask(self) -> ApiError | None:
+        """Write down what Stripe says; the refusal that its asker is to hear, if there is one."""
+        asked = Reversal.outgoing(self.id).row()
+        if asked is None:
+            return None  # it came back by a webhook meanwhile
+        amount, currency, intent, payment_id = asked
+        try:
+            learn(payments.refund(self.id, intent, amount, currency), about=payment_id)
+        except Refused as refused:
+            Payment.locked(Payment.id == payment_id)
+            refund = require(db.session.get(Reversal, self.id, populate_existing=True))
+            if refund.provider_id is None:
+                refund.moves_to("failed")
+            return refused.refusal
+        return None
 
 
 # Being told
@@ -212,9 +234,11 @@ def settle(payment: Payment) -> None:
 
 def reconcile(payment_id: UUID) -> None:
     """Find out about a payment that is still open; one that nobody made in a day is given up."""
-    asked = Asked(*require(Payment.outgoing(payment_id).row()))
+    asked = Collection.of(payment_id)
     if asked.intent_id is None:
-        if collect(payment_id) is None and asked.created_at < clock.now() - KEYS_KEPT:
+        answer = asked.ask()
+        asked.learn(*answer)
+        if not any(answer):  # Stripe was looked through, and has no such payment
             payment = require(Payment.locked(Payment.id == payment_id))
             if payment.intent_id is None:
                 give_up(payment_id)
@@ -227,6 +251,11 @@ def reconcile(payment_id: UUID) -> None:
         except Refused:  # somebody was quicker
             fact = payments.retrieve(asked.intent_id)
     learn(fact, about=payment_id)
+
+
+def give_back(refund_id: UUID) -> None:
+    """Ask for a refund that was meant, and that nobody heard of."""
+    Refund(refund_id).ask()
 
 
 def unsettled() -> list[UUID]:

@@ -7,7 +7,7 @@ follows from it (the books, a project's figures, an instalment) is worked out an
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
@@ -17,12 +17,23 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
 from ..extensions import Base, Identified, db
-from ..facts import Fact
 from ..money import ZERO
 from ..queries import query, sql
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
 
 EVENTS_KEPT = timedelta(days=90)  # Stripe itself tries for three days, and lets resend for thirty
+
+
+class Outgoing(NamedTuple):
+    """A payment as Stripe is to be asked for it."""
+
+    id: UUID
+    amount: Decimal
+    currency: str
+    method: str | None
+    intent_id: str | None
+    status: str
+    created_at: datetime
 
 
 class Payment(Identified, Base):
@@ -44,17 +55,26 @@ class Payment(Identified, Base):
             unique=True,
             postgresql_where=db.text("status IN ('pending', 'processing')"),
         ),
-        Index(None, "installment_id"),
+        Index(
+            "ix_payments_installment_id",
+            "installment_id",
+            postgresql_where=db.text("installment_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_payments_intent_id",
+            "intent_id",
+            unique=True,
+            postgresql_where=db.text("intent_id IS NOT NULL"),
+        ),
     )
 
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     donation_id: Mapped[UUID | None] = mapped_column(ForeignKey("waqf_donations.id"), unique=True)
     installment_id: Mapped[UUID | None] = mapped_column(ForeignKey("murabaha_installments.id"))
     amount: Mapped[Decimal]
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     method: Mapped[str | None]  # Stripe's id of what it is to be paid by at once
-    intent_id: Mapped[str | None] = mapped_column(unique=True)
+    intent_id: Mapped[str | None]
     client_secret: Mapped[str | None]  # while it can be paid
     charge_refunded: Mapped[Decimal] = mapped_column(default=ZERO)  # the most that was ever said
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -116,29 +136,22 @@ class Payment(Identified, Base):
         still = db.or_(*(cls.status == status for status in OPEN))
         return db.exists().where(cls.installment_id == installment_id, still)
 
+    @classmethod
+    def as_it_goes_out(cls) -> list[Any]:
+        """The columns of an Outgoing."""
+        return [getattr(cls, name) for name in Outgoing._fields]
+
     @query
     def outgoing(cls: Any, payment_id):
-        """What Stripe is to be asked for a payment."""
-        return db.select(
-            cls.id, cls.amount, cls.currency, cls.method, cls.intent_id, cls.status, cls.created_at
-        ).where(cls.id == payment_id)
-
-    @classmethod
-    def offered(cls, id: UUID, fact: Fact, client_secret: str) -> bool:
-        """Write down where the payment can be made, which nobody can have done: nobody knew where.
-
-        No, where more follows from ``fact`` than that.
-        """
-        if fact.status != "requires_payment_method":
-            return False
-        return cls.offering(id, fact.intent, client_secret).row() is not None
+        return db.select(*cls.as_it_goes_out()).where(cls.id == payment_id)
 
     @query
     def offering(cls: Any, payment_id, new_intent, new_secret):
+        """Write down where the payment can be made, unless more than that is known already."""
         untold = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
         heard = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.waits)
         told = db.update(cls).where(untold, ~heard)
-        return told.values(intent_id=new_intent, client_secret=new_secret).returning(cls.id)
+        return told.values(intent_id=new_intent, client_secret=new_secret)
 
     @query
     def one(cls: Any, id):
@@ -180,7 +193,7 @@ class Reversal(Identified, Base):
     def outgoing(cls: Any, reversal_id):
         """What Stripe is to be asked for a refund."""
         return (
-            db.select(cls.id, cls.amount, Payment.currency, Payment.intent_id, cls.payment_id)
+            db.select(cls.amount, Payment.currency, Payment.intent_id, cls.payment_id)
             .join(Payment, Payment.id == cls.payment_id)
             .where(cls.id == reversal_id, cls.provider_id.is_(None), cls.status == "requested")
         )

@@ -11,7 +11,7 @@ from ..errors import ValidationFailed
 from ..extensions import db
 from ..money import MAX_DIGITS, require_minor_units, written
 from ..pdf import Document
-from ..settlement.actions import ask_back, require, settles
+from ..settlement.actions import Collection, Refund, ask_back, require, settles
 from ..settlement.models import Payment
 from ..settlement.rules import InvalidTransition
 from .models import Donation, Project, ReceiptYear, currency_of
@@ -24,14 +24,15 @@ def donate(
     is_anonymous: bool,
     message: str | None,
     payment_method_id: str | None,
-) -> UUID:
-    """A donation that is still to be paid; the id of its payment."""
+) -> Collection:
+    """A donation, and the payment that is to be collected for it."""
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
     stripe_payments.units(amount, currency)
     stripe_payments.require_provider()
     most = most_raised(currency)
     given = {
+        "sign_in": current_user.sign_in,
         "most": most,
         "method": payment_method_id,
         "project_id": project_id,
@@ -41,11 +42,12 @@ def donate(
         "is_anonymous": is_anonymous,
         "message": message,
     }
-    payment_id = Donation.pledge(**given)
-    if payment_id is None:
+    pledged = Donation.pledge(**given)
+    if pledged is None:
+        current_user.look_up()
         require_place(project_id, amount, most)
-        payment_id = require(Donation.pledge(**given))  # it became free, and is kept by the lock
-    return payment_id
+        pledged = Donation.pledge(**given)  # it became free, and is kept by the lock
+    return Collection(*current_user.require(pledged))
 
 
 def require_place(project_id: UUID, amount: Decimal, most: Decimal) -> None:
@@ -95,13 +97,13 @@ def settle_donation(payment: Payment) -> None:
     )
 
 
-def refund(donation_id: UUID, amount: Decimal | None) -> UUID:
-    """Mean to give a donation back, whole or in part; the id of the refund."""
+def refund(donation_id: UUID, amount: Decimal | None) -> Refund:
+    """Mean to give a donation back, whole or in part."""
     payment = Payment.locked(Payment.donation_id == donation_id)
     if payment is None:
         raise DonationNotFound
     require_minor_units({"amount": amount}, payment.currency)
-    return ask_back(payment, amount).id
+    return Refund(ask_back(payment, amount).id)
 
 
 def change(project_id: UUID, changes: dict[str, Any]) -> None:

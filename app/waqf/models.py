@@ -104,7 +104,18 @@ class Donation(Identified, Base):
             name="amount",
         ),
         Index(None, "user_id", "created_at", "id"),
-        Index(None, "project_id", "user_id", "status"),
+        Index(
+            "ix_waqf_donations_donors",
+            "project_id",
+            "user_id",
+            postgresql_where=db.text("status = 'succeeded'"),
+        ),
+        Index(
+            "uq_waqf_donations_receipt_number",
+            "receipt_number",
+            unique=True,
+            postgresql_where=db.text("receipt_number IS NOT NULL"),
+        ),
         Index(
             "ix_waqf_donations_public",
             "project_id",
@@ -123,7 +134,7 @@ class Donation(Identified, Base):
     status: Mapped[str] = mapped_column(default="pending")
     refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     held: Mapped[Decimal] = mapped_column(default=ZERO)  # by a dispute
-    receipt_number: Mapped[str | None] = mapped_column(unique=True)
+    receipt_number: Mapped[str | None]
     succeeded_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -188,15 +199,16 @@ class Donation(Identified, Base):
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
-    def pledge(cls, **given: Any) -> UUID | None:
-        """A donation and its payment, if the project takes it: the payment's id.
+    def pledge(cls, sign_in: Query, **given: Any) -> tuple[Any, ...] | None:
+        """A donation and its payment, if the project takes it: the payment as it goes out.
 
-        One statement, so that the project's row is locked for no longer than it takes.
+        One statement, so that the project's row is locked for no longer than it takes; it also
+        finds out whether ``sign_in`` holds.
         """
         new = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **given}
         values = {name: value for name, value in new.items() if value is not None}
-        found = Query(cls, pledging(tuple(values)), values).row()
-        return found[0] if found else None
+        statement = pledging(tuple(values), sign_in.statement)
+        return Query(cls, statement, {**values, **sign_in.values}).row()
 
     @classmethod
     def others_of(cls, donation: "Donation") -> bool:
@@ -211,7 +223,7 @@ class Donation(Identified, Base):
 
 
 @cache
-def pledging(names: tuple[str, ...]) -> Any:
+def pledging(names: tuple[str, ...], sign_in: Any) -> Any:
     """The statement that makes a donation of the values called ``names``, under the row's lock."""
     value: dict[str, Any] = {name: bindparam(name) for name in names}
     zero: Any = literal_column("0")
@@ -219,7 +231,7 @@ def pledging(names: tuple[str, ...]) -> Any:
     whole = Project.raised + Project.pledged
     project = (
         db.update(Project)
-        .where(Project.id == value["project_id"], Project.active)
+        .where(Project.id == value["project_id"], Project.active, sign_in.exists())
         .where(whole < Project.funding_goal, whole + value["amount"] < value.pop("most"))
         .values(pledged=Project.pledged + value["amount"])
         .returning(Project.id)
@@ -227,21 +239,22 @@ def pledging(names: tuple[str, ...]) -> Any:
     )
     method, payment_id = value.pop("method", None), value.pop("payment_id")
     new = {**value, "status": pending, "refunded_amount": zero, "held": zero}
-    donation = _inserted(Donation, project, new)
-    shared = {name: value[name] for name in ("user_id", "amount", "currency", "created_at")}
+    donation = _inserted(Donation, project, new, Donation.id)
+    shared = {name: value[name] for name in ("amount", "currency", "created_at")}
     new = {"id": payment_id, "donation_id": value["id"], **shared}
     new |= {"status": pending, "charge_refunded": zero} | (
         {} if method is None else {"method": method}
     )
-    return db.select(_inserted(Payment, donation, new).c.id)
+    payment = _inserted(Payment, donation, new, *Payment.as_it_goes_out())
+    return db.select(*payment.c)
 
 
-def _inserted(entity: Any, source: Any, values: dict[str, Any]) -> Any:
+def _inserted(entity: Any, source: Any, values: dict[str, Any], *returned: Any) -> Any:
     """A row of ``entity`` for each of ``source``'s."""
     table = entity.__table__
     row = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
     new = db.insert(table).from_select(list(values), db.select(*row).select_from(source))
-    return new.returning(table.c.id).cte(table.name)
+    return new.returning(*returned).cte(table.name)
 
 
 class ReceiptYear(Base):

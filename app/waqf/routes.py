@@ -6,7 +6,7 @@ from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
 from ..limits import limited
-from ..settlement.actions import collect, give_back
+from ..settlement.actions import Collection, Refund
 from ..settlement.rules import InvalidTransition
 from . import actions
 from .models import Donation, Project
@@ -93,7 +93,8 @@ def list_project_donations(id):
 @bp.post("/donations")
 @limited("donations")
 @bp.signed_in
-@bp.pays(DonationSchema, Donation.paid_by, collect)
+@bp.asks_itself
+@bp.pays(DonationSchema, Donation.paid_by, Collection.of)
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(asked):
@@ -139,7 +140,7 @@ def show_receipt(id):
 
 @bp.post("/donations/<uuid:id>/refund")
 @bp.admins_only
-@bp.pays(DonationSchema, Donation.refunded_by, give_back, status=200)
+@bp.pays(DonationSchema, Donation.refunded_by, Refund, status=200)
 @bp.arguments(RefundSchema)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
 def refund_donation(asked, id):

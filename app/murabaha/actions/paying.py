@@ -7,7 +7,7 @@ from uuid import UUID
 from ... import clock, ledger, payments
 from ...extensions import db
 from ...money import ZERO, require_minor_units
-from ...settlement.actions import ask_back, settles
+from ...settlement.actions import Collection, ask_back, settles
 from ...settlement.models import Payment
 from ...settlement.rules import InvalidTransition
 from ..models import FUND, Application, Installment
@@ -74,8 +74,8 @@ def _keyed(parts: dict[int, Decimal]) -> dict[str, Decimal]:
     return {str(number): part for number, part in parts.items()}
 
 
-def pay(id: UUID, number: int, method: str | None) -> UUID:
-    """The payment for an instalment's rest, under way already or new; its id."""
+def pay(id: UUID, number: int, method: str | None) -> Collection:
+    """The payment for an instalment's rest, under way already or new."""
     application = as_owner(id)
     step_of(application.status, "pay")
     one = _installment(application, number)
@@ -87,7 +87,6 @@ def pay(id: UUID, number: int, method: str | None) -> UUID:
         payments.units(left, application.currency)
         payment = Payment(
             installment_id=one.id,
-            user_id=application.user_id,
             amount=left,
             currency=application.currency,
             method=method,
@@ -98,7 +97,7 @@ def pay(id: UUID, number: int, method: str | None) -> UUID:
     elif method:
         payment.method = method
     db.session.flush()
-    return payment.id
+    return Collection.of(payment.id)
 
 
 @settles("installment")
