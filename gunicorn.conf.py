@@ -4,11 +4,13 @@ import gc
 import json
 import logging
 import os
+import select
 import socket
 import struct
 from datetime import UTC, datetime
 
 from gunicorn.glogging import Logger as GunicornLogger
+from gunicorn.workers.gthread import ThreadWorker
 
 from app import logs
 from app.headers import REQUEST_ID_KEY
@@ -18,7 +20,6 @@ settings = from_environment()
 
 host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS routes to it)
 bind = f"{host}:{settings.port}"
-worker_class = "gthread"
 workers = settings.web_concurrency
 threads = settings.web_threads
 preload_app = True
@@ -87,3 +88,22 @@ class Logger(GunicornLogger):
 
 
 logger_class = Logger
+
+
+class Worker(ThreadWorker):
+    """gunicorn's own; told to stop, it closes its door instead of standing in it.
+
+    Whoever is in the queue by then is answered. Whoever comes later is refused at once, and can ask
+    another server; with the door left open they would wait for the last answer, and be reset.
+    """
+
+    def set_accept_enabled(self, enabled):
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                while select.select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+                listener.close()
+
+
+worker_class = Worker

@@ -2,11 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from flask_jwt_extended import JWTManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, DateTime, Engine, MetaData, Numeric, Text, Uuid, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from uuid_utils.compat import uuid7
@@ -44,6 +47,28 @@ class Identified:
 
 # What was written is answered as it was written, whatever happens to the row after.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection that is given up where the server does not say a word for so long.
+
+    PostgreSQL ends what takes long by itself (``statement_timeout``), unless it stands still.
+    """
+
+    patience: float | None = 20  # seconds; more than a statement may take
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, timeout or self.patience)
+        except psycopg.OperationalError:
+            if self.info.transaction_status == TransactionStatus.ACTIVE:
+                self.close()  # whatever it says later would be taken for another's answer
+            raise
+
+
+@event.listens_for(Engine, "do_connect")
+def connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> PatientConnection:
+    return PatientConnection.connect(*args, **parameters)
 
 
 @event.listens_for(Engine, "begin")

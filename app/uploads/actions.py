@@ -1,14 +1,19 @@
 """A file on its way in: written to disk as it arrives, no further than it may be long."""
 
+import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import IO, Any
 
 from flask import current_app, g, request
 from werkzeug.formparser import FormDataParser
 
-from ..errors import UnsupportedMediaType
+from ..errors import ServiceUnavailable, UnsupportedMediaType
 from .rules import MAX_SIZE, FileTooLarge, NoFile, require_type
+
+log = logging.getLogger(__name__)
 
 HEAD = 16  # bytes, which tell what a file is
 PARTS = 20  # fields beside the file that a form may have
@@ -21,7 +26,8 @@ class Draft:
     """
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (by close_drafts)
+        with _room():
+            self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (by close_drafts)
         self.size = 0
         self.hash = sha256()
         self.name = ""
@@ -30,13 +36,26 @@ class Draft:
         self.size += len(data)
         if self.size <= MAX_SIZE:
             self.hash.update(data)
-            self.file.write(data)
+            with _room():
+                self.file.write(data)
 
     def seek(self, offset: int) -> None:
-        self.file.seek(offset)
+        with _room():
+            self.file.seek(offset)
 
     def close(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # it is not wanted any more, so what finds no room is not either
+            self.file.close()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """There is some for a file. Raises ServiceUnavailable where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("a file could not be taken in")
+        raise ServiceUnavailable from error
 
 
 def received() -> Draft:
