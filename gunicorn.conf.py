@@ -8,12 +8,15 @@ import select
 import socket
 import struct
 from datetime import UTC, datetime
+from http import HTTPStatus
 
+import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import logs
-from app.headers import REQUEST_ID_KEY
+from app.errors import InternalError, ValidationFailed, shown
+from app.headers import REQUEST_ID_KEY, completing, new_request_id
 from config import from_environment
 
 settings = from_environment()
@@ -107,3 +110,23 @@ class Worker(ThreadWorker):
 
 
 worker_class = Worker
+
+
+def refuse(connection, status, reason, _):
+    """Answer what is no HTTP, and so never gets to the app, in the shape of every refusal."""
+    error = InternalError() if status == 500 else ValidationFailed.at([], reason)
+    request_id = new_request_id()
+    body = json.dumps(shown(error, request_id)).encode()
+    headers = [
+        ("Connection", "close"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("X-Request-ID", request_id),
+    ]
+    headers += completing(headers, production=settings.production)
+    lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    gunicorn.util.write_nonblock(connection, "\r\n".join([*lines, "\r\n"]).encode() + body)
+
+
+gunicorn.util.write_error = refuse  # gunicorn's own is a page, and has no setting

@@ -153,16 +153,16 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(unavailable, answer_unavailable)
 
 
-def answer(error: ApiError) -> Response:
+def shown(error: ApiError, request_id: str | None) -> dict[str, Any]:
     """``error`` as the client sees it."""
-    body: dict[str, Any] = {
-        "error": str(error),
-        "code": error.code,
-        "requestId": request.environ.get(REQUEST_ID_KEY),
-    }
+    body: dict[str, Any] = {"error": str(error), "code": error.code, "requestId": request_id}
     if error.details is not None:
         body["details"] = error.details
-    response = jsonify(body)
+    return body
+
+
+def answer(error: ApiError) -> Response:
+    response = jsonify(shown(error, request.environ.get(REQUEST_ID_KEY)))
     response.status_code = error.status
     response.headers.update(error.headers)
     if error.status == 401:

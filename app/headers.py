@@ -32,25 +32,31 @@ class HeadersMiddleware:
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], *, production: bool) -> None:
         self.wsgi_app = wsgi_app
-        self.constant = EVERYWHERE + (IN_PRODUCTION if production else [])
+        self.production = production
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
         environ[REQUEST_ID_KEY] = request_id
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
             headers.append(("X-Request-ID", request_id))
-            return start_response(status, headers + self.completing(headers), *exc_info)
+            added = completing(headers, production=self.production)
+            return start_response(status, headers + added, *exc_info)
 
         return self.wsgi_app(environ, start)
 
-    def completing(self, headers: Headers) -> Headers:
-        """What the answer lacks."""
-        said = {name.lower(): value for name, value in headers}
-        added = list(self.constant)
-        if "cache-control" not in said:
-            added += PRIVATE
-        if said.get("content-type", "").startswith("text/html"):
-            added += ON_PAGES
-        return added
+
+def new_request_id() -> str:
+    return secrets.token_hex(16)
+
+
+def completing(headers: Headers, *, production: bool) -> Headers:
+    """What ``headers`` lack."""
+    said = {name.lower(): value for name, value in headers}
+    added = EVERYWHERE + (IN_PRODUCTION if production else [])
+    if "cache-control" not in said:
+        added += PRIVATE
+    if said.get("content-type", "").startswith("text/html"):
+        added += ON_PAGES
+    return added
