@@ -69,10 +69,10 @@ class Settings:
             if name.startswith(prefix) and isinstance(value, str)
         }
 
-    @property
-    def sqlalchemy_url(self) -> str:
-        """``database_url`` as SQLAlchemy wants it, with psycopg 3 as the driver."""
-        return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", self.database_url)
+
+def sqlalchemy_url(url: str) -> str:
+    """``url`` as SQLAlchemy wants it, with psycopg 3 as the driver."""
+    return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:

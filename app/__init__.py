@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from config import Settings
+from config import Settings, sqlalchemy_url
 
 from . import commands, cors, errors, exact_json, limits, logs, storage, streams
 from .access import COOKIE
@@ -16,6 +16,7 @@ from .documentation import Api
 from .extensions import db, jwt, migrate
 from .headers import HeadersMiddleware
 from .murabaha.routes import bp as murabaha_bp
+from .queries import REPLICA
 from .service.routes import bp as service_bp
 from .service.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
@@ -78,6 +79,21 @@ def create_app(settings: Settings) -> Flask:
 
 def flask_config(settings: Settings) -> dict[str, Any]:
     """``settings`` by the names that Flask and its extensions look for."""
+    replica = settings.database_read_url
+    engine = {
+        "pool_size": settings.web_threads,
+        "max_overflow": 2,
+        "pool_timeout": 5,
+        "pool_reset_on_return": None,  # a session ends what it began; nothing else begins
+        "hide_parameters": True,
+        "json_serializer": exact_json.write,
+        "json_deserializer": exact_json.read,
+        "connect_args": {
+            "autocommit": True,  # a transaction begins where the session says so
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
+        },
+    }
     return {
         **{name.upper(): value for name, value in vars(settings).items()},
         "PRODUCTION": settings.production,
@@ -85,21 +101,9 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
         "MAX_FORM_PARTS": 100,
-        "SQLALCHEMY_DATABASE_URI": settings.sqlalchemy_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_size": settings.web_threads,
-            "max_overflow": 2,
-            "pool_timeout": 5,
-            "pool_reset_on_return": None,  # a session ends what it began; nothing else begins
-            "hide_parameters": True,
-            "json_serializer": exact_json.write,
-            "json_deserializer": exact_json.read,
-            "connect_args": {
-                "autocommit": True,  # a transaction begins where the session says so
-                "connect_timeout": 5,
-                "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
-            },
-        },
+        "SQLALCHEMY_DATABASE_URI": sqlalchemy_url(settings.database_url),
+        "SQLALCHEMY_ENGINE_OPTIONS": engine,
+        "SQLALCHEMY_BINDS": {REPLICA: engine | {"url": sqlalchemy_url(replica)}} if replica else {},
         "SIGN_IN": SignIn.holding,
         "JWT_SECRET_KEY": settings.jwt_secret_key,
         "JWT_KEYS": tuple(

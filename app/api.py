@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import flask_smorest
-from flask import Response, request
+from flask import Response, g, request
 from marshmallow import fields
 
 from . import access, answers, exact_json, idempotency
@@ -247,6 +247,7 @@ class Blueprint(flask_smorest.Blueprint):
 
         @wraps(view)
         def tagged(*args: Any, **kwargs: Any) -> Response:
+            g.may_be_old = True  # by that minute, and so by the moment that a replica needs
             response = view(*args, **kwargs)
             response.headers["Cache-Control"] = f"public, max-age={FRESH}"
             response.vary.add("Origin")  # CORS answers each by its own

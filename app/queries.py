@@ -11,6 +11,7 @@ from functools import cache, wraps
 from inspect import signature
 from typing import Any, NamedTuple
 
+from flask import g
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 from sqlalchemy import ClauseElement, bindparam, select
@@ -20,6 +21,7 @@ from . import exact_json
 from .extensions import db
 
 DIALECT = dialect()
+REPLICA = "replica"  # where what may be a moment old is read, if there is one
 
 
 class Query(NamedTuple):
@@ -141,13 +143,14 @@ def connection() -> Iterator[Connection[Any]]:
         db.session.flush()
         yield db.session.connection().connection.driver_connection  # type: ignore[misc]
         return
-    pooled = db.engine.raw_connection()
+    engine = db.engines.get(REPLICA, db.engine) if g.get("may_be_old") else db.engine
+    pooled = engine.raw_connection()
     try:
         yield pooled.driver_connection  # type: ignore[misc]
     finally:
         if pooled.driver_connection.closed:  # type: ignore[union-attr]
             pooled.invalidate()
-            db.engine.dispose(close=False)  # the database went away: the others are dead as well
+            engine.dispose(close=False)  # the database went away: the others are dead as well
         pooled.close()
 
 

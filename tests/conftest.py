@@ -125,7 +125,8 @@ def make_app(app: Flask, database_url: str, upload_dir: str):
     yield make
     for one in made:
         with one.app_context():
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 @pytest.fixture

@@ -111,15 +111,20 @@ class Disk:
 
     @contextlib.contextmanager
     def full(self):
-        """Not a byte more will go in."""
+        """Not a byte more will go in; what is deleted meanwhile makes room until it is filled."""
         filler = self.folder / "filler"
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
-        try:
-            yield
-        finally:
-            filler.unlink()
+        with filler.open("wb", buffering=0) as file:
+
+            def fill():
+                with contextlib.suppress(OSError):
+                    while file.write(bytes(4096)):
+                        pass
+
+            fill()
+            try:
+                yield fill
+            finally:
+                filler.unlink()
 
 
 class Service(Server):

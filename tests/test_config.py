@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import config
-from config import SettingError, Settings, from_environment
+from config import SettingError, Settings, from_environment, sqlalchemy_url
 
 SECRET = "x" * 32
 SOUND = {"JWT_SECRET_KEY": SECRET}
@@ -89,13 +89,17 @@ def test_what_is_no_setting_is_left_alone():
 )
 def test_a_database_url_of_every_form_uses_psycopg(given):
     settings = from_environment({**SOUND, "DATABASE_URL": given})
-    assert settings.sqlalchemy_url == "postgresql+psycopg://u:p@h:5432/d?sslmode=require"
+    assert (
+        sqlalchemy_url(settings.database_url) == "postgresql+psycopg://u:p@h:5432/d?sslmode=require"
+    )
 
 
 def test_a_password_that_looks_like_a_url_is_left_as_it_is():
     url = "postgres://u:postgres%3A%2F%2F@h/postgres"
     settings = from_environment({**SOUND, "DATABASE_URL": url})
-    assert settings.sqlalchemy_url == f"postgresql+psycopg{url.removeprefix('postgres')}"
+    assert (
+        sqlalchemy_url(settings.database_url) == f"postgresql+psycopg{url.removeprefix('postgres')}"
+    )
 
 
 # What is refused

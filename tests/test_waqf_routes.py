@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from pypdf import PdfReader
 
+from .test_auth_routes import bearer
 from .test_murabaha_routes import read, refused
 
 PROJECTS = "/api/waqf/projects"
@@ -210,6 +211,17 @@ def test_what_everybody_sees_may_be_cached_and_read_by_any_page(waqf, client, si
     assert again.headers["ETag"] == answer.headers["ETag"]
     waqf.paid(sign_in(), project)
     assert client.get(path, headers=known).status_code == 200
+
+
+def test_only_what_may_be_a_moment_old_is_asked_of_the_replica(waqf, make_app, database_url):
+    project = waqf.project()
+    paths = [PROJECTS, f"{PROJECTS}/{project['id']}", f"{PROJECTS}/{project['id']}/donations"]
+    gone = "postgres://nobody@127.0.0.1:1/gone"
+    for replica, status in ((database_url, 200), (gone, 503)):
+        client = make_app(database_read_url=replica).test_client()
+        assert [client.get(path).status_code for path in paths] == [status] * 3
+        own = client.get(DONATIONS, headers=bearer(waqf.officer.tokens["access_token"]))
+        assert own.status_code == 200
 
 
 # Donations

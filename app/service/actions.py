@@ -15,7 +15,7 @@ from ..access import COOKIE
 from ..asked import json_body, text_body
 from ..errors import UnsupportedMediaType, ValidationFailed
 from ..extensions import db, migrate
-from ..money import ZERO, to_minor_unit, written
+from ..money import ZERO, minor_unit, written
 from ..murabaha.models import Application
 from ..murabaha.rules import left_of
 from ..pdf import Column, Document
@@ -141,7 +141,7 @@ def statement(user: Any) -> bytes:
 def _zakat(pages: Document, calculations: Sequence[Calculation], years: Sequence[Any]) -> None:
     """A chart of the years for each currency, and each calculation on a line."""
     for currency, sums in groupby(years, lambda row: row.currency):
-        bars = [(str(row.year), to_minor_unit(row.zakat, currency)) for row in sums]
+        bars = [(str(row.year), row.zakat.quantize(minor_unit(currency))) for row in sums]
         pages.bars("Zakat by year", bars[-BARS:], currency)
     pages.table(
         [
