@@ -46,6 +46,14 @@ def settles(column: str) -> Callable[[Outcome], Outcome]:
 # Asking
 
 
+class Said(NamedTuple):
+    """What Stripe said about a payment."""
+
+    fact: Fact | None = None
+    secret: str | None = None  # which its payer needs to pay it
+    refusal: ApiError | None = None  # which they are to hear
+
+
 class Collection(Outgoing):
     """The money of a payment, as Stripe is to be asked for it."""
 
@@ -60,45 +68,38 @@ class Collection(Outgoing):
 
         Raises PaymentUnavailable: nothing was written.
         """
-        fact, secret, refusal = self.ask()
-        if fact and secret and fact.status == "requires_payment_method":
+        said = self.ask()
+        if said.fact and said.secret and said.fact.status == "requires_payment_method":
             # Nobody can have paid it, since nobody knew where: nothing else follows.
-            offered = answer(Payment.offering(self.id, fact.intent, secret))
+            offered = answer(Payment.offering(self.id, said.fact.intent, said.secret))
             if offered:
                 return offered
-        self.learn(fact, secret, refusal)
-        return refusal or require(answer())
+        self.write_down(said)
+        return said.refusal or require(answer())
 
-    def ask(self) -> tuple[Fact | None, str | None, ApiError | None]:
-        """What Stripe says, what its payer needs to pay it, and the refusal that they are to hear.
-
-        Raises PaymentUnavailable.
-        """
+    def ask(self) -> Said:
+        """What Stripe says. Raises PaymentUnavailable."""
         try:
             if self.intent_id is None:
-                return *self._created(), None
+                return Said(*self._created())
             if self.method and self.status == "pending":
-                return payments.confirm(self.intent_id, self.method, self.id), None, None
+                return Said(payments.confirm(self.intent_id, self.method, self.id))
         except Refused as refused:
-            return refused.fact, None, refused.refusal
-        return None, None, None
+            return Said(refused.fact, refusal=refused.refusal)
+        return Said()
 
-    def learn(self, fact: Fact | None, secret: str | None, refusal: ApiError | None) -> None:
-        """Write down what Stripe said."""
-        if fact:
-            learn(fact, secret, about=self.id)
-        elif refusal:
+    def write_down(self, said: Said) -> None:
+        if said.fact:
+            learn(said.fact, said.secret, about=self.id)
+        elif said.refusal:
             give_up(self.id)
 
     def _created(self) -> tuple[Fact | None, str | None]:
         """Its PaymentIntent, new or, where Stripe may have forgotten the key, the old one."""
-        if clock.now() - self.created_at > KEYS_KEPT:
-            until = self.created_at + PAYABLE
-            return payments.find(self.id, self.created_at - timedelta(hours=1), until) or (
-                None,
-                None,
-            )
-        return payments.create(self.id, self.amount, self.currency, self.method)
+        if clock.now() - self.created_at <= KEYS_KEPT:
+            return payments.create(self.id, self.amount, self.currency, self.method)
+        since, until = self.created_at - timedelta(hours=1), self.created_at + PAYABLE
+        return payments.find(self.id, since, until) or (None, None)
 
 
 def give_up(payment_id: UUID) -> None:
@@ -236,9 +237,9 @@ def reconcile(payment_id: UUID) -> None:
     """Find out about a payment that is still open; one that nobody made in a day is given up."""
     asked = Collection.of(payment_id)
     if asked.intent_id is None:
-        answer = asked.ask()
-        asked.learn(*answer)
-        if not any(answer):  # Stripe was looked through, and has no such payment
+        said = asked.ask()
+        asked.write_down(said)
+        if not any(said):  # Stripe was looked through, and has no such payment
             payment = require(Payment.locked(Payment.id == payment_id))
             if payment.intent_id is None:
                 give_up(payment_id)
