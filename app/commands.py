@@ -1,5 +1,6 @@
 """What an operator types: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,8 @@ from .settlement import actions as settlement
 from .settlement.models import WebhookEvent
 from .users.models import SignIn, User
 from .users.schemas import NewUserSchema
+
+log = logging.getLogger(__name__)
 
 users = AppGroup("users", help="The people who can sign in.")
 payments = AppGroup("payments", help="What Stripe knows of.")
@@ -89,13 +92,16 @@ def _listed(kind: str) -> list[Any] | None:
 def _done(deed: Callable[[Any], Any], about: Any) -> bool:
     """Whether ``deed`` came to its end; one that does not keeps nobody else from theirs."""
     try:
-        deed(about)
+        outcome = deed(about)
         db.session.commit()
-    except (PaymentUnavailable, Refused) as error:
+    except Exception as error:
         db.session.rollback()
-        click.echo(f"{about}: {error}", err=True)
-        return False
-    return True
+        if not isinstance(error, PaymentUnavailable | Refused):
+            log.exception("could not reconcile %s", about)
+        outcome = error
+    if isinstance(outcome, Exception):
+        click.echo(f"{about}: {outcome}", err=True)
+    return not isinstance(outcome, Exception)
 
 
 @books.command("check")

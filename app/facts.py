@@ -21,15 +21,17 @@ class Fact(NamedTuple):
     status: str
     amount: int  # in Stripe's units
     currency: str  # ISO 4217
+    at: int | None = None  # seconds since 1970; None: it is so now
 
 
-def of_event(type_: str, about: Mapping[str, Any]) -> Iterator[Fact]:
-    """What an event of ``type_`` says; events that do not act say nothing."""
+def of_event(type_: str, about: Mapping[str, Any], at: int) -> Iterator[Fact]:
+    """What an event of ``type_`` said ``at`` a moment; events that do not act say nothing."""
     if not isinstance(about, Mapping):
         raise TypeError
     kind, _, what = type_.partition(".")
     if kind == "payment_intent" and what in INTENT_EVENTS:
-        yield intent_fact({**about, "status": INTENT_EVENTS[what] or about["status"]})
+        status = INTENT_EVENTS[what] or about["status"]
+        yield intent_fact({**about, "status": status})._replace(at=_whole(at))
     elif type_.startswith("charge.dispute."):
         yield from about_an_intent(taken_fact("dispute", about))
     elif kind == "refund" or type_.startswith("charge.refund."):

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -95,6 +95,12 @@ def amount_of(count: int, currency: str) -> Decimal:
     if currency in SPELLED_WITH_TWO:
         return Decimal(count) / 100
     return Decimal(count).scaleb(0 if currency in ZERO_DECIMAL else -MINOR_UNITS[currency])
+
+
+def payable(amount: Decimal, currency: str) -> Decimal:
+    """As much of ``amount`` as cards can carry in ``currency``."""
+    places = 0 if currency in SPELLED_WITH_TWO | ZERO_DECIMAL else min(MINOR_UNITS[currency], 2)
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_DOWN)
 
 
 # Asking
@@ -223,6 +229,16 @@ def refund(record: UUID, intent: str, amount: Decimal, currency: str) -> Fact:
     return taken_fact("refund", made.to_dict())
 
 
+def find_refund(record: UUID, intent: str) -> Fact | None:
+    """The refund of the PaymentIntent that was made for ``record``, if there is one."""
+    with _asking() as api:
+        for one in api.refunds.list({"payment_intent": intent, "limit": 100}).auto_paging_iter():
+            fact = taken_fact("refund", one.to_dict())
+            if fact.record == str(record):
+                return fact
+    return None
+
+
 def taken_back(kind: str, since: datetime) -> Iterator[Fact]:
     """Each refund or each dispute that was begun ``since`` then, by whomever; the latest first."""
     with _asking() as api:
@@ -246,7 +262,7 @@ def verified(body: bytes, signature: str) -> Event:
             id=text(said["id"]),
             type=text(said["type"]),
             version=said.get("api_version"),
-            facts=list(of_event(said["type"], said["data"]["object"])),
+            facts=list(of_event(said["type"], said["data"]["object"], said["created"])),
         )
     except (stripe.SignatureVerificationError, UnicodeError, exact_json.Unreadable) as error:
         log.warning("webhook refused: %s", type(error).__name__)

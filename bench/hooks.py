@@ -30,8 +30,8 @@ INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonym
 SELECT gen_random_uuid(), p.id, u.id, 5, 'USD', false, 'pending', 0, 0, now()
 FROM waqf_projects p, users u, generate_series(1, {EVENTS // run.PEOPLE});
 INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
-                      charge_refunded, created_at)
-SELECT gen_random_uuid(), id, 5, 'USD', 'pending', 'pi_' || id, 0, now()
+                      charge_refunded, superseded, created_at)
+SELECT gen_random_uuid(), id, 5, 'USD', 'pending', 'pi_' || id, 0, false, now()
 FROM waqf_donations;
 """  # noqa: S608
 

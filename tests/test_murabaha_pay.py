@@ -1,9 +1,12 @@
 """Instalments that are paid through Stripe, and what becomes of them afterwards."""
 
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
+from .stripe_server import Problem
 from .test_murabaha_routes import APPLICATIONS, TERMS, VENDORS, Case, read, refused
 
 PAYMENTS = "SELECT count(*) FROM payments"
@@ -131,6 +134,115 @@ def test_a_pay_while_one_is_open_gives_the_same_payment(sale, stripe_server, sql
     assert len(stripe_server.intents) == 1
 
 
+def test_what_was_paid_before_a_card_is_given_is_not_paid_again(sale, stripe_server, deliver, sql):
+    first = read(pay(sale))
+    events = stripe_server.succeed(*stripe_server.intents)  # and nobody has told us yet
+    again = pay(sale, paymentMethodId="pm_card_visa")
+    assert (again.status_code, again.json["id"]) == (201, first["id"])
+    assert again.json["status"] == "succeeded"
+    tell(deliver, events)
+    assert (len(stripe_server.intents), sql(PAYMENTS)) == (1, [(1,)])
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_a_card_that_nobody_knows_leaves_the_payment_open(sale, stripe_server, reconcile):
+    first = read(pay(sale))
+    assert refused(pay(sale, paymentMethodId="pm_unknown"), 400, "VALIDATION_ERROR")
+    assert read(pay(sale)) == first
+    stripe_server.succeed(*stripe_server.intents)
+    assert reconcile() == 0  # no webhook came
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("first", [{}, {"paymentMethodId": "pm_card_authenticationRequired"}])
+def test_another_card_after_a_lost_answer_pays_once(sale, stripe_server, sql, first):
+    stripe_server.next("drop")
+    assert refused(pay(sale, **first), 503, "PAYMENT_UNAVAILABLE")
+    answer = pay(sale, paymentMethodId="pm_card_visa")
+    assert (answer.status_code, answer.json["status"]) == (201, "succeeded")
+    assert sorted(intent["status"] for intent in stripe_server.intents.values()) == [
+        "canceled",
+        "succeeded",
+    ]
+    assert sql("SELECT status FROM payments ORDER BY created_at") == [
+        ("cancelled",),
+        ("succeeded",),
+    ]
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_a_card_that_was_charged_though_the_answer_was_lost_is_the_one(sale, stripe_server):
+    stripe_server.next("drop")
+    assert refused(pay(sale, paymentMethodId="pm_card_visa"), 503, "PAYMENT_UNAVAILABLE")
+    other = pay(sale, paymentMethodId="pm_card_mastercard")
+    assert refused(other, 409, "INVALID_TRANSITION")
+    assert [intent["status"] for intent in stripe_server.intents.values()] == ["succeeded"]
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_a_payment_of_what_is_no_longer_due_is_withdrawn_for_one_that_is(
+    sale, stripe_server, deliver
+):
+    pay(sale)
+    sale.record(1, 400)
+    answer = pay(sale)
+    assert (answer.status_code, read(answer)["amount"]) == (201, 600)
+    old, new = stripe_server.intents
+    assert stripe_server.intents[old]["status"] == "canceled"
+    assert read(pay(sale)) == read(answer)
+    tell(deliver, stripe_server.succeed(new))
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_what_was_paid_before_it_could_be_withdrawn_counts(sale, stripe_server, reconcile, sql):
+    pay(sale)
+    sale.record(1, 400)
+    stripe_server.succeed(*stripe_server.intents)  # and nobody has told us yet
+    assert refused(pay(sale), 409, "INVALID_TRANSITION")
+    assert (parts(sale), len(stripe_server.intents)) == ([1000, 400, 0, 0, 0, 0], 1)
+    assert sql("SELECT status FROM payments ORDER BY created_at") == [
+        ("succeeded",),
+        ("cancelled",),
+    ]
+    assert reconcile() == 0
+
+
+def test_while_stripe_is_away_nothing_is_withdrawn_and_nothing_is_lost(sale, stripe_server):
+    pay(sale)
+    sale.record(1, 400)
+    stripe_server.next("refuse-500")
+    assert refused(pay(sale), 503, "PAYMENT_UNAVAILABLE")
+    assert read(pay(sale))["amount"] == 600
+    assert len(stripe_server.intents) == 2
+
+
+def test_a_payment_that_is_tried_again_after_another_was_begun_is_told_of(
+    sale, stripe_server, deliver, reconcile
+):
+    pay(sale)
+    (first,) = stripe_server.intents
+    failed, tried = stripe_server.fail(first), stripe_server.process(first)
+    tell(deliver, failed)
+    assert refused(pay(sale), 409, "INVALID_TRANSITION")  # Stripe says that it is on its way
+    tell(deliver, tried)
+    assert now(sale)[1][0] == "processing"
+    assert reconcile() == 0
+    tell(deliver, stripe_server.succeed(first))
+    assert (parts(sale), reconcile()) == ([1000, 0, 0, 0, 0, 0], 0)
+
+
+def test_payers_and_webhooks_never_wait_for_each_other_in_a_ring(sale, stripe_server, deliver):
+    for number in range(1, 5):
+        assert pay(sale, number).status_code == 201
+        event, *_ = stripe_server.succeed(list(stripe_server.intents)[-1])
+        with ThreadPoolExecutor() as pool:
+            payers = [pool.submit(pay, sale, number) for _ in range(4)]
+            told = pool.submit(deliver, event)
+            said = {payer.result().status_code for payer in payers}
+        assert (told.result().status_code, said <= {201, 409}) == (200, True)
+    assert parts(sale) == [1000] * 4 + [0, 0]
+
+
 def test_while_one_is_processed_no_other_is_begun(sale, stripe_server, sql):
     assert pay(sale, paymentMethodId="pm_processing").json["status"] == "processing"
     assert refused(pay(sale), 409, "INVALID_TRANSITION")
@@ -241,6 +353,47 @@ def test_a_payment_that_finds_no_debt_at_all_is_given_back_whole(
     assert [refund["amount"] for refund in stripe_server.refunds.values()] == [100000]
     assert (booked(sql, "stripe"), booked(sql, "owed back")) == (0, 0)
     assert now(last) == ("completed", ["paid"] * 6)
+
+
+def test_what_cards_cannot_carry_back_stays_owed(acquired, paid, stripe_server, reconcile, sql):
+    sale = acquired("KWD").accept()
+    for number in range(1, 6):
+        sale.record(number, 1000)
+    pay(sale, 6)
+    sale.record(6, "1.234")
+    paid()
+    assert now(sale)[0] == "completed"
+    assert reconcile() == 0
+    assert [refund["amount"] for refund in stripe_server.refunds.values()] == [1230]
+    assert booked(sql, "owed back") == Decimal("-0.004")
+
+
+def test_what_stripe_has_no_balance_for_is_asked_for_until_it_has(  # noqa: PLR0917
+    last, paid, stripe_server, reconcile, sql, monkeypatch
+):
+    pay(last, 6)
+    last.record(6, 1000)
+    paid()
+    with monkeypatch.context() as poor:
+        poor.setattr(type(stripe_server), "give_back", no_balance)
+        assert [reconcile(), reconcile()] == [1, 1]
+    stripe_server.answers.clear()
+    assert [reconcile(), reconcile()] == [0, 0]
+    assert (len(stripe_server.refunds), booked(sql, "owed back")) == (1, 0)
+
+
+def test_what_stripe_refuses_for_good_is_said_once(last, paid, stripe_server, reconcile, sql):
+    pay(last, 6)
+    last.record(6, 1000)
+    intent = paid()
+    stripe_server.refund(intent)  # in the dashboard, and nobody has told us
+    stripe_server.refunds.clear()
+    assert [reconcile(), reconcile()] == [1, 0]
+    assert sql("SELECT status FROM payment_reversals") == [("failed",)]
+
+
+def no_balance(*_):
+    raise Problem(400, "Insufficient balance.", "balance_insufficient")
 
 
 # What is taken back

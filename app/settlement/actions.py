@@ -31,13 +31,19 @@ LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never 
 
 Outcome = Callable[[Payment], None]
 OUTCOMES: dict[str, Outcome] = {}
+LOCKS: dict[str, Callable[[UUID], Any]] = {}
 
 
-def settles(column: str) -> Callable[[Outcome], Outcome]:
-    """Let the function work out what follows from payments for ``column``, whatever is known."""
+def settles(
+    column: str, *, lock: Callable[[UUID], Any] = lambda _: None
+) -> Callable[[Outcome], Outcome]:
+    """Let the function work out what follows from payments for ``column``, whatever is known.
+
+    ``lock`` locks what whoever asks for such a payment locks before it.
+    """
 
     def decorator(outcome: Outcome) -> Outcome:
-        OUTCOMES[column] = outcome
+        OUTCOMES[column], LOCKS[column] = outcome, lock
         return outcome
 
     return decorator
@@ -68,6 +74,11 @@ class Collection(Outgoing):
 
         Raises PaymentUnavailable: nothing was written.
         """
+        if self.superseded:
+            return InvalidTransition("Another payment was asked for instead")
+        if not self.is_alone():
+            give_up(self.id)
+            return InvalidTransition("It is paid, or a payment for it is on its way")
         said = self.ask()
         if said.fact and said.secret and said.fact.status == "requires_payment_method":
             # Nobody can have paid it, since nobody knew where: nothing else follows.
@@ -77,21 +88,44 @@ class Collection(Outgoing):
         self.write_down(said)
         return said.refusal or require(answer())
 
+    def is_alone(self) -> bool:
+        """Whether what it is asked for instead of is withdrawn, and no money can come by it."""
+        if self.installment_id is None:
+            return True
+        earlier = Payment.to_be_withdrawn(self.installment_id)
+        db.session.rollback()  # Stripe is not waited for inside of a transaction
+        return all(list(map(self._withdrawn, earlier)))
+
+    @staticmethod
+    def _withdrawn(payment_id: UUID) -> bool:
+        status = reconcile(payment_id)
+        db.session.commit()
+        return status == "cancelled"
+
     def ask(self) -> Said:
         """What Stripe says. Raises PaymentUnavailable."""
-        try:
-            if self.intent_id is None:
+        if self.intent_id is None:
+            try:
                 return Said(*self._created())
-            if self.method and self.status == "pending":
-                return Said(payments.confirm(self.intent_id, self.method, self.id))
-        except Refused as refused:
-            return Said(refused.fact, refusal=refused.refusal)
-        return Said()
+            except Refused as refused:
+                return Said(refused.fact, refusal=refused.refusal)
+        if self.method and self.status == "pending":
+            return self._confirmed(self.intent_id, self.method)
+        declined = self.method and self.status in ("failed", "cancelled")
+        return Said(refusal=payments.PaymentDeclined() if declined else None)
+
+    def _confirmed(self, intent: str, method: str) -> Said:
+        try:
+            return Said(payments.confirm(intent, method, self.id))
+        except Refused as refused:  # it may be that it is paid already, and nobody has told us
+            fact = refused.fact or payments.retrieve(intent)
+            paid = fact.status in ("succeeded", "processing")
+            return Said(fact, refusal=None if paid else refused.refusal)
 
     def write_down(self, said: Said) -> None:
         if said.fact:
             learn(said.fact, said.secret, about=self.id)
-        elif said.refusal:
+        elif said.refusal and self.intent_id is None:
             give_up(self.id)
 
     def _created(self) -> tuple[Fact | None, str | None]:
@@ -104,9 +138,20 @@ class Collection(Outgoing):
 
 def give_up(payment_id: UUID) -> None:
     """Stripe has no such payment, and will not make it."""
-    payment = require(Payment.locked(Payment.id == payment_id))
+    payment = require(locked(Payment.id == payment_id))
     payment.moves_to("canceled")
     settle(payment)
+
+
+def locked(*conditions: Any) -> Payment | None:
+    """The payment, locked; what is locked before it by whoever asks for one is locked before it."""
+    payment = Payment.locked(*conditions, Payment.installment_id.is_(None))
+    if payment:
+        return payment
+    installment = db.session.scalar(db.select(Payment.installment_id).where(*conditions))
+    if installment:
+        LOCKS["installment"](installment)
+    return Payment.locked(*conditions)
 
 
 def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:
@@ -130,23 +175,33 @@ class Refund(NamedTuple):
 
     def act(self, answer: Answer) -> Response | ApiError:
         """Ask for it."""
-        return self.ask() or require(answer())
+        try:
+            self.ask()
+        except Refused as refused:
+            self.give_up()
+            return refused.refusal
+        return require(answer())
 
-    def ask(self) -> ApiError | None:
-        """Write down what Stripe says; the refusal that its asker is to hear, if there is one."""
+    def ask(self) -> None:
+        """Write down what Stripe says. Raises PaymentUnavailable and Refused."""
         asked = Reversal.outgoing(self.id).row()
         if asked is None:
-            return None  # it came back by a webhook meanwhile
-        amount, currency, intent, payment_id = asked
-        try:
-            learn(payments.refund(self.id, intent, amount, currency), about=payment_id)
-        except Refused as refused:
-            Payment.locked(Payment.id == payment_id)
-            refund = require(db.session.get(Reversal, self.id, populate_existing=True))
-            if refund.provider_id is None:
-                refund.moves_to("failed")
-            return refused.refusal
-        return None
+            return  # it came back by a webhook meanwhile
+        amount, currency, intent, payment_id, created_at = asked
+        fact = None
+        if clock.now() - created_at > KEYS_KEPT:
+            fact = payments.find_refund(self.id, intent)
+        fact = fact or payments.refund(self.id, intent, amount, currency)
+        learn(fact, about=payment_id)
+
+    def give_up(self) -> None:
+        """Stripe will not give it back."""
+        refund = require(db.session.get(Reversal, self.id))
+        locked(Payment.id == refund.payment_id)
+        db.session.refresh(refund)
+        if refund.provider_id is None:
+            refund.moves_to("failed")
+            db.session.flush()
 
 
 # Being told
@@ -183,9 +238,9 @@ def learn(fact: Fact, client_secret: str | None = None, about: UUID | None = Non
 
 def _payment_of(fact: Fact, about: UUID | None) -> Payment | None:
     """The payment that ``fact`` is about, locked: by its intent, else by our own id in it."""
-    payment = Payment.locked(Payment.intent_id == fact.intent)
+    payment = locked(Payment.intent_id == fact.intent)
     if payment is None and (about or (fact.record and fact.kind in ("intent", "charge"))):
-        payment = Payment.locked(Payment.id == (about or UUID(fact.record)))
+        payment = locked(Payment.id == (about or UUID(fact.record)))
         if payment and payment.intent_id not in (None, fact.intent):
             log.error("payment %s has another intent than %s", payment.id, fact.intent)
             return None
@@ -202,7 +257,7 @@ def _merge(payment: Payment, fact: Fact) -> None:
         if fact.status == "succeeded" and amount != payment.amount:
             log.error("payment %s came with the amount %s", payment.id, amount)
             return
-        payment.moves_to(fact.status)
+        payment.moves_to(fact.status, fact.at)
     elif fact.kind == "charge":
         payment.charge_refunded = max(payment.charge_refunded, amount)
     else:
@@ -233,30 +288,51 @@ def settle(payment: Payment) -> None:
 # Asking about what was not heard of
 
 
-def reconcile(payment_id: UUID) -> None:
-    """Find out about a payment that is still open; one that nobody made in a day is given up."""
+def reconcile(payment_id: UUID) -> str:
+    """Find out about a payment that is still open: its status.
+
+    One that nobody made in a day is given up, as is one that another was asked for instead of.
+    """
     asked = Collection.of(payment_id)
-    if asked.intent_id is None:
+    intent = asked.intent_id
+    if intent is None:
         said = asked.ask()
         asked.write_down(said)
         if not any(said):  # Stripe was looked through, and has no such payment
-            payment = require(Payment.locked(Payment.id == payment_id))
-            if payment.intent_id is None:
-                give_up(payment_id)
-        return
-    fact = payments.retrieve(asked.intent_id)
-    old = asked.created_at < clock.now() - PAYABLE
-    if old and fact.status.startswith("requires_"):
+            give_up(payment_id)
+        db.session.commit()
+        intent = said.fact.intent if said.fact and asked.superseded else None
+    if intent:
+        old = asked.superseded or asked.created_at < clock.now() - PAYABLE
+        learn(_last_word(intent) if old else payments.retrieve(intent), about=payment_id)
+    return str(require(Payment.outgoing(payment_id).only(Payment.status).row())[0])
+
+
+def _last_word(intent: str) -> Fact:
+    """What becomes of a PaymentIntent that nobody is to pay any more."""
+    fact = payments.retrieve(intent)
+    if fact.status.startswith("requires_"):
         try:
-            fact = payments.cancel(asked.intent_id)
+            return payments.cancel(intent)
         except Refused:  # somebody was quicker
-            fact = payments.retrieve(asked.intent_id)
-    learn(fact, about=payment_id)
+            return payments.retrieve(intent)
+    return fact
 
 
-def give_back(refund_id: UUID) -> None:
-    """Ask for a refund that was meant, and that nobody heard of."""
-    Refund(refund_id).ask()
+def give_back(refund_id: UUID) -> ApiError | None:
+    """Ask for a refund that was meant, and that nobody heard of; the refusal that ends it, if any.
+
+    Raises Refused where there is not enough to give it back from: it is asked for again.
+    """
+    refund = Refund(refund_id)
+    try:
+        refund.ask()
+    except Refused as refused:
+        if isinstance(refused.refusal, payments.InsufficientFunds):
+            raise
+        refund.give_up()
+        return refused.refusal
+    return None
 
 
 def unsettled() -> list[UUID]:

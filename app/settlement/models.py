@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -34,6 +34,8 @@ class Outgoing(NamedTuple):
     intent_id: str | None
     status: str
     created_at: datetime
+    installment_id: UUID | None
+    superseded: bool
 
 
 class Payment(Identified, Base):
@@ -53,7 +55,7 @@ class Payment(Identified, Base):
             "uq_payments_open_installment",
             "installment_id",
             unique=True,
-            postgresql_where=db.text("status IN ('pending', 'processing')"),
+            postgresql_where=db.text("status = 'pending' AND NOT superseded"),
         ),
         Index(
             "ix_payments_installment_id",
@@ -77,6 +79,8 @@ class Payment(Identified, Base):
     intent_id: Mapped[str | None]
     client_secret: Mapped[str | None]  # while it can be paid
     charge_refunded: Mapped[Decimal] = mapped_column(default=ZERO)  # the most that was ever said
+    told_at: Mapped[int | None] = mapped_column(BigInteger)  # Unix time of the last event of it
+    superseded: Mapped[bool] = mapped_column(default=False)  # another is to be made instead
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
@@ -124,9 +128,13 @@ class Payment(Identified, Base):
         """What is there, and can be given back."""
         return self.received - self.refunded - self.disputed - self.asked_back
 
-    def moves_to(self, status: str) -> None:
-        """Take what Stripe says for the status, unless it is known to be further on."""
-        self.status = payment_status(self.status, status)
+    def moves_to(self, status: str, at: int | None = None) -> None:
+        """Take what Stripe says, or said ``at`` a moment, unless more is known."""
+        known = self.told_at
+        older = bool(at and known and (at < known or (at == known and self.status == "failed")))
+        self.status = payment_status(self.status, status, older)
+        if at and not older:
+            self.told_at = at
         if not self.is_open and self.status != "failed":
             self.client_secret = None
 
@@ -156,6 +164,25 @@ class Payment(Identified, Base):
     @query
     def one(cls: Any, id):
         return db.select(cls).where(cls.id == id)
+
+    @classmethod
+    def of_installment(cls, installment_id: UUID) -> list["Payment"]:
+        """Those for the instalment that money could still come by, locked, as they are now."""
+        found = db.select(cls).where(
+            cls.installment_id == installment_id, db.or_(cls.is_open, cls.status == "failed")
+        )
+        now = found.order_by(cls.created_at).with_for_update()
+        return list(db.session.scalars(now, execution_options={"populate_existing": True}))
+
+    @classmethod
+    def to_be_withdrawn(cls, installment_id: UUID) -> list[UUID]:
+        """Those that another was asked for instead of, and that could still be made."""
+        found = db.select(cls.id).where(
+            cls.installment_id == installment_id,
+            cls.superseded,
+            db.or_(cls.status == "pending", cls.status == "failed"),
+        )
+        return list(db.session.scalars(found))
 
     @classmethod
     def locked(cls, *conditions: Any) -> "Payment | None":
@@ -193,7 +220,9 @@ class Reversal(Identified, Base):
     def outgoing(cls: Any, reversal_id):
         """What Stripe is to be asked for a refund."""
         return (
-            db.select(cls.amount, Payment.currency, Payment.intent_id, cls.payment_id)
+            db.select(
+                cls.amount, Payment.currency, Payment.intent_id, cls.payment_id, cls.created_at
+            )
             .join(Payment, Payment.id == cls.payment_id)
             .where(cls.id == reversal_id, cls.provider_id.is_(None), cls.status == "requested")
         )
@@ -229,8 +258,8 @@ class WebhookEvent(Base):
 
     @classmethod
     def is_old(cls) -> Any:
-        """Whether Stripe has long given up sending it, and nothing waits for it."""
-        return (cls.received_at < clock.now() - EVENTS_KEPT) & ~cls.waits
+        """Whether Stripe has long given up sending it, and what it waits for will never come."""
+        return cls.received_at < clock.now() - EVENTS_KEPT
 
     @classmethod
     def waiting_for(cls, intent_id: str) -> list["WebhookEvent"]:

@@ -35,14 +35,17 @@ class InvalidTransition(ApiError):
     status, code, message = 409, "INVALID_TRANSITION", "This cannot be done now"
 
 
-def payment_status(known: str, said: str) -> str:
-    """What a payment's status is once Stripe said ``said``, in its own words, of it."""
+def payment_status(known: str, said: str, older: bool = False) -> str:
+    """What a payment's status is once Stripe said ``said`` of it, in its own words.
+
+    Where that is ``older`` than what is known, or as old, only the last word of all counts.
+    """
     told = SPOKEN.get(said, known)
     if known in FINAL:
         return told if FINAL.index(known) < (FINAL.index(told) if told in FINAL else -1) else known
     if told == "pending" and known == "failed":
         return known  # a decline leaves the intent open, in which somebody may try again
-    return told
+    return known if older and told not in FINAL else told
 
 
 def gone(status: str) -> bool:

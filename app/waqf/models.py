@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, bindparam, literal_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, false, literal_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
@@ -50,8 +50,8 @@ class Project(Identified, Base):
 
     @sql
     def progress(cls: Any) -> Any:
-        """The share of the goal that is raised, to a millionth."""
-        return db.func.trim_scale(db.cast(cls.raised / cls.funding_goal, Numeric(30, 6)))
+        """The share of the goal that is raised, in whole millionths: 1 only if it is met."""
+        return db.func.trim_scale(db.func.trunc(cls.raised / cls.funding_goal, 6))
 
     @property
     def fund(self) -> str:
@@ -242,9 +242,9 @@ def pledging(names: tuple[str, ...], sign_in: Any) -> Any:
     donation = _inserted(Donation, project, new, Donation.id)
     shared = {name: value[name] for name in ("amount", "currency", "created_at")}
     new = {"id": payment_id, "donation_id": value["id"], **shared}
-    new |= {"status": pending, "charge_refunded": zero} | (
-        {} if method is None else {"method": method}
-    )
+    new |= {"status": pending, "charge_refunded": zero, "superseded": false()}
+    if method is not None:
+        new["method"] = method
     payment = _inserted(Payment, donation, new, *Payment.as_it_goes_out())
     return db.select(*payment.c)
 

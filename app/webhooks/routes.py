@@ -1,9 +1,10 @@
 """What others tell the service: Stripe's events, signed, at least once and in any order."""
 
 from flask import request
+from sqlalchemy.exc import IntegrityError
 
 from ..api import Blueprint
-from ..errors import PayloadTooLarge, UnsupportedMediaType
+from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from ..extensions import db
 from ..payments import WebhookFailed, verified
 from ..settlement.actions import receive
@@ -28,6 +29,11 @@ def receive_stripe_event():
     body = request.get_data()
     if len(body) > LONGEST:
         raise PayloadTooLarge
-    receive(verified(body, request.headers.get("Stripe-Signature", "")))
-    db.session.commit()
+    event = verified(body, request.headers.get("Stripe-Signature", ""))
+    try:
+        receive(event)
+        db.session.commit()
+    except (ApiError, IntegrityError) as error:
+        # It is no fault of Stripe's, which is to send it again.
+        raise RuntimeError(f"event {event.id} could not be counted") from error
     return {"received": True}

@@ -41,5 +41,5 @@ INSERT INTO public.waqf_donations (id, project_id, user_id, amount, currency, is
                                    refunded_amount, held, created_at)
 SELECT id, project_id, user_id, amount, 'USD', is_anonymous, message, 'succeeded', 0, 0, created_at
 FROM yardstick.waqf_donations;
-INSERT INTO public.payments (id, donation_id, amount, currency, status, charge_refunded, created_at)
-SELECT gen_random_uuid(), id, amount, 'USD', 'succeeded', 0, created_at FROM public.waqf_donations;
+INSERT INTO public.payments (id, donation_id, amount, currency, status, charge_refunded, superseded, created_at)
+SELECT gen_random_uuid(), id, amount, 'USD', 'succeeded', 0, false, created_at FROM public.waqf_donations;

@@ -1,4 +1,4 @@
-"""a payment's payer is its donation's or its application's; no index over what is empty."""
+"""payments: superseded, told at a moment; no payer of their own, no index over what is empty."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,20 @@ UPDATE payments p SET user_id = coalesce(
 
 
 def upgrade():
+    op.add_column("payments", sa.Column("told_at", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "payments",
+        sa.Column("superseded", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
+    op.alter_column("payments", "superseded", server_default=None)
+    op.drop_index("uq_payments_open_installment", "payments")
+    op.create_index(
+        "uq_payments_open_installment",
+        "payments",
+        ["installment_id"],
+        unique=True,
+        postgresql_where=sa.text("status = 'pending' AND NOT superseded"),
+    )
     op.drop_column("payments", "user_id")
     op.drop_index("ix_payments_installment_id", "payments")
     op.create_index(
@@ -68,3 +82,13 @@ def downgrade():
     op.alter_column("payments", "user_id", nullable=False)
     op.create_foreign_key("fk_payments_user_id", "payments", "users", ["user_id"], ["id"])
     op.create_index("ix_payments_user_id", "payments", ["user_id"])
+    op.drop_index("uq_payments_open_installment", "payments")
+    op.create_index(
+        "uq_payments_open_installment",
+        "payments",
+        ["installment_id"],
+        unique=True,
+        postgresql_where=sa.text("status IN ('pending', 'processing')"),
+    )
+    op.drop_column("payments", "superseded")
+    op.drop_column("payments", "told_at")

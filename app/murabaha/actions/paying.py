@@ -7,7 +7,7 @@ from uuid import UUID
 from ... import clock, ledger, payments
 from ...extensions import db
 from ...money import ZERO, require_minor_units
-from ...settlement.actions import Collection, ask_back, settles
+from ...settlement.actions import Collection, ask_back, require, settles
 from ...settlement.models import Payment
 from ...settlement.rules import InvalidTransition
 from ..models import FUND, Application, Installment
@@ -81,32 +81,43 @@ def pay(id: UUID, number: int, method: str | None) -> Collection:
     one = _installment(application, number)
     left = one.amount - one.waived - one.paid_amount
     allocation(left, application.open_installments, number)
-    payment = Payment.locked(Payment.installment_id == one.id, Payment.is_open)
-    if payment is None:
+    current = None
+    for payment in Payment.of_installment(one.id):
+        if payment.status == "processing":
+            raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
+        goes_on = payment.status == "pending" and payment.amount == left and not payment.superseded
+        if goes_on and payment.intent_id:
+            payment.method, current = method, payment
+        elif goes_on and method in (None, payment.method):
+            current = payment  # Stripe may have made it, by what it was asked first
+        else:
+            payment.superseded = True  # it is withdrawn at Stripe before another is made
+    if current is None:
         payments.require_provider()
         payments.units(left, application.currency)
-        payment = Payment(
+        db.session.flush()
+        current = Payment(
             installment_id=one.id,
             amount=left,
             currency=application.currency,
             method=method,
         )
-        db.session.add(payment)
-    elif payment.amount != left or payment.status != "pending":
-        raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
-    elif method:
-        payment.method = method
+        db.session.add(current)
     db.session.flush()
-    return Collection.of(payment.id)
+    return Collection.of(current.id)
 
 
-@settles("installment")
+def _lock(installment_id: UUID) -> Application:
+    return Application.locked(Installment.application_of(installment_id))
+
+
+@settles("installment", lock=_lock)
 def settle_installment(payment: Payment) -> None:
     """Make the instalments and the books what the payment says by now.
 
     What finds no debt left (somebody paid elsewhere meanwhile) is owed back to the client.
     """
-    application = Application.locked(Installment.application_of(payment.installment_id))
+    application = _lock(require(payment.installment_id))
     db.session.expire(application, ["installments"])
     before = ledger.booked(payment.id)
     net = payment.received - payment.refunded - payment.disputed
@@ -134,8 +145,9 @@ def settle_installment(payment: Payment) -> None:
             OWED_BACK: ("paid beyond the contract", -surplus),
         },
     )
-    if surplus > payment.asked_back:
-        ask_back(payment, surplus - payment.asked_back)
+    back = payments.payable(surplus - payment.asked_back, payment.currency)
+    if back > ZERO:
+        ask_back(payment, back)
 
 
 def _move(
