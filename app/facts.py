@@ -24,14 +24,14 @@ class Fact(NamedTuple):
     at: int | None = None  # seconds since 1970; None: it is so now
 
 
-def of_event(type_: str, about: Mapping[str, Any], at: int) -> Iterator[Fact]:
+def of_event(type_: str, about: Mapping[str, Any], at: Any) -> Iterator[Fact]:
     """What an event of ``type_`` said ``at`` a moment; events that do not act say nothing."""
     if not isinstance(about, Mapping):
         raise TypeError
     kind, _, what = type_.partition(".")
     if kind == "payment_intent" and what in INTENT_EVENTS:
         status = INTENT_EVENTS[what] or about["status"]
-        yield intent_fact({**about, "status": status})._replace(at=_whole(at))
+        yield intent_fact({**about, "status": status})._replace(at=at and _whole(at))
     elif type_.startswith("charge.dispute."):
         yield from about_an_intent(taken_fact("dispute", about))
     elif kind == "refund" or type_.startswith("charge.refund."):

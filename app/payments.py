@@ -262,7 +262,7 @@ def verified(body: bytes, signature: str) -> Event:
             id=text(said["id"]),
             type=text(said["type"]),
             version=said.get("api_version"),
-            facts=list(of_event(said["type"], said["data"]["object"], said["created"])),
+            facts=list(of_event(said["type"], said["data"]["object"], said.get("created"))),
         )
     except (stripe.SignatureVerificationError, UnicodeError, exact_json.Unreadable) as error:
         log.warning("webhook refused: %s", type(error).__name__)

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from app import payments
+from app.settlement import actions
 
 from .serving import until
 
@@ -217,6 +218,18 @@ def test_what_cannot_be_a_payment_method_is_refused_before_anything(give, sql, m
     assert (sql(STATUS), sql(FIGURES)) == ([], [(0, 0, 0, 0)])
 
 
+def test_a_decline_that_a_webhook_told_first_is_one_to_whoever_asks_again(
+    give, stripe_server, deliver, sql
+):
+    stripe_server.next("drop", path=CREATE)
+    card = {"paymentMethodId": "pm_card_visa_chargeDeclined"}
+    assert unavailable(give(key="k", **card))
+    assert {deliver(event).status_code for event in stripe_server.events} == {200}
+    assert refused(give(key="k", **card), 402, "PAYMENT_DECLINED")
+    assert (sql(STATUS), len(stripe_server.intents)) == ([("failed",)], 1)
+    assert give(key="k", paymentMethodId="pm_card_visa").status_code == 201
+
+
 # Units
 
 
@@ -301,6 +314,36 @@ def test_reconcile_completes_a_refund_that_was_never_answered(
     assert [reconcile(), reconcile()] == [0, 0]
     assert len(stripe_server.refunds) == 1
     assert sql(FIGURES) == [(15, 0, 1, 1)]
+
+
+def test_a_refund_whose_key_stripe_has_forgotten_is_not_given_again(  # noqa: PLR0917
+    given, stripe_server, reconcile, sql, sign_in, later
+):
+    stripe_server.next("drop", path=REFUND)
+    admin = sign_in("admin")
+    assert unavailable(admin.post(f"{DONATIONS}/{given[0]}/refund", json={"amount": 10}))
+    stripe_server.answers.clear()
+    later(25)
+    assert [reconcile(), reconcile()] == [0, 0]
+    assert (len(stripe_server.refunds), sql(FIGURES)) == (1, [(15, 0, 1, 1)])
+
+
+def test_one_that_breaks_keeps_no_other_from_its_own(
+    give, stripe_server, reconcile, sql, monkeypatch
+):
+    for _ in range(2):
+        give()
+    for intent in stripe_server.intents:
+        stripe_server.succeed(intent)
+    first = sql("SELECT id FROM payments ORDER BY created_at")[0][0]
+    real = actions.OUTCOMES["donation"]
+    broken = {first: lambda payment: payment.nothing}
+    with monkeypatch.context() as bug:
+        bug.setitem(actions.OUTCOMES, "donation", lambda one: broken.get(one.id, real)(one))
+        assert reconcile() == 1
+    assert sql(STATUS) == [("pending",), ("succeeded",)]
+    assert reconcile() == 0
+    assert sql(FIGURES) == [(50, 0, 1, 2)]
 
 
 def test_reconcile_hears_of_a_refund_in_the_dashboard(given, stripe_server, reconcile, sql):

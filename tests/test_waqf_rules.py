@@ -90,6 +90,15 @@ def test_once_the_goal_is_met_nothing_more_is_taken(waqf, sign_in, figures):
     assert waqf.shown(project)["progress"] == Decimal("1.3")
 
 
+def test_progress_is_1_only_once_the_goal_is_met(waqf, sign_in):
+    project = waqf.project(fundingGoal="999999")
+    waqf.paid(sign_in(), project, "999998.99")
+    shown = waqf.shown(project)
+    assert (shown["progress"], shown["completedAt"]) == (Decimal("0.999999"), None)
+    waqf.paid(sign_in(), project, "0.50")
+    assert waqf.shown(project)["progress"] == 1
+
+
 def test_pending_donations_keep_their_place_until_they_cannot_be_paid(waqf, sign_in, figures):
     project = waqf.project(fundingGoal=100)
     first = waqf.given(sign_in(), project, 100)

@@ -6,7 +6,9 @@ from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
+from app.errors import ValidationFailed
 from app.settlement import actions
 
 from .serving import PATIENCE, at_once, until
@@ -296,6 +298,31 @@ def test_a_handler_that_breaks_is_tried_again(  # noqa: PLR0917
         assert refused(deliver(event), 500, "INTERNAL_ERROR")
         assert (sql(EVENTS), sql(STATUS)) == ([(0,)], [("pending",)])
     tell(event)
+    assert sql(FIGURES) == ALL
+
+
+@pytest.mark.parametrize("error", [ValidationFailed.at([], "No."), IntegrityError("", {}, None)])
+def test_what_is_no_fault_of_stripes_is_never_said_to_be_one(  # noqa: PLR0917
+    app, stripe_server, deliver, intent, sql, monkeypatch, error
+):
+    def breaks(_):
+        raise error
+
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+    monkeypatch.setitem(actions.OUTCOMES, "donation", breaks)
+    assert refused(deliver(success(stripe_server, intent)), 500, "INTERNAL_ERROR")
+    assert sql(EVENTS) == [(0,)]
+
+
+def test_older_news_that_come_later_change_nothing(stripe_server, tell, intent, sql):
+    (processing,) = stripe_server.process(intent)
+    failed, *_ = stripe_server.fail(intent)
+    tell(failed, processing)
+    assert sql(STATUS) == [("failed",)]
+    (tried,) = stripe_server.process(intent)
+    tell({**tried, "created": tried["created"] + 60})
+    assert sql(STATUS) == [("pending",)]
+    tell(success(stripe_server, intent))
     assert sql(FIGURES) == ALL
 
 
