@@ -16,10 +16,7 @@ from marshmallow import fields
 
 from . import access, answers, exact_json, idempotency
 from .asked import from_body, from_query, json_bytes
-from .documentation import (
-    example_of,
-    examples_of,
-)
+from .documentation import example_of, examples_of
 from .documented import documented, documents_of, with_documents_of, with_errors
 from .errors import (
     ApiError,
@@ -119,10 +116,7 @@ class Blueprint(flask_smorest.Blueprint):
         again: Callable[[UUID], idempotency.Deed],
         status: int = 201,
     ) -> View:
-        """Commit the record of the view's deed, have it done at Stripe, answer what ``found``.
-
-        With an Idempotency-Key all of it is done once; who repeats it goes on with ``again``.
-        """
+        """Commit the view's deed, have it done at Stripe (``again`` if resumed), answer ``found``."""
         described = self.response(status, schema)
 
         def answered(record: UUID, change: Query | None = None) -> Response | None:

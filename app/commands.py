@@ -15,7 +15,7 @@ from .access import ROLES
 from .extensions import db
 from .idempotency import IdempotencyKey
 from .payments import PaymentUnavailable, Refused
-from .settlement import actions as settlement
+from .settlement.actions import learning, reconciling
 from .settlement.models import WebhookEvent
 from .users.models import SignIn, User
 from .users.schemas import NewUserSchema
@@ -61,10 +61,10 @@ def reconcile_command() -> None:
     """Ask Stripe about whatever is still open, and bring the books up to what it says."""
     asked, missed = 0, 0
     for deed, found in (
-        (settlement.reconcile, settlement.unsettled()),
-        (settlement.give_back, settlement.unanswered()),
-        (settlement.learn, _listed("refund")),
-        (settlement.learn, _listed("dispute")),
+        (reconciling.reconcile, reconciling.unsettled()),
+        (reconciling.give_back, reconciling.unanswered()),
+        (learning.learn, _listed("refund")),
+        (learning.learn, _listed("dispute")),
     ):
         db.session.rollback()
         if found is None:
@@ -81,7 +81,7 @@ def _listed(kind: str) -> list[Any] | None:
     """What Stripe says was taken back of late, or None where it does not answer."""
     db.session.rollback()
     try:
-        return settlement.taken_back(kind)
+        return reconciling.taken_back(kind)
     except PaymentUnavailable:
         return None
     except Refused as error:  # not every key may ask about everything

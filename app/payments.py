@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -100,7 +100,7 @@ def amount_of(count: int, currency: str) -> Decimal:
 def payable(amount: Decimal, currency: str) -> Decimal:
     """As much of ``amount`` as cards can carry in ``currency``."""
     places = 0 if currency in SPELLED_WITH_TWO | ZERO_DECIMAL else min(MINOR_UNITS[currency], 2)
-    return amount.quantize(Decimal(1).scaleb(-places), ROUND_DOWN)
+    return amount - amount % Decimal(1).scaleb(-places)
 
 
 # Asking

@@ -150,7 +150,7 @@ def connection() -> Iterator[Connection[Any]]:
     finally:
         if pooled.driver_connection.closed:  # type: ignore[union-attr]
             pooled.invalidate()
-            engine.dispose(close=False)  # the database went away: the others are dead as well
+            engine.dispose()  # the database went away: the others are dead as well
         pooled.close()
 
 

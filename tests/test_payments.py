@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app import payments
-from app.settlement import actions
+from app.settlement.actions import learning
 
 from .serving import until
 
@@ -336,10 +336,10 @@ def test_one_that_breaks_keeps_no_other_from_its_own(
     for intent in stripe_server.intents:
         stripe_server.succeed(intent)
     first = sql("SELECT id FROM payments ORDER BY created_at")[0][0]
-    real = actions.OUTCOMES["donation"]
+    real = learning.OUTCOMES["donation"]
     broken = {first: lambda payment: payment.nothing}
     with monkeypatch.context() as bug:
-        bug.setitem(actions.OUTCOMES, "donation", lambda one: broken.get(one.id, real)(one))
+        bug.setitem(learning.OUTCOMES, "donation", lambda one: broken.get(one.id, real)(one))
         assert reconcile() == 1
     assert sql(STATUS) == [("pending",), ("succeeded",)]
     assert reconcile() == 0

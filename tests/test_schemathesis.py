@@ -99,6 +99,7 @@ def asked(make_server):
             STRIPE_SECRET_KEY="sk_test_schemathesis",
             STRIPE_WEBHOOK_SECRET=stripe.secret,
             STRIPE_API_BASE=stripe.url,
+            RATELIMIT_DONATIONS="1000000 per hour",
         )
 
 

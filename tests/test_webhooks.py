@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import ValidationFailed
-from app.settlement import actions
+from app.settlement.actions import learning
 
 from .serving import PATIENCE, at_once, until
 from .test_payments import DONATIONS, FIGURES, STATUS, begun, refused
@@ -294,7 +294,7 @@ def test_a_handler_that_breaks_is_tried_again(  # noqa: PLR0917
     event = success(stripe_server, intent)
     with monkeypatch.context() as broken:
         broken.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
-        broken.setitem(actions.OUTCOMES, "donation", lambda payment: payment.nothing)
+        broken.setitem(learning.OUTCOMES, "donation", lambda payment: payment.nothing)
         assert refused(deliver(event), 500, "INTERNAL_ERROR")
         assert (sql(EVENTS), sql(STATUS)) == ([(0,)], [("pending",)])
     tell(event)
@@ -309,7 +309,7 @@ def test_what_is_no_fault_of_stripes_is_never_said_to_be_one(  # noqa: PLR0917
         raise error
 
     monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
-    monkeypatch.setitem(actions.OUTCOMES, "donation", breaks)
+    monkeypatch.setitem(learning.OUTCOMES, "donation", breaks)
     assert refused(deliver(success(stripe_server, intent)), 500, "INTERNAL_ERROR")
     assert sql(EVENTS) == [(0,)]
 

@@ -5,7 +5,7 @@ from ..access import current_user
 from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
-from ..settlement.actions import Collection
+from ..settlement.actions.asking import Collection
 from ..settlement.models import Payment
 from ..settlement.rules import InvalidTransition
 from ..settlement.schemas import PaymentSchema, PaySchema

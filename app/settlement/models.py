@@ -175,14 +175,14 @@ class Payment(Identified, Base):
         return list(db.session.scalars(now, execution_options={"populate_existing": True}))
 
     @classmethod
-    def to_be_withdrawn(cls, installment_id: UUID) -> list[UUID]:
-        """Those that another was asked for instead of, and that could still be made."""
-        found = db.select(cls.id).where(
+    def to_be_withdrawn(cls, installment_id: UUID) -> list[Any]:
+        """Those that another was asked for instead of, and that could still be made: Outgoing."""
+        found = db.select(*cls.as_it_goes_out()).where(
             cls.installment_id == installment_id,
             cls.superseded,
             db.or_(cls.status == "pending", cls.status == "failed"),
         )
-        return list(db.session.scalars(found))
+        return list(db.session.execute(found))
 
     @classmethod
     def locked(cls, *conditions: Any) -> "Payment | None":

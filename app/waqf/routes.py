@@ -6,7 +6,7 @@ from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
 from ..limits import limited
-from ..settlement.actions import Collection, Refund
+from ..settlement.actions.asking import Collection, Refund
 from ..settlement.rules import InvalidTransition
 from . import actions
 from .models import Donation, Project

@@ -7,7 +7,7 @@ from ..api import Blueprint
 from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from ..extensions import db
 from ..payments import WebhookFailed, verified
-from ..settlement.actions import receive
+from ..settlement.actions.learning import receive
 from .schemas import ReceivedSchema
 
 bp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description=__doc__)

@@ -7,7 +7,8 @@ from uuid import UUID
 from ... import clock, ledger, payments
 from ...extensions import db
 from ...money import ZERO, require_minor_units
-from ...settlement.actions import Collection, ask_back, require, settles
+from ...settlement.actions.asking import Collection, ask_back
+from ...settlement.actions.learning import require, settles
 from ...settlement.models import Payment
 from ...settlement.rules import InvalidTransition
 from ..models import FUND, Application, Installment
