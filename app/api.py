@@ -116,7 +116,7 @@ class Blueprint(flask_smorest.Blueprint):
         again: Callable[[UUID], idempotency.Deed],
         status: int = 201,
     ) -> View:
-        """Commit the view's deed, have it done at Stripe (``again`` if resumed), answer ``found``."""
+        """Commit the view's deed, have Stripe do it (``again`` if resumed), answer ``found``."""
         described = self.response(status, schema)
 
         def answered(record: UUID, change: Query | None = None) -> Response | None:

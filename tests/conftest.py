@@ -92,16 +92,19 @@ def the_app(database_url: str, upload_dir: str, stripe_settings) -> Iterator[Fla
         db.engine.dispose()
 
 
+EMPTIED = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608
+
+
 @pytest.fixture
 def app(the_app: Flask) -> Iterator[Flask]:
     """The app over empty tables, where nobody has asked for anything yet."""
     the_app.extensions["limiter"].memory.windows.clear()
     yield the_app
     with the_app.app_context():
-        tables = ", ".join(table.name for table in db.metadata.sorted_tables)
-        # The ledger's triggers let nobody empty it, except who can turn them off.
+        # The ledger's triggers let nobody empty it, except who can turn them off. Where there are
+        # a few rows only, it takes a tenth of what TRUNCATE would.
         db.session.execute(text("SET LOCAL session_replication_role = replica"))
-        db.session.execute(text(f"TRUNCATE {tables}"))
+        db.session.execute(text(EMPTIED))
         db.session.commit()
 
 
