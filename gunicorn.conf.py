@@ -1,7 +1,5 @@
 """gunicorn as the service runs under it. Every number is a setting of config.py."""
 
-import contextlib
-import ctypes
 import gc
 import json
 import logging
@@ -98,41 +96,17 @@ logger_class = Logger
 class Worker(ThreadWorker):
     """gunicorn's own; told to stop, it closes its door instead of standing in it.
 
-    Whoever is in the queue by then is answered. Whoever comes later is refused, and can ask another
-    server; with the door left open they would wait for the last answer, and be reset.
+    Whoever is in the queue by then is answered. Whoever comes later is refused at once, and can ask
+    another server; with the door left open they would wait for the last answer, and be reset.
     """
 
     def set_accept_enabled(self, enabled):
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
-                admit_nobody(listener)
-                while select.select([listener], [], [], LAST_CALL)[0]:
+                while select.select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
-
-
-def admit_nobody(listener):
-    """Leave who knocks without an answer: in the queue, closing it would reset them.
-
-    They knock again after a second, and hear then that nobody is here. Only Linux can do this.
-    """
-    with contextlib.suppress(OSError):
-        code = b"".join(struct.pack("HBBI", *step) for step in DROP_SYN)
-        program = ctypes.create_string_buffer(code)
-        filter_ = struct.pack("HL", len(DROP_SYN), ctypes.addressof(program))
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
-
-
-SO_ATTACH_FILTER = 26
-LAST_CALL = 0.1  # seconds in which those who were let in arrive
-DROP_SYN = [  # classic BPF, on the TCP header: code, jump if true, jump if false, operand
-    (0x30, 0, 0, 13),  # load the byte of flags
-    (0x54, 0, 0, 0x12),  # keep SYN and ACK
-    (0x15, 0, 1, 0x02),  # SYN alone?
-    (0x06, 0, 0, 0),  # then drop it
-    (0x06, 0, 0, 0xFFFFFFFF),  # else take all of it
-]
 
 
 worker_class = Worker
