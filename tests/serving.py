@@ -35,8 +35,6 @@ class Server:
     connections: list = field(default_factory=list)
 
     def start(self):
-        names = {setting.name.upper() for setting in fields(Settings)}
-        inherited = {name: value for name, value in os.environ.items() if name not in names}
         self.port = free_port()
         given = {
             "APP_ENV": "testing",
@@ -52,7 +50,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
                 cwd=ROOT,
-                env={**inherited, **given},
+                env={**unset(), **given},
                 stdout=stdout,
                 stderr=stderr,
             )
@@ -150,6 +148,12 @@ def ask(connection, method, path, body=None, *, token=None, **headers):
         text=text,
         json=json.loads(text) if text else None,
     )
+
+
+def unset():
+    """The environment without any setting of the service."""
+    names = {setting.name.upper() for setting in fields(Settings)}
+    return {name: value for name, value in os.environ.items() if name not in names}
 
 
 def free_port():
