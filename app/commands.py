@@ -63,6 +63,7 @@ def reconcile_command() -> None:
     for deed, found in (
         (reconciling.reconcile, reconciling.unsettled()),
         (reconciling.give_back, reconciling.unanswered()),
+        (reconciling.ask_again, reconciling.unfinished()),
         (learning.learn, _listed("refund")),
         (learning.learn, _listed("dispute")),
     ):

@@ -52,14 +52,14 @@ INTENT_EVENTS: dict[str, str | None] = {
 
 
 def intent_fact(said: Mapping[str, Any]) -> Fact:
-    paid = said.get("amount_received") if said["status"] == "succeeded" else None
+    paid = said.get("amount_received", said["amount"])
     return Fact(
         kind="intent",
         id=text(said["id"]),
         intent=said["id"],
         record=_ours(said, "payment_id"),
         status=text(said["status"]),
-        amount=_whole(paid or said["amount"]),
+        amount=_whole(paid if said["status"] == "succeeded" else said["amount"]),
         currency=text(said["currency"]).upper(),
     )
 
@@ -70,8 +70,8 @@ def taken_fact(kind: str, said: Mapping[str, Any]) -> Fact:
         id=text(said["id"]),
         intent=_reference(said.get("payment_intent")),
         record=_ours(said, "refund_id"),
-        status=text(said["status"]),
-        amount=_whole(said["amount"]),
+        status=text(said["status"] or "pending"),  # a refund's may be null
+        amount=_whole(said["amount"], least=1),
         currency=text(said["currency"]).upper(),
     )
 
@@ -113,7 +113,9 @@ def text(value: Any) -> str:
     return value
 
 
-def _whole(value: Any) -> int:
+def _whole(value: Any, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
+    if not least <= value < 2**63:
+        raise ValueError
     return value

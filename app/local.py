@@ -34,6 +34,8 @@ from aiohttp import web
 from localstripe import resources, server, webhooks
 resources.Store.dump_to_disk = lambda self: None  # it would be one file for all checkouts
 webhooks.register_webhook("ose", sys.argv[2], sys.argv[3], None)
+none = {"object": "list", "data": [], "has_more": False, "url": "/v1/disputes"}
+server.app.router.add_get("/v1/disputes", lambda request: server.json_response(none))
 web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_signals=True)
 """
 

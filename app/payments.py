@@ -65,6 +65,18 @@ class Refused(Exception):
         self.refusal, self.fact = refusal, fact
 
 
+class Unknown(Refused):
+    """Stripe has nothing of this id."""
+
+
+class AskedOtherwise(Exception):
+    """Stripe was asked under this key before, for something else."""
+
+
+class BrokeDown(Exception):
+    """Stripe broke down over what it was asked under this key, and will say so each time."""
+
+
 class Event(NamedTuple):
     """A webhook event, whose signature holds."""
 
@@ -77,16 +89,20 @@ class Event(NamedTuple):
 # Units
 
 
-def units(amount: Decimal, currency: str, path: str = "amount") -> int:
-    """``amount`` in the units that Stripe counts ``currency`` in. Raises ValidationFailed."""
+def units(amount: Decimal, currency: str, field: str | None = "amount") -> int:
+    """``amount``, from the body's ``field``, in the units that Stripe counts ``currency`` in.
+
+    Raises ValidationFailed.
+    """
+    path = [field] if field else []
     if currency in SPELLED_WITH_TWO:
         return int(amount * 100)
     places = 0 if currency in ZERO_DECIMAL else MINOR_UNITS[currency]
     whole = amount.scaleb(places)
     if whole != int(whole):
-        raise ValidationFailed.at([path], f"At most {places} decimals in {currency} by card.")
+        raise ValidationFailed.at(path, f"At most {places} decimals in {currency} by card.")
     if places == 3 and int(whole) % 10:
-        raise ValidationFailed.at([path], f"The third decimal must be 0 in {currency} by card.")
+        raise ValidationFailed.at(path, f"The third decimal must be 0 in {currency} by card.")
     return int(whole)
 
 
@@ -138,9 +154,13 @@ def _asking() -> Iterator[Any]:
         if error.http_status in (409, 429):  # the same request is still being acted on
             raise PaymentUnavailable from None
         raise _refusal(error) from None
+    except stripe.IdempotencyError as error:
+        in_use = error.http_status == 409
+        raise (PaymentUnavailable if in_use else AskedOtherwise) from None
     except stripe.StripeError as error:
         log.error("Stripe: %s %s %s", type(error).__name__, error.http_status, error.code)
-        raise PaymentUnavailable from None
+        again = (error.headers or {}).get("Idempotent-Replayed") == "true"
+        raise (BrokeDown if again else PaymentUnavailable) from None
 
 
 def _decline(error: stripe.CardError) -> Refused:
@@ -152,6 +172,7 @@ def _decline(error: stripe.CardError) -> Refused:
     return Refused(InsufficientFunds() if poor else PaymentDeclined(), fact)
 
 
+UNTAKEN = "The payment provider does not take this."
 FIELDS = {"payment_method": "paymentMethodId", "amount": "amount", "currency": "amount"}
 
 
@@ -159,19 +180,21 @@ def _refusal(error: stripe.InvalidRequestError) -> Refused:
     log.warning("Stripe refused: %s %s", error.code, error.param)
     if error.code == "balance_insufficient":
         return Refused(InsufficientFunds(), why=error.code)
+    if error.http_status == 404:
+        return Unknown(ValidationFailed.at([], UNTAKEN), why=error.code)
     field = FIELDS.get(error.param or "", "amount" if "amount" in (error.code or "") else "")
     path = [field] if field else []
-    refusal = ValidationFailed.at(path, "The payment provider does not take this.")
-    return Refused(refusal, why=error.code or str(error.http_status))
+    return Refused(ValidationFailed.at(path, UNTAKEN), why=error.code or str(error.http_status))
 
 
 def create(
-    record: UUID, amount: Decimal, currency: str, method: str | None
+    record: UUID, amount: Decimal, currency: str, method: str | None, attempt: int = 0
 ) -> tuple[Fact, str | None]:
     """A PaymentIntent for the payment ``record``, confirmed at once where there is a ``method``.
 
     Asked twice it is made once: its idempotency key is the record's. The second value is what a
-    client needs to pay it.
+    client needs to pay it. Raises AskedOtherwise, and BrokeDown: then only another ``attempt``
+    can be made.
     """
     asked: dict[str, Any] = {
         "amount": units(amount, currency),
@@ -181,20 +204,16 @@ def create(
     if method:  # only cards can be confirmed with nobody there to be sent elsewhere
         asked |= {"payment_method": method, "confirm": True, "payment_method_types": ["card"]}
     with _asking() as api:
-        intent = api.payment_intents.create(asked, {"idempotency_key": f"payment-{record}"})
+        intent = api.payment_intents.create(asked, _key("payment", record, attempt))
     return intent_fact(intent.to_dict()), intent.client_secret
 
 
-def confirm(intent: str, method: str, record: UUID) -> Fact:
-    """Pay the PaymentIntent by ``method``."""
-    with _asking() as api:
-        confirmed = api.payment_intents.confirm(
-            intent, {"payment_method": method}, {"idempotency_key": f"confirm-{record}-{method}"}
-        )
-    return intent_fact(confirmed.to_dict())
+def _key(kind: str, record: UUID, attempt: int) -> Any:
+    return {"idempotency_key": f"{kind}-{record}-{attempt}" if attempt else f"{kind}-{record}"}
 
 
 def retrieve(intent: str) -> Fact:
+    """What the PaymentIntent has come to. Raises Unknown."""
     with _asking() as api:
         return intent_fact(api.payment_intents.retrieve(intent).to_dict())
 
@@ -217,15 +236,15 @@ def find(record: UUID, since: datetime, until: datetime) -> tuple[Fact, str | No
     return None
 
 
-def refund(record: UUID, intent: str, amount: Decimal, currency: str) -> Fact:
-    """Give ``amount`` back; asked twice, it is given once."""
+def refund(record: UUID, intent: str, amount: Decimal, currency: str, attempt: int = 0) -> Fact:
+    """Give ``amount`` back; asked twice, it is given once. Raises BrokeDown, as ``create``."""
     asked: Any = {
         "payment_intent": intent,
         "amount": units(amount, currency),
         "metadata": {"refund_id": str(record)},
     }
     with _asking() as api:
-        made = api.refunds.create(asked, {"idempotency_key": f"refund-{record}"})
+        made = api.refunds.create(asked, _key("refund", record, attempt))
     return taken_fact("refund", made.to_dict())
 
 
@@ -237,6 +256,13 @@ def find_refund(record: UUID, intent: str) -> Fact | None:
             if fact.record == str(record):
                 return fact
     return None
+
+
+def reversal(kind: str, id: str) -> Fact:
+    """What a refund or a dispute has come to."""
+    with _asking() as api:
+        listed: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
+        return taken_fact(kind, listed.retrieve(id).to_dict())
 
 
 def taken_back(kind: str, since: datetime) -> Iterator[Fact]:
@@ -258,10 +284,11 @@ def verified(body: bytes, signature: str) -> Event:
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
         said = exact_json.read(body)
+        version = said.get("api_version")
         return Event(
-            id=text(said["id"]),
+            id=text(said["id"] or None),
             type=text(said["type"]),
-            version=said.get("api_version"),
+            version=None if version is None else text(version),
             facts=list(of_event(said["type"], said["data"]["object"], said.get("created"))),
         )
     except (stripe.SignatureVerificationError, UnicodeError, exact_json.Unreadable) as error:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
-from .fields import Amount, Currency, Digits, Whole, decimals
+from .fields import Amount, Choice, Currency, Digits, Whole, decimals
 from .money import MINOR_UNITS
 
 
@@ -94,6 +94,12 @@ class PageSchema(Schema):
 
     limit = Digits(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
     offset = Digits(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
+
+
+class ExportSchema(Schema):
+    """In which form all of it is streamed."""
+
+    format = Choice("ndjson", "csv", load_default="ndjson")
 
 
 class PaginationSchema(Schema):

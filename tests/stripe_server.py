@@ -14,8 +14,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from app import clock
+
 HOLD = 30  # seconds until an answer that nobody releases is given after all
-FAULTS = {"refuse-500", "act-500", "drop", "silent", "slow"}
+# A 500 is an answer like any other, which a key is answered with again, unless nothing was begun.
+FAULTS = {"refuse-500", "break-500", "act-500", "drop", "silent", "slow"}
 DECLINES = {
     "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline"),
     "pm_card_visa_chargeDeclinedInsufficientFunds": ("card_declined", "insufficient_funds"),
@@ -23,6 +26,7 @@ DECLINES = {
 }
 OUTCOMES = {
     "pm_card_visa": "succeed",
+    "pm_card_mastercard": "succeed",
     "pm_processing": "process",
     "pm_card_authenticationRequired": "require_action",
 }
@@ -133,9 +137,16 @@ class StripeServer:
                 self.faults.remove(fault)
         how = fault and fault[0]
         failure = as_sent(Problem(500, "Something went wrong.", kind="api_error").answer)
-        if how == "refuse-500":
+        key = key if method == "POST" else None
+        if how == "break-500":
+            with self.lock:
+                self.answers[key] = ((method, path, params), failure)
+        if how in ("refuse-500", "break-500"):
             return failure
-        answer = self.once(method, path, params, key if method == "POST" else None, how == "slow")
+        answer = self.once(method, path, params, key, how == "slow")
+        if how == "act-500" and key:
+            with self.lock:
+                self.answers[key] = ((method, path, params), failure)
         if how == "silent":
             self.hold()  # what was done is done, and its key is no longer in use
         return {"act-500": failure, "drop": None}.get(how, answer)
@@ -196,6 +207,8 @@ class StripeServer:
                 return page(self.refunds, path, params)
             case ("GET", "v1", "disputes"):
                 return page(self.disputes, path, params)
+            case ("GET", "v1", "disputes", dispute_id):
+                return found(self.disputes, dispute_id, "dispute")
             case ("GET", "v1", "refunds", refund_id):
                 return found(self.refunds, refund_id, "refund")
         raise Problem(404, f"Unrecognized request URL ({method}: {path}).")
@@ -220,7 +233,7 @@ class StripeServer:
             "amount_received": 0,
             "automatic_payment_methods": automatic,
             "client_secret": f"{intent_id}_secret_{secrets.token_hex(12)}",
-            "created": int(time.time()),
+            "created": moment(),
             "currency": currency,
             "description": params.get("description"),
             "livemode": False,
@@ -309,7 +322,7 @@ class StripeServer:
     @locked
     def cancel(self, intent_id, reason=None):
         intent = self.intents[intent_id]
-        intent.update(status="canceled", cancellation_reason=reason, canceled_at=int(time.time()))
+        intent.update(status="canceled", cancellation_reason=reason, canceled_at=moment())
         return self.happens(("payment_intent.canceled", intent))
 
     @locked
@@ -353,7 +366,7 @@ class StripeServer:
         charge = {name: intent[name] for name in SHARED}
         charge.update(id=new("ch"), object="charge", status=status, payment_intent=intent["id"])
         charge.update(paid=paid, captured=paid, amount_captured=intent["amount"] if paid else 0)
-        charge.update(amount_refunded=0, refunded=False, disputed=False, created=int(time.time()))
+        charge.update(amount_refunded=0, refunded=False, disputed=False, created=moment())
         charge.update(metadata=dict(intent["metadata"]), failure_code=None, failure_message=None)
         self.charges[charge["id"]] = charge
         return charge
@@ -361,7 +374,7 @@ class StripeServer:
     def about(self, charge, prefix, kind, **told):
         """What refunds and disputes have in common."""
         told |= {name: charge[name] for name in ("amount", "currency", "payment_intent")}
-        told |= {"charge": charge["id"], "created": int(time.time()), "metadata": {}}
+        told |= {"charge": charge["id"], "created": moment(), "metadata": {}}
         return {"id": new(prefix), "object": kind, **told}
 
     def recount(self, charge):
@@ -381,7 +394,7 @@ class StripeServer:
     def event(self, type, object, **changes):
         """An event about the object as it is now; it is not added to ``events``."""
         event = {"id": new("evt"), "object": "event", "type": type, "api_version": self.api_version}
-        event |= {"created": int(time.time()), "livemode": False, "pending_webhooks": 1}
+        event |= {"created": moment(), "livemode": False, "pending_webhooks": 1}
         event |= {"request": dict(self.request), "data": {"object": copy.deepcopy(object)}}
         return event | changes
 
@@ -484,6 +497,11 @@ class Handler(BaseHTTPRequestHandler):
 
 def bad(code, param):
     return Problem(400, f"Invalid parameter {param}: {code}.", code, param=param)
+
+
+def moment():
+    """Unix time, by the clock that tests move."""
+    return int(clock.now().timestamp())
 
 
 def new(prefix):

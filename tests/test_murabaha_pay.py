@@ -6,10 +6,16 @@ from uuid import uuid4
 
 import pytest
 
+from app.settlement.actions.asking import Collection
+
+from .serving import until
 from .stripe_server import Problem
 from .test_murabaha_routes import APPLICATIONS, TERMS, VENDORS, Case, read, refused
 
 PAYMENTS = "SELECT count(*) FROM payments"
+STATUSES = "SELECT status FROM payments ORDER BY created_at"
+ASKED = "/v1/payment_intents"
+VISA, OTHER = {"paymentMethodId": "pm_card_visa"}, {"paymentMethodId": "pm_card_mastercard"}
 STRIPE = (
     "SELECT coalesce(sum(p.amount), 0) FROM ledger_postings p"
     " JOIN ledger_entries e ON e.id = p.entry_id WHERE p.account = %s"
@@ -75,6 +81,17 @@ def pay(case, number=1, client=None, **body):
     return case.ask(client or case.owner, f"installments/{number}/pay", body)
 
 
+def keyed(case, key, **body):
+    headers = {"Idempotency-Key": key}
+    return case.owner.post(f"{case.path}/installments/1/pay", json=body, headers=headers)
+
+
+def charged(account):
+    """By which card each payment was made at Stripe, or is on its way."""
+    made = [one for one in account.intents.values() if one["status"] in ("succeeded", "processing")]
+    return [one["payment_method"] for one in made]
+
+
 def now(case):
     """The status of the application, and of each of its instalments."""
     said = read(case.owner.get(case.path))
@@ -129,27 +146,32 @@ def test_a_pay_while_one_is_open_gives_the_same_payment(sale, stripe_server, sql
     first, second = pay(sale), pay(sale)
     assert (second.status_code, second.json) == (201, first.json)
     assert (len(stripe_server.intents), sql(PAYMENTS)) == (1, [(1,)])
-    third = pay(sale, paymentMethodId="pm_card_visa")
-    assert (third.json["id"], third.json["status"]) == (first.json["id"], "succeeded")
-    assert len(stripe_server.intents) == 1
 
 
-def test_what_was_paid_before_a_card_is_given_is_not_paid_again(sale, stripe_server, deliver, sql):
+def test_a_card_pays_instead_of_the_payment_that_was_open(sale, stripe_server):
     first = read(pay(sale))
-    events = stripe_server.succeed(*stripe_server.intents)  # and nobody has told us yet
-    again = pay(sale, paymentMethodId="pm_card_visa")
-    assert (again.status_code, again.json["id"]) == (201, first["id"])
-    assert again.json["status"] == "succeeded"
-    tell(deliver, events)
-    assert (len(stripe_server.intents), sql(PAYMENTS)) == (1, [(1,)])
+    second = read(pay(sale, paymentMethodId="pm_card_visa"))
+    assert (second["id"] != first["id"], second["status"]) == (True, "succeeded")
+    assert [one["status"] for one in stripe_server.intents.values()] == ["canceled", "succeeded"]
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
 
 
-def test_a_card_that_nobody_knows_leaves_the_payment_open(sale, stripe_server, reconcile):
-    first = read(pay(sale))
+def test_what_was_paid_before_a_card_is_given_is_not_paid_again(sale, stripe_server, deliver, sql):
+    pay(sale)
+    events = stripe_server.succeed(*stripe_server.intents)  # and nobody has told us yet
+    assert refused(pay(sale, paymentMethodId="pm_card_visa"), 409, "INVALID_TRANSITION")
+    assert now(sale)[1][0] == "paid"
+    tell(deliver, events)
+    assert charged(stripe_server) == [None]
+    assert sorted(sql(STATUSES)) == [("cancelled",), ("succeeded",)]
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_a_card_that_nobody_knows_leaves_the_instalment_to_be_paid(sale, stripe_server, reconcile):
+    pay(sale)
     assert refused(pay(sale, paymentMethodId="pm_unknown"), 400, "VALIDATION_ERROR")
-    assert read(pay(sale)) == first
-    stripe_server.succeed(*stripe_server.intents)
+    assert pay(sale).status_code == 201
+    stripe_server.succeed(list(stripe_server.intents)[-1])
     assert reconcile() == 0  # no webhook came
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
 
@@ -164,10 +186,7 @@ def test_another_card_after_a_lost_answer_pays_once(sale, stripe_server, sql, fi
         "canceled",
         "succeeded",
     ]
-    assert sql("SELECT status FROM payments ORDER BY created_at") == [
-        ("cancelled",),
-        ("succeeded",),
-    ]
+    assert sql(STATUSES) == [("cancelled",), ("succeeded",)]
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
 
 
@@ -176,7 +195,7 @@ def test_a_card_that_was_charged_though_the_answer_was_lost_is_the_one(sale, str
     assert refused(pay(sale, paymentMethodId="pm_card_visa"), 503, "PAYMENT_UNAVAILABLE")
     other = pay(sale, paymentMethodId="pm_card_mastercard")
     assert refused(other, 409, "INVALID_TRANSITION")
-    assert [intent["status"] for intent in stripe_server.intents.values()] == ["succeeded"]
+    assert charged(stripe_server) == ["pm_card_visa"]
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
 
 
@@ -199,11 +218,8 @@ def test_what_was_paid_before_it_could_be_withdrawn_counts(sale, stripe_server, 
     sale.record(1, 400)
     stripe_server.succeed(*stripe_server.intents)  # and nobody has told us yet
     assert refused(pay(sale), 409, "INVALID_TRANSITION")
-    assert (parts(sale), len(stripe_server.intents)) == ([1000, 400, 0, 0, 0, 0], 1)
-    assert sql("SELECT status FROM payments ORDER BY created_at") == [
-        ("succeeded",),
-        ("cancelled",),
-    ]
+    assert (parts(sale), charged(stripe_server)) == ([1000, 400, 0, 0, 0, 0], [None])
+    assert sorted(sql(STATUSES)) == [("cancelled",), ("succeeded",)]
     assert reconcile() == 0
 
 
@@ -270,6 +286,114 @@ def test_what_was_recorded_of_it_is_not_asked_for_again(sale, paid):
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
 
 
+# Nobody is charged but who waits for the answer, and nobody twice
+
+
+@pytest.mark.parametrize("then", ["reconcile", "key"])
+def test_of_two_cards_at_once_one_is_charged(sale, stripe_server, reconcile, then):
+    stripe_server.next("slow", path=ASKED)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(keyed, sale, "first", **VISA)
+        until(lambda: stripe_server.held)
+        assert refused(keyed(sale, "second", **OTHER), 503, "PAYMENT_UNAVAILABLE")
+        stripe_server.release()
+        assert first.result().status_code == 201
+    if then == "reconcile":
+        assert reconcile() == 0
+    else:
+        assert refused(keyed(sale, "second", **OTHER), 409, "INVALID_TRANSITION")
+    assert (charged(stripe_server), parts(sale)) == (["pm_card_visa"], [1000, 0, 0, 0, 0, 0])
+
+
+def test_reconcile_charges_no_card(sale, stripe_server, reconcile):
+    stripe_server.next("refuse-500", 2, path=ASKED)
+    for card in (VISA, OTHER):
+        assert refused(pay(sale, **card), 503, "PAYMENT_UNAVAILABLE")
+    assert [reconcile(), reconcile()] == [0, 0]
+    assert (charged(stripe_server), parts(sale)) == ([], [0] * 6)
+    assert read(pay(sale, **VISA))["status"] == "succeeded"
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("card", ["pm_card_visa", "pm_processing"])
+def test_a_card_is_not_charged_where_the_one_before_turns_out_to_be(
+    sale, stripe_server, deliver, card
+):
+    stripe_server.next("drop", path=ASKED)
+    assert refused(keyed(sale, "first", paymentMethodId=card), 503, "PAYMENT_UNAVAILABLE")
+    stripe_server.next("refuse-500", path=ASKED)
+    assert refused(keyed(sale, "second", **OTHER), 503, "PAYMENT_UNAVAILABLE")
+    tell(deliver, stripe_server.events[:])
+    assert refused(keyed(sale, "second", **OTHER), 409, "INVALID_TRANSITION")
+    assert charged(stripe_server) == [card]
+
+
+def test_what_is_told_while_another_is_begun_is_heard(sale, stripe_server, deliver, monkeypatch):
+    stripe_server.next("drop", path=ASKED)
+    assert refused(pay(sale, **VISA), 503, "PAYMENT_UNAVAILABLE")
+    events, look = stripe_server.events[:], Collection._earlier
+
+    def late(self):
+        tell(deliver, events)
+        return look(self)
+
+    monkeypatch.setattr(Collection, "_earlier", late)
+    assert refused(pay(sale, **OTHER), 409, "INVALID_TRANSITION")
+    assert (charged(stripe_server), parts(sale)) == (["pm_card_visa"], [1000, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("then", ["reconcile", "key"])
+def test_what_was_paid_in_cash_meanwhile_is_not_charged(sale, stripe_server, reconcile, then):
+    stripe_server.next("refuse-500", path=ASKED)
+    assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
+    sale.record(1, 1000)
+    if then == "reconcile":
+        assert reconcile() == 0
+    else:
+        assert refused(keyed(sale, "k", **VISA), 409, "INVALID_TRANSITION")
+    assert (charged(stripe_server), parts(sale)) == ([], [1000, 0, 0, 0, 0, 0])
+
+
+def test_another_card_is_charged_and_the_first_that_stripe_never_heard_of_is_not(
+    sale, stripe_server
+):
+    stripe_server.next("refuse-500", path=ASKED)
+    assert refused(pay(sale, **VISA), 503, "PAYMENT_UNAVAILABLE")
+    assert read(pay(sale, **OTHER))["status"] == "succeeded"
+    assert charged(stripe_server) == ["pm_card_mastercard"]
+
+
+@pytest.mark.parametrize("how", ["break-500", "act-500"])
+@pytest.mark.parametrize("then", ["key", "another card"])
+def test_what_stripe_broke_down_over_is_asked_anew_in_a_while(
+    sale, stripe_server, later, how, then
+):
+    stripe_server.next(how, path=ASKED)
+    assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
+    assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
+    later(1 / 30)
+    answer = keyed(sale, "k", **VISA) if then == "key" else pay(sale, **OTHER)
+    first = how == "act-500" or then == "key"
+    assert answer.status_code == (409 if first and then != "key" else 201)
+    assert charged(stripe_server) == ["pm_card_visa" if first else "pm_card_mastercard"]
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_a_payment_that_stripe_does_not_know_any_more_is_replaced(sale, stripe_server):
+    pay(sale)
+    stripe_server.intents.clear()
+    assert read(pay(sale, **VISA))["status"] == "succeeded"
+    assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+def test_one_that_is_only_meant_to_be_paid_is_overdue_all_the_same(sale, set_clock):
+    set_clock("2026-03-06T09:30:00")
+    pay(sale)
+    assert now(sale)[1][0] == "overdue"
+    set_clock("2026-03-05T09:30:00")
+    assert now(sale)[1][0] == "processing"
+
+
 # Who may not, and when not
 
 
@@ -312,7 +436,7 @@ def test_an_application_that_there_is_not_is_not_found(owner, stripe_server):
 
 def test_a_third_decimal_that_is_not_0_is_refused(acquired, stripe_server, sql):
     case = acquired("KWD", cost="6000.006").accept()
-    assert refused(pay(case), 400, "VALIDATION_ERROR", ["amount"])
+    assert refused(pay(case), 400, "VALIDATION_ERROR", [])
     assert (sql(PAYMENTS), stripe_server.requests) == ([(0,)], [])
     case.record(1, "0.001")
     assert pay(case).status_code == 201
@@ -390,6 +514,30 @@ def test_what_stripe_refuses_for_good_is_said_once(last, paid, stripe_server, re
     stripe_server.refunds.clear()
     assert [reconcile(), reconcile()] == [1, 0]
     assert sql("SELECT status FROM payment_reversals") == [("failed",)]
+
+
+def test_a_refund_that_the_bank_sends_back_is_not_sent_again(  # noqa: PLR0917
+    last, paid, stripe_server, deliver, reconcile, sql
+):
+    pay(last, 6)
+    last.record(6, 1000)
+    paid()
+    assert reconcile() == 0
+    tell(deliver, stripe_server.fail_refund(*stripe_server.refunds))
+    assert [reconcile(), reconcile()] == [0, 0]
+    assert (len(stripe_server.refunds), booked(sql, "owed back")) == (1, -1000)
+
+
+def test_what_a_bank_took_back_meanwhile_is_not_given_back_too(  # noqa: PLR0917
+    last, paid, stripe_server, deliver, reconcile, sql
+):
+    pay(last, 6)
+    last.record(6, 700)
+    intent = paid()
+    tell(deliver, stripe_server.dispute(intent, 50000))
+    assert [reconcile(), reconcile(), reconcile()] == [1, 0, 0]
+    assert [refund["amount"] for refund in stripe_server.refunds.values()] == [20000]
+    assert (booked(sql, "stripe"), booked(sql, "owed back")) == (300, 0)
 
 
 def no_balance(*_):

@@ -5,6 +5,7 @@ matters: a status only ever moves forward, a refund or dispute is known by its i
 follows from it (the books, a project's figures, an instalment) is worked out anew each time.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
 from ..extensions import Base, Identified, db
+from ..ledger import figure
 from ..money import ZERO
 from ..queries import query, sql
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
@@ -36,6 +38,7 @@ class Outgoing(NamedTuple):
     created_at: datetime
     installment_id: UUID | None
     superseded: bool
+    told_at: int | None
 
 
 class Payment(Identified, Base):
@@ -107,9 +110,13 @@ class Payment(Identified, Base):
     def refunded(self) -> Decimal:
         """How much of what was received was given back."""
         refunds = [one for one in self.reversals if one.kind == "refund" and one.provider_id]
-        live = sum((one.amount for one in refunds if not gone(one.status)), ZERO)
         failed = sum((one.amount for one in refunds if gone(one.status)), ZERO)
-        return min(self.received, max(live, self.charge_refunded - failed))
+        return min(self.received, max(self._refunds(True), self.charge_refunded - failed))
+
+    def _refunds(self, known: bool) -> Decimal:
+        """The refunds, ``known`` to Stripe or not, that have not come to nothing."""
+        refunds = [one for one in self.reversals if one.kind == "refund" and not gone(one.status)]
+        return sum((one.amount for one in refunds if bool(one.provider_id) == known), ZERO)
 
     @property
     def disputed(self) -> Decimal:
@@ -120,18 +127,26 @@ class Payment(Identified, Base):
     @property
     def asked_back(self) -> Decimal:
         """Refunds that were asked for and have not come to anything yet."""
-        waiting = [one for one in self.reversals if one.kind == "refund" and not one.provider_id]
-        return sum((one.amount for one in waiting if not gone(one.status)), ZERO)
+        return self._refunds(False)
 
     @property
     def left(self) -> Decimal:
-        """What is there, and can be given back."""
-        return self.received - self.refunded - self.disputed - self.asked_back
+        """What is there, and can be given back; below 0 where more is asked for than there is."""
+        # What was asked for may be what a charge says is refunded: it is not given twice.
+        refunds = max(self.refunded, self._refunds(True) + self.asked_back)
+        return self.received - self.disputed - refunds
 
-    def moves_to(self, status: str, at: int | None = None) -> None:
+    @property
+    def has_failed_to_return(self) -> bool:
+        """Whether a refund was refused, or came back: another would be, too."""
+        return any(one.kind == "refund" and one.status == "failed" for one in self.reversals)
+
+    def moves_to(self, status: str, at: int | None = None, outdated: bool = False) -> None:
         """Take what Stripe says, or said ``at`` a moment, unless more is known."""
         known = self.told_at
-        older = bool(at and known and (at < known or (at == known and self.status == "failed")))
+        older = outdated or bool(
+            at and known and (at < known or (at == known and self.status == "failed"))
+        )
         self.status = payment_status(self.status, status, older)
         if at and not older:
             self.told_at = at
@@ -139,10 +154,9 @@ class Payment(Identified, Base):
             self.client_secret = None
 
     @classmethod
-    def under_way(cls, installment_id: Any) -> Any:
-        """Whether there is one for the instalment that is still open, as PostgreSQL finds it."""
-        still = db.or_(*(cls.status == status for status in OPEN))
-        return db.exists().where(cls.installment_id == installment_id, still)
+    def under_way(cls, installment_id: Any, status: str) -> Any:
+        """Whether there is one of that status for the instalment, as PostgreSQL finds it."""
+        return db.exists().where(cls.installment_id == installment_id, cls.status == status)
 
     @classmethod
     def as_it_goes_out(cls) -> list[Any]:
@@ -175,14 +189,23 @@ class Payment(Identified, Base):
         return list(db.session.scalars(now, execution_options={"populate_existing": True}))
 
     @classmethod
-    def to_be_withdrawn(cls, installment_id: UUID) -> list[Any]:
-        """Those that another was asked for instead of, and that could still be made: Outgoing."""
+    def to_be_withdrawn(cls, installment_id: UUID, other_than: UUID) -> list[Any]:
+        """Those that are not to be made any more, and that money could still come by: Outgoing."""
         found = db.select(*cls.as_it_goes_out()).where(
             cls.installment_id == installment_id,
+            cls.id != other_than,
             cls.superseded,
-            db.or_(cls.status == "pending", cls.status == "failed"),
+            db.or_(cls.is_open, cls.status == "failed"),
         )
         return list(db.session.execute(found))
+
+    @classmethod
+    def supersede(cls, installment_ids: Collection[UUID]) -> None:
+        """Let no pending payment for these instalments be made any more: their rest has changed."""
+        pending = db.update(cls).where(
+            cls.installment_id.in_(installment_ids), cls.status == "pending"
+        )
+        db.session.execute(pending.values(superseded=True))
 
     @classmethod
     def locked(cls, *conditions: Any) -> "Payment | None":
@@ -218,13 +241,19 @@ class Reversal(Identified, Base):
 
     @query
     def outgoing(cls: Any, reversal_id):
-        """What Stripe is to be asked for a refund."""
+        """What Stripe is to be asked for a refund, and what it has said."""
         return (
             db.select(
-                cls.amount, Payment.currency, Payment.intent_id, cls.payment_id, cls.created_at
+                cls.provider_id,
+                cls.status,
+                cls.amount,
+                Payment.currency,
+                Payment.intent_id,
+                cls.payment_id,
+                cls.created_at,
             )
             .join(Payment, Payment.id == cls.payment_id)
-            .where(cls.id == reversal_id, cls.provider_id.is_(None), cls.status == "requested")
+            .where(cls.id == reversal_id)
         )
 
 
@@ -265,3 +294,17 @@ class WebhookEvent(Base):
     def waiting_for(cls, intent_id: str) -> list["WebhookEvent"]:
         found = db.select(cls).where(cls.intent_id == intent_id, cls.waits)
         return list(db.session.scalars(found.order_by(cls.received_at)))
+
+
+# An instalment's is entered against what it pays, which may be taken back: there, whether any is.
+figure("""
+    SELECT 'received of payment ' || p.id,
+           CASE WHEN p.status <> 'succeeded' THEN 0
+                WHEN p.donation_id IS NOT NULL THEN p.amount
+                ELSE coalesce(sum(l.amount) FILTER (WHERE l.account = 'stripe'), 0) END,
+           coalesce(CASE WHEN p.donation_id IS NOT NULL
+                         THEN -sum(l.amount) FILTER (WHERE l.account = 'donations')
+                         ELSE sum(l.amount) FILTER (WHERE l.account = 'stripe') END, 0)
+    FROM payments p LEFT JOIN ledger_entries e ON e.payment_id = p.id
+    LEFT JOIN ledger_postings l ON l.entry_id = e.id GROUP BY p.id
+""")

@@ -21,13 +21,16 @@ SPOKEN = {  # Stripe's words for a PaymentIntent's status, in ours
 FINAL = ("cancelled", "succeeded")  # in order: success is never undone, and undoes the others
 
 GONE = ("failed", "canceled")  # a refund that came to nothing: the money is here again
-# How far a dispute has come: before it holds money, holding it, over. Won is the last word.
+# How far a dispute has come: an inquiry, one that is closed but may still become more, holding
+# money, over. Won is the last word.
 STAGES = (
     ("warning_needs_response", "warning_under_review"),
+    ("warning_closed", "prevented"),
     ("needs_response", "under_review", "charge_refunded"),
-    ("lost", "warning_closed", "prevented"),
+    ("lost",),
     ("won",),
 )
+UNFINISHED = ("pending", "requires_action", *STAGES[0], *STAGES[2])  # of refunds and disputes
 HELD = ("needs_response", "under_review", "charge_refunded", "lost")
 
 
@@ -66,4 +69,4 @@ def taken_status(kind: str, known: str, said: str) -> str:
 
 
 def stage(status: str) -> int:
-    return next((n for n, names in enumerate(STAGES) if status in names), 1)
+    return next((n for n, names in enumerate(STAGES) if status in names), 0)

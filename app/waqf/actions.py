@@ -84,7 +84,7 @@ def settle_donation(payment: Payment) -> None:
     project.reckon()
     if gives and donation.receipt_number is None:
         donation.succeeded_at = clock.now()
-        donation.receipt_number = ReceiptYear.next_number()
+        donation.receipt_number = ReceiptYear.next_number(donation.succeeded_at.year)
     ledger.bring(
         project.fund,
         project.currency,
@@ -120,7 +120,8 @@ def change(project_id: UUID, changes: dict[str, Any]) -> None:
 def receipt(donation: Donation) -> bytes:
     """The receipt for ``donation`` as a PDF. Raises InvalidTransition while there is none."""
     if donation.receipt_number is None or donation.succeeded_at is None:
-        raise InvalidTransition(f"The donation is {donation.status}: a receipt wants one that came")
+        more = ", and can become succeeded" if donation.status in ("pending", "failed") else ""
+        raise InvalidTransition(f"The donation is {donation.status}{more}: only then is a receipt")
     number, currency = donation.receipt_number, donation.currency
     pages = Document("Receipt", line=f"Receipt {number}", made=donation.succeeded_at)
     donor = "Anonymous" if donation.is_anonymous else donation.user.name

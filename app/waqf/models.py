@@ -266,8 +266,7 @@ class ReceiptYear(Base):
     last: Mapped[int]
 
     @classmethod
-    def next_number(cls) -> str:
-        year = clock.today().year
+    def next_number(cls, year: int) -> str:
         new = insert(cls).values(year=year, last=1)
         counted = new.on_conflict_do_update(
             index_elements=["year"], set_={"last": cls.last + 1}

@@ -6,6 +6,7 @@ from ..api import Blueprint
 from ..errors import Forbidden
 from ..extensions import db
 from ..limits import limited
+from ..schema import ExportSchema
 from ..settlement.actions.asking import Collection, Refund
 from ..settlement.rules import InvalidTransition
 from . import actions
@@ -25,7 +26,10 @@ from .schemas import (
 
 bp = Blueprint("waqf", __name__, url_prefix="/api/waqf", description=__doc__)
 
-EXPORT = '{"id":"0197c3a4-…","amount":25,"status":"succeeded",…}\n'
+EXPORTS = {
+    "application/x-ndjson": '{"id":"0197c3a4-…","amount":25,"status":"succeeded",…}\n',
+    "text/csv": "id,projectId,userId,amount,…\r\n0197c3a4-…,0197c3a1-…,…\r\n",
+}
 
 
 # Projects
@@ -112,10 +116,11 @@ def list_donations():
 
 @bp.get("/donations/export")
 @bp.signed_in
-@bp.streams(**{"application/x-ndjson": EXPORT})
-def export_donations():
-    """All your donations, as a stream of lines"""
-    return answers.stream(Donation.of(current_user.id), ExportedDonationSchema, "ndjson")
+@bp.arguments(ExportSchema, location="query")
+@bp.streams(**EXPORTS)
+def export_donations(query):
+    """All your donations, as a stream of lines: ndjson or csv"""
+    return answers.stream(Donation.of(current_user.id), ExportedDonationSchema, query["format"])
 
 
 @bp.get("/donations/<uuid:id>")

@@ -4,6 +4,7 @@ from .. import answers, clock
 from ..access import current_user
 from ..api import Blueprint
 from ..extensions import db
+from ..schema import ExportSchema
 from .actions import assessment, nisab_price, report
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
@@ -11,7 +12,6 @@ from .schemas import (
     CalculationDeletedSchema,
     CalculationSchema,
     CurrencySchema,
-    ExportSchema,
     NewCalculationSchema,
     NewNisabSchema,
     NisabSchema,

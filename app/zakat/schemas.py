@@ -249,10 +249,6 @@ class CalculationDeletedSchema(Schema):
     message = Text(required=True, metadata={"example": "Calculation deleted"})
 
 
-class ExportSchema(Schema):
-    format = Choice("ndjson", "csv", load_default="ndjson")
-
-
 class YearSchema(Schema):
     year = Digits(required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026})
 

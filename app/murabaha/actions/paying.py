@@ -1,5 +1,7 @@
 """How a sale is paid: by money received elsewhere, through Stripe, or forgone by a rebate."""
 
+import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
@@ -25,6 +27,8 @@ from ..rules import (
 )
 from .steps import RECEIVABLE, as_officer, as_owner, book, contract_of, take, take_step
 
+log = logging.getLogger(__name__)
+
 OWED_BACK = "owed back"  # what we owe to a client
 
 
@@ -38,10 +42,9 @@ def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) 
     take(
         application, "record", amount=amount, method=method, reference=reference, paid=_keyed(paid)
     )
-    for one in application.installments:
-        _pay(one, paid.get(one.number, ZERO))
+    _pay(application, paid)
     book(application, "instalment paid", {ledger.RECEIVED_ELSEWHERE: amount, RECEIVABLE: -amount})
-    _complete(application)
+    _complete(application, paid)
 
 
 def settle(id: UUID, rebate: Decimal) -> None:
@@ -62,11 +65,14 @@ def settle(id: UUID, rebate: Decimal) -> None:
             one.paid_at = clock.now()
     application.contract = replace(contract, rebate=contract.rebate + rebate)
     book(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
-    _complete(application)
+    _complete(application, waived)
 
 
-def _complete(application: Application) -> None:
+def _complete(application: Application, changed: Iterable[int]) -> None:
+    """What follows where the rest of the instalments ``changed`` is another."""
     application.updated_at = clock.now()
+    db.session.flush()
+    Payment.supersede([application.installments[number - 1].id for number in changed])
     if not left_of(application.open_installments):
         take(application, "complete")
 
@@ -86,16 +92,14 @@ def pay(id: UUID, number: int, method: str | None) -> Collection:
     for payment in Payment.of_installment(one.id):
         if payment.status == "processing":
             raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
-        goes_on = payment.status == "pending" and payment.amount == left and not payment.superseded
-        if goes_on and payment.intent_id:
-            payment.method, current = method, payment
-        elif goes_on and method in (None, payment.method):
-            current = payment  # Stripe may have made it, by what it was asked first
+        same = method == payment.method or (method is None and payment.intent_id)
+        if payment.status == "pending" and not payment.superseded and same:
+            current = payment
         else:
             payment.superseded = True  # it is withdrawn at Stripe before another is made
     if current is None:
         payments.require_provider()
-        payments.units(left, application.currency)
+        payments.units(left, application.currency, None)
         db.session.flush()
         current = Payment(
             installment_id=one.id,
@@ -127,14 +131,12 @@ def settle_installment(payment: Payment) -> None:
         paid = filled(change, application.open_installments)
         surplus += change - sum(paid.values(), ZERO)
         _move(application, "receive", paid, payment)
-    elif change < ZERO:
+    else:
         spared = min(surplus, -change)
         surplus -= spared
         lost = taken_back(-change - spared, application.open_installments)
         paid = {number: -part for number, part in lost.items()}
         _move(application, "take_back", paid, payment)
-    else:
-        return
     receivable = before.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
     ledger.bring(
         FUND,
@@ -147,7 +149,9 @@ def settle_installment(payment: Payment) -> None:
         },
     )
     back = payments.payable(surplus - payment.asked_back, payment.currency)
-    if back > ZERO:
+    if back > ZERO and payment.has_failed_to_return:
+        log.error("payment %s: %s is owed back, and cannot be refunded", payment.id, back)
+    elif back > ZERO:
         ask_back(payment, back)
 
 
@@ -160,14 +164,14 @@ def _move(
     back = action == "take_back"
     step = taking_back(application.state) if back else step_of(application.state, action)
     take_step(application, step, payment=str(payment.id), paid=_keyed(parts))
-    for one in application.installments:
-        _pay(one, parts.get(one.number, ZERO))
-    _complete(application)
+    _pay(application, parts)
+    _complete(application, parts)
 
 
-def _pay(one: Installment, part: Decimal) -> None:
-    one.paid_amount += part
-    if part:
+def _pay(application: Application, parts: dict[int, Decimal]) -> None:
+    for number, part in parts.items():
+        one = application.installments[number - 1]
+        one.paid_amount += part
         whole = one.paid_amount + one.waived == one.amount
         one.paid_at = clock.now() if whole else None
 

@@ -46,8 +46,20 @@ def receive(event: Event) -> None:
         require(db.session.get(WebhookEvent, event.id)).waits = True
 
 
-def learn(fact: Fact, client_secret: str | None = None, about: UUID | None = None) -> bool:
-    """Write down what Stripe says, and what follows; no, where there is no such payment."""
+NEWS = object()
+
+
+def learn(
+    fact: Fact,
+    client_secret: str | None = None,
+    about: UUID | None = None,
+    known: Any = NEWS,
+) -> bool:
+    """Write down what Stripe says, and what follows; no, where there is no such payment.
+
+    What it answered is no news where more has been told of since what was ``known`` when it was
+    asked: the moment of the last event.
+    """
     take_turns(fact)
     payment = _payment_of(fact, about)
     if payment is None:
@@ -59,7 +71,7 @@ def learn(fact: Fact, client_secret: str | None = None, about: UUID | None = Non
             for earlier in event.facts:
                 _merge(payment, Fact(**earlier))
     payment.client_secret = payment.client_secret or client_secret
-    _merge(payment, fact)
+    _merge(payment, fact, outdated=known not in (NEWS, payment.told_at))
     settle(payment)
     return True
 
@@ -85,7 +97,7 @@ def _payment_of(fact: Fact, about: UUID | None) -> Payment | None:
     return payment
 
 
-def _merge(payment: Payment, fact: Fact) -> None:
+def _merge(payment: Payment, fact: Fact, outdated: bool = False) -> None:
     """Add ``fact`` to what is known of ``payment``; what cannot be true of it is left out."""
     if fact.currency != payment.currency:
         log.error("%s of payment %s is in %s", fact.kind, payment.id, fact.currency)
@@ -95,7 +107,7 @@ def _merge(payment: Payment, fact: Fact) -> None:
         if fact.status == "succeeded" and amount != payment.amount:
             log.error("payment %s came with the amount %s", payment.id, amount)
             return
-        payment.moves_to(fact.status, fact.at)
+        payment.moves_to(fact.status, fact.at, outdated)
     elif fact.kind == "charge":
         payment.charge_refunded = max(payment.charge_refunded, amount)
     else:

@@ -9,25 +9,21 @@ from ...extensions import db
 from ...facts import Fact
 from ...payments import Refused
 from ..models import Payment, Reversal
-from .asking import PAYABLE, Collection, Refund, Said
+from ..rules import UNFINISHED
+from . import learning
+from .asking import PAYABLE, Collection, Refund
 
 LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never came
 
 
 def reconcile(payment_id: UUID) -> None:
-    """Find out about a payment that is still open.
+    """Find out about a payment that is still open; nobody is charged.
 
-    One that nobody made in a day is given up, as is one that another was asked for instead of.
+    One that nobody made in a day is given up, as is one that is not to be made any more.
     """
     asked = Collection.of(payment_id)
     old = asked.created_at < clock.now() - PAYABLE
-    if asked.superseded or (old and asked.intent_id):
-        said = asked.withdrawn()
-    elif asked.intent_id:
-        said = Said(payments.retrieve(asked.intent_id))
-    else:
-        said = asked.ask()
-    asked.write_down(said)
+    asked.write_down(asked.withdrawn() if old or asked.superseded else asked.seen())
 
 
 def give_back(refund_id: UUID) -> ApiError | None:
@@ -41,9 +37,14 @@ def give_back(refund_id: UUID) -> ApiError | None:
     except Refused as refused:
         if isinstance(refused.refusal, payments.InsufficientFunds):
             raise
-        refund.give_up()
+        refund.give_up(refused)
         return refused.refusal
     return None
+
+
+def ask_again(known: tuple[str, str]) -> None:
+    """Find out how a refund or dispute goes on that was heard of."""
+    learning.learn(payments.reversal(*known))
 
 
 def unsettled() -> list[UUID]:
@@ -62,6 +63,14 @@ def unanswered() -> list[UUID]:
         Reversal.provider_id.is_(None), Reversal.status == "requested"
     )
     return list(db.session.scalars(found.order_by(Reversal.created_at)))
+
+
+def unfinished() -> list[tuple[str, str]]:
+    """Each refund and dispute, by kind and Stripe's id, of which more is to be heard."""
+    found = db.select(Reversal.kind, Reversal.provider_id).where(
+        Reversal.provider_id.is_not(None), Reversal.status.in_(UNFINISHED)
+    )
+    return [(kind, id) for kind, id in db.session.execute(found.order_by(Reversal.created_at))]
 
 
 def taken_back(kind: str) -> list[Fact]:
