@@ -38,10 +38,11 @@ control_socket_disable = True  # nobody steers a server on a PaaS from inside
 
 
 def when_ready(server):
-    """Bound how long a client may not read; say once what an operator would find out late."""
-    patience = struct.pack("ll", timeout, 0)
-    for listener in server.LISTENERS:  # what it accepts inherits this
+    """Bound how long a client may say or take nothing; say what an operator would learn late."""
+    patience = struct.pack("ll", server.cfg.timeout, 0)
+    for listener in server.LISTENERS:  # what it accepts inherits these
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
     if workers > 1 and not settings.redis_url:
         server.log.warning(
             "Without REDIS_URL each of %d workers counts limits for itself.", workers
@@ -76,8 +77,8 @@ class Logger(GunicornLogger):
             "level": "INFO",
             "logger": "gunicorn.access",
             "message": "request",
-            "method": environ["REQUEST_METHOD"],
-            "path": environ["PATH_INFO"],
+            "method": environ.get("REQUEST_METHOD"),
+            "path": environ.get("PATH_INFO"),  # of what is no request there is none
             "status": int(resp.status[:3]),
             "bytes": resp.sent,
             "ms": round(request_time.total_seconds() * 1000, 1),

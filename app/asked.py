@@ -71,11 +71,18 @@ def json_bytes() -> bytes:
 
 
 def text_body() -> str:
-    """The body as UTF-8 text. Raises ValidationFailed where it is none."""
+    """The body as UTF-8 text. Raises ValidationFailed where it is none, PayloadTooLarge."""
+    request.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
+    body = request.get_data()
+    if len(body) > MAX_JSON:
+        raise PayloadTooLarge
     try:
-        return request.get_data().decode()
+        text = body.decode()
     except UnicodeDecodeError:
         raise ValidationFailed.at([], "The body is not UTF-8.") from None
+    if "\0" in text:
+        raise ValidationFailed.at([], "The body has a NUL.")
+    return text
 
 
 def refusal(messages: Any) -> ValidationFailed:

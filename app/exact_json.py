@@ -10,6 +10,9 @@ from typing import Any
 import simplejson
 from flask.json.provider import JSONProvider
 
+LONGEST = 100  # signs of a number
+FURTHEST = 307  # the exponent of ten that no double goes beyond
+
 
 class Unreadable(ValueError):
     """The body is not JSON that can be taken; its text says why."""
@@ -21,7 +24,8 @@ def read(body: bytes) -> Any:
         text = body.decode("utf-8")
         value = simplejson.loads(
             text,
-            parse_float=Decimal,
+            parse_float=_number,
+            parse_int=_number,
             parse_constant=_refuse_constant,
             object_pairs_hook=_without_duplicates,
         )
@@ -59,6 +63,14 @@ class ExactProvider(JSONProvider):
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         return read(s if isinstance(s, bytes) else s.encode())
+
+
+def _number(text: str) -> int | Decimal:
+    """The number that ``text`` is, if a client that reads IEEE doubles has it, too."""
+    value = Decimal(text)
+    if len(text) > LONGEST or abs(value.adjusted()) > FURTHEST:
+        raise Unreadable("A number is too long.")
+    return int(text) if text.lstrip("-").isdigit() else value
 
 
 def _refuse_constant(name: str) -> None:

@@ -38,6 +38,7 @@ class HeadersMiddleware:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
         environ[REQUEST_ID_KEY] = request_id
+        environ.pop("HTTP_IF_MATCH", None)  # it is for changes, of which none here knows it
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
             headers.append(("X-Request-ID", request_id))

@@ -43,4 +43,5 @@ def init_app(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(Formatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("stripe").setLevel(logging.WARNING)  # it would tell of every request
+    for talker in ("stripe", "alembic.runtime.migration"):  # they would tell of every request
+        logging.getLogger(talker).setLevel(logging.WARNING)

@@ -144,6 +144,21 @@ def test_a_stolen_session_brings_no_more_guesses_at_the_password(limited, make_u
     assert refused(guess(app, user.email, PASSWORD), 429, "RATE_LIMITED")
 
 
+def test_another_email_brings_no_more_guesses_either(limited, make_user, sign_in):
+    app, user = limited(), make_user()
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = THIEF
+    client.environ_base["HTTP_AUTHORIZATION"] = sign_in(user=user).environ_base[
+        "HTTP_AUTHORIZATION"
+    ]
+    change = {"currentPassword": WRONG, "newPassword": "another battery staple"}
+    assert [client.post(CHANGE, json=change).status_code for _ in range(6)] == [401] * 5 + [429]
+    moved = client.patch(f"/api/users/{user.id}", json={"email": "moved@example.org"})
+    assert moved.status_code == 200
+    assert refused(client.post(CHANGE, json=change), 429, "RATE_LIMITED")
+    assert refused(guess(app, "moved@example.org", PASSWORD), 429, "RATE_LIMITED")
+
+
 # From where
 
 

@@ -20,7 +20,7 @@ from .test_errors import HOSTILE, JSON
 from .test_murabaha_routes import Case
 from .test_owners import created
 from .test_tokens import NOWHERE, bodies, document_of
-from .test_uploads_routes import PNG, form
+from .test_uploads_routes import JPEG, PNG, form
 
 UPLOAD, EXAMPLE, VENDORS = "/api/upload", "/api/example", "/api/murabaha/vendors"
 MIB = 1024 * 1024
@@ -91,12 +91,12 @@ def wrong(answer, *expected):
 
 
 @contextlib.contextmanager
-def memory():
+def memory(more=0):
     """Whatever is asked within takes no more than a few bodies' worth."""
     tracemalloc.start()
     try:
         yield
-        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB + more
     finally:
         tracemalloc.stop()
 
@@ -208,13 +208,65 @@ def test_a_form_without_end_is_refused_soon(admin, path, body):
     assert wrong(answer, "PAYLOAD_TOO_LARGE", "NO_FILE", "VALIDATION_ERROR") is None
 
 
-def test_a_picture_of_two_billion_pixels_a_side_is_never_unpacked(admin):
-    sides = b"\x7f\xff\xff\xff" * 2
-    content = PNG[:16] + sides + PNG[24:-4] + b"IDAT" + zlib.compress(bytes(100 * MIB))
-    body, kind = form(content)
+TEXTS = {
+    "four million fields": b"a=1&" * 4_000_000,
+    "as many as a mebibyte holds": b"a=1&" * 250_000,
+    "a mebibyte of one": b"a=" + b"x" * 1024 * 1024,
+}
+
+
+@pytest.mark.parametrize("body", TEXTS.values(), ids=TEXTS)
+def test_fields_without_end_are_refused_soon(admin, body):
+    kind = "application/x-www-form-urlencoded"
+    with memory(2 * len(body)):
+        answer = ask(admin, "POST", EXAMPLE, data=body, content_type=kind)
+    assert wrong(answer, "PAYLOAD_TOO_LARGE") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"a=%00", "application/x-www-form-urlencoded"),
+        (b"%00=a", "application/x-www-form-urlencoded"),
+        (b"a\0b", "text/plain"),
+        *((number, "application/json") for number in (b"[1e400]", b"[1e-400]", b"9" * 101)),
+        (b"-1e99999999", "application/json"),
+    ],
+)
+def test_what_no_client_or_database_could_take_is_not_echoed(admin, body, kind):
+    answer = ask(admin, "POST", EXAMPLE, data=body, content_type=kind)
+    assert wrong(answer, "VALIDATION_ERROR") is None
+
+
+@pytest.mark.parametrize("path", ["/api/waqf/projects", "/api/openapi.json", "/api/docs"])
+@pytest.mark.parametrize("tag", ["*", '"a"'])
+def test_a_condition_that_is_for_changes_is_passed_over_by_reads(admin, path, tag):
+    answer = ask(admin, "GET", path, headers={"If-Match": tag})
+    assert answer.status_code == 200
+
+
+SIDES = {"a side": b"\x7f\xff\xff\xff" * 2, "in all": b"\0\0\x4e\x20" * 2}
+BOMBS = {
+    **{f"PNG, {name}": PNG[:16] + sides + PNG[24:] for name, sides in SIDES.items()},
+    "JPEG": JPEG[:-2] + b"\xff\xc0\0\x11\x08\xff\xff\xff\xff\x03" + bytes(9) + b"\xff\xd9",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_a_picture_that_would_fill_the_memory_is_refused_and_never_unpacked(admin, bomb):
+    body, kind = form(bomb + zlib.compress(bytes(100 * MIB)))
     with memory():
         answer = ask(admin, "POST", UPLOAD, data=body, content_type=kind)
-    assert created(answer, 200)["size"] == len(content)
+    assert wrong(answer, "INVALID_FILE_TYPE") is None
+
+
+@pytest.mark.parametrize("side", [14_000, 1])
+def test_a_picture_that_a_camera_could_have_taken_is_taken(admin, side):
+    png = PNG[:16] + side.to_bytes(4) * 2 + PNG[24:]
+    frame = b"\xff\xc2\0\x11\x08" + side.to_bytes(2) * 2 + b"\x03" + bytes(9)
+    for picture in (png, JPEG[:-2] + frame + b"\xff\xd9"):
+        body, kind = form(picture)
+        created(ask(admin, "POST", UPLOAD, data=body, content_type=kind), 200)
 
 
 def test_a_page_behind_a_picture_is_never_shown_as_a_page(admin):
@@ -329,6 +381,13 @@ RAW = {
     "a path that is none": b"GET \x00 HTTP/1.1\r\nHost: x\r\n\r\n",
     "another protocol": b"GET / FTP/1.1\r\nHost: x\r\n\r\n",
     "a coding that nobody knows": GET + b"Transfer-Encoding: x\r\n\r\n",
+    "a length below nothing": GET + b"Content-Length: -1\r\n\r\n",
+    "a length with a sign": GET + b"Content-Length: +5\r\n\r\n",
+    "a length that is none": GET + b"Content-Length: abc\r\n\r\n",
+    "a length without end": GET + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "two lengths": GET + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "a length and chunks": GET
+    + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 }
 
 

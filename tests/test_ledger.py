@@ -174,6 +174,8 @@ def test_each_project_is_a_fund_of_its_own_in_one_currency(waqf, sign_in, sql):
         ("waqf_donations SET held = 1", "disputes of donation"),
         ("waqf_donations SET amount = amount + 1", "donations of donation"),
         ("waqf_donations SET status = 'refunded'", "donors of project"),
+        ("payments SET status = 'failed'", "received of payment"),
+        ("payments SET amount = amount + 1", "received of payment"),
         ("waqf_receipt_years SET last = last + 1", "receipts of"),
         ("murabaha_installments SET paid_amount = 1 WHERE number = 1", "receivable of application"),
         ("murabaha_installments SET waived = 0", "receivable of application"),

@@ -93,6 +93,17 @@ def test_a_donation_outlives_a_stripe_that_does_not_answer(  # noqa: PLR0917
     assert give(key="k").headers["Idempotent-Replayed"] == "true"
 
 
+def test_what_stripe_broke_down_over_is_asked_anew_under_another_key(give, stripe_server, later):
+    stripe_server.next("break-500")
+    assert unavailable(give(key="k"))
+    assert unavailable(give(key="k"))
+    later(1 / 30)
+    assert give(key="k").status_code == 201
+    keys = [key for *_, key in creations(stripe_server)]
+    assert keys == [keys[0]] * 3 + [f"{keys[0]}-1"]
+    assert len(stripe_server.intents) == 1
+
+
 def test_a_stripe_that_refuses_connections_is_unavailable(give, stripe_server, sql):
     stripe_server.stop()
     try:
@@ -305,6 +316,89 @@ def test_reconcile_hears_what_no_webhook_told(  # noqa: PLR0917
     getattr(stripe_server, deed)(next(iter(stripe_server.intents)))
     assert [reconcile(), reconcile()] == [0, 0]
     assert (sql(STATUS), sql(FIGURES)) == ([(status,)], [figures])
+
+
+@pytest.mark.parametrize("how", ["refuse-500", "drop"])
+def test_reconcile_charges_nobody_who_was_told_that_it_failed(
+    give, donor, stripe_server, reconcile, how
+):
+    stripe_server.next(how)
+    assert unavailable(give(key="k", paymentMethodId="pm_card_visa"))
+    assert reconcile() == 0
+    (intent,) = stripe_server.intents.values()
+    charged = how == "drop"  # at once, though nobody heard of it
+    assert intent["status"] == ("succeeded" if charged else "requires_payment_method")
+    again = give(key="k", paymentMethodId="pm_card_visa")
+    assert (again.status_code, len(stripe_server.intents)) == (201, 1)
+    assert again.json["status"] == ("succeeded" if charged else "pending")
+    assert bool(again.json["payment"]["clientSecret"]) is not charged
+
+
+def test_a_request_that_is_repeated_after_a_day_hears_that_it_is_over(
+    give, stripe_server, later, sql
+):
+    stripe_server.next("refuse-500")
+    assert unavailable(give(key="k"))
+    later(23.5)
+    assert refused(give(key="k"), 409, "INVALID_TRANSITION")
+    assert (sql(STATUS), sql(FIGURES)) == ([("cancelled",)], [(0, 0, 0, 0)])
+
+
+def test_reconcile_gives_up_in_a_day_what_stripe_does_not_know(
+    give, stripe_server, reconcile, sql, later
+):
+    give()
+    stripe_server.intents.clear()
+    assert (reconcile(), sql(STATUS)) == (1, [("pending",)])
+    later(24.1)
+    assert (reconcile(), sql(STATUS), sql(FIGURES)) == (0, [("cancelled",)], [(0, 0, 0, 0)])
+
+
+def test_a_refund_of_what_was_refunded_by_hand_is_no_bad_request(given, stripe_server, sign_in):
+    stripe_server.refund(given[1])
+    answer = sign_in("admin").post(f"{DONATIONS}/{given[0]}/refund", json={})
+    assert refused(answer, 409, "INVALID_TRANSITION")
+
+
+def test_a_refund_that_was_given_up_is_not_said_to_be_given(
+    given, stripe_server, sign_in, reconcile, sql
+):
+    admin = sign_in("admin")
+
+    def ask():
+        headers = {"Idempotency-Key": "k"}
+        return admin.post(f"{DONATIONS}/{given[0]}/refund", json={}, headers=headers)
+
+    stripe_server.next("refuse-500", path=REFUND)
+    assert unavailable(ask())
+    stripe_server.refund(given[1])  # by hand, and nobody has told us
+    assert reconcile() == 1
+    again = ask()
+    assert refused(again, 409, "INVALID_TRANSITION")
+    assert sql("SELECT status FROM waqf_donations") == [("refunded",)]
+    assert len(stripe_server.refunds) == 1
+
+
+def test_a_refund_is_subtracted_once_while_only_its_charge_tells_of_it(  # noqa: PLR0917
+    given, stripe_server, sign_in, deliver, reconcile, sql
+):
+    admin = sign_in("admin")
+    path = f"{DONATIONS}/{given[0]}/refund"
+    stripe_server.next("drop", path=REFUND)
+    assert unavailable(admin.post(path, json={"amount": 15}))
+    assert deliver(stripe_server.events[-1]).status_code == 200
+    assert sql("SELECT refunded_amount FROM waqf_donations") == [(15,)]
+    assert admin.post(path, json={"amount": 10}).status_code == 200
+    assert (reconcile(), sql(STATUS)) == (0, [("refunded",)])
+    assert [one["amount"] for one in stripe_server.refunds.values()] == [1500, 1000]
+
+
+@pytest.mark.parametrize("amount", [None, 1])
+def test_a_refund_of_what_has_not_come_names_the_state(give, stripe_server, sign_in, amount):
+    donation = give().json
+    answer = sign_in("admin").post(f"{DONATIONS}/{donation['id']}/refund", json={"amount": amount})
+    assert refused(answer, 409, "INVALID_TRANSITION")
+    assert "is pending" in answer.json["error"]
 
 
 def test_reconcile_completes_a_refund_that_was_never_answered(

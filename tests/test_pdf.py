@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -249,6 +250,29 @@ def test_nasty_text_is_set_in_good_time(kind):
 def test_any_text_is_set(one, other):
     document = Document(one, line=other).facts([(one, other)]).heading(other)
     assert document.table(FIGURES, [[one, other]], [other, one]).bytes().startswith(b"%PDF-")
+
+
+def test_large_documents_do_not_stay_in_memory():
+    def resident():
+        return psutil.Process().memory_info().rss / 1024 / 1024
+
+    def varied(n):
+        words = " ".join(f"{word}{n * 100 + i}" for i in range(30) for word in SCRIPTS.values())
+        return [[f"{n} {words}", f"{row}.00"] for row in range(10)]
+
+    for n in range(14):
+        Document("T").table(FIGURES, varied(n)).bytes()
+        if n == 2:
+            before = resident()
+    assert resident() - before < 40, "megabytes"
+
+
+def test_no_document_tells_the_version_of_what_made_it():
+    document = Document("Typst 0.15.1").paragraph("x")
+    made = read(document)
+    assert made.metadata.creator.strip() == "Typst"
+    assert made.metadata.title == "Typst 0.15.1"
+    assert document.bytes().count(b"Typst 0.") == 2  # in the title, which is told twice
 
 
 def test_what_looks_like_markup_is_only_text():

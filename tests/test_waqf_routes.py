@@ -1,5 +1,6 @@
 """Waqf over HTTP: projects that everybody sees, and donations that are their donors' own."""
 
+import csv
 import io
 import json
 import logging
@@ -346,6 +347,12 @@ def test_the_export_streams_ones_own_as_lines(waqf, sign_in, client):
     assert all(line.keys() == EXPORTED_FIELDS for line in lines)
     assert {line["userId"] for line in lines} == {str(person.user.id)}
     assert (lines[1]["receiptNumber"], lines[1]["donorName"]) == (paid["receiptNumber"], None)
+    table = person.get(f"{DONATIONS}/export?format=csv")
+    rows = list(csv.DictReader(table.text.splitlines(keepends=True)))
+    assert (table.mimetype, [row["amount"] for row in rows]) == ("text/csv", ["40", "30"])
+    assert rows[0].keys() == EXPORTED_FIELDS
+    answer = person.get(f"{DONATIONS}/export?format=xml")
+    assert refused(answer, 400, "VALIDATION_ERROR")
     assert refused(client.get(f"{DONATIONS}/export"), 401, "AUTH_REQUIRED")
 
 

@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from app import payments
 from app.errors import ValidationFailed
 from app.settlement.actions import learning
 
@@ -121,11 +122,27 @@ def test_an_event_changed_after_it_was_signed_is_refused(app, stripe_server, int
         b'{"id":"evt_1","type":null,"data":{"object":{}}}',
         b'{"id":"evt_\\u0000","type":"customer.created","data":{"object":{}}}',
         b'{"id":"evt_1","type":"refund.created","data":{"object":{"id":"re_1","amount":1e999}}}',
+        b'{"id":"","type":"customer.created","data":{"object":{}}}',
+        b'{"id":"evt_1","type":"customer.created","api_version":{},"data":{"object":{}}}',
+        b'{"id":"evt_1","type":"customer.created","api_version":5,"data":{"object":{}}}',
     ],
 )  # fmt: skip
 def test_what_is_signed_but_no_event_is_refused(deliver, sql, body):
     assert refused(deliver(body), 400, "WEBHOOK_FAILED")
     assert sql(EVENTS) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("created", 10**20), ("amount", 0), ("amount", -5), ("amount", 2**63)]
+)
+def test_numbers_that_nothing_can_have_are_no_event(  # noqa: PLR0917
+    stripe_server, tell, deliver, intent, sql, field, value
+):
+    tell(paid := success(stripe_server, intent))
+    event = {"created": paid, "amount": stripe_server.dispute(intent)[0]}[field]
+    (event if field == "created" else event["data"]["object"])[field] = value
+    assert refused(deliver({**event, "id": "evt_odd"}), 400, "WEBHOOK_FAILED")
+    assert (sql(FIGURES), sql(EVENTS)) == (ALL, [(1,)])
 
 
 def test_a_body_over_a_mebibyte_is_too_large(deliver, sql):
@@ -173,7 +190,9 @@ def test_a_latest_charge_that_is_held_whole_changes_nothing(stripe_server, tell,
     assert sql(FIGURES) == ALL
 
 
-@pytest.mark.parametrize("change", [{"amount_received": 2400}, {"currency": "eur"}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"amount_received": 2400}, {"amount_received": 0}, {"currency": "eur"}], ids=str
+)
 def test_what_was_not_asked_for_is_not_credited(stripe_server, tell, intent, sql, change):
     event = success(stripe_server, intent)
     event["data"]["object"].update(change)
@@ -247,10 +266,33 @@ def test_a_dispute_ends_the_same_in_every_order(  # noqa: PLR0917
     assert sql("SELECT held > 0 FROM waqf_donations") == [(end == "lost",)]
 
 
-def test_an_inquiry_holds_nothing(stripe_server, tell, intent, sql):
+def test_an_inquiry_holds_nothing_until_it_becomes_more(stripe_server, tell, intent, sql):
     tell(success(stripe_server, intent))
-    tell(*stripe_server.dispute(intent, status="warning_needs_response"))
+    inquiry = stripe_server.dispute(intent, status="warning_needs_response")
+    tell(*inquiry)
+    closed = stripe_server.close_dispute(object_of(inquiry), "warning_closed")
+    tell(*closed)
     assert sql(FIGURES) == ALL
+    taken = {**inquiry[0]["data"]["object"], "status": "needs_response"}
+    tell(stripe_server.event("charge.dispute.funds_withdrawn", taken), *inquiry, *closed)
+    assert sql(FIGURES) == [(0, 0, 1, 1)]
+
+
+@pytest.mark.parametrize("kind", ["dispute", "refund"])
+def test_reconcile_asks_about_what_was_heard_of_until_it_ends(  # noqa: PLR0917
+    stripe_server, tell, intent, sql, reconcile, kind
+):
+    tell(success(stripe_server, intent))
+    if kind == "dispute":
+        tell(*(events := stripe_server.dispute(intent)))
+        stripe_server.disputes[object_of(events)]["created"] -= 45 * 86400
+        stripe_server.close_dispute(object_of(events), "won")
+    else:
+        tell(*(events := stripe_server.refund(intent, status="pending")))
+        stripe_server.refunds[object_of(events)]["created"] -= 45 * 86400
+        stripe_server.fail_refund(object_of(events))
+    assert sql(FIGURES) != ALL
+    assert (reconcile(), sql(FIGURES)) == (0, ALL)
 
 
 # What nobody has asked about
@@ -312,6 +354,23 @@ def test_what_is_no_fault_of_stripes_is_never_said_to_be_one(  # noqa: PLR0917
     monkeypatch.setitem(learning.OUTCOMES, "donation", breaks)
     assert refused(deliver(success(stripe_server, intent)), 500, "INTERNAL_ERROR")
     assert sql(EVENTS) == [(0,)]
+
+
+def test_an_answer_that_events_have_overtaken_changes_nothing(  # noqa: PLR0917
+    stripe_server, tell, intent, sql, reconcile, monkeypatch
+):
+    tell(*stripe_server.process(intent))
+    ask = payments.retrieve
+
+    def overtaken(*asked):
+        answer = ask(*asked)
+        tell(*({**event, "created": event["created"] + 5} for event in stripe_server.fail(intent)))
+        return answer
+
+    with monkeypatch.context() as slow:
+        slow.setattr(payments, "retrieve", overtaken)
+        assert reconcile() == 0
+    assert (sql(STATUS), sql(FIGURES)) == ([("failed",)], NOTHING)
 
 
 def test_older_news_that_come_later_change_nothing(stripe_server, tell, intent, sql):

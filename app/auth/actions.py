@@ -45,9 +45,10 @@ def user_with(email: str, password: str) -> User:
     Raises InvalidCredentials, or RateLimited after too many failures. One at a time: guesses that
     come all at once are counted like any others, and Argon2 leaves threads to other requests.
     """
-    guesses = f"{email_key(email)}/{request.remote_addr}"
-    limits.require_below("login", guesses)
     id, password_hash = User.credentials(email_key(email)).row() or (None, None)
+    # By who it is, where that is known: their e-mail can be changed between guesses.
+    guesses = f"{id or email_key(email)}/{request.remote_addr}"
+    limits.require_below("login", guesses)
     with passwords.one_at_a_time:
         limits.require_below("login", guesses)
         if not passwords.matches(password, password_hash):

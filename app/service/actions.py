@@ -3,22 +3,24 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
+from urllib.parse import parse_qsl
 
 import redis
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.formparser import FormDataParser
 
-from .. import clock
+from .. import clock, exact_json
 from ..access import COOKIE
 from ..asked import json_body, text_body
-from ..errors import UnsupportedMediaType, ValidationFailed
+from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..extensions import db, migrate
 from ..money import ZERO, minor_unit, written
 from ..murabaha.models import Application
 from ..murabaha.rules import left_of
-from ..pdf import Column, Document
+from ..pdf import Column, Document, shortened
 from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
@@ -73,11 +75,23 @@ def _body() -> dict[str, Any]:
         raise UnsupportedMediaType
     if request.is_json:
         return {"json": json_body()}
-    if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return {"form": _values(_fields()), "files": []}
+    if request.mimetype == "multipart/form-data":
         return _form()
     if request.mimetype.startswith("text/"):
         return {"text": text_body()}
     return {"bytes": len(request.get_data())}
+
+
+def _fields() -> MultiDict[str, str]:
+    """The fields of a form that came as text; werkzeug would take any number of them."""
+    body = text_body()
+    try:
+        most = current_app.config["MAX_FORM_PARTS"]
+        return MultiDict(parse_qsl(body, keep_blank_values=True, max_num_fields=most))
+    except ValueError:
+        raise PayloadTooLarge from None
 
 
 class StrictForms(FormDataParser):
@@ -97,6 +111,9 @@ def _form() -> dict[str, Any]:
 
 def _values(given: Any) -> dict[str, Any]:
     """Each name with its value; with a list where it came more than once."""
+    for name, all in given.lists():
+        if any(exact_json.unstorable(text) for text in (name, *all)):
+            raise ValidationFailed.at([], "Text has a NUL or a lone surrogate.")
     return {name: all if len(all) > 1 else all[0] for name, all in given.lists()}
 
 
@@ -187,7 +204,7 @@ def _financed(application: Application) -> list[str]:
     ]
     return [
         application.application_number,
-        application.item_description,
+        shortened(application.item_description),
         application.status,
         *[written(amount, currency) if parts else "–" for amount in amounts],
         currency,
@@ -231,7 +248,7 @@ def _kept(calculation: Calculation) -> list[str]:
     amounts = calculation.wealth, calculation.nisab, calculation.zakat_amount
     return [
         f"{calculation.calculated_at:%Y-%m-%d}",
-        calculation.notes or "",
+        shortened(calculation.notes or ""),
         *["–" if amount is None else written(amount, currency) for amount in amounts],
         currency,
     ]

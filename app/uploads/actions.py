@@ -11,7 +11,7 @@ from flask import current_app, g, request
 from werkzeug.formparser import FormDataParser
 
 from ..errors import ServiceUnavailable, UnsupportedMediaType
-from .rules import MAX_SIZE, FileTooLarge, NoFile, require_type
+from .rules import MAX_SIZE, FileTooLarge, NoFile, require_small_enough, require_type
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ def kind_of(draft: Draft) -> str:
     """The media type that the bytes are of, whatever the client says. Raises InvalidFileType."""
     draft.seek(0)
     kind = require_type(draft.file.read(HEAD))
+    require_small_enough(draft.file, kind)
     draft.seek(0)
     return kind
 

@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from math import prod
+from struct import unpack
+from typing import IO
 
 from ..errors import ApiError
 
@@ -14,6 +17,9 @@ BEGINNINGS = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"%PDF-": "application/pdf",
 }
+MOST_PIXELS = 200_000_000  # more than any camera takes: who unpacks more has gigabytes to hold
+SEGMENTS = 1000  # of a JPEG before its frame; a few are usual
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that say how large it is (T.81, B.1)
 STEM = 80  # signs of the client's name that are kept; file systems take 255 bytes in all
 
 
@@ -39,6 +45,34 @@ def require_type(head: bytes) -> str:
         if head.startswith(beginning):
             return kind
     raise InvalidFileType
+
+
+def require_small_enough(file: IO[bytes], kind: str) -> None:
+    """Refuse a picture that says it is far larger unpacked than its bytes; nothing is unpacked."""
+    sides = {"image/png": _sides_of_png, "image/jpeg": _sides_of_jpeg}.get(kind)
+    if sides and prod(sides(file)) > MOST_PIXELS:
+        raise InvalidFileType
+
+
+def _sides_of_png(file: IO[bytes]) -> tuple[int, ...]:
+    """Width and height, which its first chunk says (ISO 15948, 11.2.2); none where it ends."""
+    file.seek(16)
+    said = file.read(8)
+    return unpack(">II", said) if len(said) == 8 else ()
+
+
+def _sides_of_jpeg(file: IO[bytes]) -> tuple[int, ...]:
+    """Height and width, which the header of its frame says; none where it has no frame."""
+    file.seek(2)
+    for _ in range(SEGMENTS):
+        segment = file.read(9)  # marker, length, precision, height, width
+        if len(segment) < 9:
+            break
+        sign, marker, length, height, width = unpack(">BBHxHH", segment)
+        if sign != 0xFF or marker in FRAMES:
+            return (height, width) if sign == 0xFF else ()
+        file.seek(length - 7, 1)
+    return ()
 
 
 def stored_name(given: str, kind: str, number: str) -> str:

@@ -6,6 +6,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import idna
+
 from ..errors import ApiError, Forbidden
 
 STANDING = ("role", "disabled")  # what decides whether somebody may come in, and where to
@@ -18,10 +20,10 @@ class UserNotFound(ApiError):
 def email_key(email: str) -> str:
     """What makes two e-mail addresses the same: neither case nor Unicode form tells them apart,
     nor whether the domain is written in its own script or in Punycode."""
-    local, _, domain = unicodedata.normalize("NFKC", email).casefold().rpartition("@")
-    with suppress(UnicodeError):
-        domain = domain.encode("idna").decode()
-    return f"{local}@{domain}"
+    local, _, domain = unicodedata.normalize("NFKC", email).rpartition("@")
+    with suppress(idna.IDNAError):
+        domain = idna.encode(domain, uts46=True).decode()
+    return f"{local.casefold()}@{domain.casefold()}"
 
 
 def require_may_see(caller: Any, user_id: UUID) -> None:
