@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from pathlib import Path
 from uuid import uuid4
 
 import schemathesis
@@ -59,7 +60,10 @@ if ROLE:
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Forget a sign-in that this request may have ended."""
+    """Write down what was given; forget a sign-in that this request may have ended."""
+    if response.status_code < 300:
+        with Path(os.environ["GIVEN_TO"]).open("a") as given:
+            given.write(f"{case.method} {case.path}\n")
     if case.path in ENDING:
         Asking.tokens = None
 

@@ -192,6 +192,29 @@ def test_a_statement_hangs(prove, system):
     prove(fault, hears=[AWAY], may_hear=[STILL_RUNNING])
 
 
+OLD = """
+    INSERT INTO idempotency_keys (user_id, method, path, key, sealed, created_at)
+    SELECT id, 'POST', '/api', gen_random_uuid()::text, '', now() - interval '2 days' FROM users,
+           generate_series(1, 2000);
+    INSERT INTO sign_ins (id, user_id, refresh_jti, created_at, expires_at)
+    SELECT gen_random_uuid(), id, '-', now(), now() - interval '1 day' FROM users,
+           generate_series(1, 2000);
+    INSERT INTO webhook_events (id, type, facts, waits, received_at)
+    SELECT gen_random_uuid()::text, 'x', '[]', false, now() - interval '91 days'
+    FROM generate_series(1, 2000)
+"""
+
+
+def test_what_is_old_is_deleted(prove, system):
+    def fault(_):
+        with system.postgres.connected() as connection:
+            connection.execute(OLD)
+        said = system.app.test_cli_runner().invoke(args=["prune"])
+        assert (said.exit_code, said.output.count("000 ")) == (0, 3), said.output
+
+    prove(fault)
+
+
 # What it asks
 
 

@@ -1,11 +1,13 @@
 """Whose is it: every route that names a row, asked by everybody; and fields that are nobody's."""
 
+import io
 import json
 import re
 from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from pypdf import PdfReader
 
 from app import create_app
 from app.extensions import db
@@ -247,25 +249,51 @@ def test_what_is_not_there_is_answered_as_what_is_anothers(scene, route):
     assert said[0] == said[1]
 
 
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [
-        ("user", "/api/auth/me"),
-        ("user", "/api/protected"),
-        ("calculation", "/api/zakat/calculations"),
-        ("calculation", "/api/zakat/calculations/export"),
-        ("calculation", "/api/zakat/calculations/export?format=csv"),
-        ("calculation", "/api/zakat/summary?year=2026"),
-        ("pending", "/api/murabaha/applications"),
-        ("donation", "/api/waqf/donations"),
-        ("donation", "/api/waqf/donations/export"),
-    ],
-)
+LISTS = [  # what is made, and which read of a caller's own is not to show it to another
+    ("user", "/api/auth/me"),
+    ("user", "/api/protected"),
+    ("user", "/api/download"),
+    ("calculation", "/api/download"),
+    ("calculation", "/api/zakat/calculations"),
+    ("calculation", "/api/zakat/calculations/export"),
+    ("calculation", "/api/zakat/calculations/export?format=csv"),
+    ("calculation", "/api/zakat/summary?year=2026"),
+    ("pending", "/api/download"),
+    ("pending", "/api/murabaha/applications"),
+    ("pending", "/api/murabaha/vendors"),
+    ("donation", "/api/download"),
+    ("donation", "/api/waqf/donations"),
+    ("donation", "/api/waqf/donations/export"),
+    ("donation", "/api/waqf/donations/export?format=csv"),
+]
+
+
+def test_every_read_of_ones_own_is_looked_at(the_app):
+    reads = {
+        rule.rule
+        for rule in the_app.url_map.iter_rules()
+        if "GET" in rule.methods and not rule.arguments
+        if the_app.view_functions[rule.endpoint].access == "user"
+    }
+    assert reads == {path.partition("?")[0] for _, path in LISTS}
+
+
+def text_of(answer):
+    """What it says; of a PDF, the text that somebody reads in it."""
+    if answer.mimetype != "application/pdf":
+        return answer.text
+    return "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.data)).pages)
+
+
+@pytest.mark.parametrize(("kind", "path"), LISTS)
 def test_a_list_of_ones_own_has_nothing_of_anothers(scene, kind, path):
     scene.made(kind)
     shown = scene.other.get(path)
     assert shown.status_code == 200
+    shown.text, own = text_of(shown), scene.owner.get(path)
     assert scene.mark not in shown.text
+    if "vendors" not in path and (kind, path) != ("user", "/api/protected"):
+        assert text_of(own) != shown.text, "or there would be nothing to see"
     assert str(scene.owner.user.id) not in shown.text
     assert "10000" not in shown.text
     assert scene.nobody.get(path).status_code == 401
@@ -278,6 +306,25 @@ def test_a_donor_who_stays_anonymous_is_named_nowhere_in_public(scene):
         assert shown.status_code == 200
         for secret in (scene.mark, str(scene.owner.user.id)):
             assert secret.lower() not in f"{shown.text}{shown.headers}".lower()
+
+
+# Rows that a body or a query names
+
+
+def test_a_user_whom_a_body_or_a_query_names_is_for_admins_alone(scene, stored, client):
+    named = {route for route, _, fields in bodies(client) if "id" in fields}
+    assert named == {"PUT /api/users", "PATCH /api/users"}
+    whole = {"name": "Mallory", "email": "m@example.org", "role": "admin", "disabled": True}
+    for who, status in CHIEF.items():
+        asks = getattr(scene, who)
+        before, about = stored(), {"id": str(scene.owner.user.id)}
+        answers = [
+            asks.put("/api/users", json={**about, **whole}),
+            asks.patch("/api/users", json={**about, "name": "Mallory"}),
+            asks.delete(f"/api/users?id={about['id']}"),
+        ]
+        assert [answer.status_code for answer in answers] == [status] * 3, who
+        assert (stored() == before) == (status >= 400), who
 
 
 # Fields that nobody may set

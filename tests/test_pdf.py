@@ -258,13 +258,13 @@ def test_large_documents_do_not_stay_in_memory():
 
     def varied(n):
         words = " ".join(f"{word}{n * 100 + i}" for i in range(30) for word in SCRIPTS.values())
-        return [[f"{n} {words}", f"{row}.00"] for row in range(10)]
+        return [[f"{n} {words}", f"{row}.00"] for row in range(3)]
 
-    for n in range(14):
+    for n in range(10):
         Document("T").table(FIGURES, varied(n)).bytes()
         if n == 2:
             before = resident()
-    assert resident() - before < 40, "megabytes"
+    assert resident() - before < 25, "megabytes"
 
 
 def test_no_document_tells_the_version_of_what_made_it():

@@ -1,5 +1,6 @@
 """The service as it runs: gunicorn with two workers, many clients at once, and its end."""
 
+import contextlib
 import json
 import re
 import signal
@@ -302,3 +303,25 @@ def test_chunks_that_are_none_are_refused_in_our_shape(server):
         answer = b"".join(iter(lambda: client.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code":"VALIDATION_ERROR"' in answer
+
+
+HALVES = {
+    "a head": b"GET /api/health HTTP/1.1\r\nHost: x\r\nX-",
+    "a body": b"POST /api/murabaha/quotes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 10\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
+def test_who_says_half_and_then_nothing_is_not_waited_for(make_server, half):
+    server = make_server(GUNICORN_CMD_ARGS="--timeout 2")  # it is the same patience, for less long
+    with contextlib.ExitStack() as ending:
+        clients = []
+        for _ in range(12):  # more than it has threads
+            client = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+            clients.append(ending.enter_context(client))
+            client.sendall(half)
+        assert server.ask("GET", "/api/health").status == 200
+        for client in clients:
+            answer = b"".join(iter(lambda client=client: client.recv(65536), b""))
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
