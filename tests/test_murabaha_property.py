@@ -3,6 +3,7 @@
 A model, in whole minor units and written from the contract alone, says what each step comes to.
 """
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -36,8 +37,9 @@ from app.murabaha.rules import (
 
 from .test_murabaha_routes import APPLICATIONS, QUOTES, VENDORS, Case, read, refused
 
+SOAK = "SOAK" in os.environ
 RANDOM = settings(
-    max_examples=40,
+    max_examples=1000 if SOAK else 20,
     stateful_step_count=15,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
@@ -496,6 +498,7 @@ def moment(at):
     return at and f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
+@pytest.mark.soak
 def test_whatever_is_tried_the_contract_holds(sign_in, database_url, monkeypatch):
     world = SimpleNamespace(now=datetime(2027, 12, 31, tzinfo=UTC))
     world.client, world.stranger = sign_in(), sign_in()

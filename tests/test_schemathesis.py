@@ -23,7 +23,7 @@ SEED = "1448"
 # A short run asks in these alone, one for each number of decimals, and leaves out most of what the
 # phase "coverage" lists: every bound of every field makes thousands of requests.
 CURRENCIES = {"USD", "JPY", "KWD"}
-ONE_IN = 4
+ONE_IN = 8
 # It answers over ten seconds: asked hundreds of times it would only keep everybody waiting, and
 # test_service_routes.py reads it line by line over real HTTP.
 SLOW = "/api/stream"
