@@ -11,8 +11,9 @@ from ..errors import ValidationFailed
 from ..extensions import db
 from ..money import MAX_DIGITS, require_minor_units, written
 from ..pdf import Document
-from ..settlement.actions.asking import Collection, Refund, ask_back
+from ..settlement.actions.asking import Collection
 from ..settlement.actions.learning import require, settles
+from ..settlement.actions.refunding import Refund, ask_back
 from ..settlement.models import Payment
 from ..settlement.rules import InvalidTransition
 from .models import Donation, Project, ReceiptYear, currency_of

@@ -7,7 +7,8 @@ from ..errors import Forbidden
 from ..extensions import db
 from ..limits import limited
 from ..schema import ExportSchema
-from ..settlement.actions.asking import Collection, Refund
+from ..settlement.actions.asking import Collection
+from ..settlement.actions.refunding import Refund
 from ..settlement.rules import InvalidTransition
 from . import actions
 from .models import Donation, Project

@@ -9,8 +9,9 @@ from uuid import UUID
 from ... import clock, ledger, payments
 from ...extensions import db
 from ...money import ZERO, require_minor_units
-from ...settlement.actions.asking import Collection, ask_back
+from ...settlement.actions.asking import Collection
 from ...settlement.actions.learning import require, settles
+from ...settlement.actions.refunding import ask_back
 from ...settlement.models import Payment
 from ...settlement.rules import InvalidTransition
 from ..models import FUND, Application, Installment
@@ -92,8 +93,8 @@ def pay(id: UUID, number: int, method: str | None) -> Collection:
     for payment in Payment.of_installment(one.id):
         if payment.status == "processing":
             raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
-        same = method == payment.method or (method is None and payment.intent_id)
-        if payment.status == "pending" and not payment.superseded and same:
+        due = payment.status == "pending" and payment.amount == left and not payment.superseded
+        if due and (method == payment.method or (method is None and payment.intent_id)):
             current = payment
         else:
             payment.superseded = True  # it is withdrawn at Stripe before another is made

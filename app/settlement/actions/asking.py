@@ -1,4 +1,4 @@
-"""Asking Stripe: for a payment's money, and to give it back.
+"""Asking Stripe for a payment's money.
 
 Somebody is charged only while they wait for the answer. Whoever looks at a payment later finds out
 what became of it, and at most makes an intent that its payer may still confirm.
@@ -6,8 +6,8 @@ what became of it, and at most makes an intent that its payer may still confirm.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -15,12 +15,12 @@ from uuid import UUID
 from flask import Response
 
 from ... import clock, payments
-from ...errors import ApiError, ValidationFailed
+from ...errors import ApiError
 from ...extensions import db
 from ...facts import Fact
 from ...idempotency import Answer
 from ...payments import AskedOtherwise, BrokeDown, PaymentUnavailable, Refused, Unknown
-from ..models import Outgoing, Payment, Reversal
+from ..models import Outgoing, Payment
 from ..rules import InvalidTransition
 from .learning import learn, locked, require, settle, take_turns
 
@@ -103,8 +103,7 @@ class Collection(Outgoing):
     def ask(self) -> Said:
         """What Stripe says, asked to charge a card if there is one. Raises PaymentUnavailable."""
         if self.status == "cancelled":
-            message = "The payment is cancelled: it can become succeeded only where it was made"
-            return Said(refusal=InvalidTransition(message))
+            return Said(refusal=InvalidTransition("The payment is cancelled: ask for another"))
         if self.intent_id is None:
             return self._made(self.method)
         declined = self.method and self.status == "failed"
@@ -181,87 +180,12 @@ class Collection(Outgoing):
         return attempted(partial(self._created, method), self._found, self.created_at)
 
     def _created(self, method: str | None, attempt: int) -> tuple[Fact, str | None]:
-        about = (self.id, self.amount, self.currency)
-        try:
-            return payments.create(*about, method, attempt)
-        except AskedOtherwise:  # with the card, or without: what was answered then is answered now
-            return payments.create(*about, None if method else self.method, attempt)
+        # Where it was asked for before, with the card or without, that is answered once more.
+        for by in (method, None if method else self.method):
+            with suppress(AskedOtherwise):
+                return payments.create(self.id, self.amount, self.currency, by, attempt)
+        raise PaymentUnavailable  # or in other words: until those are forgotten
 
     def _found(self) -> tuple[Fact, str | None] | None:
         hour = timedelta(hours=1)  # no two clocks are the same
         return payments.find(self.id, self.created_at - hour, self.created_at + PAYABLE + hour)
-
-
-def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:
-    """Mean to refund ``amount``, or all that is left, of a payment that is locked."""
-    if payment.left <= 0:
-        what = "nothing is left of it" if payment.status == "succeeded" else "no money came"
-        raise InvalidTransition(f"The payment is {payment.status}, and {what} to be refunded")
-    amount = payment.left if amount is None else amount
-    if amount > payment.left:
-        raise InvalidTransition(f"No more than {payment.left} is left to be refunded")
-    payments.units(amount, payment.currency)
-    refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
-    db.session.add(refund)
-    db.session.flush()
-    return refund
-
-
-class Uncovered(Refused):
-    """What a refund was to come from has been taken back otherwise."""
-
-    def __init__(self) -> None:
-        super().__init__(InvalidTransition("It was taken back otherwise meanwhile"))
-
-
-class Refund(NamedTuple):
-    """A refund that was meant, as Stripe is to be asked for it."""
-
-    id: UUID
-
-    def act(self, answer: Answer) -> Response | ApiError:
-        """Ask for it."""
-        try:
-            self.ask()
-        except Refused as refused:
-            self.give_up(refused)
-            if isinstance(refused.refusal, ValidationFailed):  # what was asked for was well formed
-                return InvalidTransition("Stripe does not refund this: it may have been, by hand")
-            return refused.refusal
-        return require(answer())
-
-    def ask(self) -> None:
-        """Write down what Stripe says. Raises PaymentUnavailable and Refused."""
-        asked = Reversal.outgoing(self.id).row()
-        provider_id, status, amount, currency, intent, payment_id, created_at = require(asked)
-        if provider_id:
-            return  # it came back by a webhook meanwhile
-        if status != "requested":
-            raise Refused(InvalidTransition("The refund failed, and nothing was given back"))
-        fact, covered = None, self._is_covered(payment_id)
-        if not covered or clock.now() - created_at > KEYS_KEPT:
-            fact = payments.find_refund(self.id, intent)
-        if not fact and not covered:
-            raise Uncovered
-        fact = fact or attempted(
-            lambda attempt: payments.refund(self.id, intent, amount, currency, attempt),
-            lambda: payments.find_refund(self.id, intent),
-            created_at,
-        )
-        learn(fact, about=payment_id)
-
-    def _is_covered(self, payment_id: UUID) -> bool:
-        """Whether the payment still has what is to be given back of it."""
-        payment = require(db.session.get(Payment, payment_id, populate_existing=True))
-        covered = payment.left >= 0
-        db.session.rollback()  # Stripe is not waited for inside of a transaction
-        return bool(covered)
-
-    def give_up(self, refused: Refused) -> None:
-        """It is not to be given back, or not like this."""
-        refund = require(db.session.get(Reversal, self.id))
-        payment = require(locked(Payment.id == refund.payment_id))
-        db.session.refresh(refund)
-        if refund.provider_id is None:
-            refund.moves_to("canceled" if isinstance(refused, Uncovered) else "failed")
-            settle(payment)

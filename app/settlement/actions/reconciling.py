@@ -11,7 +11,8 @@ from ...payments import Refused
 from ..models import Payment, Reversal
 from ..rules import UNFINISHED
 from . import learning
-from .asking import PAYABLE, Collection, Refund
+from .asking import PAYABLE, Collection
+from .refunding import Refund
 
 LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never came
 
