@@ -45,6 +45,17 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.LENGTH}}}$"},
 }
 
+# What answers carry beside their bodies, and the schema of each.
+HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "X-Request-ID": ("Ties the answer to the log.", {"type": "string"}),
+    "Retry-After": ("In how many seconds to ask again.", {"type": "integer", "minimum": 1}),
+    "X-RateLimit-Limit": ("How many requests may be made in a window.", {"type": "integer"}),
+    "X-RateLimit-Remaining": ("How many are left of them.", {"type": "integer"}),
+    "X-RateLimit-Reset": ("When the next window begins, in Unix time.", {"type": "integer"}),
+    "Idempotent-Replayed": ("It was answered so before.", {"type": "string", "enum": ["true"]}),
+    "ETag": ("Names what it says, for `If-None-Match`.", {"type": "string"}),
+}
+
 MOST = 10**MAX_DIGITS - 1
 NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no type of its own
 NUMERIC = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
@@ -147,6 +158,32 @@ def _referred(document: dict[str, Any], reference: str) -> Any:
     return found
 
 
+def with_headers(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with the headers of each answer, which follow from what else is said of it."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                for status, response in operation["responses"].items():
+                    response["headers"] = {
+                        name: {"$ref": f"#/components/headers/{name}"}
+                        for name in _headers(operation, int(status))
+                    }
+    return document
+
+
+def _headers(operation: dict[str, Any], status: int) -> Iterator[str]:
+    yield "X-Request-ID"
+    limited, well = "429" in operation["responses"], status < 400
+    if status in (429, 503):
+        yield "Retry-After"
+    if limited and (well or status == 429):
+        yield from ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+    if well and IDEMPOTENCY_KEY in operation.get("parameters", []):
+        yield "Idempotent-Replayed"
+    if well and "304" in operation["responses"]:
+        yield "ETag"
+
+
 class Plugin(MarshmallowPlugin):
     Converter = Converter
 
@@ -232,11 +269,13 @@ class Api(flask_smorest.Api):
             self.register_field(field, kind, form)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
+        for name, (described, schema) in HEADERS.items():
+            self.spec.components.header(name, {"description": described, "schema": schema})
 
     @cached_property
     def document(self) -> str:
         """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
-        return exact_json.write(told_apart(self.spec.to_dict()))
+        return exact_json.write(with_headers(told_apart(self.spec.to_dict())))
 
     def _register_error_handlers(self) -> None:
         pass

@@ -261,6 +261,30 @@ def test_every_operation_lists_what_may_always_go_wrong(document):
         assert due <= operation["responses"].keys(), f"{method} {path}"
 
 
+def test_every_answer_lists_the_headers_that_it_carries(document, sign_in, client):
+    listed = {
+        (method, path, status): {*response["headers"]}
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method != "parameters"
+        for status, response in operation["responses"].items()
+    }
+    later = {status for (*_, status), names in listed.items() if "Retry-After" in names}
+    assert later == {"429", "503"}
+    person, new = sign_in(), {"wealth": 1, "nisab": 1}
+    for _ in range(2):
+        path = "/api/zakat/calculations"
+        kept = person.post(path, json=new, headers={"Idempotency-Key": "k"})
+    answers = {
+        ("post", path, "201"): kept,
+        ("get", "/api/waqf/projects", "200"): client.get("/api/waqf/projects"),
+        ("get", "/api/health", "200"): client.get("/api/health"),
+    }
+    known = {*document["components"]["headers"]}
+    for route, answer in answers.items():
+        assert known & {*answer.headers.keys()} == listed[route], route
+
+
 def test_the_answer_of_a_service_that_is_not_ready_is_documented(document):
     unready = document["paths"]["/api/health/ready"]["get"]["responses"]["503"]
     body = unready["content"]["application/json"]

@@ -12,13 +12,20 @@ from .schemas import ReceivedSchema
 
 bp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description=__doc__)
 
+SIGNATURE = {
+    "in": "header",
+    "name": "Stripe-Signature",
+    "description": "The time and the signature of the body, as Stripe makes them.",
+    "required": True,
+    "schema": {"type": "string"},
+}
 LONGEST = 1024 * 1024  # bytes; Stripe's own are a few thousand
 
 
 @bp.post("/stripe")
 @bp.unlimited
 @bp.public
-@bp.doc(requestBody={"content": {"*/*": {"schema": {}}}})
+@bp.doc(requestBody={"content": {"*/*": {"schema": {}}}}, parameters=[SIGNATURE])
 @bp.response(200, ReceivedSchema)
 @bp.raises(WebhookFailed, PayloadTooLarge, UnsupportedMediaType)
 def receive_stripe_event():
