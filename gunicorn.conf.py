@@ -20,6 +20,7 @@ from app.headers import REQUEST_ID_KEY, completing, new_request_id
 from config import from_environment
 
 settings = from_environment()
+log = logging.getLogger("gunicorn.error")
 
 host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS routes to it)
 bind = f"{host}:{settings.port}"
@@ -117,6 +118,7 @@ def refuse(connection, status, reason, _):
     """Answer what is no HTTP, and so never gets to the app, in the shape of every refusal."""
     error = InternalError() if status == 500 else ValidationFailed.at([], reason)
     request_id = new_request_id()
+    log.warning("no request was understood: %d", error.status, extra={"requestId": request_id})
     body = json.dumps(shown(error, request_id)).encode()
     headers = [
         ("Connection", "close"),

@@ -9,6 +9,7 @@ import json
 import operator
 import secrets
 import socket
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -455,6 +456,11 @@ class Listener(ThreadingHTTPServer):
     def shutdown_request(self, request):
         self.open.discard(request)
         super().shutdown_request(request)
+
+    def handle_error(self, request, client_address):
+        """Whoever asks may be gone before they are answered; that is none of our errors."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def hang_up(self):
         """End the connections that clients keep alive: their threads would go on answering."""

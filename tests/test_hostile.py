@@ -15,7 +15,7 @@ from app import create_app
 from app.extensions import db
 
 from .conftest import make_settings
-from .serving import PATIENCE
+from .serving import PATIENCE, until
 from .test_errors import HOSTILE, JSON
 from .test_murabaha_routes import Case
 from .test_owners import created
@@ -400,6 +400,7 @@ def test_what_is_no_http_is_refused_and_the_next_is_served(server, sent):
     assert said.keys() == {"error", "code", "requestId", "details"}
     assert said["code"] == "VALIDATION_ERROR"
     assert f"X-Request-ID: {said['requestId']}\r\n".encode() in head
+    assert until(lambda: said["requestId"] in server.stdout.read_text())
     assert server.ask("GET", "/api/health").status == 200
 
 
