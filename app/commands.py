@@ -60,13 +60,15 @@ def create_user_command(**given: str) -> None:
 def reconcile_command() -> None:
     """Ask Stripe about whatever is still open, and bring the books up to what it says."""
     asked, missed = 0, 0
-    for deed, found in (
-        (reconciling.reconcile, reconciling.unsettled()),
-        (reconciling.give_back, reconciling.unanswered()),
-        (reconciling.ask_again, reconciling.unfinished()),
-        (learning.learn, _listed("refund")),
-        (learning.learn, _listed("dispute")),
-    ):
+    steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
+        (reconciling.reconcile, reconciling.unsettled),
+        (reconciling.give_back, reconciling.unanswered),
+        (reconciling.follow_up, reconciling.unfinished),
+        (learning.learn, lambda: _listed("refund")),
+        (learning.learn, lambda: _listed("dispute")),
+    )
+    for deed, look in steps:
+        found = look()
         db.session.rollback()
         if found is None:
             missed += 1
@@ -82,7 +84,7 @@ def _listed(kind: str) -> list[Any] | None:
     """What Stripe says was taken back of late, or None where it does not answer."""
     db.session.rollback()
     try:
-        return reconciling.taken_back(kind)
+        return reconciling.begun_of_late(kind)
     except PaymentUnavailable:
         return None
     except Refused as error:  # not every key may ask about everything

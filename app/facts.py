@@ -52,14 +52,16 @@ INTENT_EVENTS: dict[str, str | None] = {
 
 
 def intent_fact(said: Mapping[str, Any]) -> Fact:
-    paid = said.get("amount_received", said["amount"])
+    paid, status = said.get("amount_received", said["amount"]), text(said["status"])
+    if status == "requires_payment_method" and said.get("last_payment_error"):
+        status = "failed"
     return Fact(
         kind="intent",
         id=text(said["id"]),
         intent=said["id"],
         record=_ours(said, "payment_id"),
-        status=text(said["status"]),
-        amount=_whole(paid if said["status"] == "succeeded" else said["amount"]),
+        status=status,
+        amount=_whole(paid if status == "succeeded" else said["amount"]),
         currency=text(said["currency"]).upper(),
     )
 

@@ -151,16 +151,14 @@ def _asking() -> Iterator[Any]:
     except stripe.CardError as error:
         raise _decline(error) from None
     except stripe.InvalidRequestError as error:
-        if error.http_status in (409, 429):  # the same request is still being acted on
-            raise PaymentUnavailable from None
         raise _refusal(error) from None
-    except stripe.IdempotencyError as error:
-        in_use = error.http_status == 409
-        raise (PaymentUnavailable if in_use else AskedOtherwise) from None
-    except stripe.StripeError as error:
+    except stripe.IdempotencyError:
+        raise AskedOtherwise from None
+    except stripe.StripeError as error:  # also where the same request is still being acted on
         log.error("Stripe: %s %s %s", type(error).__name__, error.http_status, error.code)
         again = (error.headers or {}).get("Idempotent-Replayed") == "true"
-        raise (BrokeDown if again else PaymentUnavailable) from None
+        broke = again and (error.http_status or 0) >= 500
+        raise (BrokeDown if broke else PaymentUnavailable) from None
 
 
 def _decline(error: stripe.CardError) -> Refused:
@@ -188,13 +186,19 @@ def _refusal(error: stripe.InvalidRequestError) -> Refused:
 
 
 def create(
-    record: UUID, amount: Decimal, currency: str, method: str | None, attempt: int = 0
+    record: UUID,
+    amount: Decimal,
+    currency: str,
+    method: str | None,
+    attempt: int = 0,
+    *,
+    charge: bool = True,
 ) -> tuple[Fact, str | None]:
     """A PaymentIntent for the payment ``record``, confirmed at once where there is a ``method``.
 
-    Asked twice it is made once: its idempotency key is the record's. The second value is what a
-    client needs to pay it. Raises AskedOtherwise, and BrokeDown: then only another ``attempt``
-    can be made.
+    Asked twice it is made once: its idempotency key is the record's. Where nobody is to be asked
+    to ``charge`` the ``method``, it is the same without it. The second value is what a client needs
+    to pay it. Raises AskedOtherwise, and BrokeDown: then only another ``attempt`` can be made.
     """
     asked: dict[str, Any] = {
         "amount": units(amount, currency),
@@ -202,7 +206,9 @@ def create(
         "metadata": {"payment_id": str(record)},
     }
     if method:  # only cards can be confirmed with nobody there to be sent elsewhere
-        asked |= {"payment_method": method, "confirm": True, "payment_method_types": ["card"]}
+        asked["payment_method_types"] = ["card"]
+    if method and charge:
+        asked |= {"payment_method": method, "confirm": True}
     with _asking() as api:
         intent = api.payment_intents.create(asked, _key("payment", record, attempt))
     return intent_fact(intent.to_dict()), intent.client_secret
@@ -265,14 +271,17 @@ def reversal(kind: str, id: str) -> Fact:
         return taken_fact(kind, listed.retrieve(id).to_dict())
 
 
-def taken_back(kind: str, since: datetime) -> Iterator[Fact]:
+def reversals_since(kind: str, since: datetime) -> Iterator[Fact]:
     """Each refund or each dispute that was begun ``since`` then, by whomever; the latest first."""
     with _asking() as api:
         listed: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
         for one in listed.list({"limit": 100}).auto_paging_iter():
             if one.created < since.timestamp():
                 break
-            yield from about_an_intent(taken_fact(kind, one.to_dict()))
+            try:
+                yield from about_an_intent(taken_fact(kind, one.to_dict()))
+            except (KeyError, TypeError, ValueError):
+                log.error("the %s %s is like no other", kind, one.id)
 
 
 # Being told

@@ -139,7 +139,7 @@ class StripeServer:
         how = fault and fault[0]
         failure = as_sent(Problem(500, "Something went wrong.", kind="api_error").answer)
         key = key if method == "POST" else None
-        if how == "break-500":
+        if how == "break-500" and key:
             with self.lock:
                 self.answers[key] = ((method, path, params), failure)
         if how in ("refuse-500", "break-500"):

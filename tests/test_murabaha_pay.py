@@ -305,13 +305,15 @@ def test_of_two_cards_at_once_one_is_charged(sale, stripe_server, reconcile, the
     assert (charged(stripe_server), parts(sale)) == (["pm_card_visa"], [1000, 0, 0, 0, 0, 0])
 
 
-def test_reconcile_charges_no_card(sale, stripe_server, reconcile):
+@pytest.mark.parametrize("card", [VISA, OTHER], ids=["the first", "the second"])
+def test_reconcile_charges_no_card(sale, stripe_server, reconcile, later, card):
     stripe_server.next("refuse-500", 2, path=ASKED)
-    for card in (VISA, OTHER):
-        assert refused(pay(sale, **card), 503, "PAYMENT_UNAVAILABLE")
+    for tried in (VISA, OTHER):
+        assert refused(pay(sale, **tried), 503, "PAYMENT_UNAVAILABLE")
+    later(1 / 30)
     assert [reconcile(), reconcile()] == [0, 0]
     assert (charged(stripe_server), parts(sale)) == ([], [0] * 6)
-    assert read(pay(sale, **VISA))["status"] == "succeeded"
+    assert read(pay(sale, **card))["status"] == "succeeded"
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
 
 
@@ -363,20 +365,78 @@ def test_another_card_is_charged_and_the_first_that_stripe_never_heard_of_is_not
     assert charged(stripe_server) == ["pm_card_mastercard"]
 
 
-@pytest.mark.parametrize("how", ["break-500", "act-500"])
 @pytest.mark.parametrize("then", ["key", "another card"])
-def test_what_stripe_broke_down_over_is_asked_anew_in_a_while(
-    sale, stripe_server, later, how, then
-):
-    stripe_server.next(how, path=ASKED)
-    assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
-    assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
+def test_what_stripe_broke_down_over_is_asked_anew_in_a_while(sale, stripe_server, later, then):
+    stripe_server.next("break-500", path=ASKED)
+    for _ in range(2):
+        assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
     later(1 / 30)
     answer = keyed(sale, "k", **VISA) if then == "key" else pay(sale, **OTHER)
-    first = how == "act-500" or then == "key"
-    assert answer.status_code == (409 if first and then != "key" else 201)
-    assert charged(stripe_server) == ["pm_card_visa" if first else "pm_card_mastercard"]
+    assert read(answer)["status"] == "succeeded"
+    assert charged(stripe_server) == ["pm_card_visa" if then == "key" else "pm_card_mastercard"]
     assert parts(sale) == [1000, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("then", "status"), [("key", 201), ("another card", 409)])
+def test_what_stripe_did_though_it_broke_down_is_found(sale, stripe_server, then, status):
+    stripe_server.next("act-500", path=ASKED)
+    assert refused(keyed(sale, "k", **VISA), 503, "PAYMENT_UNAVAILABLE")
+    answer = keyed(sale, "k", **VISA) if then == "key" else pay(sale, **OTHER)
+    assert answer.status_code == status
+    assert (charged(stripe_server), parts(sale)) == (["pm_card_visa"], [1000, 0, 0, 0, 0, 0])
+
+
+def test_a_decline_that_stripe_broke_down_after_is_one(sale, stripe_server):
+    declined = {"paymentMethodId": "pm_card_visa_chargeDeclined"}
+    stripe_server.next("act-500", path=ASKED)
+    assert refused(keyed(sale, "k", **declined), 503, "PAYMENT_UNAVAILABLE")
+    assert refused(keyed(sale, "k", **declined), 402, "PAYMENT_DECLINED")
+
+
+def test_a_payment_that_failed_is_withdrawn_too_once_its_instalment_is_paid(
+    sale, stripe_server, deliver, reconcile
+):
+    pay(sale)
+    (intent,) = stripe_server.intents
+    tell(deliver, stripe_server.fail(intent))
+    sale.record(1, 1000)
+    assert reconcile() == 0
+    assert stripe_server.intents[intent]["status"] == "canceled"
+
+
+def test_one_that_is_withdrawn_while_it_is_asked_for_is_refused(sale, stripe_server, monkeypatch):
+    look, done = Collection._is_superseded, []
+
+    def late(self):
+        found = look(self)
+        if not done:
+            done.append(self)
+            with ThreadPoolExecutor() as pool:
+                assert pool.submit(pay, sale, **OTHER).result().status_code == 201
+        return found
+
+    monkeypatch.setattr(Collection, "_is_superseded", late)
+    assert refused(pay(sale, **VISA), 409, "INVALID_TRANSITION")
+    assert (charged(stripe_server), parts(sale)) == (
+        ["pm_card_mastercard"],
+        [1000, 0, 0, 0, 0, 0],
+    )
+
+
+@pytest.mark.parametrize("card", [{}, VISA], ids=["no card", "a card"])
+def test_a_payment_that_is_due_to_be_given_up_is_replaced(sale, stripe_server, later, card):
+    stripe_server.next("refuse-500", path=ASKED)
+    assert refused(pay(sale, **card), 503, "PAYMENT_UNAVAILABLE")
+    later(24.5)
+    assert pay(sale, **card).status_code == 201
+    assert charged(stripe_server) == list(card.values())
+
+
+def test_what_is_paid_in_part_meanwhile_is_no_longer_on_its_way(sale):
+    pay(sale)
+    assert now(sale)[1][0] == "processing"
+    sale.record(1, 400)
+    assert now(sale)[1][0] == "pending"
 
 
 def test_a_payment_that_stripe_does_not_know_any_more_is_replaced(sale, stripe_server):

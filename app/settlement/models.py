@@ -41,6 +41,18 @@ class Outgoing(NamedTuple):
     told_at: int | None
 
 
+class Returning(NamedTuple):
+    """A refund as Stripe is to be asked for it, and what it has said of it."""
+
+    currency: str
+    intent_id: str
+    payment_id: UUID
+    provider_id: str | None
+    amount: Decimal
+    status: str
+    created_at: datetime
+
+
 class Payment(Identified, Base):
     """Money that somebody means to pay, for one donation or one instalment."""
 
@@ -156,7 +168,13 @@ class Payment(Identified, Base):
     @classmethod
     def under_way(cls, installment_id: Any, status: str) -> Any:
         """Whether there is one of that status for the instalment, as PostgreSQL finds it."""
-        return db.exists().where(cls.installment_id == installment_id, cls.status == status)
+        mine = (cls.installment_id == installment_id) & (cls.status == status)
+        return db.exists().where(mine, ~cls.superseded | (cls.status == "processing"))
+
+    @classmethod
+    def may_yet_come(cls) -> Any:
+        """Whether money can come by it: also where it failed, its intent can be paid."""
+        return db.or_(cls.is_open, cls.status == "failed")
 
     @classmethod
     def as_it_goes_out(cls) -> list[Any]:
@@ -172,8 +190,9 @@ class Payment(Identified, Base):
         """Write down where the payment can be made, unless more than that is known already."""
         untold = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
         heard = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.waits)
-        told = db.update(cls).where(untold, ~heard)
-        return told.values(intent_id=new_intent, client_secret=new_secret)
+        told = db.update(cls).where(untold, ~heard, ~cls.superseded)
+        # Whatever card was meant, the intent is without.
+        return told.values(intent_id=new_intent, client_secret=new_secret, method=db.null())
 
     @query
     def one(cls: Any, id):
@@ -182,9 +201,7 @@ class Payment(Identified, Base):
     @classmethod
     def of_installment(cls, installment_id: UUID) -> list["Payment"]:
         """Those for the instalment that money could still come by, locked, as they are now."""
-        found = db.select(cls).where(
-            cls.installment_id == installment_id, db.or_(cls.is_open, cls.status == "failed")
-        )
+        found = db.select(cls).where(cls.installment_id == installment_id, cls.may_yet_come())
         now = found.order_by(cls.created_at).with_for_update()
         return list(db.session.scalars(now, execution_options={"populate_existing": True}))
 
@@ -195,17 +212,15 @@ class Payment(Identified, Base):
             cls.installment_id == installment_id,
             cls.id != other_than,
             cls.superseded,
-            db.or_(cls.is_open, cls.status == "failed"),
+            cls.may_yet_come(),
         )
         return list(db.session.execute(found))
 
     @classmethod
     def supersede(cls, installment_ids: Collection[UUID]) -> None:
-        """Let no pending payment for these instalments be made any more: their rest has changed."""
-        pending = db.update(cls).where(
-            cls.installment_id.in_(installment_ids), cls.status == "pending"
-        )
-        db.session.execute(pending.values(superseded=True))
+        """Let no payment for these instalments be made any more: their rest has changed."""
+        mine = cls.installment_id.in_(installment_ids)
+        db.session.execute(db.update(cls).where(mine, cls.may_yet_come()).values(superseded=True))
 
     @classmethod
     def locked(cls, *conditions: Any) -> "Payment | None":
@@ -241,20 +256,11 @@ class Reversal(Identified, Base):
 
     @query
     def outgoing(cls: Any, reversal_id):
-        """What Stripe is to be asked for a refund, and what it has said."""
-        return (
-            db.select(
-                cls.provider_id,
-                cls.status,
-                cls.amount,
-                Payment.currency,
-                Payment.intent_id,
-                cls.payment_id,
-                cls.created_at,
-            )
-            .join(Payment, Payment.id == cls.payment_id)
-            .where(cls.id == reversal_id)
-        )
+        """The columns of a Returning."""
+        payment = (Payment.currency, Payment.intent_id)
+        own = [getattr(cls, name) for name in Returning._fields[len(payment) :]]
+        asked = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
+        return asked.where(cls.id == reversal_id)
 
 
 class WebhookEvent(Base):
@@ -296,15 +302,12 @@ class WebhookEvent(Base):
         return list(db.session.scalars(found.order_by(cls.received_at)))
 
 
-# An instalment's is entered against what it pays, which may be taken back: there, whether any is.
+# What is taken back of an instalment's payment is no longer entered for it: there, whether any is.
 figure("""
-    SELECT 'received of payment ' || p.id,
-           CASE WHEN p.status <> 'succeeded' THEN 0
-                WHEN p.donation_id IS NOT NULL THEN p.amount
-                ELSE coalesce(sum(l.amount) FILTER (WHERE l.account = 'stripe'), 0) END,
-           coalesce(CASE WHEN p.donation_id IS NOT NULL
-                         THEN -sum(l.amount) FILTER (WHERE l.account = 'donations')
-                         ELSE sum(l.amount) FILTER (WHERE l.account = 'stripe') END, 0)
+    SELECT 'received of payment ' || p.id, CASE p.status WHEN 'succeeded' THEN p.amount ELSE 0 END,
+           coalesce(-sum(l.amount) FILTER (WHERE l.account <> 'stripe'
+                                             AND l.account NOT IN ('refunds', 'disputes')), 0)
     FROM payments p LEFT JOIN ledger_entries e ON e.payment_id = p.id
-    LEFT JOIN ledger_postings l ON l.entry_id = e.id GROUP BY p.id
+    LEFT JOIN ledger_postings l ON l.entry_id = e.id
+    WHERE p.donation_id IS NOT NULL OR p.status <> 'succeeded' GROUP BY p.id
 """)

@@ -30,7 +30,8 @@ STAGES = (
     ("lost",),
     ("won",),
 )
-UNFINISHED = ("pending", "requires_action", *STAGES[0], *STAGES[2])  # of refunds and disputes
+# Refunds and disputes of which more is to be heard.
+UNFINISHED = ("pending", "requires_action", *STAGES[0], "needs_response", "under_review")
 HELD = ("needs_response", "under_review", "charge_refunded", "lost")
 
 

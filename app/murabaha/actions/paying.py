@@ -9,7 +9,7 @@ from uuid import UUID
 from ... import clock, ledger, payments
 from ...extensions import db
 from ...money import ZERO, require_minor_units
-from ...settlement.actions.asking import Collection
+from ...settlement.actions.asking import KEYS_KEPT, Collection
 from ...settlement.actions.learning import require, settles
 from ...settlement.actions.refunding import ask_back
 from ...settlement.models import Payment
@@ -45,7 +45,7 @@ def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) 
     )
     _pay(application, paid)
     book(application, "instalment paid", {ledger.RECEIVED_ELSEWHERE: amount, RECEIVABLE: -amount})
-    _complete(application, paid)
+    _rest_changed(application, paid)
 
 
 def settle(id: UUID, rebate: Decimal) -> None:
@@ -66,10 +66,10 @@ def settle(id: UUID, rebate: Decimal) -> None:
             one.paid_at = clock.now()
     application.contract = replace(contract, rebate=contract.rebate + rebate)
     book(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
-    _complete(application, waived)
+    _rest_changed(application, waived)
 
 
-def _complete(application: Application, changed: Iterable[int]) -> None:
+def _rest_changed(application: Application, changed: Iterable[int]) -> None:
     """What follows where the rest of the instalments ``changed`` is another."""
     application.updated_at = clock.now()
     db.session.flush()
@@ -94,6 +94,7 @@ def pay(id: UUID, number: int, method: str | None) -> Collection:
         if payment.status == "processing":
             raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
         due = payment.status == "pending" and payment.amount == left and not payment.superseded
+        due = due and payment.created_at > clock.now() - KEYS_KEPT  # else it is to be given up
         if due and (method == payment.method or (method is None and payment.intent_id)):
             current = payment
         else:
@@ -166,7 +167,7 @@ def _move(
     step = taking_back(application.state) if back else step_of(application.state, action)
     take_step(application, step, payment=str(payment.id), paid=_keyed(parts))
     _pay(application, parts)
-    _complete(application, parts)
+    _rest_changed(application, parts)
 
 
 def _pay(application: Application, parts: dict[int, Decimal]) -> None:

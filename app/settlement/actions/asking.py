@@ -30,6 +30,7 @@ KEYS_KEPT = timedelta(hours=23)  # Stripe forgets idempotency keys after a day
 PAYABLE = timedelta(hours=24)  # then a payment that nobody made is given up, and its place is free
 LISTED = timedelta(minutes=1)  # by then Stripe's lists have whatever it made
 ATTEMPTS = 5
+BY_ANOTHER = "The payment is cancelled: it is paid, or to be paid, by another"
 
 T = TypeVar("T")
 
@@ -51,18 +52,19 @@ class Said(NamedTuple):
 def attempted(ask: Callable[[int], T], find: Callable[[], T | None], since: datetime) -> T:
     """What Stripe answers to ``ask``. Raises PaymentUnavailable.
 
-    Where it broke down over that it would say so again for a day: it is looked whether it did it
-    all the same, and if not it is asked under another key.
+    Where it broke down over that it would say so again for a day, and where it was asked otherwise
+    it does not say what came of that. It is looked for, and if it is not there, asked under another
+    key.
     """
     for attempt in range(ATTEMPTS):
         try:
             return ask(attempt)
-        except BrokeDown:
-            if clock.now() - since < LISTED:
-                break
+        except (AskedOtherwise, BrokeDown):
             found = find()
             if found:
                 return found
+            if clock.now() - since < LISTED:
+                break
     raise PaymentUnavailable
 
 
@@ -86,8 +88,7 @@ class Collection(Outgoing):
         else:
             said = self.withdrawn()
             if said.ends_it:
-                message = "The payment is cancelled: it is paid, or to be paid, by another"
-                said = said._replace(refusal=InvalidTransition(message))
+                said = said._replace(refusal=InvalidTransition(BY_ANOTHER))
         if earlier:
             take_turns(said.fact, *(last.fact for _, last in earlier))
         for one, last in earlier:
@@ -98,16 +99,20 @@ class Collection(Outgoing):
             if offered:
                 return offered
         self.write_down(said)
+        now = Collection.of(self.id)
+        if now.status == "cancelled" or (now.status == "pending" and now.superseded):
+            said = said._replace(refusal=said.refusal or InvalidTransition(BY_ANOTHER))
         return said.refusal or require(answer())
 
     def ask(self) -> Said:
         """What Stripe says, asked to charge a card if there is one. Raises PaymentUnavailable."""
         if self.status == "cancelled":
             return Said(refusal=InvalidTransition("The payment is cancelled: ask for another"))
-        if self.intent_id is None:
-            return self._made(self.method)
-        declined = self.method and self.status == "failed"
-        return Said(refusal=payments.PaymentDeclined() if declined else None)
+        said = Said() if self.intent_id else self._made(charge=True)
+        status = said.fact.status if said.fact else self.status
+        if self.method and status == "failed" and not said.refusal:
+            return said._replace(refusal=payments.PaymentDeclined())
+        return said
 
     def seen(self) -> Said:
         """What Stripe knows of it; nobody is charged. Raises PaymentUnavailable and Unknown.
@@ -116,7 +121,7 @@ class Collection(Outgoing):
         still means to charge one comes too late.
         """
         if self.intent_id is None:
-            return self._made(None)
+            return self._made(charge=False)
         return Said(payments.retrieve(self.intent_id))
 
     def withdrawn(self) -> Said:
@@ -127,9 +132,9 @@ class Collection(Outgoing):
             said = self.seen()
             if said.fact and said.fact.status.startswith(("requires_", "failed")):
                 said = Said(self._cancelled(said.fact.intent))
-        except Unknown as unknown:
+        except Unknown:
             log.error("payment %s: Stripe does not know %s", self.id, self.intent_id)
-            return Said(absent=True, refusal=unknown.refusal)
+            return Said(absent=True)
         return said
 
     def _cancelled(self, intent: str) -> Fact:
@@ -140,7 +145,7 @@ class Collection(Outgoing):
 
     def write_down(self, said: Said) -> None:
         if said.fact:
-            learn(said.fact, said.secret, about=self.id, known=self.told_at)
+            learn(said.fact, said.secret, asked=self)
         elif said.absent:
             payment = require(locked(Payment.id == self.id))
             if payment.intent_id == self.intent_id:  # nobody has heard more of it meanwhile
@@ -161,10 +166,12 @@ class Collection(Outgoing):
         db.session.rollback()  # Stripe is not waited for inside of a transaction
         return [Collection(*row) for row in found]
 
-    def _made(self, method: str | None) -> Said:
-        """Its PaymentIntent: new, by ``method``, or what was made of it before, by whatever."""
+    def _made(self, *, charge: bool) -> Said:
+        """Its PaymentIntent, new or what was made of it before; may its card be charged for it?"""
+        old = clock.now() - self.created_at > KEYS_KEPT
+        ask = partial(self._created, charge)
         try:
-            made = self._found() if self._is_forgotten() else self._attempted(method)
+            made = self._found() if old else attempted(ask, self._found, self.created_at)
         except Refused as refused:
             return Said(refused.fact, refusal=refused.refusal, absent=refused.fact is None)
         if made is None:
@@ -172,20 +179,13 @@ class Collection(Outgoing):
             return Said(absent=True, refusal=InvalidTransition(message))
         return Said(*made)
 
-    def _is_forgotten(self) -> bool:
-        """Whether Stripe may not know any more what it was asked under the payment's key."""
-        return clock.now() - self.created_at > KEYS_KEPT
-
-    def _attempted(self, method: str | None) -> tuple[Fact, str | None]:
-        return attempted(partial(self._created, method), self._found, self.created_at)
-
-    def _created(self, method: str | None, attempt: int) -> tuple[Fact, str | None]:
-        # Where it was asked for before, with the card or without, that is answered once more.
-        for by in (method, None if method else self.method):
-            with suppress(AskedOtherwise):
-                return payments.create(self.id, self.amount, self.currency, by, attempt)
-        raise PaymentUnavailable  # or in other words: until those are forgotten
+    def _created(self, charge: bool, attempt: int) -> tuple[Fact, str | None]:
+        create = partial(payments.create, self.id, self.amount, self.currency, self.method, attempt)
+        if charge and self.method:
+            with suppress(AskedOtherwise):  # somebody has looked at it meanwhile, see ``seen``
+                return create()
+        return create(charge=False)
 
     def _found(self) -> tuple[Fact, str | None] | None:
-        hour = timedelta(hours=1)  # no two clocks are the same
-        return payments.find(self.id, self.created_at - hour, self.created_at + PAYABLE + hour)
+        minutes = timedelta(minutes=5)  # no two clocks are the same
+        return payments.find(self.id, self.created_at - minutes, self.created_at + PAYABLE)

@@ -12,7 +12,7 @@ from ... import payments
 from ...extensions import db
 from ...facts import Fact
 from ...payments import Event
-from ..models import Payment, Reversal, WebhookEvent
+from ..models import Outgoing, Payment, Reversal, WebhookEvent
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +46,22 @@ def receive(event: Event) -> None:
         require(db.session.get(WebhookEvent, event.id)).waits = True
 
 
-NEWS = object()
-
-
 def learn(
     fact: Fact,
     client_secret: str | None = None,
     about: UUID | None = None,
-    known: Any = NEWS,
+    asked: Outgoing | None = None,
 ) -> bool:
     """Write down what Stripe says, and what follows; no, where there is no such payment.
 
-    What it answered is no news where more has been told of since what was ``known`` when it was
-    asked: the moment of the last event.
+    What it answers is outdated where more has been told of the payment since it was ``asked``.
     """
     take_turns(fact)
-    payment = _payment_of(fact, about)
+    payment = _payment_of(fact, asked.id if asked else about)
     if payment is None:
         return False
+    known = (payment.told_at, payment.status)
+    outdated = asked is not None and known != (asked.told_at, asked.status)
     if payment.intent_id is None:
         payment.intent_id = fact.intent
         for event in WebhookEvent.waiting_for(fact.intent):
@@ -71,7 +69,9 @@ def learn(
             for earlier in event.facts:
                 _merge(payment, Fact(**earlier))
     payment.client_secret = payment.client_secret or client_secret
-    _merge(payment, fact, outdated=known not in (NEWS, payment.told_at))
+    _merge(payment, fact, outdated)
+    if payment.status == "pending" and fact.status == "requires_payment_method":
+        payment.method = None  # whatever card was meant, the intent is without
     settle(payment)
     return True
 
@@ -119,6 +119,8 @@ def _merge_reversal(payment: Payment, fact: Fact, amount: Decimal) -> None:
         if known.provider_id == fact.id or (
             known.provider_id is None and fact.record == str(known.id)
         ):
+            if known.provider_id is None:
+                known.status = fact.status  # whatever we thought would become of it
             known.provider_id, known.amount = fact.id, amount
             known.moves_to(fact.status)
             return

@@ -11,10 +11,11 @@ from ...payments import Refused
 from ..models import Payment, Reversal
 from ..rules import UNFINISHED
 from . import learning
-from .asking import PAYABLE, Collection
+from .asking import LISTED, PAYABLE, Collection
 from .refunding import Refund
 
 LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never came
+LONGEST = timedelta(days=180)  # that a dispute goes on
 
 
 def reconcile(payment_id: UUID) -> None:
@@ -23,7 +24,10 @@ def reconcile(payment_id: UUID) -> None:
     One that nobody made in a day is given up, as is one that is not to be made any more.
     """
     asked = Collection.of(payment_id)
-    old = asked.created_at < clock.now() - PAYABLE
+    age = clock.now() - asked.created_at
+    if asked.method and not asked.intent_id and age < LISTED:
+        return  # whoever asked for it may still be waiting for the answer
+    old = age > PAYABLE
     asked.write_down(asked.withdrawn() if old or asked.superseded else asked.seen())
 
 
@@ -43,18 +47,14 @@ def give_back(refund_id: UUID) -> ApiError | None:
     return None
 
 
-def ask_again(known: tuple[str, str]) -> None:
+def follow_up(known: tuple[str, str]) -> None:
     """Find out how a refund or dispute goes on that was heard of."""
     learning.learn(payments.reversal(*known))
 
 
 def unsettled() -> list[UUID]:
     """Each payment that Stripe may know more of than we do."""
-    found = db.select(Payment.id).where(
-        db.or_(
-            Payment.status == "pending", Payment.status == "processing", Payment.status == "failed"
-        )
-    )
+    found = db.select(Payment.id).where(Payment.may_yet_come())
     return list(db.session.scalars(found.order_by(Payment.created_at)))
 
 
@@ -69,11 +69,13 @@ def unanswered() -> list[UUID]:
 def unfinished() -> list[tuple[str, str]]:
     """Each refund and dispute, by kind and Stripe's id, of which more is to be heard."""
     found = db.select(Reversal.kind, Reversal.provider_id).where(
-        Reversal.provider_id.is_not(None), Reversal.status.in_(UNFINISHED)
+        Reversal.provider_id.is_not(None),
+        Reversal.status.in_(UNFINISHED),
+        Reversal.created_at > clock.now() - LONGEST,
     )
     return [(kind, id) for kind, id in db.session.execute(found.order_by(Reversal.created_at))]
 
 
-def taken_back(kind: str) -> list[Fact]:
-    """Each refund or dispute of late."""
-    return list(payments.taken_back(kind, clock.now() - LOOK_BACK))
+def begun_of_late(kind: str) -> list[Fact]:
+    """Each refund or each dispute of late."""
+    return list(payments.reversals_since(kind, clock.now() - LOOK_BACK))

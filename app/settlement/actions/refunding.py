@@ -12,7 +12,7 @@ from ...errors import ApiError, ValidationFailed
 from ...extensions import db
 from ...idempotency import Answer
 from ...payments import Refused
-from ..models import Payment, Reversal
+from ..models import Payment, Returning, Reversal
 from ..rules import InvalidTransition
 from .asking import KEYS_KEPT, attempted
 from .learning import learn, locked, require, settle
@@ -58,21 +58,20 @@ class Refund(NamedTuple):
 
     def ask(self) -> None:
         """Write down what Stripe says. Raises PaymentUnavailable and Refused."""
-        asked = Reversal.outgoing(self.id).row()
-        provider_id, status, amount, currency, intent, payment_id, created_at = require(asked)
-        if provider_id:
+        asked = Returning(*require(Reversal.outgoing(self.id).row()))
+        if asked.provider_id:
             return  # it came back by a webhook meanwhile
-        if status != "requested":
+        if asked.status != "requested":
             raise Refused(InvalidTransition("The refund failed, and nothing was given back"))
-        ask = partial(payments.refund, self.id, intent, amount, currency)
-        find = partial(payments.find_refund, self.id, intent)
-        covered = self._is_covered(payment_id)
+        ask = partial(payments.refund, self.id, asked.intent_id, asked.amount, asked.currency)
+        find = partial(payments.find_refund, self.id, asked.intent_id)
+        covered = self._is_covered(asked.payment_id)
         fact = None
-        if not covered or clock.now() - created_at > KEYS_KEPT:
+        if not covered or clock.now() - asked.created_at > KEYS_KEPT:
             fact = find()
         if not fact and not covered:
             raise Uncovered
-        learn(fact or attempted(ask, find, created_at), about=payment_id)
+        learn(fact or attempted(ask, find, asked.created_at), about=asked.payment_id)
 
     def _is_covered(self, payment_id: UUID) -> bool:
         """Whether the payment still has what is to be given back of it."""
