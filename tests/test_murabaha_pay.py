@@ -9,7 +9,7 @@ import pytest
 from app.settlement.actions.asking import Collection
 
 from .serving import until
-from .stripe_server import Problem
+from .stripe_server import Problem, as_sent, bad
 from .test_murabaha_routes import APPLICATIONS, TERMS, VENDORS, Case, read, refused
 
 PAYMENTS = "SELECT count(*) FROM payments"
@@ -430,6 +430,35 @@ def test_a_payment_that_is_due_to_be_given_up_is_replaced(sale, stripe_server, l
     later(24.5)
     assert pay(sale, **card).status_code == 201
     assert charged(stripe_server) == list(card.values())
+
+
+def test_what_is_paid_in_cash_while_stripe_is_asked_is_not_offered(sale, stripe_server, reconcile):
+    stripe_server.next("slow", path=ASKED)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(pay, sale)
+        until(lambda: stripe_server.held)
+        sale.record(1, 1000)
+        stripe_server.release()
+        assert refused(answer.result(), 409, "INVALID_TRANSITION")
+    assert reconcile() == 0
+    assert [one["status"] for one in stripe_server.intents.values()] == ["canceled"]
+
+
+def test_a_charged_card_is_found_though_stripe_takes_nothing_without_a_card(
+    sale, stripe_server, monkeypatch
+):
+    stripe_server.next("drop", path=ASKED)
+    assert refused(pay(sale, **VISA), 503, "PAYMENT_UNAVAILABLE")
+    once = stripe_server.once
+
+    def picky(method, path, params, *rest):
+        if method == "POST" and path == ASKED and "confirm" not in params:
+            return as_sent(bad("parameter_missing", "payment_method").answer)
+        return once(method, path, params, *rest)
+
+    monkeypatch.setattr(stripe_server, "once", picky)
+    assert refused(pay(sale, **OTHER), 409, "INVALID_TRANSITION")
+    assert (charged(stripe_server), parts(sale)) == (["pm_card_visa"], [1000, 0, 0, 0, 0, 0])
 
 
 def test_what_is_paid_in_part_meanwhile_is_no_longer_on_its_way(sale):

@@ -173,7 +173,10 @@ class Collection(Outgoing):
         try:
             made = self._found() if old else attempted(ask, self._found, self.created_at)
         except Refused as refused:
-            return Said(refused.fact, refusal=refused.refusal, absent=refused.fact is None)
+            # That it is not taken without its card does not say what became of it with the card.
+            made = None if charge or not self.method or refused.fact else self._found()
+            if made is None:
+                return Said(refused.fact, refusal=refused.refusal, absent=refused.fact is None)
         if made is None:
             message = "The payment is cancelled: nobody made it in time"
             return Said(absent=True, refusal=InvalidTransition(message))
