@@ -4,6 +4,7 @@ The reader refuses what a lenient one lets through: NaN and Infinity, the same k
 UTF-8, NUL and lone surrogates (no database takes them), nesting without end.
 """
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,6 @@ import simplejson
 from flask.json.provider import JSONProvider
 
 LONGEST = 100  # signs of a number
-FURTHEST = 307  # the exponent of ten that no double goes beyond
 
 
 class Unreadable(ValueError):
@@ -68,7 +68,7 @@ class ExactProvider(JSONProvider):
 def _number(text: str) -> int | Decimal:
     """The number that ``text`` is, if a client that reads IEEE doubles has it, too."""
     value = Decimal(text)
-    if len(text) > LONGEST or abs(value.adjusted()) > FURTHEST:
+    if len(text) > LONGEST or (value and not 0 < abs(float(value)) < math.inf):
         raise Unreadable("A number is too long.")
     return int(text) if text.lstrip("-").isdigit() else value
 

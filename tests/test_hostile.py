@@ -231,11 +231,20 @@ def test_fields_without_end_are_refused_soon(admin, body):
         (b"a\0b", "text/plain"),
         *((number, "application/json") for number in (b"[1e400]", b"[1e-400]", b"9" * 101)),
         (b"-1e99999999", "application/json"),
+        (b"9e308", "application/json"),
     ],
 )
 def test_what_no_client_or_database_could_take_is_not_echoed(admin, body, kind):
     answer = ask(admin, "POST", EXAMPLE, data=body, content_type=kind)
     assert wrong(answer, "VALIDATION_ERROR") is None
+
+
+@pytest.mark.parametrize(
+    "number", ["1.7976931348623155e+308", "5e-324", "0e999", "-0.0", "9" * 100]
+)
+def test_what_every_client_reads_is_echoed(admin, number):
+    answer = ask(admin, "POST", EXAMPLE, data=number, content_type="application/json")
+    assert float(json.loads(answer.text)["json"]) == float(number)
 
 
 @pytest.mark.parametrize("path", ["/api/waqf/projects", "/api/openapi.json", "/api/docs"])

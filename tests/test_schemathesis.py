@@ -16,7 +16,7 @@ from .serving import ROOT, at_once
 from .stripe_server import StripeServer
 
 SOAK = "SOAK" in os.environ
-EXAMPLES = "500" if SOAK else "1"
+EXAMPLES = "200" if SOAK else "1"
 OTHER_PHASES = "examples,fuzzing,stateful"
 SCHEMATHESIS = f"{sys.prefix}/bin/schemathesis"
 SEED = "1448"
@@ -54,6 +54,8 @@ UNSAID = [
         "a number as a string is bound as the number is; a pattern has no bounds",
         of_text=True,
     ),
+    Unsaid(r"A number is too long\.", "deep in any JSON, nothing bounds a number"),
+    Unsaid(r"The Hijri calendar known here runs from .+", "no schema bounds a day"),
     Unsaid(r"Must be less than the .+", "no schema compares two fields"),
     Unsaid("Too many: an instalment would be nothing.", "no schema compares two fields"),
     Unsaid("Too small: the nisab would be 0.", "how small that is depends on the currency"),
