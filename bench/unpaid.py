@@ -9,7 +9,7 @@ from wsgi import app
 numbers = itertools.count(1)
 
 
-def create(record, amount, currency, method):
+def create(record, amount, currency, method, attempt=0, *, charge=True):
     id = f"pi_{record.hex}"
     units = payments.units(amount, currency)
     status = "requires_payment_method"
