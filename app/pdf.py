@@ -145,9 +145,9 @@ def isolated(text: str) -> str:
     return f"{ISOLATE}{re.sub(f'[{ISOLATE}{END_ISOLATE}]', '', text)}{END_ISOLATE}"
 
 
-def shortened(text: str, longest: int = 80) -> str:
+def shortened(text: str) -> str:
     """``text`` on a line of a list, whose rest stands elsewhere."""
-    return _line(text, longest)
+    return _line(text, 80)
 
 
 def _row(columns: Sequence[Column], row: Sequence[str]) -> list[str]:
