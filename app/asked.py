@@ -59,10 +59,7 @@ def json_bytes() -> bytes:
     """The body as it came, which says that it is JSON and is no longer than one may be."""
     if request.content_encoding or (request.content_type and not request.is_json):
         raise UnsupportedMediaType  # nothing is unpacked: a small body can hold gigabytes
-    request.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
-    body = request.get_data()
-    if len(body) > MAX_JSON:
-        raise PayloadTooLarge
+    body = short_body()
     if request.content_length is not None and len(body) < request.content_length:
         raise ValidationFailed.at([], "The body ends too early.")
     if body and not request.is_json:
@@ -70,14 +67,19 @@ def json_bytes() -> bytes:
     return body
 
 
-def text_body() -> str:
-    """The body as UTF-8 text. Raises ValidationFailed where it is none, PayloadTooLarge."""
+def short_body() -> bytes:
+    """The body as it came, if it is no longer than MAX_JSON. Raises PayloadTooLarge."""
     request.max_content_length = MAX_JSON + 1  # a chunked body is cut there, without a word
     body = request.get_data()
     if len(body) > MAX_JSON:
         raise PayloadTooLarge
+    return body
+
+
+def text_body() -> str:
+    """The body as UTF-8 text. Raises ValidationFailed where it is none, PayloadTooLarge."""
     try:
-        text = body.decode()
+        text = short_body().decode()
     except UnicodeDecodeError:
         raise ValidationFailed.at([], "The body is not UTF-8.") from None
     if "\0" in text:

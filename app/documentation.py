@@ -111,12 +111,7 @@ class Converter(OpenAPIConverter):
 
 def told_apart(document: dict[str, Any]) -> dict[str, Any]:
     """``document``, in which what is sent is described as it is taken, and answers stay open."""
-    operations = [
-        operation
-        for path in document["paths"].values()
-        for operation in path.values()
-        if isinstance(operation, dict)
-    ]
+    operations = _operations(document)
     for schema in _reached(document, [each.get("requestBody") for each in operations]):
         if schema.get("type") == "number":
             number = {key: schema.pop(key) for key in NUMERIC if key in schema}
@@ -126,6 +121,15 @@ def told_apart(document: dict[str, Any]) -> dict[str, Any]:
     for schema in _reached(document, [each["responses"] for each in operations]):
         schema.pop("additionalProperties", None)  # fields may be added to an answer
     return document
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        operation
+        for path in document["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict)
+    ]
 
 
 def _is_text(schema: dict[str, Any]) -> bool:
@@ -160,14 +164,12 @@ def _referred(document: dict[str, Any], reference: str) -> Any:
 
 def with_headers(document: dict[str, Any]) -> dict[str, Any]:
     """``document`` with the headers of each answer, which follow from what else is said of it."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                for status, response in operation["responses"].items():
-                    response["headers"] = {
-                        name: {"$ref": f"#/components/headers/{name}"}
-                        for name in _headers(operation, int(status))
-                    }
+    for operation in _operations(document):
+        for status, response in operation["responses"].items():
+            response["headers"] = {
+                name: {"$ref": f"#/components/headers/{name}"}
+                for name in _headers(operation, int(status))
+            }
     return document
 
 

@@ -6,7 +6,6 @@ Each event is the success of another donation to one project, and counted for th
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -14,8 +13,6 @@ from pathlib import Path
 
 import psycopg
 import stripe
-
-from app.local import postgres, stop
 
 from . import run
 
@@ -34,15 +31,6 @@ INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
 SELECT gen_random_uuid(), id, 5, 'USD', 'pending', 'pi_' || id, 0, false, now()
 FROM waqf_donations;
 """  # noqa: S608
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="ose-bench-", ignore_cleanup_errors=True) as folder:
-        server = postgres(Path(folder) / "data")
-        try:
-            measure(server.get_uri(), Path(folder))
-        finally:
-            stop(server)
 
 
 def measure(url: str, folder: Path) -> None:
@@ -102,4 +90,4 @@ def success(intent: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run.on_a_server(measure)

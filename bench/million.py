@@ -7,15 +7,12 @@ this process and without a call to Stripe; then it lets ``ledger check`` work ou
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import stripe
-
-from app.local import postgres, stop
 
 from . import run
 from .hooks import SECRET, success
@@ -49,16 +46,7 @@ ANALYZE;
 """
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="ose-bench-", ignore_cleanup_errors=True) as folder:
-        server = postgres(Path(folder) / "data")
-        try:
-            measure(server.get_uri())
-        finally:
-            stop(server)
-
-
-def measure(url: str) -> None:
+def measure(url: str, _: Path) -> None:
     settings = {
         "STRIPE_SECRET_KEY": "sk_test_bench",
         "STRIPE_WEBHOOK_SECRET": SECRET,
@@ -131,4 +119,4 @@ WORK = {
 
 
 if __name__ == "__main__":
-    main()
+    run.on_a_server(measure)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -53,6 +54,11 @@ FROM users, generate_series(1, 20) n;
 def main() -> None:
     if not shutil.which("wrk"):
         sys.exit("wrk is not on the PATH; on Debian: apt install wrk")
+    on_a_server(measure)
+
+
+def on_a_server(measure: Callable[[str, Path], None]) -> None:
+    """Let ``measure`` have a PostgreSQL and a folder that go when it is done."""
     with tempfile.TemporaryDirectory(prefix="ose-bench-", ignore_cleanup_errors=True) as folder:
         server = postgres(Path(folder) / "data")
         try:

@@ -30,6 +30,7 @@ from .stripe_server import StripeServer
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it is meant to be slow
 SECRET = "a secret of the tests, 32 bytes or more"
+SOAK = bool(os.environ.get("SOAK"))  # the slow proofs run long
 _numbers = itertools.count(1)
 
 

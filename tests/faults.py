@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import json
-import os
 import subprocess
 import tempfile
 import threading
@@ -26,10 +25,9 @@ from app.users.models import User
 from app.waqf.models import Project
 from config import from_environment
 
-from .conftest import PASSWORD_HASH, SECRET
+from .conftest import PASSWORD_HASH, SECRET, SOAK
 from .serving import PATIENCE, Server, until
 
-SOAK = bool(os.environ.get("SOAK"))
 LOAD = 20 if SOAK else 1  # seconds that a fault is repeated for, at least once
 OUTAGE = 2 if SOAK else 0.6  # seconds that something stays away
 LATER = """

@@ -15,8 +15,8 @@ from app.extensions import db
 from app.money import MINOR_UNITS
 from app.users.models import User
 
-from .conftest import PASSWORD_HASH, make_settings
-from .test_schemathesis import CURRENCIES, ONE_IN, SOAK, unsaid
+from .conftest import PASSWORD_HASH, SOAK, make_settings
+from .test_schemathesis import CURRENCIES, ONE_IN, unsaid
 
 ROLE = os.environ["ASKED_AS"]  # empty for somebody who is signed out
 # A sign-in is over after these, or its refresh token spent: the next request needs another.

@@ -16,7 +16,8 @@ import pytest
 
 from app.local import stop
 
-from .faults import LOAD, NUMBERS, OUTAGE, SOAK, Load, World, Write
+from .conftest import SOAK
+from .faults import LOAD, NUMBERS, OUTAGE, Load, World, Write
 from .serving import PATIENCE, until
 from .stripe_server import StripeServer
 from .test_limits import Redis

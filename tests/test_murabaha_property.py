@@ -3,7 +3,6 @@
 A model, in whole minor units and written from the contract alone, says what each step comes to.
 """
 
-import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -35,9 +34,9 @@ from app.murabaha.rules import (
     waivers,
 )
 
+from .conftest import SOAK
 from .test_murabaha_routes import APPLICATIONS, QUOTES, VENDORS, Case, read, refused
 
-SOAK = "SOAK" in os.environ
 RANDOM = settings(
     max_examples=1000 if SOAK else 20,
     stateful_step_count=15,

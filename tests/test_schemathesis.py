@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
+from .conftest import SOAK
 from .serving import ROOT, at_once
 from .stripe_server import StripeServer
 
-SOAK = "SOAK" in os.environ
 EXAMPLES = "200" if SOAK else "1"
 OTHER_PHASES = "examples,fuzzing,stateful"
 SCHEMATHESIS = f"{sys.prefix}/bin/schemathesis"

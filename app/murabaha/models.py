@@ -213,9 +213,9 @@ class Installment(Identified, Base):
         return db.case(
             (cls.waived == cls.amount, "waived"),
             (cls.paid_amount + cls.waived == cls.amount, "paid"),
-            (Payment.under_way(cls.id, "processing"), "processing"),
+            (Payment.on_its_way(cls.id), "processing"),
             (cls.due_date < late_since, "overdue"),  # also where somebody only means to pay
-            (Payment.under_way(cls.id, "pending"), "processing"),
+            (Payment.begun(cls.id), "processing"),
             else_="pending",
         )
 

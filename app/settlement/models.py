@@ -166,10 +166,15 @@ class Payment(Identified, Base):
             self.client_secret = None
 
     @classmethod
-    def under_way(cls, installment_id: Any, status: str) -> Any:
-        """Whether there is one of that status for the instalment, as PostgreSQL finds it."""
-        mine = (cls.installment_id == installment_id) & (cls.status == status)
-        return db.exists().where(mine, ~cls.superseded | (cls.status == "processing"))
+    def on_its_way(cls, installment_id: Any) -> Any:
+        """Whether there is money under way for the instalment, as PostgreSQL finds it."""
+        return db.exists().where(cls.installment_id == installment_id, cls.status == "processing")
+
+    @classmethod
+    def begun(cls, installment_id: Any) -> Any:
+        """Whether somebody means to pay the instalment, as PostgreSQL finds it."""
+        waits = (cls.status == "pending") & ~cls.superseded
+        return db.exists().where(cls.installment_id == installment_id, waits)
 
     @classmethod
     def may_yet_come(cls) -> Any:
@@ -258,7 +263,7 @@ class Reversal(Identified, Base):
     def outgoing(cls: Any, reversal_id):
         """The columns of a Returning."""
         payment = (Payment.currency, Payment.intent_id)
-        own = [getattr(cls, name) for name in Returning._fields[len(payment) :]]
+        own = (cls.payment_id, cls.provider_id, cls.amount, cls.status, cls.created_at)
         asked = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
         return asked.where(cls.id == reversal_id)
 
@@ -305,8 +310,8 @@ class WebhookEvent(Base):
 # What is taken back of an instalment's payment is no longer entered for it: there, whether any is.
 figure("""
     SELECT 'received of payment ' || p.id, CASE p.status WHEN 'succeeded' THEN p.amount ELSE 0 END,
-           coalesce(-sum(l.amount) FILTER (WHERE l.account <> 'stripe'
-                                             AND l.account NOT IN ('refunds', 'disputes')), 0)
+           coalesce(-sum(l.amount)
+                    FILTER (WHERE l.account NOT IN ('stripe', 'refunds', 'disputes')), 0)
     FROM payments p LEFT JOIN ledger_entries e ON e.payment_id = p.id
     LEFT JOIN ledger_postings l ON l.entry_id = e.id
     WHERE p.donation_id IS NOT NULL OR p.status <> 'succeeded' GROUP BY p.id
