@@ -14,7 +14,7 @@ import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
-from app import logs
+from app import logging_config
 from app.errors import InternalError, ValidationFailed, shown
 from app.headers import REQUEST_ID_KEY, completing, new_request_id
 from config import from_environment
@@ -63,7 +63,7 @@ class Logger(GunicornLogger):
 
     def setup(self, cfg):
         self.cfg = cfg
-        logs.init_app(cfg.loglevel)
+        logging_config.init_app(cfg.loglevel)
         self.error_log.handlers, self.error_log.propagate = [], True
         self.error_log.setLevel(logging.INFO)
 

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, sqlalchemy_url
 
-from . import commands, cors, errors, exact_json, limits, logs, storage, streams
+from . import cli, cors, errors, limits, logging_config, storage, streams, strict_json
 from .access import COOKIE
 from .asked import Number
 from .auth.routes import bp as auth_bp
@@ -43,12 +43,12 @@ BLUEPRINTS = (
 
 def create_app(settings: Settings) -> Flask:
     """The service as ``settings`` have it: what it is made of, in the order that it is put on."""
-    logs.init_app(settings.log_level)
+    logging_config.init_app(settings.log_level)
     app = Flask("app", static_folder=None)
     app.config.from_mapping(flask_config(settings))
     app.url_map.merge_slashes = False  # a doubled slash is another path, not a redirect
     app.url_map.converters["int"] = Number
-    app.json = exact_json.ExactProvider(app)
+    app.json = strict_json.ExactProvider(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> Flask:
 
     cors.init_app(app, settings.cors_origins)
     errors.init_app(app)
-    commands.init_app(app)
+    cli.init_app(app)
     app.wsgi_app = HeadersMiddleware(app.wsgi_app, production=settings.production)  # type: ignore[method-assign]
     return app
 
@@ -86,8 +86,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "pool_timeout": 5,
         "pool_reset_on_return": None,  # a session ends what it began; nothing else begins
         "hide_parameters": True,
-        "json_serializer": exact_json.write,
-        "json_deserializer": exact_json.read,
+        "json_serializer": strict_json.write,
+        "json_deserializer": strict_json.read,
         "connect_args": {
             "autocommit": True,  # a transaction begins where the session says so
             "connect_timeout": 5,

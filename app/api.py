@@ -14,7 +14,7 @@ import flask_smorest
 from flask import Response, g, request
 from marshmallow import fields
 
-from . import access, answers, exact_json, idempotency
+from . import access, answers, idempotency, strict_json
 from .asked import from_body, from_query, json_bytes
 from .documentation import example_of, examples_of
 from .documented import documented, documents_of, with_documents_of, with_errors
@@ -174,7 +174,7 @@ class Blueprint(flask_smorest.Blueprint):
                     return no_content()
                 # A view may say another status beside the body.
                 body, status = result if isinstance(result, tuple) else (result, status_code)
-                return answers.json_response(exact_json.write(written.dump(body)), status)
+                return answers.json_response(strict_json.write(written.dump(body)), status)
 
             return with_documents_of(document(view), answered)
 

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import IntegerConverter
 
-from . import exact_json
+from . import strict_json
 from .errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 
 MAX_JSON = 1024 * 1024  # bytes
@@ -50,8 +50,8 @@ def from_query(schema: Schema) -> Any:
 def json_body() -> Any:
     """The JSON that the request has for a body; an empty one is an empty object."""
     try:
-        return exact_json.read(json_bytes() or b"{}")
-    except exact_json.Unreadable as error:
+        return strict_json.read(json_bytes() or b"{}")
+    except strict_json.Unreadable as error:
         raise ValidationFailed.at([], str(error)) from None
 
 

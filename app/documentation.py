@@ -11,7 +11,7 @@ from flask import Flask
 from marshmallow import fields as marshmallow_fields
 from marshmallow import validate
 
-from . import exact_json, idempotency
+from . import idempotency, strict_json
 from .access import COOKIE
 from .errors import ApiError, ValidationFailed
 from .fields import DIGITS, Currency, Day, Exact, Flag, Id, Moment, Whole
@@ -277,7 +277,7 @@ class Api(flask_smorest.Api):
     @cached_property
     def document(self) -> str:
         """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
-        return exact_json.write(with_headers(told_apart(self.spec.to_dict())))
+        return strict_json.write(with_headers(told_apart(self.spec.to_dict())))
 
     def _register_error_handlers(self) -> None:
         pass

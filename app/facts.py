@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from . import exact_json
+from . import strict_json
 
 
 class Fact(NamedTuple):
@@ -110,7 +110,7 @@ def _ours(said: Mapping[str, Any], name: str) -> str | None:
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or exact_json.unstorable(value):
+    if not isinstance(value, str) or strict_json.unstorable(value):
         raise TypeError
     return value
 

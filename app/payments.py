@@ -19,7 +19,7 @@ from uuid import UUID
 import stripe
 from flask import current_app
 
-from . import exact_json
+from . import strict_json
 from .errors import ApiError, ValidationFailed
 from .extensions import db
 from .facts import Fact, about_an_intent, intent_fact, of_event, taken_fact, text
@@ -292,7 +292,7 @@ def verified(body: bytes, signature: str) -> Event:
     secret = current_app.config["STRIPE_WEBHOOK_SECRET"]
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
-        said = exact_json.read(body)
+        said = strict_json.read(body)
         version = said.get("api_version")
         return Event(
             id=text(said["id"] or None),
@@ -300,7 +300,7 @@ def verified(body: bytes, signature: str) -> Event:
             version=None if version is None else text(version),
             facts=list(of_event(said["type"], said["data"]["object"], said.get("created"))),
         )
-    except (stripe.SignatureVerificationError, UnicodeError, exact_json.Unreadable) as error:
+    except (stripe.SignatureVerificationError, UnicodeError, strict_json.Unreadable) as error:
         log.warning("webhook refused: %s", type(error).__name__)
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         log.warning("webhook is no event: %s", type(error).__name__)

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
-from . import exact_json
+from . import strict_json
 from .extensions import db
 
 DIALECT = dialect()
@@ -155,4 +155,4 @@ def connection() -> Iterator[Connection[Any]]:
 
 
 def _adapted(value: Any) -> Any:
-    return Jsonb(value, exact_json.write) if isinstance(value, list | dict) else value
+    return Jsonb(value, strict_json.write) if isinstance(value, list | dict) else value

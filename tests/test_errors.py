@@ -13,7 +13,7 @@ from flask import request
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app import errors, logs
+from app import errors, logging_config
 from app.extensions import db
 from app.headers import REQUEST_ID_KEY
 from app.users.models import User
@@ -447,7 +447,7 @@ def formatted(error: Exception) -> dict:
         raise error
     except type(error):
         broken = ("app", logging.ERROR, __file__, 1, "it broke", (), sys.exc_info())
-    return json.loads(logs.Formatter().format(logging.LogRecord(*broken)))
+    return json.loads(logging_config.Formatter().format(logging.LogRecord(*broken)))
 
 
 def test_the_log_leaves_out_what_postgresql_quotes_of_a_row(app, make_user):

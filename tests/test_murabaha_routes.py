@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from app import exact_json
+from app import strict_json
 
 VENDORS = "/api/murabaha/vendors"
 QUOTES = "/api/murabaha/quotes"
@@ -55,7 +55,7 @@ class Case:
 
 def read(answer):
     """The body with its numbers exact."""
-    return exact_json.read(answer.data)
+    return strict_json.read(answer.data)
 
 
 def refused(answer, status, code, path=None):

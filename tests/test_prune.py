@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from app import commands
+from app import cli
 
 CALCULATIONS = "/api/zakat/calculations"
 NEW = {"wealth": 10000, "nisab": 5000}
@@ -72,7 +72,7 @@ OLD_EVENTS = (
 
 
 def test_more_than_a_batch_goes_too(prune, sql, monkeypatch):
-    monkeypatch.setattr(commands, "BATCH", 7)
+    monkeypatch.setattr(cli, "BATCH", 7)
     sql(OLD_EVENTS)
     assert prune()[2] == "50 webhook_events"
 

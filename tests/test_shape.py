@@ -19,9 +19,9 @@ DOMAINS = [
 ]
 RANK = {name: rank for rank, names in enumerate(DOMAINS) for name in names}
 # The app's own modules that put the domains together, or fill them.
-ABOVE_ALL = {"__init__", "commands", "demo", "local"}
+ABOVE_ALL = {"__init__", "cli", "demo", "local"}
 FILES = {"__init__", "rules", "models", "schemas", "actions", "routes"}
-MAY_COMMIT = {"routes", "commands", "idempotency"}
+MAY_COMMIT = {"routes", "cli", "idempotency"}
 PURE = {"errors", "money", "hijri", "rules"}  # what a rule may import of ours
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from app import exact_json
+from app import strict_json
 
 CALCULATIONS = "/api/zakat/calculations"
 HOUSEHOLD = {
@@ -265,7 +265,7 @@ def test_the_export_has_every_line_of_ones_own(sign_in, publish_prices):
     exported = person.get(f"{CALCULATIONS}/export")
     assert exported.mimetype == "application/x-ndjson"
     listed = person.get(CALCULATIONS).json["data"]
-    assert [exact_json.read(line.encode()) for line in exported.text.splitlines()] == listed
+    assert [strict_json.read(line.encode()) for line in exported.text.splitlines()] == listed
 
 
 def test_the_csv_export_is_no_trap_for_a_spreadsheet(sign_in):

@@ -12,7 +12,7 @@ from flask import current_app, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.formparser import FormDataParser
 
-from .. import clock, exact_json
+from .. import clock, strict_json
 from ..access import COOKIE
 from ..asked import json_body, text_body
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
@@ -112,7 +112,7 @@ def _form() -> dict[str, Any]:
 def _values(given: Any) -> dict[str, Any]:
     """Each name with its value; with a list where it came more than once."""
     for name, all in given.lists():
-        if any(exact_json.unstorable(text) for text in (name, *all)):
+        if any(strict_json.unstorable(text) for text in (name, *all)):
             raise ValidationFailed.at([], "Text has a NUL or a lone surrogate.")
     return {name: all if len(all) > 1 else all[0] for name, all in given.lists()}
 

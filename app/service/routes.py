@@ -10,7 +10,7 @@ from importlib.resources import files
 from flask import Response, jsonify, redirect, render_template, send_from_directory
 from flask_smorest import current_api
 
-from .. import clock, cors, exact_json
+from .. import clock, cors, strict_json
 from ..access import current_user
 from ..answers import document, json_response
 from ..api import Blueprint
@@ -134,7 +134,7 @@ def show_limited():
 @bp.raises(ValidationFailed, PayloadTooLarge, UnsupportedMediaType)
 def show_example():
     """What the server understood of your request: JSON, a form, files, text or bytes"""
-    return json_response(exact_json.write(understood()))
+    return json_response(strict_json.write(understood()))
 
 
 @bp.get("/stream")

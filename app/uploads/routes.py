@@ -9,8 +9,8 @@ from .. import storage
 from ..access import current_user
 from ..api import Blueprint
 from ..errors import PayloadTooLarge, UnsupportedMediaType
-from ..exact_json import unstorable
 from ..extensions import db
+from ..strict_json import unstorable
 from .actions import close_drafts, fingerprint, kind_of, received
 from .models import Upload
 from .rules import FileNotFound, FileTooLarge, InvalidFileType, NoFile, stored_name
