@@ -12,11 +12,12 @@ from . import cli, cors, errors, limits, logging_config, storage, streams, stric
 from .access import COOKIE
 from .asked import Number
 from .auth.routes import bp as auth_bp
+from .database.base import db
+from .database.prepared import REPLICA
 from .documentation import Api
-from .extensions import db, jwt, migrate
+from .extensions import jwt, migrate
 from .headers import HeadersMiddleware
 from .murabaha.routes import bp as murabaha_bp
-from .queries import REPLICA
 from .service.routes import bp as service_bp
 from .service.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp

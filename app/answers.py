@@ -33,9 +33,9 @@ from sqlalchemy.sql import ColumnElement
 
 from . import streams
 from .access import unchecked
-from .extensions import db
+from .database.base import db
+from .database.prepared import Insertion, Query
 from .fields import Moment
-from .queries import Insertion, Query
 
 FORMULA = "=+-@\t\r\n"  # what makes a spreadsheet take a cell for a formula
 NUMBER = re.compile(r"-?[0-9.]+")

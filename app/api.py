@@ -16,6 +16,7 @@ from marshmallow import fields
 
 from . import access, answers, idempotency, strict_json
 from .asked import from_body, from_query, json_bytes
+from .database.prepared import Query
 from .documentation import example_of, examples_of
 from .documented import documented, documents_of, with_documents_of, with_errors
 from .errors import (
@@ -33,7 +34,6 @@ from .errors import (
 )
 from .limits import exempt
 from .payments import InsufficientFunds, PaymentDeclined, PaymentUnavailable
-from .queries import Query
 from .schema import PageSchema, PaginationSchema, Schema
 
 PAGE = PageSchema()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from . import demo, ledger
 from .access import ROLES
-from .extensions import db
+from .database.base import db
 from .idempotency import IdempotencyKey
 from .payments import PaymentUnavailable, Refused
 from .settlement.actions import learning, reconciling

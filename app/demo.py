@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from . import clock
-from .extensions import db
+from .database.base import db
 from .murabaha.models import Vendor
 from .users.models import User
 from .users.rules import email_key

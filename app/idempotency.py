@@ -29,9 +29,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock
 from .access import View, current_user
+from .database.base import Base, db
+from .database.prepared import Query
 from .errors import ApiError, IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
-from .extensions import Base, db
-from .queries import Query
 
 HEADER = "Idempotency-Key"
 LENGTH = 255

@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from . import clock
-from .extensions import Base, Identified, db
+from .database.base import Base, Identified, db
 from .money import ZERO
 
 STRIPE, RECEIVED_ELSEWHERE = "stripe", "received elsewhere"  # where money is

@@ -20,8 +20,8 @@ import stripe
 from flask import current_app
 
 from . import strict_json
+from .database.base import db
 from .errors import ApiError, ValidationFailed
-from .extensions import db
 from .facts import Fact, about_an_intent, intent_fact, of_event, taken_fact, text
 from .money import MINOR_UNITS
 

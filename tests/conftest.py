@@ -19,7 +19,7 @@ from sqlalchemy import make_url, text
 
 from app import clock, create_app, ledger, passwords
 from app.auth import actions
-from app.extensions import db
+from app.database.base import db
 from app.users.models import User
 from app.waqf.models import Project
 from app.zakat.actions import nisab_price

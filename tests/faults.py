@@ -19,7 +19,7 @@ from flask_migrate import upgrade
 
 from app import create_app, ledger
 from app.auth import actions
-from app.extensions import db
+from app.database.base import db
 from app.local import pg_ctl, postgres, stop
 from app.users.models import User
 from app.waqf.models import Project

@@ -11,7 +11,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from app import create_app
 from app.auth import actions
-from app.extensions import db
+from app.database.base import db
 from app.money import MINOR_UNITS
 from app.users.models import User
 

@@ -14,7 +14,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from app import passwords
-from app.extensions import db
+from app.database.base import db
 from app.users.models import SignIn, User
 
 from .conftest import PASSWORD, SECRET

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, make_url
 
 from app import create_app, demo, passwords
-from app.extensions import db
+from app.database.base import db
 from app.users.models import User
 from app.zakat.models import MetalPrice
 

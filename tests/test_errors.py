@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app import errors, logging_config
-from app.extensions import db
+from app.database.base import db
 from app.headers import REQUEST_ID_KEY
 from app.users.models import User
 from app.zakat import routes as zakat_routes

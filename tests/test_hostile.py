@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from app import create_app
-from app.extensions import db
+from app.database.base import db
 
 from .conftest import make_settings
 from .serving import PATIENCE, until

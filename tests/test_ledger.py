@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from app import create_app, ledger
 from app.auth import actions
-from app.extensions import db
+from app.database.base import db
 from app.users.models import User
 
 from .conftest import PASSWORD_HASH, make_settings

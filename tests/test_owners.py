@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from app import create_app
-from app.extensions import db
+from app.database.base import db
 
 from .conftest import PASSWORD_HASH, SECRET, make_settings
 from .serving import until

@@ -6,7 +6,7 @@ import io
 import pytest
 from sqlalchemy import text
 
-from app.extensions import db
+from app.database.base import db
 from app.zakat.schemas import MAX_ITEMS
 
 from .conftest import PASSWORD

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.extensions import db
+from app.database.base import db
 from app.users.models import SignIn, User
 from app.zakat.models import Calculation
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.extensions import db
+from app.database.base import db
 from app.users.models import SignIn, User
 from app.zakat.models import Calculation
 

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from .. import clock, limits, passwords
 from ..access import Token
-from ..extensions import db
+from ..database.base import db
 from ..users.models import SignIn, User
 from ..users.rules import email_key
 from .rules import InvalidCredentials

@@ -6,8 +6,8 @@ from flask_jwt_extended import get_csrf_token, set_access_cookies, unset_access_
 from .. import passwords
 from ..access import Caller, Token, current_user, presented
 from ..api import Blueprint, no_content
+from ..database.base import db
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
-from ..extensions import db
 from ..users.models import SignIn, User
 from ..users.schemas import UserSchema
 from . import actions

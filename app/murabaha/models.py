@@ -23,9 +23,9 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from .. import clock
-from ..extensions import Base, Identified, db
+from ..database.base import Base, Identified, db
+from ..database.prepared import at, query, sql
 from ..ledger import figure
-from ..queries import at, query, sql
 from ..settlement.models import Payment
 from ..users.models import User
 from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, Price, VendorNotFound

@@ -15,8 +15,9 @@ from werkzeug.formparser import FormDataParser
 from .. import clock, strict_json
 from ..access import COOKIE
 from ..asked import json_body, text_body
+from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from ..extensions import db, migrate
+from ..extensions import migrate
 from ..money import ZERO, minor_unit, written
 from ..murabaha.models import Application
 from ..murabaha.rules import left_of

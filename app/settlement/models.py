@@ -17,10 +17,10 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
-from ..extensions import Base, Identified, db
+from ..database.base import Base, Identified, db
+from ..database.prepared import query, sql
 from ..ledger import figure
 from ..money import ZERO
-from ..queries import query, sql
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
 
 EVENTS_KEPT = timedelta(days=90)  # Stripe itself tries for three days, and lets resend for thirty

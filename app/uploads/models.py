@@ -8,8 +8,8 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock, storage
-from ..extensions import Base, Identified, db
-from ..queries import query
+from ..database.base import Base, Identified, db
+from ..database.prepared import query
 from ..users.models import belongs_to_user
 
 

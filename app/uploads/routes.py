@@ -8,8 +8,8 @@ from uuid_utils.compat import uuid7
 from .. import storage
 from ..access import current_user
 from ..api import Blueprint
+from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType
-from ..extensions import db
 from ..strict_json import unstorable
 from .actions import close_drafts, fingerprint, kind_of, received
 from .models import Upload

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock, passwords
 from ..access import ROLES, Person
+from ..database.base import Base, Identified, db
+from ..database.prepared import query
 from ..errors import FOREIGN_KEY
-from ..extensions import Base, Identified, db
-from ..queries import query
 from .rules import UserNotFound, email_key
 
 BELONGINGS: list[Callable[[UUID], None]] = []  # each forgets what is a user's alone

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from .. import answers
 from ..access import current_user
 from ..api import Blueprint
+from ..database.base import db
 from ..errors import Forbidden, ResourceExists
-from ..extensions import db
 from ..schema import PageSchema
 from .models import SignIn, User
 from .rules import UserNotFound, require_may_see, require_not_oneself, standing_changes

@@ -7,8 +7,8 @@ from uuid import UUID
 from .. import clock, ledger
 from .. import payments as stripe_payments
 from ..access import current_user
+from ..database.base import db
 from ..errors import ValidationFailed
-from ..extensions import db
 from ..money import MAX_DIGITS, require_minor_units, written
 from ..pdf import Document
 from ..settlement.actions.asking import Collection

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from .. import clock
-from ..extensions import Base, Identified, db
+from ..database.base import Base, Identified, db
+from ..database.prepared import Query, query, sql
 from ..ledger import figure
 from ..money import ZERO
-from ..queries import Query, query, sql
 from ..settlement.models import Payment, Reversal
 from ..users.models import User
 from .rules import CATEGORIES, STATUSES, ProjectNotFound, counted

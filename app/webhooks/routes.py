@@ -5,8 +5,8 @@ from sqlalchemy.exc import IntegrityError
 
 from ..api import Blueprint
 from ..asked import short_body
+from ..database.base import db
 from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
-from ..extensions import db
 from ..payments import WebhookFailed, verified
 from ..settlement.actions.learning import receive
 from .schemas import ReceivedSchema

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Mapped, composite, mapped_column
 from uuid_utils.compat import uuid7
 
 from .. import clock
-from ..extensions import Base, Identified, db
-from ..queries import Insertion, Query, insertion, query
+from ..database.base import Base, Identified, db
+from ..database.prepared import Insertion, Query, insertion, query
 from ..users.models import belongs_to_user
 
 

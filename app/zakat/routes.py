@@ -3,7 +3,7 @@
 from .. import answers, clock
 from ..access import current_user
 from ..api import Blueprint
-from ..extensions import db
+from ..database.base import db
 from ..schema import ExportSchema
 from .actions import assessment, nisab_price, report
 from .models import Calculation, MetalPrice

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from ... import clock, ledger, payments
-from ...extensions import db
+from ...database.base import db
 from ...money import ZERO, require_minor_units
 from ...settlement.actions.asking import KEYS_KEPT, Collection
 from ...settlement.actions.learning import require, settles

@@ -10,8 +10,8 @@ from flask import current_app
 
 from ... import clock, ledger
 from ...access import current_user
+from ...database.base import db
 from ...errors import Forbidden, ValidationFailed
-from ...extensions import db
 from ...money import require_minor_units
 from ...schema import camel_case
 from ...uploads.models import Upload

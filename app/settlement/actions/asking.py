@@ -15,8 +15,8 @@ from uuid import UUID
 from flask import Response
 
 from ... import clock, payments
+from ...database.base import db
 from ...errors import ApiError
-from ...extensions import db
 from ...facts import Fact
 from ...idempotency import Answer
 from ...payments import AskedOtherwise, BrokeDown, PaymentUnavailable, Refused, Unknown

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func
 
 from ... import payments
-from ...extensions import db
+from ...database.base import db
 from ...facts import Fact
 from ...payments import Event
 from ..models import Outgoing, Payment, Reversal, WebhookEvent

@@ -4,8 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from ... import clock, payments
+from ...database.base import db
 from ...errors import ApiError
-from ...extensions import db
 from ...facts import Fact
 from ...payments import Refused
 from ..models import Payment, Reversal

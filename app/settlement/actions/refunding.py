@@ -8,8 +8,8 @@ from uuid import UUID
 from flask import Response
 
 from ... import clock, payments
+from ...database.base import db
 from ...errors import ApiError, ValidationFailed
-from ...extensions import db
 from ...idempotency import Answer
 from ...payments import Refused
 from ..models import Payment, Returning, Reversal

@@ -17,8 +17,8 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
-from . import strict_json
-from .extensions import db
+from .. import strict_json
+from .base import db
 
 DIALECT = dialect()
 REPLICA = "replica"  # where what may be a moment old is read, if there is one

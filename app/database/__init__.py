@@ -1,0 +1,1 @@
+"""The declarative base, how connections are opened, and statements that are prepared once."""
