@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, sqlalchemy_url
 
-from . import cli, cors, errors, limits, logging_config, storage, streams, strict_json
+from . import cli, cors, errors, limits, logging_config, streams, strict_json
 from .access import COOKIE
 from .asked import Number
 from .auth.routes import bp as auth_bp
@@ -17,6 +17,7 @@ from .database.prepared import REPLICA
 from .documentation import Api
 from .extensions import jwt, migrate
 from .headers import HeadersMiddleware
+from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .service.routes import bp as service_bp
 from .service.routes import pages as pages_bp

@@ -32,8 +32,8 @@ from .errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from .integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
 from .limits import exempt
-from .payments import InsufficientFunds, PaymentDeclined, PaymentUnavailable
 from .schema import PageSchema, PaginationSchema, Schema
 
 PAGE = PageSchema()

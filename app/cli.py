@@ -14,7 +14,7 @@ from . import demo, ledger
 from .access import ROLES
 from .database.base import db
 from .idempotency import IdempotencyKey
-from .payments import PaymentUnavailable, Refused
+from .integrations.stripe_client import PaymentUnavailable, Refused
 from .settlement.actions import learning, reconciling
 from .settlement.models import WebhookEvent
 from .users.models import SignIn, User

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from app import payments
+from app.integrations import stripe_client
 from app.settlement.actions import learning
 
 from .serving import until
@@ -41,10 +41,10 @@ def give(donor, make_project, stripe_server):
 @pytest.fixture
 def impatient(monkeypatch):
     """The service waits for Stripe no longer than a moment."""
-    monkeypatch.setattr(payments, "TIMEOUT", 0.3)
-    payments._client_of.cache_clear()
+    monkeypatch.setattr(stripe_client, "TIMEOUT", 0.3)
+    stripe_client._client_of.cache_clear()
     yield
-    payments._client_of.cache_clear()
+    stripe_client._client_of.cache_clear()
 
 
 @pytest.fixture
@@ -151,9 +151,9 @@ class begun:
 
 def test_stripe_is_never_waited_for_inside_a_transaction(app, give, stripe_server):
     with app.app_context():
-        payments.db.session.execute(payments.db.text("SELECT 1"))
+        stripe_client.db.session.execute(stripe_client.db.text("SELECT 1"))
         with pytest.raises(RuntimeError):
-            payments.retrieve("pi_1")
+            stripe_client.retrieve("pi_1")
     assert stripe_server.requests == []
 
 
@@ -262,7 +262,7 @@ def test_an_amount_is_sent_in_stripes_own_units(  # noqa: PLR0917
     assert (intent["amount"], intent["currency"]) == (sent, currency.lower())
     deliver(stripe_server.succeed(intent["id"])[0])
     assert sql(FIGURES) == [(Decimal(amount), 0, 1, 1)]
-    assert payments.amount_of(sent, currency) == Decimal(amount)
+    assert stripe_client.amount_of(sent, currency) == Decimal(amount)
 
 
 @pytest.mark.parametrize(

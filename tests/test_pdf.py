@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 from pypdf.generic import ContentStream
 
-from app import pdf
-from app.pdf import Column, Document, isolated
+from app.integrations import pdf
+from app.integrations.pdf import Column, Document, isolated
 
 SCRIPTS = {
     "Latin": "Zażółć gęślą jaźń, ʻAbd al-Raḥmān ibn Ṣāliḥ",
@@ -327,5 +327,5 @@ def test_the_same_blocks_give_the_same_bytes_and_few_of_them():
 
 
 def test_a_process_that_makes_no_document_does_not_load_the_typesetter():
-    code = "import sys, app.pdf; sys.exit('typst' in sys.modules)"
+    code = "import sys, app.integrations.pdf; sys.exit('typst' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

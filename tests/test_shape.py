@@ -90,7 +90,7 @@ def test_only_routes_and_commands_commit(module):
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_outside_services_have_one_door(module):
-    doors = {"stripe": "payments", "boto3": "storage"}
+    doors = {"stripe": "stripe_client", "boto3": "storage"}
     for parts in imports(module):
         if parts[0] in doors:
             assert module.stem == doors[parts[0]]

@@ -8,8 +8,8 @@ from http.client import HTTPConnection
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from app import payments
 from app.errors import ValidationFailed
+from app.integrations import stripe_client
 from app.settlement.actions import learning
 
 from .serving import PATIENCE, at_once, until
@@ -360,7 +360,7 @@ def test_an_answer_that_events_have_overtaken_changes_nothing(  # noqa: PLR0917
     stripe_server, tell, intent, sql, reconcile, monkeypatch
 ):
     tell(*stripe_server.process(intent))
-    ask = payments.retrieve
+    ask = stripe_client.retrieve
 
     def overtaken(*asked):
         answer = ask(*asked)
@@ -368,7 +368,7 @@ def test_an_answer_that_events_have_overtaken_changes_nothing(  # noqa: PLR0917
         return answer
 
     with monkeypatch.context() as slow:
-        slow.setattr(payments, "retrieve", overtaken)
+        slow.setattr(stripe_client, "retrieve", overtaken)
         assert reconcile() == 0
     assert (sql(STATUS), sql(FIGURES)) == ([("failed",)], NOTHING)
 

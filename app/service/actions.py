@@ -18,10 +18,10 @@ from ..asked import json_body, text_body
 from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..extensions import migrate
+from ..integrations.pdf import Column, Document, shortened
 from ..money import ZERO, minor_unit, written
 from ..murabaha.models import Application
 from ..murabaha.rules import left_of
-from ..pdf import Column, Document, shortened
 from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA

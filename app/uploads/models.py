@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .. import clock, storage
+from .. import clock
 from ..database.base import Base, Identified, db
 from ..database.prepared import query
+from ..integrations import storage
 from ..users.models import belongs_to_user
 
 

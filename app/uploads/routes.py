@@ -5,11 +5,11 @@ from uuid import UUID
 from flask import send_file
 from uuid_utils.compat import uuid7
 
-from .. import storage
 from ..access import current_user
 from ..api import Blueprint
 from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType
+from ..integrations import storage
 from ..strict_json import unstorable
 from .actions import close_drafts, fingerprint, kind_of, received
 from .models import Upload

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from .. import clock, ledger
-from .. import payments as stripe_payments
 from ..access import current_user
 from ..database.base import db
 from ..errors import ValidationFailed
+from ..integrations import stripe_client
+from ..integrations.pdf import Document
 from ..money import MAX_DIGITS, require_minor_units, written
-from ..pdf import Document
 from ..settlement.actions.asking import Collection
 from ..settlement.actions.learning import require, settles
 from ..settlement.actions.refunding import Refund, ask_back
@@ -30,8 +30,8 @@ def donate(
     """A donation, and the payment that is to be collected for it."""
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
-    stripe_payments.units(amount, currency)
-    stripe_payments.require_provider()
+    stripe_client.units(amount, currency)
+    stripe_client.require_provider()
     most = most_raised(currency)
     given = {
         "sign_in": current_user.sign_in,

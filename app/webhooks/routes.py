@@ -7,7 +7,7 @@ from ..api import Blueprint
 from ..asked import short_body
 from ..database.base import db
 from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
-from ..payments import WebhookFailed, verified
+from ..integrations.stripe_client import WebhookFailed, verified
 from ..settlement.actions.learning import receive
 from .schemas import ReceivedSchema
 

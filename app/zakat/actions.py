@@ -8,8 +8,8 @@ from typing import Any
 from .. import clock
 from ..errors import ValidationFailed
 from ..hijri import hijri_day
+from ..integrations.pdf import Column, Document
 from ..money import written
-from ..pdf import Column, Document
 from .models import Calculation, MetalPrice, Threshold
 from .rules import (
     AAOIFI,

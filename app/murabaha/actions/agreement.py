@@ -4,8 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from ... import clock
+from ...integrations.pdf import Column, Document
 from ...money import ZERO, written
-from ...pdf import Column, Document
 from ...settlement.rules import InvalidTransition
 from ..models import Application, Contract, Event
 from ..rules import GRACE, Due, first_due, schedule

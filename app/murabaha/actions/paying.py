@@ -6,8 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
-from ... import clock, ledger, payments
+from ... import clock, ledger
 from ...database.base import db
+from ...integrations import stripe_client
 from ...money import ZERO, require_minor_units
 from ...settlement.actions.asking import KEYS_KEPT, Collection
 from ...settlement.actions.learning import require, settles
@@ -100,8 +101,8 @@ def pay(id: UUID, number: int, method: str | None) -> Collection:
         else:
             payment.superseded = True  # it is withdrawn at Stripe before another is made
     if current is None:
-        payments.require_provider()
-        payments.units(left, application.currency, None)
+        stripe_client.require_provider()
+        stripe_client.units(left, application.currency, None)
         db.session.flush()
         current = Payment(
             installment_id=one.id,
@@ -150,7 +151,7 @@ def settle_installment(payment: Payment) -> None:
             OWED_BACK: ("paid beyond the contract", -surplus),
         },
     )
-    back = payments.payable(surplus - payment.asked_back, payment.currency)
+    back = stripe_client.payable(surplus - payment.asked_back, payment.currency)
     if back > ZERO and payment.has_failed_to_return:
         log.error("payment %s: %s is owed back, and cannot be refunded", payment.id, back)
     elif back > ZERO:

@@ -14,12 +14,19 @@ from uuid import UUID
 
 from flask import Response
 
-from ... import clock, payments
+from ... import clock
 from ...database.base import db
 from ...errors import ApiError
-from ...facts import Fact
 from ...idempotency import Answer
-from ...payments import AskedOtherwise, BrokeDown, PaymentUnavailable, Refused, Unknown
+from ...integrations import stripe_client
+from ...integrations.stripe_client import (
+    AskedOtherwise,
+    BrokeDown,
+    PaymentUnavailable,
+    Refused,
+    Unknown,
+)
+from ...integrations.stripe_updates import Fact
 from ..models import Outgoing, Payment
 from ..rules import InvalidTransition
 from .learning import learn, locked, require, settle, take_turns
@@ -111,7 +118,7 @@ class Collection(Outgoing):
         said = Said() if self.intent_id else self._made(charge=True)
         status = said.fact.status if said.fact else self.status
         if self.method and status == "failed" and not said.refusal:
-            return said._replace(refusal=payments.PaymentDeclined())
+            return said._replace(refusal=stripe_client.PaymentDeclined())
         return said
 
     def seen(self) -> Said:
@@ -122,7 +129,7 @@ class Collection(Outgoing):
         """
         if self.intent_id is None:
             return self._made(charge=False)
-        return Said(payments.retrieve(self.intent_id))
+        return Said(stripe_client.retrieve(self.intent_id))
 
     def withdrawn(self) -> Said:
         """The last word on a payment that nobody is to make any more. Raises PaymentUnavailable."""
@@ -139,9 +146,9 @@ class Collection(Outgoing):
 
     def _cancelled(self, intent: str) -> Fact:
         try:
-            return payments.cancel(intent)
+            return stripe_client.cancel(intent)
         except Refused:  # somebody was quicker
-            return payments.retrieve(intent)
+            return stripe_client.retrieve(intent)
 
     def write_down(self, said: Said) -> None:
         if said.fact:
@@ -183,7 +190,9 @@ class Collection(Outgoing):
         return Said(*made)
 
     def _created(self, charge: bool, attempt: int) -> tuple[Fact, str | None]:
-        create = partial(payments.create, self.id, self.amount, self.currency, self.method, attempt)
+        create = partial(
+            stripe_client.create, self.id, self.amount, self.currency, self.method, attempt
+        )
         if charge and self.method:
             with suppress(AskedOtherwise):  # somebody has looked at it meanwhile, see ``seen``
                 return create()
@@ -191,4 +200,4 @@ class Collection(Outgoing):
 
     def _found(self) -> tuple[Fact, str | None] | None:
         minutes = timedelta(minutes=5)  # no two clocks are the same
-        return payments.find(self.id, self.created_at - minutes, self.created_at + PAYABLE)
+        return stripe_client.find(self.id, self.created_at - minutes, self.created_at + PAYABLE)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import func
 
-from ... import payments
 from ...database.base import db
-from ...facts import Fact
-from ...payments import Event
+from ...integrations import stripe_client
+from ...integrations.stripe_client import Event
+from ...integrations.stripe_updates import Fact
 from ..models import Outgoing, Payment, Reversal, WebhookEvent
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _merge(payment: Payment, fact: Fact, outdated: bool = False) -> None:
     if fact.currency != payment.currency:
         log.error("%s of payment %s is in %s", fact.kind, payment.id, fact.currency)
         return
-    amount = payments.amount_of(fact.amount, fact.currency)
+    amount = stripe_client.amount_of(fact.amount, fact.currency)
     if fact.kind == "intent":
         if fact.status == "succeeded" and amount != payment.amount:
             log.error("payment %s came with the amount %s", payment.id, amount)

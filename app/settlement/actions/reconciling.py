@@ -3,11 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
-from ... import clock, payments
+from ... import clock
 from ...database.base import db
 from ...errors import ApiError
-from ...facts import Fact
-from ...payments import Refused
+from ...integrations import stripe_client
+from ...integrations.stripe_client import Refused
+from ...integrations.stripe_updates import Fact
 from ..models import Payment, Reversal
 from ..rules import UNFINISHED
 from . import learning
@@ -40,7 +41,7 @@ def give_back(refund_id: UUID) -> ApiError | None:
     try:
         refund.ask()
     except Refused as refused:
-        if isinstance(refused.refusal, payments.InsufficientFunds):
+        if isinstance(refused.refusal, stripe_client.InsufficientFunds):
             raise
         refund.give_up(refused)
         return refused.refusal
@@ -49,7 +50,7 @@ def give_back(refund_id: UUID) -> ApiError | None:
 
 def follow_up(known: tuple[str, str]) -> None:
     """Find out how a refund or dispute goes on that was heard of."""
-    learning.learn(payments.reversal(*known))
+    learning.learn(stripe_client.reversal(*known))
 
 
 def unsettled() -> list[UUID]:
@@ -78,4 +79,4 @@ def unfinished() -> list[tuple[str, str]]:
 
 def begun_of_late(kind: str) -> list[Fact]:
     """Each refund or each dispute of late."""
-    return list(payments.reversals_since(kind, clock.now() - LOOK_BACK))
+    return list(stripe_client.reversals_since(kind, clock.now() - LOOK_BACK))

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from flask import Response
 
-from ... import clock, payments
+from ... import clock
 from ...database.base import db
 from ...errors import ApiError, ValidationFailed
 from ...idempotency import Answer
-from ...payments import Refused
+from ...integrations import stripe_client
+from ...integrations.stripe_client import Refused
 from ..models import Payment, Returning, Reversal
 from ..rules import InvalidTransition
 from .asking import KEYS_KEPT, attempted
@@ -26,7 +27,7 @@ def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:
     amount = payment.left if amount is None else amount
     if amount > payment.left:
         raise InvalidTransition(f"No more than {payment.left} is left to be refunded")
-    payments.units(amount, payment.currency)
+    stripe_client.units(amount, payment.currency)
     refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
     db.session.add(refund)
     db.session.flush()
@@ -63,8 +64,8 @@ class Refund(NamedTuple):
             return  # it came back by a webhook meanwhile
         if asked.status != "requested":
             raise Refused(InvalidTransition("The refund failed, and nothing was given back"))
-        ask = partial(payments.refund, self.id, asked.intent_id, asked.amount, asked.currency)
-        find = partial(payments.find_refund, self.id, asked.intent_id)
+        ask = partial(stripe_client.refund, self.id, asked.intent_id, asked.amount, asked.currency)
+        find = partial(stripe_client.find_refund, self.id, asked.intent_id)
         covered = self._is_covered(asked.payment_id)
         fact = None
         if not covered or clock.now() - asked.created_at > KEYS_KEPT:

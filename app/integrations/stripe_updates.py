@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from . import strict_json
+from .. import strict_json
 
 
 class Fact(NamedTuple):

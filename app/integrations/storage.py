@@ -15,8 +15,8 @@ from typing import IO, Any, Protocol
 from flask import Flask, current_app
 from sqlalchemy import event
 
-from .database.base import db
-from .errors import ServiceUnavailable
+from ..database.base import db
+from ..errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from uuid import UUID
 import stripe
 from flask import current_app
 
-from . import strict_json
-from .database.base import db
-from .errors import ApiError, ValidationFailed
-from .facts import Fact, about_an_intent, intent_fact, of_event, taken_fact, text
-from .money import MINOR_UNITS
+from .. import strict_json
+from ..database.base import db
+from ..errors import ApiError, ValidationFailed
+from ..money import MINOR_UNITS
+from .stripe_updates import Fact, about_an_intent, intent_fact, of_event, taken_fact, text
 
 log = logging.getLogger(__name__)
 

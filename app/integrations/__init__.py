@@ -1,0 +1,1 @@
+"""The only doors to what the service calls: Stripe, file storage, the PDF compiler."""
