@@ -15,8 +15,8 @@ from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import logging_config
-from app.errors import InternalError, ValidationFailed, shown
-from app.headers import REQUEST_ID_KEY, completing, new_request_id
+from app.errors import REQUEST_ID_KEY, InternalError, ValidationFailed, shown
+from app.http.middleware import completing, new_request_id
 from config import from_environment
 
 settings = from_environment()

@@ -8,15 +8,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, sqlalchemy_url
 
-from . import cli, cors, errors, limits, logging_config, streams, strict_json
-from .access import COOKIE
-from .asked import Number
+from . import cli, errors, logging_config, strict_json
 from .auth.routes import bp as auth_bp
 from .database.base import db
 from .database.prepared import REPLICA
-from .documentation import Api
 from .extensions import jwt, migrate
-from .headers import HeadersMiddleware
+from .http import cors, rate_limits, streaming
+from .http.authentication import COOKIE
+from .http.middleware import HeadersMiddleware
+from .http.openapi import Api
+from .http.parsing import Number
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .service.routes import bp as service_bp
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
-    limits.init_app(
+    rate_limits.init_app(
         app,
         settings.redis_url,
         settings.limits,
@@ -66,7 +67,7 @@ def create_app(settings: Settings) -> Flask:
     )
 
     storage.init_app(app, settings.upload_dir, settings.s3_bucket, settings.s3_endpoint_url)
-    streams.init_app(app, settings.web_threads)
+    streaming.init_app(app, settings.web_threads)
 
     api = Api(app)
     for blueprint in BLUEPRINTS:

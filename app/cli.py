@@ -11,9 +11,9 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from . import demo, ledger
-from .access import ROLES
 from .database.base import db
-from .idempotency import IdempotencyKey
+from .http.authentication import ROLES
+from .http.idempotency import IdempotencyKey
 from .integrations.stripe_client import PaymentUnavailable, Refused
 from .settlement.actions import learning, reconciling
 from .settlement.models import WebhookEvent

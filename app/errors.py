@@ -15,8 +15,6 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from .headers import REQUEST_ID_KEY
-
 log = logging.getLogger(__name__)
 
 
@@ -127,6 +125,8 @@ BY_STATUS: dict[int, type[ApiError]] = {
         InternalError,
     )
 }
+
+REQUEST_ID_KEY = "ose.request_id"  # in the WSGI environment
 
 UNIQUE, FOREIGN_KEY = "23505", "23503"  # PostgreSQL's states of a key that does not hold
 

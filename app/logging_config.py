@@ -8,7 +8,7 @@ import psycopg
 from flask import has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 
-from .headers import REQUEST_ID_KEY
+from .errors import REQUEST_ID_KEY
 
 
 class Formatter(JsonFormatter):

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import errors, logging_config
 from app.database.base import db
-from app.headers import REQUEST_ID_KEY
+from app.errors import REQUEST_ID_KEY
 from app.users.models import User
 from app.zakat import routes as zakat_routes
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app import documentation, idempotency
+from app.http import idempotency, openapi
 
 from .conftest import PASSWORD, SECRET
 from .serving import PATIENCE, at_once, until
@@ -168,7 +168,7 @@ def test_every_post_that_makes_something_takes_a_key(the_app):
     taking = {
         path
         for path, operations in paths.items()
-        if documentation.IDEMPOTENCY_KEY["name"]
+        if openapi.IDEMPOTENCY_KEY["name"]
         in {p.get("name") for p in operations.get("post", {}).get("parameters", [])}
     }
     posts = {path for path, operations in paths.items() if "post" in operations}

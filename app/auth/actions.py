@@ -13,9 +13,10 @@ from flask import current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token
 from uuid_utils.compat import uuid7
 
-from .. import clock, limits, passwords
-from ..access import Token
+from .. import clock, passwords
 from ..database.base import db
+from ..http import rate_limits
+from ..http.authentication import Token
 from ..users.models import SignIn, User
 from ..users.rules import email_key
 from .rules import InvalidCredentials
@@ -48,15 +49,15 @@ def user_with(email: str, password: str) -> User:
     id, password_hash = User.credentials(email_key(email)).row() or (None, None)
     # By who it is, where that is known: their e-mail can be changed between guesses.
     guesses = f"{id or email_key(email)}/{request.remote_addr}"
-    limits.require_below("login", guesses)
+    rate_limits.require_below("login", guesses)
     with passwords.one_at_a_time:
-        limits.require_below("login", guesses)
+        rate_limits.require_below("login", guesses)
         if not passwords.matches(password, password_hash):
-            limits.count("login", guesses)
+            rate_limits.count("login", guesses)
             raise InvalidCredentials
     user = db.session.get(User, id, with_for_update=True)
     if user is None or user.disabled or user.password_hash != password_hash:
-        limits.count("login", guesses)  # what was true when it was asked is so no longer
+        rate_limits.count("login", guesses)  # what was true when it was asked is so no longer
         raise InvalidCredentials
     if passwords.outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)

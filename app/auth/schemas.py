@@ -2,8 +2,8 @@
 
 from marshmallow import fields, validate
 
-from ..fields import Secret, Text, Whole
-from ..schema import Schema
+from ..http.fields import Secret, Text, Whole
+from ..http.schemas import Schema
 from ..users.schemas import Email, NewPassword, PersonName, UserSchema
 
 TOKEN = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}

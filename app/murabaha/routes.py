@@ -1,10 +1,10 @@
 """Murabaha: goods bought for a client and sold on at cost plus a known profit, in instalments."""
 
-from .. import answers
-from ..access import current_user
-from ..api import Blueprint
 from ..database.base import db
 from ..errors import Forbidden
+from ..http import sql_json
+from ..http.authentication import current_user
+from ..http.blueprint import Blueprint
 from ..settlement.actions.asking import Collection
 from ..settlement.models import Payment
 from ..settlement.rules import InvalidTransition
@@ -225,7 +225,7 @@ def show_agreement(id):
     found = shown(id).objects()
     if not found:
         raise ApplicationNotFound
-    return answers.document(agreement(found[0]), f"{found[0].application_number}.pdf")
+    return sql_json.document(agreement(found[0]), f"{found[0].application_number}.pdf")
 
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..fields import Amount, Currency, Day, Exact, Flag, Id, Items, Moment, Text, Whole
-from ..schema import Schema
+from ..http.fields import Amount, Currency, Day, Exact, Flag, Id, Items, Moment, Text, Whole
+from ..http.schemas import Schema
 from ..users.schemas import Email, PersonName
 from .rules import STATES, TERM
 

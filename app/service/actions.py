@@ -13,11 +13,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.formparser import FormDataParser
 
 from .. import clock, strict_json
-from ..access import COOKIE
-from ..asked import json_body, text_body
 from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..extensions import migrate
+from ..http.authentication import COOKIE
+from ..http.parsing import json_body, text_body
 from ..integrations.pdf import Column, Document, shortened
 from ..money import ZERO, minor_unit, written
 from ..murabaha.models import Application

@@ -10,14 +10,15 @@ from importlib.resources import files
 from flask import Response, jsonify, redirect, render_template, send_from_directory
 from flask_smorest import current_api
 
-from .. import clock, cors, strict_json
-from ..access import current_user
-from ..answers import document, json_response
-from ..api import Blueprint
-from ..documentation import VERSION
+from .. import clock, strict_json
 from ..errors import NotFound, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from ..limits import limited
-from ..streams import stream
+from ..http import cors
+from ..http.authentication import current_user
+from ..http.blueprint import Blueprint
+from ..http.openapi import VERSION
+from ..http.rate_limits import limited
+from ..http.sql_json import document, json_response
+from ..http.streaming import stream
 from .actions import messages, readiness, statement, understood
 from .schemas import HealthSchema, MessageSchema, ProtectedSchema, PublicSchema, ReadinessSchema
 

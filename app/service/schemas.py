@@ -2,9 +2,9 @@
 
 from marshmallow import fields
 
-from ..documentation import VERSION
-from ..fields import Choice, Id, Moment, Text, Whole
-from ..schema import Schema
+from ..http.fields import Choice, Id, Moment, Text, Whole
+from ..http.openapi import VERSION
+from ..http.schemas import Schema
 
 
 class HealthSchema(Schema):

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import validate
 
-from ..fields import Amount, Id, Text
-from ..schema import Schema
+from ..http.fields import Amount, Id, Text
+from ..http.schemas import Schema
 from .rules import STATUSES
 
 

@@ -5,10 +5,10 @@ from uuid import UUID
 from flask import send_file
 from uuid_utils.compat import uuid7
 
-from ..access import current_user
-from ..api import Blueprint
 from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType
+from ..http.authentication import current_user
+from ..http.blueprint import Blueprint
 from ..integrations import storage
 from ..strict_json import unstorable
 from .actions import close_drafts, fingerprint, kind_of, received

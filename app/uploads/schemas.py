@@ -1,7 +1,7 @@
 """Uploads over the wire."""
 
-from ..fields import Text, Whole
-from ..schema import Schema
+from ..http.fields import Text, Whole
+from ..http.schemas import Schema
 
 
 class UploadSchema(Schema):

@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock, passwords
-from ..access import ROLES, Person
 from ..database.base import Base, Identified, db
 from ..database.prepared import query
 from ..errors import FOREIGN_KEY
+from ..http.authentication import ROLES, Person
 from .rules import UserNotFound, email_key
 
 BELONGINGS: list[Callable[[UUID], None]] = []  # each forgets what is a user's alone

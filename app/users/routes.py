@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from .. import answers
-from ..access import current_user
-from ..api import Blueprint
 from ..database.base import db
 from ..errors import Forbidden, ResourceExists
-from ..schema import PageSchema
+from ..http import sql_json
+from ..http.authentication import current_user
+from ..http.blueprint import Blueprint
+from ..http.schemas import PageSchema
 from .models import SignIn, User
 from .rules import UserNotFound, require_may_see, require_not_oneself, standing_changes
 from .schemas import (
@@ -37,8 +37,8 @@ DEPRECATED_SINCE = datetime(2026, 1, 26, tzinfo=UTC)
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
     """All users, newest first, as a plain array; X-Total-Count says how many there are"""
-    users, total = answers.part(User.newest(), UserSchema, page["limit"], page["offset"])
-    response = answers.json_response(users)
+    users, total = sql_json.part(User.newest(), UserSchema, page["limit"], page["offset"])
+    response = sql_json.json_response(users)
     response.headers["X-Total-Count"] = str(total)
     return response
 
@@ -124,8 +124,8 @@ def delete_user_by_id(id):
 @versions.response(200, UsersV1Schema)
 def list_users_v1(page):
     """All users, newest first; superseded by version 2, which says how many there are"""
-    users, _ = answers.part(User.newest(), UserSchema, page["limit"], page["offset"])
-    return answers.json_response(f'{{"version":"v1","users":{users}}}')
+    users, _ = sql_json.part(User.newest(), UserSchema, page["limit"], page["offset"])
+    return sql_json.json_response(f'{{"version":"v1","users":{users}}}')
 
 
 @versions.get("/v2/users")
@@ -134,8 +134,8 @@ def list_users_v1(page):
 @versions.response(200, UsersV2Schema)
 def list_users_v2(page):
     """All users, newest first, a page at a time"""
-    users = answers.page(User.newest(), UserSchema, page["limit"], page["offset"], key="users")
-    return answers.json_response(f'{{"version":"v2","data":{users}}}')
+    users = sql_json.page(User.newest(), UserSchema, page["limit"], page["offset"], key="users")
+    return sql_json.json_response(f'{{"version":"v2","data":{users}}}')
 
 
 def _changed(id, changes):

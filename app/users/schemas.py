@@ -6,9 +6,9 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
-from ..access import ROLES
-from ..fields import Digits, Flag, Id, Moment, Secret, Text
-from ..schema import PageSchema, PaginationSchema, Schema
+from ..http.authentication import ROLES
+from ..http.fields import Digits, Flag, Id, Moment, Secret, Text
+from ..http.schemas import PageSchema, PaginationSchema, Schema
 
 # Blanks, a sign that is none, then anything; no two parts in a row can take the same sign, so the
 # time that it takes does not grow with the square of the name.

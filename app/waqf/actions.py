@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from .. import clock, ledger
-from ..access import current_user
 from ..database.base import db
 from ..errors import ValidationFailed
+from ..http.authentication import current_user
 from ..integrations import stripe_client
 from ..integrations.pdf import Document
 from ..money import MAX_DIGITS, require_minor_units, written

@@ -1,12 +1,12 @@
 """Waqf: projects with a goal, and the donations that people make to them through Stripe."""
 
-from .. import answers
-from ..access import current_user
-from ..api import Blueprint
 from ..database.base import db
 from ..errors import Forbidden
-from ..limits import limited
-from ..schema import ExportSchema
+from ..http import sql_json
+from ..http.authentication import current_user
+from ..http.blueprint import Blueprint
+from ..http.rate_limits import limited
+from ..http.schemas import ExportSchema
 from ..settlement.actions.asking import Collection
 from ..settlement.actions.refunding import Refund
 from ..settlement.rules import InvalidTransition
@@ -121,7 +121,7 @@ def list_donations():
 @bp.streams(**EXPORTS)
 def export_donations(query):
     """All your donations, as a stream of lines: ndjson or csv"""
-    return answers.stream(Donation.of(current_user.id), ExportedDonationSchema, query["format"])
+    return sql_json.stream(Donation.of(current_user.id), ExportedDonationSchema, query["format"])
 
 
 @bp.get("/donations/<uuid:id>")
@@ -141,7 +141,7 @@ def show_receipt(id):
     found = Donation.of(current_user.id, id).objects()
     if not found:
         raise DonationNotFound
-    return answers.document(actions.receipt(found[0]), f"{found[0].receipt_number}.pdf")
+    return sql_json.document(actions.receipt(found[0]), f"{found[0].receipt_number}.pdf")
 
 
 @bp.post("/donations/<uuid:id>/refund")

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..fields import Amount, Currency, Exact, Flag, Id, Moment, Text, Whole
-from ..schema import Schema
+from ..http.fields import Amount, Currency, Exact, Flag, Id, Moment, Text, Whole
+from ..http.schemas import Schema
 from ..settlement.schemas import PaymentMethod, PaymentSchema
 from .rules import CATEGORIES, STATUSES
 

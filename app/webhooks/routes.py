@@ -3,10 +3,10 @@
 from flask import request
 from sqlalchemy.exc import IntegrityError
 
-from ..api import Blueprint
-from ..asked import short_body
 from ..database.base import db
 from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
+from ..http.blueprint import Blueprint
+from ..http.parsing import short_body
 from ..integrations.stripe_client import WebhookFailed, verified
 from ..settlement.actions.learning import receive
 from .schemas import ReceivedSchema

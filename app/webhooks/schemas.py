@@ -1,7 +1,7 @@
 """What Stripe hears."""
 
-from ..fields import Flag
-from ..schema import Schema
+from ..http.fields import Flag
+from ..http.schemas import Schema
 
 
 class ReceivedSchema(Schema):

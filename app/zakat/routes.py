@@ -1,10 +1,11 @@
 """Work out zakat and keep a record of it."""
 
-from .. import answers, clock
-from ..access import current_user
-from ..api import Blueprint
+from .. import clock
 from ..database.base import db
-from ..schema import ExportSchema
+from ..http import sql_json
+from ..http.authentication import current_user
+from ..http.blueprint import Blueprint
+from ..http.schemas import ExportSchema
 from .actions import assessment, nisab_price, report
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
@@ -82,7 +83,7 @@ def delete_calculation(id):
 @bp.streams(**EXPORTS)
 def export_calculations(query):
     """All your calculations, as a stream of lines: ndjson or csv"""
-    return answers.stream(Calculation.of(current_user.id), CalculationSchema, query["format"])
+    return sql_json.stream(Calculation.of(current_user.id), CalculationSchema, query["format"])
 
 
 @bp.get("/calculations/<uuid:id>/report")
@@ -94,7 +95,7 @@ def report_calculation(id):
     found = Calculation.of(current_user.id, id).objects()
     if not found:
         raise CalculationNotFound
-    return answers.document(report(found[0], current_user.name), "zakat.pdf")
+    return sql_json.document(report(found[0], current_user.name), "zakat.pdf")
 
 
 @bp.get("/summary")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from flask import current_app
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from ..fields import (
+from ..http.fields import (
     Amount,
     Choice,
     Currency,
@@ -21,8 +21,8 @@ from ..fields import (
     Text,
     Whole,
 )
+from ..http.schemas import OneOfSchema, Schema
 from ..money import ZERO
-from ..schema import OneOfSchema, Schema
 
 POSITIVE = validate.Range(min=ZERO, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=ZERO)

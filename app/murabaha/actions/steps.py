@@ -9,11 +9,11 @@ from uuid import UUID
 from flask import current_app
 
 from ... import clock, ledger
-from ...access import current_user
 from ...database.base import db
 from ...errors import Forbidden, ValidationFailed
+from ...http.authentication import current_user
+from ...http.schemas import camel_case
 from ...money import require_minor_units
-from ...schema import camel_case
 from ...uploads.models import Upload
 from ...users.rules import email_key
 from ..models import FUND, NUMBERS, Application, Contract, Event, Installment, Vendor

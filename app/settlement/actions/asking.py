@@ -17,7 +17,7 @@ from flask import Response
 from ... import clock
 from ...database.base import db
 from ...errors import ApiError
-from ...idempotency import Answer
+from ...http.idempotency import Answer
 from ...integrations import stripe_client
 from ...integrations.stripe_client import (
     AskedOtherwise,

@@ -1,6 +1,7 @@
 """The public document: OpenAPI made from the same schemas and refusals that the views use."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -8,15 +9,26 @@ from typing import Any
 import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from flask import Flask
-from marshmallow import fields as marshmallow_fields
 from marshmallow import validate
 
-from . import idempotency, strict_json
-from .access import COOKIE
-from .errors import ApiError, ValidationFailed
-from .fields import DIGITS, Currency, Day, Exact, Flag, Id, Moment, Whole
-from .money import MAX_DIGITS
-from .schema import ErrorSchema, OneOfSchema, Schema
+from .. import strict_json
+from ..errors import (
+    ApiError,
+    AuthRequired,
+    CsrfFailed,
+    InternalError,
+    RateLimited,
+    ServiceUnavailable,
+    ValidationFailed,
+)
+from ..money import MAX_DIGITS
+from . import idempotency
+from .authentication import COOKIE
+from .examples import TYPES
+from .fields import DIGITS, Exact
+from .schemas import ErrorSchema, OneOfSchema, camel_case
+
+View = Callable[..., Any]
 
 VERSION = "0.1.0"
 OPENAPI_VERSION = "3.0.3"
@@ -62,17 +74,6 @@ NUMERIC = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multip
 STORABLE = {"pattern": r"^[^\u0000]*$"}  # what PostgreSQL can keep
 BLANK = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 JAVASCRIPT = {r"\Z": "$", r"\s*\S": f"[{BLANK}]*[^{BLANK}]"}  # its blanks are others
-
-# How each of our types is written in OpenAPI, and an example where the field names none.
-TYPES: dict[type, tuple[str, str | None, Any]] = {
-    Exact: ("number", None, 1250),
-    Whole: ("integer", None, 12),
-    Flag: ("boolean", None, True),
-    Id: ("string", "uuid", "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"),
-    Day: ("string", "date", "2026-01-26"),
-    Moment: ("string", "date-time", "2026-01-26T09:30:00Z"),
-    Currency: ("string", None, "USD"),
-}
 
 
 class Converter(OpenAPIConverter):
@@ -190,36 +191,6 @@ class Plugin(MarshmallowPlugin):
     Converter = Converter
 
 
-def example_of(schema: Any) -> Any:
-    """An example of what ``schema`` describes, put together from those of its fields."""
-    schema = schema() if isinstance(schema, type) else schema
-    if isinstance(schema, OneOfSchema):
-        return example_of(next(iter(schema.forms.values())))
-    example = {
-        field.data_key or name: _field_example(field) for name, field in schema.fields.items()
-    }
-    return [example] if schema.many else example
-
-
-def examples_of(schema: type[Schema]) -> dict[str, Any]:
-    """OpenAPI's ``example``, or ``examples`` with one for each form that ``schema`` may take."""
-    if issubclass(schema, OneOfSchema):
-        return {
-            "examples": {name: {"value": example_of(form)} for name, form in schema.forms.items()}
-        }
-    return {"example": example_of(schema)}
-
-
-def _field_example(field: Any) -> Any:
-    if "example" in field.metadata:
-        return field.metadata["example"]
-    if isinstance(field, marshmallow_fields.Nested):
-        return example_of(field.schema)
-    if isinstance(field, marshmallow_fields.List):
-        return [_field_example(field.inner)]
-    return next((e for kind, (_, _, e) in TYPES.items() if isinstance(field, kind)), "text")
-
-
 def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any]]:
     """OpenAPI's responses for ``errors``: one for each status, with each code as an example."""
     responses: dict[int, dict[str, Any]] = {}
@@ -248,6 +219,40 @@ def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
     if issubclass(error, ValidationFailed):
         body["details"] = [{"path": ["wealth"], "message": "Must be greater than 0."}]
     return body
+
+
+def documented(view: View, **info: Any) -> View:
+    """``view``, with its name and ``info`` in the document."""
+    info["operationId"] = camel_case(view.__name__)
+    documents_of(view).setdefault("manual_doc", {}).update(info)
+    return view
+
+
+def documents_of(view: View) -> dict[str, Any]:
+    """What flask-smorest is told of ``view``, in a copy of its own: wraps shares the original."""
+    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
+    return view._apidoc  # type: ignore[attr-defined]
+
+
+def with_documents_of(described: View, view: View) -> View:
+    """``view`` itself, which does by its own what ``described`` would wrap around it."""
+    view._apidoc = described._apidoc  # type: ignore[attr-defined]
+    return view
+
+
+def with_errors(doc: Any, doc_info: Any, method: str) -> Any:
+    """``doc`` of an operation, with all that may go wrong."""
+    errors = {*doc_info.get("errors", []), InternalError, ServiceUnavailable}
+    if not doc_info.get("unlimited"):
+        errors.add(RateLimited)
+    if AuthRequired in errors and method not in ("get", "head"):
+        errors.add(CsrfFailed)
+    doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}
+    if doc_info.get("cacheable"):
+        doc["responses"][304] = {"description": "It is still as `If-None-Match` has it."}
+    if doc_info.get("once"):
+        doc["parameters"] = [*doc.get("parameters", []), IDEMPOTENCY_KEY]
+    return doc
 
 
 class Api(flask_smorest.Api):

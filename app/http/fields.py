@@ -13,8 +13,8 @@ from uuid import UUID
 from flask import current_app
 from marshmallow import ValidationError, fields, validate
 
-from .money import MAX_DIGITS, MINOR_UNITS
-from .strict_json import unstorable
+from ..money import MAX_DIGITS, MINOR_UNITS
+from ..strict_json import unstorable
 
 DIGITS = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)

@@ -9,7 +9,7 @@ from threading import Semaphore
 
 from flask import Flask, Response, current_app, stream_with_context
 
-from .errors import ServiceUnavailable
+from ..errors import ServiceUnavailable
 
 
 class Lines:

@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..errors import REQUEST_ID_KEY
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
-REQUEST_ID_KEY = "ose.request_id"  # in the WSGI environment
 
 EVERYWHERE = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
 IN_PRODUCTION = [("Strict-Transport-Security", "max-age=31536000; includeSubDomains")]

@@ -9,8 +9,8 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import IntegerConverter
 
-from . import strict_json
-from .errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from .. import strict_json
+from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 
 MAX_JSON = 1024 * 1024  # bytes
 MAX_DETAILS = 100

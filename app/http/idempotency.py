@@ -27,11 +27,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from . import clock
-from .access import View, current_user
-from .database.base import Base, db
-from .database.prepared import Query
-from .errors import ApiError, IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
+from .. import clock
+from ..database.base import Base, db
+from ..database.prepared import Query
+from ..errors import ApiError, IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
+from .authentication import View, current_user
 
 HEADER = "Idempotency-Key"
 LENGTH = 255

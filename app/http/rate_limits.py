@@ -15,8 +15,8 @@ import redis
 from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, parse
 
-from .access import View, caller
-from .errors import PayloadTooLarge, RateLimited
+from ..errors import PayloadTooLarge, RateLimited
+from .authentication import View, caller
 
 log = logging.getLogger(__name__)
 

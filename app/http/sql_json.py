@@ -31,10 +31,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
-from . import streams
-from .access import unchecked
-from .database.base import db
-from .database.prepared import Insertion, Query
+from ..database.base import db
+from ..database.prepared import Insertion, Query
+from . import streaming
+from .authentication import unchecked
 from .fields import Moment
 
 FORMULA = "=+-@\t\r\n"  # what makes a spreadsheet take a cell for a formula
@@ -73,7 +73,7 @@ def stream(query: Query, schema: type[Schema], form: str) -> Response:
         "ndjson": (_ndjson, "application/x-ndjson"),
         "csv": (_csv, "text/csv"),
     }[form]
-    return streams.stream(lines(query, schema), mimetype)
+    return streaming.stream(lines(query, schema), mimetype)
 
 
 def json_response(body: str, status: int = 200) -> Response:

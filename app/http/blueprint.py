@@ -14,12 +14,9 @@ import flask_smorest
 from flask import Response, g, request
 from marshmallow import fields
 
-from . import access, answers, idempotency, strict_json
-from .asked import from_body, from_query, json_bytes
-from .database.prepared import Query
-from .documentation import example_of, examples_of
-from .documented import documented, documents_of, with_documents_of, with_errors
-from .errors import (
+from .. import strict_json
+from ..database.prepared import Query
+from ..errors import (
     ApiError,
     AuthRequired,
     Forbidden,
@@ -32,9 +29,13 @@ from .errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from .integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
-from .limits import exempt
-from .schema import PageSchema, PaginationSchema, Schema
+from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
+from . import authentication, idempotency, sql_json
+from .examples import example_of, examples_of
+from .openapi import documented, documents_of, with_documents_of, with_errors
+from .parsing import from_body, from_query, json_bytes
+from .rate_limits import exempt
+from .schemas import PageSchema, PaginationSchema, Schema
 
 PAGE = PageSchema()
 FRESH = 60  # seconds
@@ -68,14 +69,14 @@ class Blueprint(flask_smorest.Blueprint):
         """For a refresh token, sent as the bearer."""
         return documented(
             self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked)(
-                access.refreshing(view)
+                authentication.refreshing(view)
             ),
             security=[{"refreshToken": []}],
         )
 
     def public(self, view: View) -> View:
         """For anybody, signed in or not."""
-        return documented(access.public(view), security=[])
+        return documented(authentication.public(view), security=[])
 
     def unlimited(self, view: View) -> View:
         """Asked as often as anybody likes: never counted, and so never refused for it."""
@@ -89,7 +90,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     def _guarded(self, view: View, role: str, *errors: type[ApiError]) -> View:
         guarded = self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked, *errors)(
-            access.signed_in(view, role)
+            authentication.signed_in(view, role)
         )
         return documented(guarded, security=[{"bearer": []}, {"cookie": []}])
 
@@ -121,8 +122,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         def answered(record: UUID, change: Query | None = None) -> Response | None:
             query = found(record).after(change) if change else found(record)
-            body = answers.one(query, schema)
-            return answers.json_response(body, status) if body else None
+            body = sql_json.one(query, schema)
+            return sql_json.json_response(body, status) if body else None
 
         def decorator(view: View) -> View:
             keyed = self.raises(*KEYED, InsufficientFunds, PaymentDeclined, PaymentUnavailable)(
@@ -174,7 +175,7 @@ class Blueprint(flask_smorest.Blueprint):
                     return no_content()
                 # A view may say another status beside the body.
                 body, status = result if isinstance(result, tuple) else (result, status_code)
-                return answers.json_response(strict_json.write(written.dump(body)), status)
+                return sql_json.json_response(strict_json.write(written.dump(body)), status)
 
             return with_documents_of(document(view), answered)
 
@@ -187,13 +188,13 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def found(*args: Any, **kwargs: Any) -> Response:
-                body = answers.one(view(*args, **kwargs), schema)
+                body = sql_json.one(view(*args, **kwargs), schema)
                 if not body:
                     raise missing
-                return answers.json_response(body, status)
+                return sql_json.json_response(body, status)
 
             return _asking_itself(
-                described(self.raises(missing)(found)), found, *access.SAFE_METHODS
+                described(self.raises(missing)(found)), found, *authentication.SAFE_METHODS
             )
 
         return decorator
@@ -205,7 +206,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def kept(*args: Any, **kwargs: Any) -> Response:
-                return answers.json_response(answers.kept(view(*args, **kwargs), schema), 201)
+                return sql_json.json_response(sql_json.kept(view(*args, **kwargs), schema), 201)
 
             return _asking_itself(described(kept), kept, "POST")
 
@@ -226,12 +227,12 @@ class Blueprint(flask_smorest.Blueprint):
             @wraps(view)
             def found(*args: Any, **kwargs: Any) -> Response:
                 limit, offset = _part_asked_for(request.query_string)
-                return answers.json_response(
-                    answers.page(view(*args, **kwargs), schema, limit, offset)
+                return sql_json.json_response(
+                    sql_json.page(view(*args, **kwargs), schema, limit, offset)
                 )
 
             return _asking_itself(
-                described(self.response(200, paged)(found)), found, *access.SAFE_METHODS
+                described(self.response(200, paged)(found)), found, *authentication.SAFE_METHODS
             )
 
         return decorator

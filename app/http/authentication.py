@@ -17,7 +17,7 @@ import jwt
 from flask import current_app, g, request
 from werkzeug.local import LocalProxy
 
-from .errors import (
+from ..errors import (
     UNAVAILABLE,
     ApiError,
     AuthRequired,

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
+from ..money import MINOR_UNITS
 from .fields import Amount, Choice, Currency, Digits, Whole, decimals
-from .money import MINOR_UNITS
 
 
 def camel_case(name: str) -> str:
