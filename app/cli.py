@@ -10,11 +10,12 @@ from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from . import demo, ledger
+from . import demo
 from .database.base import db
 from .http.authentication import ROLES
 from .http.idempotency import IdempotencyKey
 from .integrations.stripe_client import PaymentUnavailable, Refused
+from .ledger import actions as ledger
 from .settlement.actions import learning, reconciling
 from .settlement.models import WebhookEvent
 from .users.models import SignIn, User

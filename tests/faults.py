@@ -17,9 +17,10 @@ import psutil
 import psycopg
 from flask_migrate import upgrade
 
-from app import create_app, ledger
+from app import create_app
 from app.auth import actions
 from app.database.base import db
+from app.ledger import actions as ledger
 from app.local import pg_ctl, postgres, stop
 from app.users.models import User
 from app.waqf.models import Project

@@ -8,9 +8,10 @@ import pytest
 from psycopg.errors import CheckViolation
 from sqlalchemy import make_url
 
-from app import create_app, ledger
+from app import create_app
 from app.auth import actions
 from app.database.base import db
+from app.ledger import actions as ledger
 from app.users.models import User
 
 from .conftest import PASSWORD_HASH, make_settings

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from app import ledger
+from app.ledger import actions as ledger
 from app.waqf.models import Donation
 
 from .serving import PATIENCE, at_once, until

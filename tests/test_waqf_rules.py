@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pypdf import PdfReader
 
-from app import ledger
+from app.ledger import actions as ledger
 from app.waqf.rules import counted, most_raised, standing
 
 from .test_murabaha_routes import read, refused

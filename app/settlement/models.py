@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from .. import clock
 from ..database.base import Base, Identified, db
 from ..database.prepared import query, sql
-from ..ledger import figure
+from ..ledger.models import figure
 from ..money import ZERO
 from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
 

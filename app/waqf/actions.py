@@ -4,12 +4,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from .. import clock, ledger
+from .. import clock
 from ..database.base import db
 from ..errors import ValidationFailed
 from ..http.authentication import current_user
 from ..integrations import stripe_client
 from ..integrations.pdf import Document
+from ..ledger.actions import bring
 from ..money import MAX_DIGITS, require_minor_units, written
 from ..settlement.actions.asking import Collection
 from ..settlement.actions.learning import require, settles
@@ -86,7 +87,7 @@ def settle_donation(payment: Payment) -> None:
     if gives and donation.receipt_number is None:
         donation.succeeded_at = clock.now()
         donation.receipt_number = ReceiptYear.next_number(donation.succeeded_at.year)
-    ledger.bring(
+    bring(
         project.fund,
         project.currency,
         donation.id,

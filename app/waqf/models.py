@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from .. import clock
 from ..database.base import Base, Identified, db
 from ..database.prepared import Query, query, sql
-from ..ledger import figure
+from ..ledger.models import figure
 from ..money import ZERO
 from ..settlement.models import Payment, Reversal
 from ..users.models import User

@@ -6,9 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
-from ... import clock, ledger
+from ... import clock
 from ...database.base import db
 from ...integrations import stripe_client
+from ...ledger.actions import booked, bring
+from ...ledger.models import RECEIVED_ELSEWHERE, STRIPE
 from ...money import ZERO, require_minor_units
 from ...settlement.actions.asking import KEYS_KEPT, Collection
 from ...settlement.actions.learning import require, settles
@@ -45,7 +47,7 @@ def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) 
         application, "record", amount=amount, method=method, reference=reference, paid=_keyed(paid)
     )
     _pay(application, paid)
-    book(application, "instalment paid", {ledger.RECEIVED_ELSEWHERE: amount, RECEIVABLE: -amount})
+    book(application, "instalment paid", {RECEIVED_ELSEWHERE: amount, RECEIVABLE: -amount})
     _rest_changed(application, paid)
 
 
@@ -127,9 +129,9 @@ def settle_installment(payment: Payment) -> None:
     """
     application = _lock(require(payment.installment_id))
     db.session.expire(application, ["installments"])
-    before = ledger.booked(payment.id)
+    before = booked(payment.id)
     net = payment.received - payment.refunded - payment.disputed
-    change, surplus = net - before.get(ledger.STRIPE, ZERO), -before.get(OWED_BACK, ZERO)
+    change, surplus = net - before.get(STRIPE, ZERO), -before.get(OWED_BACK, ZERO)
     if change > ZERO:
         paid = filled(change, application.open_installments)
         surplus += change - sum(paid.values(), ZERO)
@@ -141,7 +143,7 @@ def settle_installment(payment: Payment) -> None:
         paid = {number: -part for number, part in lost.items()}
         _move(application, "take_back", paid, payment)
     receivable = before.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
-    ledger.bring(
+    bring(
         FUND,
         application.currency,
         application.id,

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from flask import current_app
 
-from ... import clock, ledger
+from ... import clock
 from ...database.base import db
 from ...errors import Forbidden, ValidationFailed
 from ...http.authentication import current_user
 from ...http.schemas import camel_case
+from ...ledger.actions import post
+from ...ledger.models import Entry
 from ...money import require_minor_units
 from ...uploads.models import Upload
 from ...users.rules import email_key
@@ -209,8 +211,8 @@ def accept(id: UUID, first_due_on: date | None) -> None:
 
 def book(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
     """Enter in the ledger what moved."""
-    entry = ledger.Entry(fund=FUND, currency=application.currency, kind=kind, about=application.id)
-    ledger.post(entry, amounts)
+    entry = Entry(fund=FUND, currency=application.currency, kind=kind, about=application.id)
+    post(entry, amounts)
 
 
 def contract_of(application: Application) -> Contract:
