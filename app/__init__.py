@@ -20,6 +20,7 @@ from .http.openapi import Api
 from .http.parsing import Number
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
+from .payments.routes import bp as webhooks_bp
 from .service.routes import bp as service_bp
 from .service.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
@@ -27,7 +28,6 @@ from .users.models import SignIn
 from .users.routes import bp as users_bp
 from .users.routes import versions as versions_bp
 from .waqf.routes import bp as waqf_bp
-from .webhooks.routes import bp as webhooks_bp
 from .zakat.routes import bp as zakat_bp
 
 BLUEPRINTS = (

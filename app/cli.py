@@ -16,8 +16,8 @@ from .http.authentication import ROLES
 from .http.idempotency import IdempotencyKey
 from .integrations.stripe_client import PaymentUnavailable, Refused
 from .ledger import actions as ledger
-from .settlement.actions import learning, reconciling
-from .settlement.models import WebhookEvent
+from .payments.actions import reconciliation, updates
+from .payments.models import WebhookEvent
 from .users.models import SignIn, User
 from .users.schemas import NewUserSchema
 
@@ -62,11 +62,11 @@ def reconcile_command() -> None:
     """Ask Stripe about whatever is still open, and bring the books up to what it says."""
     asked, missed = 0, 0
     steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
-        (reconciling.reconcile, reconciling.unsettled),
-        (reconciling.give_back, reconciling.unanswered),
-        (reconciling.follow_up, reconciling.unfinished),
-        (learning.learn, lambda: _listed("refund")),
-        (learning.learn, lambda: _listed("dispute")),
+        (reconciliation.reconcile, reconciliation.unsettled),
+        (reconciliation.give_back, reconciliation.unanswered),
+        (reconciliation.follow_up, reconciliation.unfinished),
+        (updates.learn, lambda: _listed("refund")),
+        (updates.learn, lambda: _listed("dispute")),
     )
     for deed, look in steps:
         found = look()
@@ -85,7 +85,7 @@ def _listed(kind: str) -> list[Any] | None:
     """What Stripe says was taken back of late, or None where it does not answer."""
     db.session.rollback()
     try:
-        return reconciling.begun_of_late(kind)
+        return reconciliation.begun_of_late(kind)
     except PaymentUnavailable:
         return None
     except Refused as error:  # not every key may ask about everything

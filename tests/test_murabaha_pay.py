@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.settlement.actions.asking import Collection
+from app.payments.actions.intents import Collection
 
 from .serving import until
 from .stripe_server import Problem, as_sent, bad

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from app.integrations import stripe_client
-from app.settlement.actions import learning
+from app.payments.actions import updates
 
 from .serving import until
 
@@ -458,10 +458,10 @@ def test_one_that_breaks_keeps_no_other_from_its_own(
     for intent in stripe_server.intents:
         stripe_server.succeed(intent)
     first = sql("SELECT id FROM payments ORDER BY created_at")[0][0]
-    real = learning.OUTCOMES["donation"]
+    real = updates.OUTCOMES["donation"]
     broken = {first: lambda payment: payment.nothing}
     with monkeypatch.context() as bug:
-        bug.setitem(learning.OUTCOMES, "donation", lambda one: broken.get(one.id, real)(one))
+        bug.setitem(updates.OUTCOMES, "donation", lambda one: broken.get(one.id, real)(one))
         assert reconcile() == 1
     assert sql(STATUS) == [("pending",), ("succeeded",)]
     assert reconcile() == 0

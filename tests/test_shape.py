@@ -13,9 +13,9 @@ MODULES = sorted(APP.rglob("*.py"))
 DOMAINS = [
     {"users"},
     {"auth", "uploads"},
-    {"settlement"},
+    {"payments"},
     {"zakat", "murabaha", "waqf"},
-    {"webhooks", "service"},
+    {"service"},
 ]
 RANK = {name: rank for rank, names in enumerate(DOMAINS) for name in names}
 # The app's own modules that put the domains together, or fill them.

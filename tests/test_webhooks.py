@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.errors import ValidationFailed
 from app.integrations import stripe_client
-from app.settlement.actions import learning
+from app.payments.actions import updates
 
 from .serving import PATIENCE, at_once, until
 from .test_payments import DONATIONS, FIGURES, STATUS, begun, refused
@@ -336,7 +336,7 @@ def test_a_handler_that_breaks_is_tried_again(  # noqa: PLR0917
     event = success(stripe_server, intent)
     with monkeypatch.context() as broken:
         broken.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
-        broken.setitem(learning.OUTCOMES, "donation", lambda payment: payment.nothing)
+        broken.setitem(updates.OUTCOMES, "donation", lambda payment: payment.nothing)
         assert refused(deliver(event), 500, "INTERNAL_ERROR")
         assert (sql(EVENTS), sql(STATUS)) == ([(0,)], [("pending",)])
     tell(event)
@@ -351,7 +351,7 @@ def test_what_is_no_fault_of_stripes_is_never_said_to_be_one(  # noqa: PLR0917
         raise error
 
     monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
-    monkeypatch.setitem(learning.OUTCOMES, "donation", breaks)
+    monkeypatch.setitem(updates.OUTCOMES, "donation", breaks)
     assert refused(deliver(success(stripe_server, intent)), 500, "INTERNAL_ERROR")
     assert sql(EVENTS) == [(0,)]
 

@@ -26,7 +26,7 @@ from .. import clock
 from ..database.base import Base, Identified, db
 from ..database.prepared import at, query, sql
 from ..ledger.models import figure
-from ..settlement.models import Payment
+from ..payments.models import Payment
 from ..users.models import User
 from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, Price, VendorNotFound
 

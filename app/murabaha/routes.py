@@ -5,10 +5,10 @@ from ..errors import Forbidden
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..settlement.actions.asking import Collection
-from ..settlement.models import Payment
-from ..settlement.rules import InvalidTransition
-from ..settlement.schemas import PaymentSchema, PaySchema
+from ..payments.actions.intents import Collection
+from ..payments.models import Payment
+from ..payments.rules import InvalidTransition
+from ..payments.schemas import PaymentSchema, PaySchema
 from ..users.rules import UserNotFound
 from .actions import paying, steps
 from .actions.agreement import agreement

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ApiError, Forbidden, ValidationFailed
 from ..money import ZERO, split, to_minor_unit
-from ..settlement.rules import InvalidTransition
+from ..payments.rules import InvalidTransition
 
 OFFER = timedelta(days=30)  # how long an approval stands
 GRACE = timedelta(days=7)  # how late an instalment may be before it is overdue

@@ -12,11 +12,11 @@ from ..integrations import stripe_client
 from ..integrations.pdf import Document
 from ..ledger.actions import bring
 from ..money import MAX_DIGITS, require_minor_units, written
-from ..settlement.actions.asking import Collection
-from ..settlement.actions.learning import require, settles
-from ..settlement.actions.refunding import Refund, ask_back
-from ..settlement.models import Payment
-from ..settlement.rules import InvalidTransition
+from ..payments.actions.intents import Collection
+from ..payments.actions.refunds import Refund, ask_back
+from ..payments.actions.updates import require, settles
+from ..payments.models import Payment
+from ..payments.rules import InvalidTransition
 from .models import Donation, Project, ReceiptYear, currency_of
 from .rules import DonationNotFound, GoalMet, ProjectInactive, most_raised, standing
 

@@ -16,7 +16,7 @@ from ..database.base import Base, Identified, db
 from ..database.prepared import Query, query, sql
 from ..ledger.models import figure
 from ..money import ZERO
-from ..settlement.models import Payment, Reversal
+from ..payments.models import Payment, Reversal
 from ..users.models import User
 from .rules import CATEGORIES, STATUSES, ProjectNotFound, counted
 

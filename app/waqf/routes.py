@@ -7,9 +7,9 @@ from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.rate_limits import limited
 from ..http.schemas import ExportSchema
-from ..settlement.actions.asking import Collection
-from ..settlement.actions.refunding import Refund
-from ..settlement.rules import InvalidTransition
+from ..payments.actions.intents import Collection
+from ..payments.actions.refunds import Refund
+from ..payments.rules import InvalidTransition
 from . import actions
 from .models import Donation, Project
 from .rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound

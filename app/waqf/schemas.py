@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from ..http.fields import Amount, Currency, Exact, Flag, Id, Moment, Text, Whole
 from ..http.schemas import Schema
-from ..settlement.schemas import PaymentMethod, PaymentSchema
+from ..payments.schemas import PaymentMethod, PaymentSchema
 from .rules import CATEGORIES, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)

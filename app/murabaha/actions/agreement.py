@@ -6,7 +6,7 @@ from decimal import Decimal
 from ... import clock
 from ...integrations.pdf import Column, Document
 from ...money import ZERO, written
-from ...settlement.rules import InvalidTransition
+from ...payments.rules import InvalidTransition
 from ..models import Application, Contract, Event
 from ..rules import GRACE, Due, first_due, schedule
 from .steps import contract_of

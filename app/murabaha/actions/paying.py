@@ -12,11 +12,11 @@ from ...integrations import stripe_client
 from ...ledger.actions import booked, bring
 from ...ledger.models import RECEIVED_ELSEWHERE, STRIPE
 from ...money import ZERO, require_minor_units
-from ...settlement.actions.asking import KEYS_KEPT, Collection
-from ...settlement.actions.learning import require, settles
-from ...settlement.actions.refunding import ask_back
-from ...settlement.models import Payment
-from ...settlement.rules import InvalidTransition
+from ...payments.actions.intents import KEYS_KEPT, Collection
+from ...payments.actions.refunds import ask_back
+from ...payments.actions.updates import require, settles
+from ...payments.models import Payment
+from ...payments.rules import InvalidTransition
 from ..models import FUND, Application, Installment
 from ..rules import (
     InstallmentNotFound,

@@ -8,7 +8,7 @@ from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from ..http.blueprint import Blueprint
 from ..http.parsing import short_body
 from ..integrations.stripe_client import WebhookFailed, verified
-from ..settlement.actions.learning import receive
+from .actions.updates import receive
 from .schemas import ReceivedSchema
 
 bp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description=__doc__)

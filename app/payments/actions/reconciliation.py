@@ -11,9 +11,9 @@ from ...integrations.stripe_client import Refused
 from ...integrations.stripe_updates import Fact
 from ..models import Payment, Reversal
 from ..rules import UNFINISHED
-from . import learning
-from .asking import LISTED, PAYABLE, Collection
-from .refunding import Refund
+from . import updates
+from .intents import LISTED, PAYABLE, Collection
+from .refunds import Refund
 
 LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never came
 LONGEST = timedelta(days=180)  # that a dispute goes on
@@ -50,7 +50,7 @@ def give_back(refund_id: UUID) -> ApiError | None:
 
 def follow_up(known: tuple[str, str]) -> None:
     """Find out how a refund or dispute goes on that was heard of."""
-    learning.learn(stripe_client.reversal(*known))
+    updates.learn(stripe_client.reversal(*known))
 
 
 def unsettled() -> list[UUID]:

@@ -15,8 +15,8 @@ from ...integrations import stripe_client
 from ...integrations.stripe_client import Refused
 from ..models import Payment, Returning, Reversal
 from ..rules import InvalidTransition
-from .asking import KEYS_KEPT, attempted
-from .learning import learn, locked, require, settle
+from .intents import KEYS_KEPT, attempted
+from .updates import learn, locked, require, settle
 
 
 def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:

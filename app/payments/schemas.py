@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import validate
 
-from ..http.fields import Amount, Id, Text
+from ..http.fields import Amount, Flag, Id, Text
 from ..http.schemas import Schema
 from .rules import STATUSES
 
@@ -32,6 +32,10 @@ class PaymentMethod(Text):
             metadata={"example": None},
             **kwargs,
         )
+
+
+class ReceivedSchema(Schema):
+    received = Flag(required=True)
 
 
 class PaySchema(Schema):

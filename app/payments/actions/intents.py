@@ -29,7 +29,7 @@ from ...integrations.stripe_client import (
 from ...integrations.stripe_updates import Fact
 from ..models import Outgoing, Payment
 from ..rules import InvalidTransition
-from .learning import learn, locked, require, settle, take_turns
+from .updates import learn, locked, require, settle, take_turns
 
 log = logging.getLogger(__name__)
 
