@@ -17,10 +17,11 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import make_url, text
 
-from app import clock, create_app, passwords
+from app import clock, create_app
 from app.auth import actions
 from app.database.base import db
 from app.ledger import actions as ledger
+from app.users import passwords
 from app.users.models import User
 from app.waqf.models import Project
 from app.zakat.actions import nisab_price

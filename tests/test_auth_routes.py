@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from app import passwords
 from app.database.base import db
+from app.users import passwords
 from app.users.models import SignIn, User
 
 from .conftest import PASSWORD, SECRET

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from argon2 import PasswordHasher
 
-from app import passwords
+from app.users import passwords
 
 from . import conftest
 from .conftest import PASSWORD

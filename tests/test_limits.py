@@ -18,7 +18,7 @@ import redis
 from argon2 import PasswordHasher
 from flask_jwt_extended import create_access_token
 
-from app import passwords
+from app.users import passwords
 from app.users.models import User
 from config import Settings
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import ApiError, ValidationFailed
-from app.hijri import OutsideCalendar, hijri_day, one_year_after
 from app.money import MINOR_UNITS, minor_unit
 from app.zakat.rules import (
     NisabNotFound,
@@ -22,6 +21,7 @@ from app.zakat.rules import (
     nisab_value,
     zakat_due,
 )
+from app.zakat.rules.hijri import OutsideCalendar, hijri_day, one_year_after
 
 D = Decimal
 PRICES = Prices(gold=D("130.25"), silver=D("1.55"))

@@ -13,10 +13,11 @@ from flask import current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token
 from uuid_utils.compat import uuid7
 
-from .. import clock, passwords
+from .. import clock
 from ..database.base import db
 from ..http import rate_limits
 from ..http.authentication import Token
+from ..users import passwords
 from ..users.models import SignIn, User
 from ..users.rules import email_key
 from .rules import InvalidCredentials

@@ -3,11 +3,11 @@
 from flask import Response, jsonify
 from flask_jwt_extended import get_csrf_token, set_access_cookies, unset_access_cookies
 
-from .. import passwords
 from ..database.base import db
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
 from ..http.authentication import Caller, Token, current_user, presented
 from ..http.blueprint import Blueprint, no_content
+from ..users import passwords
 from ..users.models import SignIn, User
 from ..users.schemas import UserSchema
 from . import actions

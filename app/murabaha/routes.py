@@ -10,7 +10,7 @@ from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 from ..payments.schemas import PaymentSchema, PaySchema
 from ..users.rules import UserNotFound
-from .actions import paying, steps
+from .actions import payments, transitions
 from .actions.agreement import agreement
 from .models import Application, Event, Vendor
 from .rules import (
@@ -87,7 +87,7 @@ def update_vendor(changes, id):
 @bp.response(200, QuoteSchema)
 def quote_price(asked):
     """What goods would be sold for, and in which instalments; binds nobody"""
-    return steps.quote(**asked)
+    return transitions.quote(**asked)
 
 
 # Applications
@@ -101,7 +101,7 @@ def quote_price(asked):
 @bp.raises(VendorNotFound, UserNotFound)
 def apply_for_goods(asked):
     """Ask the institution to buy something for you and sell it on to you"""
-    return shown(steps.apply(asked).id)
+    return shown(transitions.apply(asked).id)
 
 
 @bp.get("/applications")
@@ -128,7 +128,7 @@ def show_application(id):
 @bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
 def update_application(changes, id):
     """Change your application while it is pending"""
-    steps.change(id, changes)
+    transitions.change(id, changes)
     db.session.commit()
     return shown(id)
 
@@ -140,7 +140,7 @@ def update_application(changes, id):
 def list_application_history(id):
     """Each step of an application, the latest first"""
     require_readable(id)
-    if steps.expire(id):
+    if transitions.expire(id):
         db.session.commit()
     return Event.of(id)
 
@@ -156,7 +156,7 @@ def list_application_history(id):
 @bp.raises(InvalidTransition)
 def approve_application(asked, id):
     """Offer the goods at a fixed price, for 30 days; never to oneself"""
-    steps.approve(id, **asked)
+    transitions.approve(id, **asked)
     return shown(id)
 
 
@@ -168,7 +168,7 @@ def approve_application(asked, id):
 @bp.raises(InvalidTransition)
 def reject_application(asked, id):
     """Decline it, with the reason; never one's own"""
-    steps.reject(id, **asked)
+    transitions.reject(id, **asked)
     return shown(id)
 
 
@@ -180,7 +180,7 @@ def reject_application(asked, id):
 @bp.raises(InvalidTransition)
 def acquire_goods(asked, id):
     """Record that the institution owns the goods; before that they cannot be sold"""
-    steps.acquire(id, **asked)
+    transitions.acquire(id, **asked)
     return shown(id)
 
 
@@ -192,7 +192,7 @@ def acquire_goods(asked, id):
 @bp.raises(InvalidTransition)
 def accept_offer(asked, id):
     """Buy: price and schedule are fixed for good"""
-    steps.accept(id, **asked)
+    transitions.accept(id, **asked)
     return shown(id)
 
 
@@ -204,7 +204,7 @@ def accept_offer(asked, id):
 @bp.raises(InvalidTransition)
 def cancel_application(_, id):
     """Withdraw your application, before the sale"""
-    steps.cancel(id)
+    transitions.cancel(id)
     return shown(id)
 
 
@@ -236,7 +236,7 @@ def show_agreement(id):
 @bp.raises(InvalidTransition, InstallmentNotFound)
 def record_payment(asked, id, number):
     """Record money that was received elsewhere, for the oldest unpaid instalment and those after"""
-    paying.record(id, number, **asked)
+    payments.record(id, number, **asked)
     return shown(id)
 
 
@@ -247,7 +247,7 @@ def record_payment(asked, id, number):
 @bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
 def pay_installment(asked, id, number):
     """Pay the oldest unpaid instalment: by the payment's clientSecret, or a paymentMethodId"""
-    return paying.pay(id, number, asked["payment_method_id"])
+    return payments.pay(id, number, asked["payment_method_id"])
 
 
 @bp.post("/applications/<uuid:id>/settle")
@@ -258,7 +258,7 @@ def pay_installment(asked, id, number):
 @bp.raises(InvalidTransition)
 def settle_early(asked, id):
     """Make the rest due today, less a rebate if the institution gives one"""
-    paying.settle(id, **asked)
+    payments.settle(id, **asked)
     return shown(id)
 
 

@@ -12,11 +12,12 @@ from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from .. import clock, passwords
+from .. import clock
 from ..database.base import Base, Identified, db
 from ..database.prepared import query
 from ..errors import FOREIGN_KEY
 from ..http.authentication import ROLES, Person
+from . import passwords
 from .rules import UserNotFound, email_key
 
 BELONGINGS: list[Callable[[UUID], None]] = []  # each forgets what is a user's alone

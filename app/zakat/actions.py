@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import clock
 from ..errors import ValidationFailed
-from ..hijri import hijri_day
 from ..integrations.pdf import Column, Document
 from ..money import written
 from .models import Calculation, MetalPrice, Threshold
@@ -21,6 +20,7 @@ from .rules import (
     assess_wealth,
     nisab_value,
 )
+from .rules.hijri import hijri_day
 
 
 def assessment(asked: dict[str, Any]) -> dict[str, Any]:

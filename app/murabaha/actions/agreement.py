@@ -9,7 +9,7 @@ from ...money import ZERO, written
 from ...payments.rules import InvalidTransition
 from ..models import Application, Contract, Event
 from ..rules import GRACE, Due, first_due, schedule
-from .steps import contract_of
+from .transitions import contract_of
 
 SIGNED_IN = ("acquired", "active", "completed")  # before, there is nothing that could be sold
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from ...errors import ValidationFailed
-from ...hijri import OutsideCalendar, one_year_after
+from .hijri import OutsideCalendar, one_year_after
 
 PATH = ["hawlStartedOn"]
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from hijridate import Gregorian, Hijri
 
-from .errors import ValidationFailed
+from ...errors import ValidationFailed
 
 
 class OutsideCalendar(ValidationFailed):

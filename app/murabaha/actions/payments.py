@@ -29,7 +29,7 @@ from ..rules import (
     taking_back,
     waivers,
 )
-from .steps import RECEIVABLE, as_officer, as_owner, book, contract_of, take, take_step
+from .transitions import RECEIVABLE, as_officer, as_owner, book, contract_of, take, take_step
 
 log = logging.getLogger(__name__)
 
