@@ -11,7 +11,7 @@ help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: $(VENV)/ready ## serve http://127.0.0.1:8000 with a PostgreSQL of its own; Ctrl-C stops it
-	@exec $(BIN)/python -m app.local
+	@exec $(BIN)/python -m app.dev.local
 
 test: $(VENV)/ready ## run everything, on a PostgreSQL of its own
 	@$(BIN)/python -m pytest

@@ -7,7 +7,7 @@ from app import create_app
 
 settings = config.from_environment()
 if not settings.database_url:
-    from app.local import postgres, stand_in
+    from app.dev.local import postgres, stand_in
 
     settings = replace(settings, database_url=postgres().get_uri())
     if not settings.stripe_secret_key:

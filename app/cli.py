@@ -10,8 +10,8 @@ from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from . import demo
 from .database.base import db
+from .dev import demo
 from .http.authentication import ROLES
 from .http.idempotency import IdempotencyKey
 from .integrations.stripe_client import PaymentUnavailable, Refused

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 import jwt
 import psycopg
 
-from app.local import postgres, stop
+from app.dev.local import postgres, stop
 
 ROOT = Path(__file__).parent.parent
 SECRET = "a secret of the benchmark, 32 bytes or more"  # noqa: S105

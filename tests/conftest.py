@@ -42,7 +42,7 @@ def postgres_url() -> Iterator[str]:
     if os.environ.get("TEST_DATABASE_URL"):
         yield os.environ["TEST_DATABASE_URL"]
         return
-    from app.local import postgres, stop
+    from app.dev.local import postgres, stop
 
     with tempfile.TemporaryDirectory(prefix="ose-tests-", ignore_cleanup_errors=True) as folder:
         server = postgres(Path(folder) / "data")

@@ -20,8 +20,8 @@ from flask_migrate import upgrade
 from app import create_app
 from app.auth import actions
 from app.database.base import db
+from app.dev.local import pg_ctl, postgres, stop
 from app.ledger import actions as ledger
-from app.local import pg_ctl, postgres, stop
 from app.users.models import User
 from app.waqf.models import Project
 from config import from_environment

@@ -8,8 +8,9 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, make_url
 
-from app import create_app, demo
+from app import create_app
 from app.database.base import db
+from app.dev import demo
 from app.users import passwords
 from app.users.models import User
 from app.zakat.models import MetalPrice

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.local import stop
+from app.dev.local import stop
 
 from .conftest import SOAK
 from .faults import LOAD, NUMBERS, OUTAGE, Load, World, Write

