@@ -12,6 +12,8 @@ from . import cli, errors, logging_config, strict_json
 from .auth.routes import bp as auth_bp
 from .database.base import db
 from .database.prepared import REPLICA
+from .examples.routes import bp as examples_bp
+from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
 from .http import cors, rate_limits, streaming
 from .http.authentication import COOKIE
@@ -21,18 +23,20 @@ from .http.parsing import Number
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
-from .service.routes import bp as service_bp
-from .service.routes import pages as pages_bp
+from .reports.routes import bp as reports_bp
+from .system.routes import bp as system_bp
+from .system.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
 from .users.models import SignIn
 from .users.routes import bp as users_bp
-from .users.routes import versions as versions_bp
 from .waqf.routes import bp as waqf_bp
 from .zakat.routes import bp as zakat_bp
 
 BLUEPRINTS = (
-    service_bp,
+    system_bp,
     pages_bp,
+    examples_bp,
+    reports_bp,
     auth_bp,
     users_bp,
     versions_bp,

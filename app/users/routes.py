@@ -1,13 +1,10 @@
 """Users: all of them for admins, and for everybody their own."""
 
-from datetime import UTC, datetime
-
 from ..database.base import db
 from ..errors import Forbidden, ResourceExists
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..http.schemas import PageSchema
 from .models import SignIn, User
 from .rules import UserNotFound, require_may_see, require_not_oneself, standing_changes
 from .schemas import (
@@ -19,16 +16,9 @@ from .schemas import (
     UserIdSchema,
     UserReplacementSchema,
     UserSchema,
-    UsersV1Schema,
-    UsersV2Schema,
 )
 
 bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
-versions = Blueprint(
-    "versions", __name__, url_prefix="/api", description="The list of users in two versions"
-)
-
-DEPRECATED_SINCE = datetime(2026, 1, 26, tzinfo=UTC)
 
 
 @bp.get("")
@@ -115,27 +105,6 @@ def update_user_by_id(data, id):
 def delete_user_by_id(id):
     """Delete a user"""
     return _deleted(id)
-
-
-@versions.get("/v1/users")
-@versions.admins_only
-@versions.deprecated(since=DEPRECATED_SINCE, successor="/api/v2/users")
-@versions.arguments(PageSchema, location="query")
-@versions.response(200, UsersV1Schema)
-def list_users_v1(page):
-    """All users, newest first; superseded by version 2, which says how many there are"""
-    users, _ = sql_json.part(User.newest(), UserSchema, page["limit"], page["offset"])
-    return sql_json.json_response(f'{{"version":"v1","users":{users}}}')
-
-
-@versions.get("/v2/users")
-@versions.admins_only
-@versions.arguments(PageSchema, location="query")
-@versions.response(200, UsersV2Schema)
-def list_users_v2(page):
-    """All users, newest first, a page at a time"""
-    users = sql_json.page(User.newest(), UserSchema, page["limit"], page["offset"], key="users")
-    return sql_json.json_response(f'{{"version":"v2","data":{users}}}')
 
 
 def _changed(id, changes):

@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, validate
 
 from ..http.authentication import ROLES
 from ..http.fields import Digits, Flag, Id, Moment, Secret, Text
-from ..http.schemas import PageSchema, PaginationSchema, Schema
+from ..http.schemas import PageSchema, Schema
 
 # Blanks, a sign that is none, then anything; no two parts in a row can take the same sign, so the
 # time that it takes does not grow with the square of the name.
@@ -129,18 +129,3 @@ class AllUsersSchema(PageSchema):
 
 class UserDeletedSchema(Schema):
     message = Text(required=True, metadata={"example": "User deleted"})
-
-
-class UsersV1Schema(Schema):
-    version = Text(required=True, metadata={"example": "v1"})
-    users = fields.List(fields.Nested(UserSchema), required=True)
-
-
-class UsersPageSchema(Schema):
-    users = fields.List(fields.Nested(UserSchema), required=True)
-    pagination = fields.Nested(PaginationSchema, required=True)
-
-
-class UsersV2Schema(Schema):
-    version = Text(required=True, metadata={"example": "v2"})
-    data = fields.Nested(UsersPageSchema, required=True)

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ..http.fields import Choice, Id, Moment, Text, Whole
+from ..http.fields import Choice, Moment, Text, Whole
 from ..http.openapi import VERSION
 from ..http.schemas import Schema
 
@@ -23,15 +23,3 @@ class ReadinessSchema(Schema):
     checks = fields.Dict(
         required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
     )
-
-
-class MessageSchema(Schema):
-    message = Text(required=True, metadata={"example": "Success"})
-
-
-class PublicSchema(MessageSchema):
-    docs = Text(required=True, metadata={"example": "/api/docs"})
-
-
-class ProtectedSchema(MessageSchema):
-    user_id = Id(required=True)

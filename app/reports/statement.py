@@ -1,23 +1,10 @@
-"""Whether what the service stands on is there, what it understands of a request, statements."""
+"""The signed-in user's statement: zakat, purchases and donations, as a PDF."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
-from urllib.parse import parse_qsl
 
-import redis
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from flask import current_app, request
-from werkzeug.datastructures import MultiDict
-from werkzeug.formparser import FormDataParser
-
-from .. import clock, strict_json
-from ..database.base import db
-from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from ..extensions import migrate
-from ..http.authentication import COOKIE
-from ..http.parsing import json_body, text_body
+from .. import clock
 from ..integrations.pdf import Column, Document, shortened
 from ..money import ZERO, minor_unit, written
 from ..murabaha.models import Application
@@ -28,114 +15,6 @@ from ..zakat.rules import NO_FATWA
 
 LISTED = 200  # calculations that a statement lists; more would be a book
 BARS = 15  # years that a chart shows
-
-
-def readiness() -> dict[str, str]:
-    """``ok`` or what is wrong, for each thing that requests need."""
-    checks = {"database": "ok", "migrations": "ok"}
-    try:
-        with db.engine.connect() as connection:
-            applied = MigrationContext.configure(connection).get_current_heads()
-        if set(applied) != set(_scripts().get_heads()):
-            checks["migrations"] = "pending"
-    except Exception:  # whatever it is, requests cannot be served
-        checks = {"database": "unreachable", "migrations": "unknown"}
-    if current_app.config["REDIS_URL"]:
-        checks["redis"] = _redis()
-    return checks
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(migrate.get_config())
-
-
-def _redis() -> str:
-    try:
-        with redis.from_url(current_app.config["REDIS_URL"], socket_timeout=2) as client:
-            client.ping()
-    except redis.RedisError:
-        return "unreachable"
-    return "ok"
-
-
-def understood() -> dict[str, Any]:
-    """What came with the request; of secrets, only that they came."""
-    return {
-        "received": True,
-        "query": _values(request.args),
-        "contentType": request.content_type,
-        "authorization": "Authorization" in request.headers,
-        "authToken": COOKIE in request.cookies,
-        **_body(),
-    }
-
-
-def _body() -> dict[str, Any]:
-    """The body by its kind; what is neither JSON nor a form nor text is only measured."""
-    if request.content_encoding:
-        raise UnsupportedMediaType
-    if request.is_json:
-        return {"json": json_body()}
-    if request.mimetype == "application/x-www-form-urlencoded":
-        return {"form": _values(_fields()), "files": []}
-    if request.mimetype == "multipart/form-data":
-        return _form()
-    if request.mimetype.startswith("text/"):
-        return {"text": text_body()}
-    return {"bytes": len(request.get_data())}
-
-
-def _fields() -> MultiDict[str, str]:
-    """The fields of a form that came as text; werkzeug would take any number of them."""
-    body = text_body()
-    try:
-        most = current_app.config["MAX_FORM_PARTS"]
-        return MultiDict(parse_qsl(body, keep_blank_values=True, max_num_fields=most))
-    except ValueError:
-        raise PayloadTooLarge from None
-
-
-class StrictForms(FormDataParser):
-    """Forms that cannot be read are refused; werkzeug would take them for empty ones."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs | {"silent": False})
-
-
-def _form() -> dict[str, Any]:
-    request.form_data_parser_class = StrictForms
-    try:
-        return {"form": _values(request.form), "files": _files()}
-    except ValueError:
-        raise ValidationFailed.at([], "The form cannot be read.") from None
-
-
-def _values(given: Any) -> dict[str, Any]:
-    """Each name with its value; with a list where it came more than once."""
-    for name, all in given.lists():
-        if any(strict_json.unstorable(text) for text in (name, *all)):
-            raise ValidationFailed.at([], "Text has a NUL or a lone surrogate.")
-    return {name: all if len(all) > 1 else all[0] for name, all in given.lists()}
-
-
-def _files() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "filename": file.filename,
-            "size": file.stream.seek(0, 2),
-            "type": file.mimetype,
-        }
-        for name, file in request.files.items(multi=True)
-    ]
-
-
-def messages() -> Iterator[str]:
-    """Ten lines, a second apart."""
-    for number in range(10):
-        if number:
-            clock.pause(1)
-        yield f"Message {number}\n"
 
 
 def statement(user: Any) -> bytes:
