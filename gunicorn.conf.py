@@ -15,8 +15,8 @@ from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import logging_config
-from app.errors import REQUEST_ID_KEY, InternalError, ValidationFailed, shown
-from app.http.middleware import completing, new_request_id
+from app.errors import REQUEST_ID_KEY, InternalError, ValidationFailed, error_body
+from app.http.middleware import default_headers, new_request_id
 from config import from_environment
 
 settings = from_environment()
@@ -119,14 +119,14 @@ def refuse(connection, status, reason, _):
     error = InternalError() if status == 500 else ValidationFailed.at([], reason)
     request_id = new_request_id()
     log.warning("no request was understood: %d", error.status, extra={"requestId": request_id})
-    body = json.dumps(shown(error, request_id)).encode()
+    body = json.dumps(error_body(error, request_id)).encode()
     headers = [
         ("Connection", "close"),
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("X-Request-ID", request_id),
     ]
-    headers += completing(headers, production=settings.production)
+    headers += default_headers(headers, production=settings.production)
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers]
     gunicorn.util.write_nonblock(connection, "\r\n".join([*lines, "\r\n"]).encode() + body)

@@ -7,10 +7,10 @@ from app import create_app
 
 settings = config.from_environment()
 if not settings.database_url:
-    from app.dev.local import postgres, stand_in
+    from app.dev.local import fake_stripe_settings, start_postgres
 
-    settings = replace(settings, database_url=postgres().get_uri())
+    settings = replace(settings, database_url=start_postgres().get_uri())
     if not settings.stripe_secret_key:
-        settings = replace(settings, **stand_in())
+        settings = replace(settings, **fake_stripe_settings())
 
 app = create_app(settings)

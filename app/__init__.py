@@ -15,11 +15,11 @@ from .database.prepared import REPLICA
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
-from .http import cors, rate_limits, streaming
+from .http import authentication, cors, rate_limits, streaming
 from .http.authentication import COOKIE
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
-from .http.parsing import Number
+from .http.parsing import AsciiIntegerConverter
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
@@ -27,7 +27,7 @@ from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
-from .users.models import SignIn
+from .users.models import UserSession
 from .users.routes import bp as users_bp
 from .waqf.routes import bp as waqf_bp
 from .zakat.routes import bp as zakat_bp
@@ -54,8 +54,8 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("app", static_folder=None)
     app.config.from_mapping(flask_config(settings))
     app.url_map.merge_slashes = False  # a doubled slash is another path, not a redirect
-    app.url_map.converters["int"] = Number
-    app.json = strict_json.ExactProvider(app)
+    app.url_map.converters["int"] = AsciiIntegerConverter
+    app.json = strict_json.StrictJSONProvider(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
+    authentication.init_app(app, UserSession.active)
     rate_limits.init_app(
         app,
         settings.redis_url,
@@ -93,8 +94,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "pool_timeout": 5,
         "pool_reset_on_return": None,  # a session ends what it began; nothing else begins
         "hide_parameters": True,
-        "json_serializer": strict_json.write,
-        "json_deserializer": strict_json.read,
+        "json_serializer": strict_json.dumps,
+        "json_deserializer": strict_json.loads,
         "connect_args": {
             "autocommit": True,  # a transaction begins where the session says so
             "connect_timeout": 5,
@@ -111,7 +112,6 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": sqlalchemy_url(settings.database_url),
         "SQLALCHEMY_ENGINE_OPTIONS": engine,
         "SQLALCHEMY_BINDS": {REPLICA: engine | {"url": sqlalchemy_url(replica)}} if replica else {},
-        "SIGN_IN": SignIn.holding,
         "JWT_SECRET_KEY": settings.jwt_secret_key,
         "JWT_KEYS": tuple(
             filter(None, (settings.jwt_secret_key, settings.jwt_secret_key_previous))

@@ -1,4 +1,4 @@
-"""What an operator types: ``flask --app wsgi users create``, ``payments reconcile``, …"""
+"""Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
 import logging
 from collections.abc import Callable
@@ -13,25 +13,26 @@ from sqlalchemy.exc import IntegrityError
 from .database.base import db
 from .dev import demo
 from .http.authentication import ROLES
-from .http.idempotency import IdempotencyKey
-from .integrations.stripe_client import PaymentUnavailable, Refused
+from .http.idempotency_keys import IdempotencyKey
+from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
 from .payments.actions import reconciliation, updates
 from .payments.models import WebhookEvent
-from .users.models import SignIn, User
+from .users.models import User, UserSession
 from .users.schemas import NewUserSchema
 
 log = logging.getLogger(__name__)
 
-users = AppGroup("users", help="The people who can sign in.")
-payments = AppGroup("payments", help="What Stripe knows of.")
-books = AppGroup("ledger", help="The books.")
+users = AppGroup("users", help="Users who can sign in.")
+payments = AppGroup("payments", help="Payments at Stripe.")
+ledger_group = AppGroup("ledger", help="The ledger.")
 
-BATCH = 1000
+BATCH_SIZE = 1000  # rows
 
 
 def init_app(app: Flask) -> None:
-    for group in (users, payments, books):
+    """Register the commands."""
+    for group in (users, payments, ledger_group):
         app.cli.add_command(group)
     for command in (demo_command, prune_command):
         app.cli.add_command(command)
@@ -42,114 +43,112 @@ def init_app(app: Flask) -> None:
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
 @click.option("--password", required=True, help="12 to 128 characters.")
-def create_user_command(**given: str) -> None:
-    """Make a user, with any role."""
+def create_user_command(**options: str) -> None:
+    """Create a user with any role."""
     try:
-        user = User.with_password(**NewUserSchema().load(given))
+        user = User.with_password(**NewUserSchema().load(options))
         db.session.add(user)
         db.session.commit()
     except ValidationError as error:
         raise click.ClickException(
-            "; ".join(f"{name}: {' '.join(said)}" for name, said in error.messages_dict.items())
+            "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.messages_dict.items())
         ) from None
     except IntegrityError:
-        raise click.ClickException(f"There is a user with the e-mail {given['email']}.") from None
+        raise click.ClickException(
+            f"A user with the e-mail {options['email']} already exists."
+        ) from None
     click.echo(f"{user.role} {user.email} created: {user.id}")
 
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Ask Stripe about whatever is still open, and bring the books up to what it says."""
-    asked, missed = 0, 0
+    """Ask Stripe about every open payment, refund and dispute, and apply what it answers."""
+    checked, failed = 0, 0
     steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
-        (reconciliation.reconcile, reconciliation.unsettled),
-        (reconciliation.give_back, reconciliation.unanswered),
-        (reconciliation.follow_up, reconciliation.unfinished),
-        (updates.learn, lambda: _listed("refund")),
-        (updates.learn, lambda: _listed("dispute")),
+        (reconciliation.reconcile_payment, reconciliation.open_payments),
+        (reconciliation.retry_refund, reconciliation.unconfirmed_refunds),
+        (reconciliation.refresh_reversal, reconciliation.open_reversals),
+        (updates.apply_update, lambda: _fetch_recent("refund")),
+        (updates.apply_update, lambda: _fetch_recent("dispute")),
     )
-    for deed, look in steps:
-        found = look()
+    for reconcile, list_items in steps:
+        items = list_items()
         db.session.rollback()
-        if found is None:
-            missed += 1
-        for one in found or ():
-            asked += 1
-            missed += not _done(deed, one)
-    click.echo(f"asked about {asked}, could not find out about {missed}")
-    if missed:
+        if items is None:
+            failed += 1
+        for item in items or ():
+            checked += 1
+            failed += not _run_safely(reconcile, item)
+    click.echo(f"{checked} checked, {failed} failed")
+    if failed:
         raise SystemExit(1)
 
 
-def _listed(kind: str) -> list[Any] | None:
-    """What Stripe says was taken back of late, or None where it does not answer."""
+def _fetch_recent(kind: str) -> list[Any] | None:
+    """List Stripe's recent refunds or disputes; None if Stripe does not answer."""
     db.session.rollback()
     try:
-        return reconciliation.begun_of_late(kind)
+        return reconciliation.recent_reversals(kind)
     except PaymentUnavailable:
         return None
-    except Refused as error:  # not every key may ask about everything
+    except StripeRejected as error:  # a restricted key may not list everything
         click.echo(f"{kind}s: {error}", err=True)
         return []
 
 
-def _done(deed: Callable[[Any], Any], about: Any) -> bool:
-    """Whether ``deed`` came to its end; one that does not keeps nobody else from theirs."""
+def _run_safely(reconcile: Callable[[Any], Any], item: Any) -> bool:
+    """Reconcile one item and commit; report a failure and return False, so that others follow."""
     try:
-        outcome = deed(about)
+        outcome = reconcile(item)
         db.session.commit()
     except Exception as error:
         db.session.rollback()
-        if not isinstance(error, PaymentUnavailable | Refused):
-            log.exception("could not reconcile %s", about)
+        if not isinstance(error, PaymentUnavailable | StripeRejected):
+            log.exception("could not reconcile %s", item)
         outcome = error
     if isinstance(outcome, Exception):
-        click.echo(f"{about}: {outcome}", err=True)
+        click.echo(f"{item}: {outcome}", err=True)
     return not isinstance(outcome, Exception)
 
 
-@books.command("check")
-def check_command() -> None:
-    """Work every figure out anew from the entries, and say which differ."""
-    found = list(ledger.check())
-    for one in found:
-        click.echo(f"{one.what}: shown {one.shown}, by the entries {one.booked}")
-    click.echo(f"{len(found)} differ" if found else "nothing differs")
-    if found:
+@ledger_group.command("check")
+def ledger_check_command() -> None:
+    """Compare every stored total with the ledger and list the differences."""
+    discrepancies = list(ledger.check())
+    for one in discrepancies:
+        click.echo(f"{one.subject}: stored {one.stored}, posted {one.posted}")
+    click.echo(f"{len(discrepancies)} differ" if discrepancies else "nothing differs")
+    if discrepancies:
         raise SystemExit(1)
 
 
 @click.command("prune")
 @with_appcontext
 def prune_command() -> None:
-    """Delete what is kept for a time only: old keys, sign-ins that ran out, old events."""
-    for table, is_old in (
-        (IdempotencyKey, IdempotencyKey.is_old()),
-        (SignIn, SignIn.is_old()),
-        (WebhookEvent, WebhookEvent.is_old()),
-    ):
-        deleted, batch = 0, BATCH
-        while batch == BATCH:
-            batch = _delete_some(table, is_old)
-            deleted += batch
-        click.echo(f"{deleted} {table.__tablename__}")
+    """Delete expired idempotency keys, sessions and webhook events."""
+    for model in (IdempotencyKey, UserSession, WebhookEvent):
+        total, deleted = 0, BATCH_SIZE
+        while deleted == BATCH_SIZE:
+            deleted = _delete_batch(model, model.is_expired())
+            total += deleted
+        click.echo(f"{total} {model.__tablename__}")
 
 
-def _delete_some(table: Any, is_old: Any) -> int:
-    """Delete a few at a time, and none that somebody is at, so that nobody waits for it."""
-    key = tuple(table.__table__.primary_key)
-    some = db.select(*key).where(is_old).limit(BATCH).with_for_update(skip_locked=True)
-    gone = db.session.execute(db.delete(table).where(db.tuple_(*key).in_(some)))
+def _delete_batch(model: Any, condition: Any) -> int:
+    """Delete up to BATCH_SIZE rows that no transaction has locked; return their number."""
+    key = tuple(model.__table__.primary_key)
+    batch = db.select(*key).where(condition).limit(BATCH_SIZE).with_for_update(skip_locked=True)
+    result = db.session.execute(db.delete(model).where(db.tuple_(*key).in_(batch)))
     db.session.commit()
-    return int(gone.rowcount)  # type: ignore[attr-defined]
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 @click.command("demo")
 @with_appcontext
 def demo_command() -> None:
-    """Fill in the sample data; what is there already stays as it is."""
+    """Add the sample data; existing rows stay as they are."""
     if current_app.config["PRODUCTION"]:
-        raise click.ClickException("Not in production: everybody knows the passwords.")
-    for added in demo.fill():
+        raise click.ClickException("Not in production: the demo passwords are published.")
+    for added in demo.seed():
         click.echo(f"added {added}")
     db.session.commit()

@@ -113,7 +113,7 @@ class ServiceUnavailable(ApiError):
         super().__init__(headers={"Retry-After": "5"})
 
 
-BY_STATUS: dict[int, type[ApiError]] = {
+ERROR_BY_STATUS: dict[int, type[ApiError]] = {
     error.status: error
     for error in (
         AuthRequired,
@@ -128,11 +128,14 @@ BY_STATUS: dict[int, type[ApiError]] = {
 
 REQUEST_ID_KEY = "ose.request_id"  # in the WSGI environment
 
-UNIQUE, FOREIGN_KEY = "23505", "23503"  # PostgreSQL's states of a key that does not hold
+UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = (
+    "23505",
+    "23503",
+)  # PostgreSQL's states of a key that does not hold
 
 
 # The database does not answer, not in time, or has no connection left.
-UNAVAILABLE = (
+DATABASE_UNAVAILABLE = (
     OperationalError,
     InterfaceError,
     PoolTimeout,
@@ -143,17 +146,17 @@ UNAVAILABLE = (
 
 def init_app(app: Flask) -> None:
     """Answer whatever is raised, by whomever, in the one shape."""
-    app.register_error_handler(ApiError, answer)
-    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(ApiError, handle_api_error)
+    app.register_error_handler(HTTPException, handle_http_exception)
     # SQLAlchemy's and, from queries.py, the driver's own.
     for violation in (IntegrityError, psycopg.IntegrityError):
-        app.register_error_handler(violation, answer_integrity)
-    app.register_error_handler(ParseException, answer_unreadable)
-    for unavailable in UNAVAILABLE:
-        app.register_error_handler(unavailable, answer_unavailable)
+        app.register_error_handler(violation, handle_integrity_error)
+    app.register_error_handler(ParseException, handle_parse_error)
+    for unavailable in DATABASE_UNAVAILABLE:
+        app.register_error_handler(unavailable, handle_database_unavailable)
 
 
-def shown(error: ApiError, request_id: str | None) -> dict[str, Any]:
+def error_body(error: ApiError, request_id: str | None) -> dict[str, Any]:
     """``error`` as the client sees it."""
     body: dict[str, Any] = {"error": str(error), "code": error.code, "requestId": request_id}
     if error.details is not None:
@@ -161,8 +164,8 @@ def shown(error: ApiError, request_id: str | None) -> dict[str, Any]:
     return body
 
 
-def answer(error: ApiError) -> Response:
-    response = jsonify(shown(error, request.environ.get(REQUEST_ID_KEY)))
+def handle_api_error(error: ApiError) -> Response:
+    response = jsonify(error_body(error, request.environ.get(REQUEST_ID_KEY)))
     response.status_code = error.status
     response.headers.update(error.headers)
     if error.status == 401:
@@ -170,33 +173,35 @@ def answer(error: ApiError) -> Response:
     return response
 
 
-def answer_http(error: HTTPException) -> Response:
+def handle_http_exception(error: HTTPException) -> Response:
     """What werkzeug or flask raised: routing, methods, sizes, a bug."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect is no refusal
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    if error.code in BY_STATUS:
-        return answer(BY_STATUS[error.code](headers=headers))
-    return answer(ValidationFailed.at([], error.name))
+    if error.code in ERROR_BY_STATUS:
+        return handle_api_error(ERROR_BY_STATUS[error.code](headers=headers))
+    return handle_api_error(ValidationFailed.at([], error.name))
 
 
-def answer_integrity(error: IntegrityError | psycopg.IntegrityError) -> Response:
+def handle_integrity_error(error: IntegrityError | psycopg.IntegrityError) -> Response:
     """Two at once, or a row that is gone, are the world's doing; any other violation is ours."""
     violation: Any = getattr(error, "orig", error)
-    if violation.sqlstate == UNIQUE:
-        return answer(ResourceExists())
-    if violation.sqlstate == FOREIGN_KEY:
+    if violation.sqlstate == UNIQUE_VIOLATION:
+        return handle_api_error(ResourceExists())
+    if violation.sqlstate == FOREIGN_KEY_VIOLATION:
         account = "user_id" in (violation.diag.constraint_name or "")
-        return answer(TokenRevoked() if account else ResourceExists())  # it was deleted meanwhile
+        return handle_api_error(
+            TokenRevoked() if account else ResourceExists()
+        )  # it was deleted meanwhile
     raise error
 
 
-def answer_unreadable(error: ParseException) -> Response:
+def handle_parse_error(error: ParseException) -> Response:
     """The server found, while the body was read, that its chunks are none."""
-    return answer(ValidationFailed.at([], "The body cannot be read."))
+    return handle_api_error(ValidationFailed.at([], "The body cannot be read."))
 
 
-def answer_unavailable(error: Exception) -> Response:
+def handle_database_unavailable(error: Exception) -> Response:
     """The database does not answer, or not in time."""
     log.error("database unavailable", exc_info=error)
-    return answer(ServiceUnavailable())
+    return handle_api_error(ServiceUnavailable())

@@ -11,7 +11,7 @@ from pythonjsonlogger.json import JsonFormatter
 from .errors import REQUEST_ID_KEY
 
 
-class Formatter(JsonFormatter):
+class RequestIdJsonFormatter(JsonFormatter):
     """A line of JSON; what a database error says of a row's values is left out."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Formatter(JsonFormatter):
 def init_app(level: str) -> None:
     """Send every logger's lines to stdout, as JSON."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(Formatter())
+    handler.setFormatter(RequestIdJsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for talker in ("stripe", "alembic.runtime.migration"):  # they would tell of every request
         logging.getLogger(talker).setLevel(logging.WARNING)

@@ -50,7 +50,7 @@ def to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     return require_exact(amount.quantize(minor_unit(currency), ROUND_HALF_UP))
 
 
-def written(amount: Decimal, currency: str) -> str:
+def format_amount(amount: Decimal, currency: str) -> str:
     """``amount`` as people read it, with all of ``currency``'s decimals: ``1,916.60``."""
     return f"{amount.quantize(minor_unit(currency), ROUND_HALF_UP):,f}"
 
@@ -84,7 +84,7 @@ def apportion(parts: Sequence[Decimal], currency: str) -> list[Decimal]:
     return [floor + unit if i in raised else floor for i, floor in enumerate(floors)]
 
 
-def split(total: Decimal, parts: int, currency: str) -> list[Decimal]:
+def split_evenly(total: Decimal, parts: int, currency: str) -> list[Decimal]:
     """``total`` in ``parts`` amounts that add up to it and differ by at most one minor unit.
 
     The larger ones come first: 100,000 over 3 is 33,333.34 + 33,333.33 + 33,333.33.

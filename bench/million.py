@@ -26,15 +26,15 @@ INSERT INTO waqf_projects (id, name, category, currency, funding_goal, active, r
 VALUES (%(project)s, 'a well', 'water', 'USD', 10000000000, true, 5 * %(size)s, 0,
         (SELECT count(*) FROM users), %(size)s, now());
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, status,
-                            refunded_amount, held, created_at)
+                            refunded_amount, disputed_amount, created_at)
 SELECT md5(%(project)s || n)::uuid, %(project)s, people[1 + n %% cardinality(people)], 5, 'USD',
        n %% 3 = 0, 'succeeded', 0, 0, now() - n * interval '1 second'
 FROM generate_series(1, %(size)s) n, (SELECT array_agg(id) AS people FROM users) p;
 INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
-                      charge_refunded, superseded, created_at)
+                      stripe_amount_refunded, superseded, created_at)
 SELECT id, id, 5, 'USD', 'succeeded', 'pi_' || id, 0, false, created_at
 FROM waqf_donations WHERE project_id = %(project)s;
-INSERT INTO ledger_entries (id, fund, currency, kind, about, payment_id, created_at)
+INSERT INTO ledger_entries (id, fund, currency, kind, subject_id, payment_id, created_at)
 SELECT id, 'waqf ' || project_id, 'USD', 'donation received', id, id, created_at
 FROM waqf_donations WHERE project_id = %(project)s;
 INSERT INTO ledger_postings (entry_id, account, amount)

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 import jwt
 import psycopg
 
-from app.dev.local import postgres, stop
+from app.dev.local import start_postgres, stop_postgres
 
 ROOT = Path(__file__).parent.parent
 SECRET = "a secret of the benchmark, 32 bytes or more"  # noqa: S105
@@ -60,11 +60,11 @@ def main() -> None:
 def on_a_server(measure: Callable[[str, Path], None]) -> None:
     """Let ``measure`` have a PostgreSQL and a folder that go when it is done."""
     with tempfile.TemporaryDirectory(prefix="ose-bench-", ignore_cleanup_errors=True) as folder:
-        server = postgres(Path(folder) / "data")
+        server = start_postgres(Path(folder) / "data")
         try:
             measure(server.get_uri(), Path(folder))
         finally:
-            stop(server)
+            stop_postgres(server)
 
 
 def environment_of(url: str) -> dict[str, str]:

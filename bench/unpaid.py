@@ -2,8 +2,8 @@
 
 import itertools
 
-from app.integrations import stripe_client
-from app.integrations.stripe_updates import Fact
+from app.integrations import stripe_amounts, stripe_client
+from app.integrations.stripe_updates import StripeUpdate
 from wsgi import app
 
 numbers = itertools.count(1)
@@ -11,12 +11,12 @@ numbers = itertools.count(1)
 
 def create(record, amount, currency, method, attempt=0, *, charge=True):
     id = f"pi_{record.hex}"
-    units = stripe_client.units(amount, currency)
+    units = stripe_amounts.to_stripe_amount(amount, currency)
     status = "requires_payment_method"
-    fact = Fact("intent", id, id, str(record), status, units, currency)
+    fact = StripeUpdate("intent", id, id, str(record), status, units, currency)
     return fact, f"{id}_secret"
 
 
-stripe_client.create = create
+stripe_client.create_payment_intent = create
 
 __all__ = ["app"]

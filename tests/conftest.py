@@ -21,18 +21,13 @@ from app import clock, create_app
 from app.auth import actions
 from app.database.base import db
 from app.ledger import actions as ledger
-from app.users import passwords
 from app.users.models import User
 from app.waqf.models import Project
-from app.zakat.actions import nisab_price
-from config import Settings
+from app.zakat.actions import build_metal_price
 
-from .stripe_server import StripeServer
+from .support.settings import PASSWORD_HASH, make_settings
+from .support.stripe_server import StripeServer
 
-PASSWORD = "correct horse battery"
-PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it is meant to be slow
-SECRET = "a secret of the tests, 32 bytes or more"
-SOAK = bool(os.environ.get("SOAK"))  # the slow proofs run long
 _numbers = itertools.count(1)
 
 
@@ -42,16 +37,16 @@ def postgres_url() -> Iterator[str]:
     if os.environ.get("TEST_DATABASE_URL"):
         yield os.environ["TEST_DATABASE_URL"]
         return
-    from app.dev.local import postgres, stop
+    from app.dev.local import start_postgres, stop_postgres
 
     with tempfile.TemporaryDirectory(prefix="ose-tests-", ignore_cleanup_errors=True) as folder:
-        server = postgres(Path(folder) / "data")
+        server = start_postgres(Path(folder) / "data")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
-        stop(server)
+        stop_postgres(server)
 
 
 @pytest.fixture(scope="session")
@@ -72,18 +67,6 @@ def database_url(postgres_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def upload_dir(tmp_path_factory) -> str:
     return str(tmp_path_factory.mktemp("uploads"))
-
-
-def make_settings(**given) -> Settings:
-    return Settings(
-        **{
-            "app_env": "testing",
-            "jwt_secret_key": SECRET,
-            "ratelimit_default": "1000000 per minute",
-            "log_level": "warning",
-            **given,
-        }
-    )
 
 
 @pytest.fixture(scope="session")
@@ -164,7 +147,7 @@ def sign_in(app: Flask, make_user):
     def make(role="user", *, user: User | None = None) -> FlaskClient:
         user = user or make_user(role)
         with app.test_request_context():
-            tokens = actions.sign_in(user)
+            tokens = actions.create_session(user)
             db.session.commit()
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
@@ -181,7 +164,7 @@ def publish_prices(app: Flask):
     def make(currency="USD", gold="130.25", silver="1.55", effective_at=None) -> None:
         with app.app_context():
             moment = effective_at or clock.now()
-            db.session.add(nisab_price(currency, Decimal(gold), Decimal(silver), moment))
+            db.session.add(build_metal_price(currency, Decimal(gold), Decimal(silver), moment))
             db.session.commit()
 
     return make
@@ -233,7 +216,7 @@ def sql(app: Flask, database_url: str):
 @pytest.fixture(scope="module")
 def make_server(database_url, tmp_path_factory):
     """A maker of servers; those that a test did not stop are stopped, and end well."""
-    from .serving import Server
+    from .support.serving import Server
 
     made = []
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import ValidationFailed
-from app.money import ZERO, apportion, minor_unit, split, to_minor_unit
+from app.money import ZERO, apportion, minor_unit, split_evenly, to_minor_unit
 
 currencies = st.sampled_from(["JPY", "USD", "KWD"])
 exact_amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=8)
@@ -77,14 +77,14 @@ def test_sixteen_digits_are_refused(amount, currency):
     ],
 )
 def test_a_total_is_split_with_the_larger_parts_first(total, parts, currency, amounts):
-    assert split(Decimal(total), parts, currency) == [Decimal(amount) for amount in amounts]
+    assert split_evenly(Decimal(total), parts, currency) == [Decimal(amount) for amount in amounts]
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**15 - 1), st.integers(1, 120), currencies)
 def test_split_parts_add_up_and_differ_by_at_most_one_unit(units, count, currency):
     total = units * minor_unit(currency)
-    parts = split(total, count, currency)
+    parts = split_evenly(total, count, currency)
     assert len(parts) == count
     assert sum(parts) == total
     assert max(parts) - min(parts) <= minor_unit(currency)

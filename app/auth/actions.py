@@ -1,73 +1,79 @@
-"""Tokens: how they are made, read, rotated and refused; and how guessing is slowed down.
+"""Sessions and their tokens, and the limit on failed log-ins.
 
-A sign-in is a row (``SignIn``); its tokens name it in ``sid``. Ending it deletes the row, so every
-token of it is refused from the next request on. A refresh token serves once: the row names the one
-that is still good, and showing an older one ends the sign-in, since a thief may hold either.
+A session is a row (``UserSession``) that its tokens name in ``sid``. Revoking it deletes the row,
+so that each of its tokens is refused from the next request on. A refresh token serves once: the
+row names the current one, and using an older one revokes the session, because it may be stolen.
 """
 
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import current_app, request
+from flask import current_app
 from flask_jwt_extended import create_access_token, create_refresh_token
 from uuid_utils.compat import uuid7
 
 from .. import clock
 from ..database.base import db
 from ..http import rate_limits
-from ..http.authentication import Token
+from ..http.authentication import TokenClaims
 from ..users import passwords
-from ..users.models import SignIn, User
-from ..users.rules import email_key
+from ..users.models import User, UserSession
+from ..users.rules import normalize_email
 from .rules import InvalidCredentials
 
 
-def sign_in(user: User) -> dict[str, Any]:
-    """Begin a sign-in of ``user``: what the client gets to keep."""
-    begun = SignIn(id=uuid7(), user_id=user.id)
-    tokens, begun.refresh_jti = _tokens(user.id, begun.id)
-    begun.expires_at = _refresh_expiry()
-    db.session.add(begun)
+def create_session(user: User) -> dict[str, Any]:
+    """Insert a session of ``user`` and return its tokens, as a TokenPairSchema has them."""
+    session = UserSession(id=uuid7(), user_id=user.id)
+    tokens, session.refresh_jti = _create_tokens(user.id, session.id)
+    session.expires_at = _refresh_expiry()
+    db.session.add(session)
     return {**tokens, "user": user}
 
 
-def refresh(user: Any, token: Token) -> dict[str, Any] | None:
-    """A new pair for ``user``'s refresh token, or None where it was spent: the sign-in is over."""
-    tokens, successor = _tokens(user.id, token.sign_in_id)
-    if SignIn.spend(token.sign_in_id, token.jti, successor, _refresh_expiry()):
+def rotate_tokens(user: Any, claims: TokenClaims) -> dict[str, Any] | None:
+    """Replace a refresh token by a new pair; if it was used before, revoke its session.
+
+    Return None in that case, for the caller to commit and refuse.
+    """
+    tokens, new_jti = _create_tokens(user.id, claims.session_id)
+    if UserSession.rotate_refresh_token(claims.session_id, claims.jti, new_jti, _refresh_expiry()):
         return {**tokens, "user": user}
-    SignIn.end(token.sign_in_id)
+    UserSession.revoke(claims.session_id)
     return None
 
 
-def user_with(email: str, password: str) -> User:
-    """The user whom ``email`` and ``password`` name, their row locked.
+def authenticate_password(email: str, password: str, address: str | None) -> User:
+    """Return the user with this e-mail and password, and lock their row.
 
-    Raises InvalidCredentials, or RateLimited after too many failures. One at a time: guesses that
-    come all at once are counted like any others, and Argon2 leaves threads to other requests.
+    Failures count for the user and the client's ``address``. Raises InvalidCredentials, or
+    RateLimited after too many of them. Passwords are checked one at a time in each process, so
+    that Argon2 leaves threads to other requests.
     """
-    id, password_hash = User.credentials(email_key(email)).row() or (None, None)
-    # By who it is, where that is known: their e-mail can be changed between guesses.
-    guesses = f"{id or email_key(email)}/{request.remote_addr}"
-    rate_limits.require_below("login", guesses)
-    with passwords.one_at_a_time:
-        rate_limits.require_below("login", guesses)
-        if not passwords.matches(password, password_hash):
-            rate_limits.count("login", guesses)
+    id, password_hash = User.credentials(normalize_email(email)).row() or (None, None)
+    # The id where there is one: a user's e-mail can be changed between two attempts.
+    key = f"{id or normalize_email(email)}/{address}"
+    rate_limits.check("login", key)
+    with passwords.hash_lock:
+        # Counted before the password is verified, so that no attempt of another process passes
+        # between a look at the count and its increment.
+        rate_limits.hit_or_raise("login", key)
+        if not passwords.verify_password(password, password_hash):
             raise InvalidCredentials
+        rate_limits.undo_hit("login", key)
     user = db.session.get(User, id, with_for_update=True)
     if user is None or user.disabled or user.password_hash != password_hash:
-        rate_limits.count("login", guesses)  # what was true when it was asked is so no longer
+        rate_limits.hit_or_raise("login", key)
         raise InvalidCredentials
-    if passwords.outdated(user.password_hash):
+    if passwords.needs_rehash(user.password_hash):
         user.password_hash = passwords.hash_password(password)
     return user
 
 
-def _tokens(user_id: UUID, sid: UUID) -> tuple[dict[str, Any], str]:
-    """A pair of tokens of the sign-in ``sid``, and the refresh token's id."""
-    jti, claims = str(uuid7()), {"sid": str(sid)}
+def _create_tokens(user_id: UUID, session_id: UUID) -> tuple[dict[str, Any], str]:
+    """Create the session's pair of tokens; return it with the refresh token's id."""
+    jti, claims = str(uuid7()), {"sid": str(session_id)}
     access = create_access_token(str(user_id), additional_claims=claims)
     refresh = create_refresh_token(str(user_id), additional_claims={**claims, "jti": jti})
     expires: timedelta = current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]

@@ -1,24 +1,25 @@
-"""Register, sign in, stay signed in, sign out."""
+"""Registration, log-in, tokens, log-out and passwords."""
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from flask_jwt_extended import get_csrf_token, set_access_cookies, unset_access_cookies
 
 from ..database.base import db
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
-from ..http.authentication import Caller, Token, current_user, presented
-from ..http.blueprint import Blueprint, no_content
+from ..http.authentication import TokenClaims, current_user, session_query, token_from_request
+from ..http.blueprint import Blueprint
+from ..http.responses import no_content
 from ..users import passwords
-from ..users.models import SignIn, User
+from ..users.models import User, UserSession
 from ..users.schemas import UserSchema
 from . import actions
 from .rules import InvalidCredentials
 from .schemas import (
-    CredentialsSchema,
-    NameChangeSchema,
+    LoginResponseSchema,
+    LoginSchema,
     PasswordChangeSchema,
+    ProfilePatchSchema,
     RegistrationSchema,
-    SignedInSchema,
-    TokensSchema,
+    TokenPairSchema,
 )
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth", description=__doc__)
@@ -27,73 +28,73 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth", description=__doc__)
 @bp.post("/register")
 @bp.public
 @bp.arguments(RegistrationSchema)
-@bp.response(201, TokensSchema)
+@bp.response(201, TokenPairSchema)
 @bp.raises(ResourceExists)
 def register(data):
-    """Open an account, and be signed in"""
+    """Register an account and sign in"""
     user = User.with_password(**data)
     db.session.add(user)
     db.session.flush()
-    tokens = actions.sign_in(user)
+    tokens = actions.create_session(user)
     db.session.commit()
     return tokens
 
 
 @bp.post("/login")
 @bp.public
-@bp.arguments(CredentialsSchema)
-@bp.response(200, SignedInSchema)
+@bp.arguments(LoginSchema)
+@bp.response(200, LoginResponseSchema)
 @bp.raises(InvalidCredentials)
 def log_in(data):
-    """Sign in, with an e-mail and a password"""
-    user = actions.user_with(data["email"], data["password"])
-    SignIn.forget_expired(user.id)
-    tokens = actions.sign_in(user)
+    """Sign in with e-mail and password"""
+    user = actions.authenticate_password(data["email"], data["password"], request.remote_addr)
+    UserSession.delete_expired(user.id)
+    tokens = actions.create_session(user)
     db.session.commit()
     csrf_token = get_csrf_token(tokens["access_token"])
-    response = jsonify(SignedInSchema().dump({**tokens, "csrf_token": csrf_token}))
+    response = jsonify(LoginResponseSchema().dump({**tokens, "csrf_token": csrf_token}))
     set_access_cookies(response, tokens["access_token"], max_age=tokens["expires_in"])
     return response
 
 
 @bp.post("/refresh")
-@bp.refreshing
-@bp.response(200, TokensSchema)
-def refresh_tokens(token):
+@bp.refresh_token_required
+@bp.response(200, TokenPairSchema)
+def refresh_tokens(claims):
     """Exchange a refresh token, sent as the bearer, for a new pair"""
-    tokens = actions.refresh(current_user, token)
-    db.session.commit()  # also where it was spent: then the sign-in is over
+    tokens = actions.rotate_tokens(current_user, claims)
+    db.session.commit()  # commits the revocation if the token was used before
     if tokens is None:
         raise TokenRevoked
     return tokens
 
 
 @bp.post("/logout")
-@bp.public
+@bp.ends_session
 @bp.response(204)
 @bp.raises(InvalidToken, CsrfFailed)
 def log_out():
-    """End this sign-in, its refresh token included; an expired token will do"""
-    token = _ending_token()
-    if token:
-        SignIn.end(token.sign_in_id)
-    return _signed_out()
+    """End this session; an expired token of it is accepted"""
+    claims = _token_for_logout()
+    if claims:
+        UserSession.revoke(claims.session_id)
+    return _logout_response()
 
 
 @bp.post("/logout-all")
-@bp.public
+@bp.ends_session
 @bp.response(204)
 @bp.raises(InvalidToken, CsrfFailed)
 def log_out_everywhere():
-    """End all of one's sign-ins"""
-    token = _ending_token()
-    if token and Caller(token).sign_in.row():  # one that was ended already may not end others
-        SignIn.end_all(token.user_id)
-    return _signed_out()
+    """End all of your sessions"""
+    claims = _token_for_logout()
+    if claims and session_query(claims).row():  # the token of a revoked session revokes no other
+        UserSession.revoke_all(claims.user_id)
+    return _logout_response()
 
 
 @bp.get("/me")
-@bp.signed_in
+@bp.login_required
 @bp.response(200, UserSchema)
 def show_me():
     """The signed-in user"""
@@ -101,40 +102,42 @@ def show_me():
 
 
 @bp.patch("/me")
-@bp.signed_in
-@bp.arguments(NameChangeSchema)
+@bp.login_required
+@bp.arguments(ProfilePatchSchema)
 @bp.response(200, UserSchema)
 def rename_me(data):
-    """Change one's own name"""
-    user = User.by_id(current_user.id)
+    """Change your name"""
+    user = User.get_for_update(current_user.id)
     user.name = data["name"]
     db.session.commit()
     return user
 
 
 @bp.post("/password")
-@bp.signed_in
+@bp.login_required
 @bp.arguments(PasswordChangeSchema)
 @bp.response(204)
 @bp.raises(InvalidCredentials)
 def change_password(data):
-    """Change one's own password; every other sign-in ends"""
-    user = actions.user_with(current_user.email, data["current_password"])
+    """Change your password; every other session ends"""
+    user = actions.authenticate_password(
+        current_user.email, data["current_password"], request.remote_addr
+    )
     user.password_hash = passwords.hash_password(data["new_password"])
-    SignIn.end_all(user.id, but=current_user.sign_in_id)
+    UserSession.revoke_all(user.id, except_id=current_user.session_id)
     db.session.commit()
 
 
-def _ending_token() -> Token | None:
-    """The token of either type by which somebody signs out; None where they already have."""
+def _token_for_logout() -> TokenClaims | None:
+    """Decode this request's access or refresh token, expired or not; None if there is none."""
     try:
-        return presented("access", "refresh", expired=True)
+        return token_from_request("access", "refresh", allow_expired=True)
     except AuthRequired:
         return None
 
 
-def _signed_out() -> Response:
-    """Commit, and take the cookies back."""
+def _logout_response() -> Response:
+    """Commit, and delete the cookies."""
     db.session.commit()
     response = no_content()
     unset_access_cookies(response)

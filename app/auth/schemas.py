@@ -2,14 +2,14 @@
 
 from marshmallow import fields, validate
 
-from ..http.fields import Secret, Text, Whole
+from ..http.fields import Password, StrictInteger, Text
 from ..http.schemas import Schema
 from ..users.schemas import Email, NewPassword, PersonName, UserSchema
 
-TOKEN = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
+TOKEN_EXAMPLE = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
 
 
-class TriedPassword(Secret):
+class LoginPassword(Password):
     """A password that may be somebody's: whether it is one is not for its form to say."""
 
     def __init__(self) -> None:
@@ -26,36 +26,38 @@ class RegistrationSchema(Schema):
     password = NewPassword(required=True)
 
 
-class CredentialsSchema(Schema):
+class LoginSchema(Schema):
     # Any text may be tried: what is no e-mail is simply nobody's.
     email = Text(
         required=True,
         validate=validate.Length(max=254),
         metadata={"example": "fatima@example.org"},
     )
-    password = TriedPassword()
+    password = LoginPassword()
 
 
-class TokensSchema(Schema):
+class TokenPairSchema(Schema):
     """A pair of tokens, and whose they are."""
 
-    access_token = Text(required=True, metadata=TOKEN)
-    refresh_token = Text(required=True, metadata=TOKEN)
+    access_token = Text(required=True, metadata=TOKEN_EXAMPLE)
+    refresh_token = Text(required=True, metadata=TOKEN_EXAMPLE)
     token_type = Text(required=True, metadata={"example": "Bearer"})
-    expires_in = Whole(required=True, metadata={"example": 604800, "description": "seconds"})
+    expires_in = StrictInteger(
+        required=True, metadata={"example": 604800, "description": "seconds"}
+    )
     user = fields.Nested(UserSchema, required=True)
 
 
-class SignedInSchema(TokensSchema):
+class LoginResponseSchema(TokenPairSchema):
     """The same after a log-in, with what a client of the cookie sends as X-CSRF-Token."""
 
     csrf_token = Text(required=True, metadata={"example": "0f4b1c8e-6b0a-4a51-9d3c-6a1f8f6b2c7d"})
 
 
-class NameChangeSchema(Schema):
+class ProfilePatchSchema(Schema):
     name = PersonName(required=True)
 
 
 class PasswordChangeSchema(Schema):
-    current_password = TriedPassword()
+    current_password = LoginPassword()
     new_password = NewPassword(required=True)

@@ -36,7 +36,7 @@ class Base(DeclarativeBase):
     )
 
 
-class Identified:
+class UUIDPrimaryKeyMixin:
     """A primary key that grows with time (UUIDv7), so that inserts stay local in the index."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

@@ -7,7 +7,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 
 
-class PatientConnection(psycopg.Connection[Any]):
+class TimeoutConnection(psycopg.Connection[Any]):
     """A connection that is given up where the server does not say a word for so long.
 
     PostgreSQL ends what takes long by itself (``statement_timeout``), unless it stands still.
@@ -25,11 +25,11 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 @event.listens_for(Engine, "do_connect")
-def connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> PatientConnection:
-    return PatientConnection.connect(*args, **parameters)
+def _connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> TimeoutConnection:
+    return TimeoutConnection.connect(*args, **parameters)
 
 
 @event.listens_for(Engine, "begin")
-def begin(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     """Connections commit each statement by themselves until the session begins a transaction."""
     connection.exec_driver_sql("BEGIN")

@@ -24,7 +24,7 @@ DIALECT = dialect()
 REPLICA = "replica"  # where what may be a moment old is read, if there is one
 
 
-class Query(NamedTuple):
+class PreparedQuery(NamedTuple):
     """What to ask of ``entity``: a statement, the same object every time, and its values."""
 
     entity: Any
@@ -34,43 +34,43 @@ class Query(NamedTuple):
 
     def row(self) -> tuple[Any, ...] | None:
         """The first row that it finds, or None."""
-        sql, constants, moments = compiled(self.statement)
-        values = constants | {name: _adapted(value) for name, value in self.values.items()}
+        sql, constants, moments = _compile(self.statement)
+        values = constants | {name: _adapt(value) for name, value in self.values.items()}
         for name, moment in moments:
             values[name] = moment()
-        with connection() as driver:
+        with driver_connection() as driver:
             return driver.execute(sql, values, prepare=True).fetchone()
 
     def objects(self) -> list[Any]:
         """All that it finds, as objects of their class."""
         return list(db.session.scalars(self.statement, self.values))
 
-    def counted_by(self, total: "Query") -> "Query":
+    def with_total(self, total: "PreparedQuery") -> "PreparedQuery":
         """The same; how many rows there are is what ``total`` says, about the same values."""
         return self._replace(total=total.statement)
 
-    def after(self, change: "Query") -> "Query":
+    def with_change(self, change: "PreparedQuery") -> "PreparedQuery":
         """The same, where ``change`` has been made; of its table only the rows that it changed."""
-        statement = _after(self.statement, change.statement, change.entity.__table__)
+        statement = _with_change(self.statement, change.statement, change.entity.__table__)
         return self._replace(statement=statement, values=self.values | change.values)
 
-    def only(self, *columns: Any) -> "Query":
+    def select_columns(self, *columns: Any) -> "PreparedQuery":
         """The same, of these columns alone."""
-        return self._replace(statement=_only(self.statement, columns))
+        return self._replace(statement=_select_columns(self.statement, columns))
 
 
 @cache
-def _only(statement: Any, columns: tuple[Any, ...]) -> Any:
+def _select_columns(statement: Any, columns: tuple[Any, ...]) -> Any:
     return statement.with_only_columns(*columns)
 
 
 @cache
-def _after(statement: Any, change: Any, table: Any) -> Any:
+def _with_change(statement: Any, change: Any, table: Any) -> Any:
     # A query by the name of a table stands before it: what is asked of that is asked of the change.
     return statement.add_cte(change.returning(*table.c).cte(table.name))
 
 
-def query(build: Callable[..., Any]) -> Any:
+def prepared_query(build: Callable[..., Any]) -> Any:
     """Make of ``build(cls, *parameters)`` a class method that gives a Query.
 
     ``build`` is called once for each set of parameters that are not None, with placeholders in
@@ -83,14 +83,14 @@ def query(build: Callable[..., Any]) -> Any:
         return build(cls, *(bindparam(name) if name in given else None for name in names))
 
     @wraps(build)
-    def bound(cls: Any, *args: Any) -> Query:
+    def bound(cls: Any, *args: Any) -> PreparedQuery:
         values = {name: arg for name, arg in zip(names, args, strict=False) if arg is not None}
-        return Query(cls, built(cls, tuple(values)), values)
+        return PreparedQuery(cls, built(cls, tuple(values)), values)
 
     return classmethod(bound)
 
 
-class Insertion(NamedTuple):
+class PreparedInsert(NamedTuple):
     """A row of ``entity`` to be: a statement that gives its columns' values."""
 
     entity: Any
@@ -98,19 +98,19 @@ class Insertion(NamedTuple):
     values: dict[str, Any]
 
 
-def insertion(entity: Any, **values: Any) -> Insertion:
+def prepared_insert(entity: Any, **values: Any) -> PreparedInsert:
     """A new row of ``entity``, which has all of its ``values`` said."""
     given = {f"new_{name}": value for name, value in values.items()}
-    return Insertion(entity, _given(entity, tuple(values)), given)
+    return PreparedInsert(entity, _select_values(entity, tuple(values)), given)
 
 
 @cache
-def _given(entity: Any, names: tuple[str, ...]) -> Any:
+def _select_values(entity: Any, names: tuple[str, ...]) -> Any:
     types = entity.__table__.c
     return select(*[bindparam(f"new_{name}", type_=types[name].type).label(name) for name in names])
 
 
-class sql:
+class sql_property:
     """An attribute that PostgreSQL works out, and only it: an expression of its class."""
 
     def __init__(self, expression: Callable[[Any], Any]) -> None:
@@ -120,13 +120,13 @@ class sql:
         return self.expression(entity)
 
 
-def at(moment: Callable[[], Any], type_: Any) -> Any:
+def bind_callable(moment: Callable[[], Any], type_: Any) -> Any:
     """A placeholder for ``moment()``, asked anew each time that its statement is run."""
     return bindparam(None, callable_=moment, type_=type_, unique=True)
 
 
 @cache
-def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, ...]]:
+def _compile(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, ...]]:
     """``statement`` as psycopg takes it, the values that it has of its own, and its moments."""
     result: Any = statement.compile(dialect=DIALECT)
     constants = {name: value for name, value in result.params.items() if value is not None}
@@ -137,13 +137,13 @@ def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, 
 
 
 @contextmanager
-def connection() -> Iterator[Connection[Any]]:
+def driver_connection() -> Iterator[Connection[Any]]:
     """The session's connection where it is in a transaction, else one where a statement commits."""
     if db.session.registry.has() and db.session().in_transaction():
         db.session.flush()
         yield db.session.connection().connection.driver_connection  # type: ignore[misc]
         return
-    engine = db.engines.get(REPLICA, db.engine) if g.get("may_be_old") else db.engine
+    engine = db.engines.get(REPLICA, db.engine) if g.get("read_from_replica") else db.engine
     pooled = engine.raw_connection()
     try:
         yield pooled.driver_connection  # type: ignore[misc]
@@ -154,5 +154,5 @@ def connection() -> Iterator[Connection[Any]]:
         pooled.close()
 
 
-def _adapted(value: Any) -> Any:
-    return Jsonb(value, strict_json.write) if isinstance(value, list | dict) else value
+def _adapt(value: Any) -> Any:
+    return Jsonb(value, strict_json.dumps) if isinstance(value, list | dict) else value

@@ -7,13 +7,13 @@ from .. import clock
 from ..database.base import db
 from ..murabaha.models import Vendor
 from ..users.models import User
-from ..users.rules import email_key
+from ..users.rules import normalize_email
 from ..waqf.models import Project
-from ..zakat.actions import nisab_price
+from ..zakat.actions import build_metal_price
 from ..zakat.models import MetalPrice
 
 PASSWORD = "bismillah-demo-2026"  # noqa: S105 (a sample, and refused in production)
-SIGN_INS = {
+DEMO_USERS = {
     "admin@example.org": ("Zaynab the admin", "admin"),
     "officer@example.org": ("Umar the officer", "officer"),
     "fatima@example.org": ("Fatima al-Fihri", "user"),
@@ -33,15 +33,15 @@ PROJECTS = {
 }
 
 
-def fill() -> Iterator[str]:
+def seed() -> Iterator[str]:
     """Add what is missing, and say what was added. The caller commits."""
-    for email, (name, role) in SIGN_INS.items():
-        if User.credentials(email_key(email)).row() is None:
+    for email, (name, role) in DEMO_USERS.items():
+        if User.credentials(normalize_email(email)).row() is None:
             db.session.add(User.with_password(PASSWORD, name=name, email=email, role=role))
             yield f"{role} {email}"
     for currency, (gold, silver) in PRICES.items():
         if MetalPrice.current(currency).row() is None:
-            db.session.add(nisab_price(currency, Decimal(gold), Decimal(silver), clock.now()))
+            db.session.add(build_metal_price(currency, Decimal(gold), Decimal(silver), clock.now()))
             yield f"prices of gold and silver in {currency}"
     for name, email in VENDORS.items():
         if db.session.scalar(db.select(Vendor).where(Vendor.name == name)) is None:

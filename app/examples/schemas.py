@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ..http.fields import Id, Text
+from ..http.fields import StrictUUID, Text
 from ..http.schemas import PaginationSchema, Schema
 from ..users.schemas import UserSchema
 
@@ -16,7 +16,7 @@ class PublicSchema(MessageSchema):
 
 
 class ProtectedSchema(MessageSchema):
-    user_id = Id(required=True)
+    user_id = StrictUUID(required=True)
 
 
 class UsersV1Schema(Schema):

@@ -1,7 +1,7 @@
-"""Who is calling, and whether they may. Every view says so with one of these, or a test fails.
+"""Authentication: the token of a request, its user, and the roles that a view requires.
 
-Tokens are made by flask-jwt-extended and read here, with PyJWT: the library's own reading takes a
-token without ``type`` or ``exp``, and checks a signature anew each time that a client uses it.
+flask-jwt-extended creates the tokens; they are read here with PyJWT, because the library accepts a
+token without ``type`` or ``exp`` and verifies the same signature again for every request.
 """
 
 import math
@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import jwt
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.local import LocalProxy
 
+from ..database.prepared import PreparedQuery
 from ..errors import (
-    UNAVAILABLE,
+    DATABASE_UNAVAILABLE,
     ApiError,
     AuthRequired,
     CsrfFailed,
@@ -29,32 +30,38 @@ from ..errors import (
 )
 
 View = Callable[..., Any]
+SessionQuery = Callable[[UUID, UUID], PreparedQuery]  # of a session id and a user id
 
-ROLES = ("user", "officer", "admin")  # each may do all that the ones before it may
+ROLES = ("user", "officer", "admin")  # each includes the rights of the ones before it
 COOKIE = "auth-token"  # holds an access token, for browsers
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-current_user: Any = LocalProxy(lambda: g.caller)
+current_user: Any = LocalProxy(lambda: g.authenticated_user)
 
-# Sign-ins that were found to be over, and stay so: nobody's limit is used up in their name.
-OVER_KEPT = 10_000
-_over: dict[UUID, None] = {}
+# Sessions that were looked up and found revoked, each with the user that its token named. Their
+# requests are refused before they count against that user's rate limit.
+REVOKED_CACHE_SIZE = 10_000
+_revoked_sessions: dict[tuple[UUID, UUID], None] = {}
 
 
-class Token(NamedTuple):
-    """What a token says; its signature is good, its time may be over."""
+class TokenClaims(NamedTuple):
+    """Claims of a token with a valid signature; it may have expired."""
 
     user_id: UUID
-    sign_in_id: UUID
+    session_id: UUID
     jti: str
     type: str  # access or refresh
-    starts: float  # seconds since 1970, as are the next
-    expires: float
+    valid_from: float  # Unix time in seconds
+    expires_at: float  # Unix time in seconds
     csrf: str
 
+    @property
+    def session_key(self) -> tuple[UUID, UUID]:
+        return self.session_id, self.user_id
 
-class Person(NamedTuple):
-    """What is known of somebody whose sign-in holds."""
+
+class UserProfile(NamedTuple):
+    """Columns of a user whose session is active."""
 
     name: str
     email: str
@@ -64,39 +71,54 @@ class Person(NamedTuple):
     updated_at: datetime
 
 
-class Caller:
-    """Who is calling: their id is in the token, the rest comes with the row of their sign-in.
+class AuthenticatedUser:
+    """The user of the current request.
 
-    Whoever asks for the rest finds out whether the sign-in holds, and TokenRevoked where it does
-    not. A view that needs the id alone may leave it to the statement that it answers with.
+    The id comes with the token, the profile with the session's row. Reading the profile verifies
+    the session and raises TokenRevoked if it has been revoked. A view that needs only the id may
+    leave the check to the statement that produces its response (``sql_json``).
     """
 
-    def __init__(self, token: Token) -> None:
-        self.id = token.user_id
-        self.sign_in_id = token.sign_in_id
-        self.sign_in = current_app.config["SIGN_IN"](token.sign_in_id, token.user_id)
-        self.holds = False
+    def __init__(self, claims: TokenClaims) -> None:
+        self.id = claims.user_id
+        self.session_id = claims.session_id
+        self.session_query = session_query(claims)
+        self.session_verified = False
 
-    def require(self, found: Any) -> Any:
-        """What the query ``sign_in``, or one that it is part of, found: nothing is a refusal."""
-        if found is None:
-            while len(_over) >= OVER_KEPT:
-                _over.pop(next(iter(_over)), None)
-            _over[self.sign_in_id] = None
+    def verify_session(self, row: Any) -> Any:
+        """Return ``row``, found by ``session_query`` or by a statement that contains it.
+
+        Raises TokenRevoked if it is None.
+        """
+        if row is None:
+            while len(_revoked_sessions) >= REVOKED_CACHE_SIZE:
+                _revoked_sessions.pop(next(iter(_revoked_sessions)), None)
+            _revoked_sessions[self.session_id, self.id] = None
             raise TokenRevoked
-        self.holds = True
-        return found
+        self.session_verified = True
+        return row
 
-    def look_up(self) -> Person:
-        self.person = Person(*self.require(self.sign_in.row()))
-        return self.person
+    def load_profile(self) -> UserProfile:
+        self.profile = UserProfile(*self.verify_session(self.session_query.row()))
+        return self.profile
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__.get("person") or self.look_up(), name)
+        return getattr(self.__dict__.get("profile") or self.load_profile(), name)
 
 
-# The signature and the form; what time changes is checked at each use.
-TIMELESS: Any = {
+def init_app(app: Flask, query: SessionQuery) -> None:
+    """Register ``query``, which finds the UserProfile of an active session."""
+    app.extensions["session_query"] = query
+
+
+def session_query(claims: TokenClaims) -> PreparedQuery:
+    """Return the query for the profile of the token's session."""
+    query: SessionQuery = current_app.extensions["session_query"]
+    return query(*claims.session_key)
+
+
+# Signature and form. The times are checked at each use.
+DECODE_OPTIONS: Any = {
     "require": ["sub", "type", "iat", "exp", "jti", "sid"],
     "verify_exp": False,
     "verify_nbf": False,
@@ -105,21 +127,21 @@ TIMELESS: Any = {
 
 
 @lru_cache(maxsize=4096)
-def verified(encoded: str, keys: tuple[str, ...]) -> Token:
-    """What ``encoded`` says, signed by one of ``keys``. Raises InvalidToken.
+def decode_token(encoded: str, keys: tuple[str, ...]) -> TokenClaims:
+    """Decode a token signed with one of ``keys``. Raises InvalidToken.
 
-    Kept, because a client sends the same token again and again; a refusal is not.
+    Cached, because a client sends the same token with every request; failures are not cached.
     """
     for key in keys:
         try:
-            claims = jwt.decode(encoded, key, ["HS256"], options=TIMELESS)
-            return Token(
+            claims = jwt.decode(encoded, key, ["HS256"], options=DECODE_OPTIONS)
+            return TokenClaims(
                 user_id=UUID(claims["sub"]),
-                sign_in_id=UUID(claims["sid"]),
+                session_id=UUID(claims["sid"]),
                 jti=claims["jti"],
                 type=claims["type"],
-                starts=max(finite(claims["iat"]), finite(claims.get("nbf", 0))),
-                expires=finite(claims["exp"]),
+                valid_from=max(_timestamp(claims["iat"]), _timestamp(claims.get("nbf", 0))),
+                expires_at=_timestamp(claims["exp"]),
                 csrf=str(claims.get("csrf", "")),
             )
         except jwt.InvalidSignatureError:
@@ -129,112 +151,118 @@ def verified(encoded: str, keys: tuple[str, ...]) -> Token:
     raise InvalidToken
 
 
-def finite(number: Any) -> float:
-    """``number`` as a float; text and what has no end are no time."""
+def _timestamp(number: Any) -> float:
+    """Return ``number`` as a float. Raises ValueError for text, NaN and infinity."""
     if isinstance(number, str) or not math.isfinite(number):
         raise ValueError
     return float(number)
 
 
-def presented(*types: str, expired: bool = False, cookies: bool = True) -> Token:
-    """The token of this request, of one of ``types``, from its header or else its cookie.
+def token_from_request(
+    *types: str, allow_expired: bool = False, cookies: bool = True
+) -> TokenClaims:
+    """Decode this request's token of one of ``types``, from the header or else the cookie.
 
-    Raises AuthRequired, InvalidToken, CsrfFailed and, unless it may be ``expired``, TokenExpired.
+    Raises AuthRequired, InvalidToken, CsrfFailed and, unless ``allow_expired``, TokenExpired.
     """
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    by_cookie = scheme.lower() != "bearer"
-    if by_cookie:
+    from_cookie = scheme.lower() != "bearer"
+    if from_cookie:
         encoded = request.cookies.get(COOKIE, "") if cookies else ""
         if not encoded:
             raise AuthRequired
-    token = verified(encoded.strip(), current_app.config["JWT_KEYS"])
-    if by_cookie and request.method not in SAFE_METHODS:
-        require_same_csrf(token)
+    claims = decode_token(encoded.strip(), current_app.config["JWT_KEYS"])
+    if from_cookie and request.method not in SAFE_METHODS:
+        verify_csrf(claims)
     now = time.time()
-    if token.type not in types or token.starts > now:
+    if claims.type not in types or claims.valid_from > now:
         raise InvalidToken
-    if token.expires <= now and not expired:
+    if claims.expires_at <= now and not allow_expired:
         raise TokenExpired
-    return token
+    return claims
 
 
-def require_same_csrf(token: Token) -> None:
-    """A page of another origin sends the cookie along, but cannot read what it says."""
-    given = request.headers.get("X-CSRF-Token", "")
-    if not token.csrf or not compare_digest(given.encode(), token.csrf.encode()):
+def verify_csrf(claims: TokenClaims) -> None:
+    """Compare X-CSRF-Token with the token's claim. Raises CsrfFailed.
+
+    A page of another origin can send the cookie but cannot read the value.
+    """
+    header = request.headers.get("X-CSRF-Token", "")
+    if not claims.csrf or not compare_digest(header.encode(), claims.csrf.encode()):
         raise CsrfFailed
 
 
-def identify(view: View) -> Any:
-    """Who calls ``view``: a Caller, or the exception that says why it is nobody; found once.
+def authenticate(view: View) -> Any:
+    """Return the request's AuthenticatedUser, or the exception that refuses it; computed once.
 
-    A view answers some methods (``asks_itself``) with nothing but one statement, which also finds
-    out whether the sign-in holds (``answers.py``); before any other it is looked up here.
+    For the methods in ``view.defers_session_check`` the view's own statement verifies the session
+    (``sql_json``); for all others it is verified here.
     """
-    if "caller" not in g:
+    if "authenticated_user" not in g:
         try:
-            token = presented("access")
-            if token.sign_in_id in _over:
+            claims = token_from_request("access")
+            if claims.session_key in _revoked_sessions:
                 raise TokenRevoked
-            g.caller = Caller(token)
-            if request.method not in getattr(view, "asks_itself", ()):
-                g.caller.look_up()
-        except (ApiError, *UNAVAILABLE) as error:
-            g.caller = error
-    return g.caller
+            g.authenticated_user = AuthenticatedUser(claims)
+            if request.method not in getattr(view, "defers_session_check", ()):
+                g.authenticated_user.load_profile()
+        except (ApiError, *DATABASE_UNAVAILABLE) as error:
+            g.authenticated_user = error
+    return g.authenticated_user
 
 
-def unchecked() -> Caller | None:
-    """The caller, if it was not looked up yet whether their sign-in holds."""
-    who = g.get("caller")
-    return who if isinstance(who, Caller) and not who.holds else None
+def user_pending_session_check() -> AuthenticatedUser | None:
+    """Return the current user if their session has not been verified yet."""
+    user = g.get("authenticated_user")
+    return user if isinstance(user, AuthenticatedUser) and not user.session_verified else None
 
 
-def caller(view: View | None) -> str:
-    """Whom a limit counts against: the user where ``view`` asks who calls, else the address."""
-    if view and view.access in ROLES and not isinstance(identify(view), Exception):  # type: ignore[attr-defined]
-        return f"user:{g.caller.id}"
+def rate_limit_key(view: View | None) -> str:
+    """Return the user if ``view`` requires one and it authenticates, else the address."""
+    if view and view.access in ROLES and not isinstance(authenticate(view), Exception):  # type: ignore[attr-defined]
+        return f"user:{g.authenticated_user.id}"
     return f"address:{request.remote_addr}"
 
 
-def signed_in(view: View, role: str = "user") -> View:
-    """Only for somebody signed in, with at least ``role``."""
+def login_required(view: View, role: str = "user") -> View:
+    """Require a signed-in user with at least ``role``."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(identify(guarded), Exception):
-            raise g.caller
-        if role != ROLES[0] and ROLES.index(g.caller.role) < ROLES.index(role):
+        user = authenticate(guarded)
+        if isinstance(user, Exception):
+            raise user
+        if role != ROLES[0] and ROLES.index(user.role) < ROLES.index(role):
             raise Forbidden
         try:
-            answer = view(*args, **kwargs)
+            response = view(*args, **kwargs)
         except ApiError:
-            if not g.caller.holds:
-                g.caller.look_up()  # that nobody is signed in is said before what else is wrong
+            if not user.session_verified:
+                user.load_profile()  # a revoked token is reported before any other error
             raise
-        if not g.caller.holds:
-            raise RuntimeError(f"{view.__name__} answered somebody who was never looked up")
-        return answer
+        if not user.session_verified:
+            raise RuntimeError(f"{view.__name__} responded without verifying the session")
+        return response
 
     guarded.access = role  # type: ignore[attr-defined]
     return guarded
 
 
-def refreshing(view: View) -> View:
-    """Only for a refresh token, sent as the bearer; the view gets it."""
+def refresh_token_required(view: View) -> View:
+    """Require a refresh token, sent as the bearer; the view receives its claims."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        token = presented("refresh", cookies=False)
-        g.caller = Caller(token)
-        g.caller.look_up()
-        return view(token, *args, **kwargs)
+        claims = token_from_request("refresh", cookies=False)
+        g.authenticated_user = AuthenticatedUser(claims)
+        g.authenticated_user.load_profile()
+        return view(claims, *args, **kwargs)
 
     guarded.access = "refresh"  # type: ignore[attr-defined]
     return guarded
 
 
 def public(view: View) -> View:
-    """For anybody, signed in or not."""
+    """Allow every client, signed in or not."""
     view.access = "public"  # type: ignore[attr-defined]
     return view

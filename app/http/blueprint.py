@@ -1,7 +1,6 @@
-"""Our Blueprint and Api: flask-smorest with the contract's manners.
+"""Our Blueprint: flask-smorest's, with decorators that enforce the contract and document it.
 
-A view's decorators answer, from the top: where, who, what comes in, what goes out, what may go
-wrong. Each of them both does its part and writes it into the public document.
+The decorators of a view say, from the top: where, who, what comes in, what goes out, what can fail.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from flask import Response, g, request
 from marshmallow import fields
 
 from .. import strict_json
-from ..database.prepared import Query
+from ..database.prepared import PreparedQuery
 from ..errors import (
     ApiError,
     AuthRequired,
@@ -30,192 +29,204 @@ from ..errors import (
     ValidationFailed,
 )
 from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
-from . import authentication, idempotency, sql_json
+from . import authentication, idempotency, rate_limits, sql_json
 from .examples import example_of, examples_of
-from .openapi import documented, documents_of, with_documents_of, with_errors
-from .parsing import from_body, from_query, json_bytes
-from .rate_limits import exempt
-from .schemas import PageSchema, PaginationSchema, Schema
+from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
+from .parsing import load_json, load_query, read_json_bytes
+from .responses import json_response, no_content
+from .schemas import PaginationQuerySchema, PaginationSchema, Schema
 
-PAGE = PageSchema()
-FRESH = 60  # seconds
-KEYED = (ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)
+PAGINATION_QUERY = PaginationQuerySchema()
+PUBLIC_MAX_AGE = 60  # seconds
+SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+TOKEN_ERRORS = (AuthRequired, InvalidToken, TokenExpired, TokenRevoked)
+IDEMPOTENCY_ERRORS = (ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)
+PAYMENT_ERRORS = (InsufficientFunds, PaymentDeclined, PaymentUnavailable)
 
 View = Callable[..., Any]
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A domain's routes, each with its access, its schemas and its refusals."""
+    """A domain's routes, each with its access, its schemas and its errors."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(self._prepare_errors_doc)
 
-    # Who
+    # Who may call
 
-    def signed_in(self, view: View) -> View:
-        """For anybody signed in."""
-        return self._guarded(view, "user")
+    def login_required(self, view: View) -> View:
+        """Require a signed-in user."""
+        return self._require_role(view, "user")
 
     def officers_only(self, view: View) -> View:
-        """For officers and admins."""
-        return self._guarded(view, "officer", Forbidden)
+        """Require an officer or admin."""
+        return self._require_role(view, "officer", Forbidden)
 
     def admins_only(self, view: View) -> View:
-        """For admins."""
-        return self._guarded(view, "admin", Forbidden)
+        """Require an admin."""
+        return self._require_role(view, "admin", Forbidden)
 
-    def refreshing(self, view: View) -> View:
-        """For a refresh token, sent as the bearer."""
-        return documented(
-            self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked)(
-                authentication.refreshing(view)
-            ),
-            security=[{"refreshToken": []}],
-        )
+    def refresh_token_required(self, view: View) -> View:
+        """Require a refresh token, sent as the bearer; the view receives its claims."""
+        guarded = self.raises(*TOKEN_ERRORS)(authentication.refresh_token_required(view))
+        return with_operation_doc(guarded, security=[{"refreshToken": []}])
 
     def public(self, view: View) -> View:
-        """For anybody, signed in or not."""
-        return documented(authentication.public(view), security=[])
+        """Allow every client, signed in or not."""
+        return with_operation_doc(authentication.public(view), security=[])
 
-    def unlimited(self, view: View) -> View:
-        """Asked as often as anybody likes: never counted, and so never refused for it."""
-        never_counted = exempt(view)
-        documents_of(never_counted)["unlimited"] = True
-        return never_counted
+    def ends_session(self, view: View) -> View:
+        """Allow every client, and document the optional token of the session that the view ends."""
+        security = [*SESSION_SECURITY, {}]  # without a token there is nothing left to end
+        return with_operation_doc(authentication.public(view), security=security)
 
-    def asks_itself(self, view: View) -> View:
-        """A statement of the view's own finds out whether the caller's sign-in holds."""
-        return _asking_itself(view, view, "POST")
+    def rate_limit_exempt(self, view: View) -> View:
+        """Never count requests for the view, nor refuse them for their number."""
+        exempt = rate_limits.exempt(view)
+        apidoc_of(exempt)["rate_limit_exempt"] = True
+        return exempt
 
-    def _guarded(self, view: View, role: str, *errors: type[ApiError]) -> View:
-        guarded = self.raises(AuthRequired, InvalidToken, TokenExpired, TokenRevoked, *errors)(
-            authentication.signed_in(view, role)
-        )
-        return documented(guarded, security=[{"bearer": []}, {"cookie": []}])
+    def defers_session_check(self, view: View) -> View:
+        """Leave the session check to a statement of the view."""
+        return _defer_session_check(view, view, "POST")
+
+    def _require_role(self, view: View, role: str, *errors: type[ApiError]) -> View:
+        guarded = self.raises(*TOKEN_ERRORS, *errors)(authentication.login_required(view, role))
+        return with_operation_doc(guarded, security=SESSION_SECURITY)
 
     # What comes in
 
-    def once(self, view: View) -> View:
-        """Commit what the view did, and do it once for each Idempotency-Key, if there is one."""
-        return self.once_by(json_bytes)(view)
+    def idempotent(self, view: View) -> View:
+        """Commit the view's effect, once for each Idempotency-Key."""
+        return self.idempotent_by(read_json_bytes)(view)
 
-    def once_by(self, sent: Callable[[], bytes]) -> View:
-        """The same for a request whose body is not JSON: ``sent`` says what makes two the same."""
+    def idempotent_by(self, read_body: Callable[[], bytes]) -> View:
+        """Do the same for a body that is not JSON; equal ``read_body()`` means the same request."""
 
         def decorator(view: View) -> View:
-            keyed = self.raises(*KEYED)(idempotency.once(view, sent))
-            documents_of(keyed)["once"] = True
-            return keyed
+            return self._with_key(idempotency.run_idempotent(view, read_body))
 
         return decorator
 
-    def pays(
+    def idempotent_payment(
         self,
         schema: type[Schema],
-        found: Callable[[UUID], Query],
-        again: Callable[[UUID], idempotency.Deed],
+        query: Callable[[UUID], PreparedQuery],
+        load: Callable[[UUID], idempotency.Operation],
         status: int = 201,
     ) -> View:
-        """Commit the view's deed, have Stripe do it (``again`` if resumed), answer ``found``."""
+        """Commit the record of the view's Operation, execute it at Stripe, and return its row.
+
+        ``query`` finds the row by the record's id; ``load`` makes the Operation of a repeated
+        request.
+        """
         described = self.response(status, schema)
 
-        def answered(record: UUID, change: Query | None = None) -> Response | None:
-            query = found(record).after(change) if change else found(record)
-            body = sql_json.one(query, schema)
-            return sql_json.json_response(body, status) if body else None
+        def render(id: UUID, change: PreparedQuery | None = None) -> Response | None:
+            body = sql_json.select_one_json(
+                query(id).with_change(change) if change else query(id), schema
+            )
+            return json_response(body, status) if body else None
 
         def decorator(view: View) -> View:
-            keyed = self.raises(*KEYED, InsufficientFunds, PaymentDeclined, PaymentUnavailable)(
-                idempotency.in_two_steps(view, json_bytes, again, answered)
-            )
-            documents_of(keyed)["once"] = True
-            return with_documents_of(described(keyed), keyed)
+            wrapped = idempotency.run_two_phase(view, read_json_bytes, load, render)
+            wrapped = self._with_key(self.raises(*PAYMENT_ERRORS)(wrapped))
+            return copy_apidoc(described(wrapped), wrapped)
 
         return decorator
 
+    def _with_key(self, view: View) -> View:
+        view = self.raises(*IDEMPOTENCY_ERRORS)(view)
+        apidoc_of(view)["idempotent"] = True
+        return view
+
     def arguments(self, schema: type[Schema], *, location: str = "json", **kwargs: Any) -> View:
-        """What the request says, validated; the view gets it as one more argument."""
+        """Load the body or query string with ``schema``; the view receives the result."""
         errors: list[type[ApiError]] = [ValidationFailed]
         if location == "json":
             kwargs |= examples_of(schema)
-            kwargs["required"] = not schema.may_be_empty()
+            kwargs["required"] = not schema.accepts_empty_body()
             errors += [PayloadTooLarge, UnsupportedMediaType]
-        asked = schema()
-        read = {"json": from_body, "query": from_query}[location]
-        document = super().arguments(asked, location=location, **kwargs)
+        instance = schema()
+        load = {"json": load_json, "query": load_query}[location]
+        document = super().arguments(instance, location=location, **kwargs)
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def taking(*args: Any, **kwargs: Any) -> Any:
-                return view(*args, read(asked), **kwargs)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return view(*args, load(instance), **kwargs)
 
             described = self.raises(*errors)(document(view))
-            described._apidoc["arguments"].pop("responses")  # said by raises, in our shape
-            return with_documents_of(described, taking)
+            described._apidoc["arguments"].pop("responses")  # raises() documents our shape
+            return copy_apidoc(described, wrapper)
 
         return decorator
 
     # What goes out
 
     def response(self, status_code: int, schema: Any = None, **kwargs: Any) -> View:
-        """What the view made, written by ``schema``; a Response goes out as it is."""
+        """Serialize what the view returns with ``schema``; a Response is passed through.
+
+        A view may return ``(body, status)`` for another status.
+        """
         if schema is not None and not {"example", "examples"} & kwargs.keys():
             kwargs["example"] = example_of(schema)
         document = super().response(status_code, schema, **kwargs)
-        written = schema() if isinstance(schema, type) else schema
+        serializer = schema() if isinstance(schema, type) else schema
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def answered(*args: Any, **kwargs: Any) -> Response:
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
                 result = view(*args, **kwargs)
                 if isinstance(result, Response):
                     return result
                 if result is None:
                     return no_content()
-                # A view may say another status beside the body.
                 body, status = result if isinstance(result, tuple) else (result, status_code)
-                return sql_json.json_response(strict_json.write(written.dump(body)), status)
+                return json_response(strict_json.dumps(serializer.dump(body)), status)
 
-            return with_documents_of(document(view), answered)
+            return copy_apidoc(document(view), wrapper)
 
         return decorator
 
-    def one(self, schema: type[Schema], missing: type[ApiError], status: int = 200) -> View:
-        """The row that the view's query finds, or the refusal ``missing``."""
+    def returns_row(
+        self, schema: type[Schema], not_found: type[ApiError], status: int = 200
+    ) -> View:
+        """Return the row that the view's query finds, or raise ``not_found``."""
         described = self.response(status, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def found(*args: Any, **kwargs: Any) -> Response:
-                body = sql_json.one(view(*args, **kwargs), schema)
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
+                body = sql_json.select_one_json(view(*args, **kwargs), schema)
                 if not body:
-                    raise missing
-                return sql_json.json_response(body, status)
+                    raise not_found
+                return json_response(body, status)
 
-            return _asking_itself(
-                described(self.raises(missing)(found)), found, *authentication.SAFE_METHODS
-            )
+            described_view = described(self.raises(not_found)(wrapper))
+            return _defer_session_check(described_view, wrapper, *authentication.SAFE_METHODS)
 
         return decorator
 
-    def keeps(self, schema: type[Schema]) -> View:
-        """The row that the view's insertion makes."""
+    def inserts_row(self, schema: type[Schema]) -> View:
+        """Execute the insert that the view returns, and return the row."""
         described = self.response(201, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def kept(*args: Any, **kwargs: Any) -> Response:
-                return sql_json.json_response(sql_json.kept(view(*args, **kwargs), schema), 201)
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
+                body = sql_json.insert_returning_json(view(*args, **kwargs), schema)
+                return json_response(body, 201)
 
-            return _asking_itself(described(kept), kept, "POST")
+            return _defer_session_check(described(wrapper), wrapper, "POST")
 
         return decorator
 
-    def page(self, schema: type[Schema]) -> View:
-        """A page of what the view's query finds, and how many there are in all."""
-        described = self.arguments(PageSchema, location="query")
-        paged = Schema.from_dict(
+    def paginated(self, schema: type[Schema]) -> View:
+        """Return a page of the rows that the view's query finds, and their total number."""
+        described = self.arguments(PaginationQuerySchema, location="query")
+        page_schema = Schema.from_dict(
             {
                 "data": fields.List(fields.Nested(schema), required=True),
                 "pagination": fields.Nested(PaginationSchema, required=True),
@@ -225,35 +236,33 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def found(*args: Any, **kwargs: Any) -> Response:
-                limit, offset = _part_asked_for(request.query_string)
-                return sql_json.json_response(
-                    sql_json.page(view(*args, **kwargs), schema, limit, offset)
-                )
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
+                limit, offset = _limit_and_offset(request.query_string)
+                page = sql_json.select_page_json(view(*args, **kwargs), schema, limit, offset)
+                return json_response(page)
 
-            return _asking_itself(
-                described(self.response(200, paged)(found)), found, *authentication.SAFE_METHODS
-            )
+            described_view = described(self.response(200, page_schema)(wrapper))
+            return _defer_session_check(described_view, wrapper, *authentication.SAFE_METHODS)
 
         return decorator
 
     def cacheable(self, view: View) -> View:
-        """A public answer that caches may keep for a minute, then ask whether it is the same."""
+        """Let caches keep a public response for PUBLIC_MAX_AGE, then revalidate it by its ETag."""
 
         @wraps(view)
-        def tagged(*args: Any, **kwargs: Any) -> Response:
-            g.may_be_old = True  # by that minute, and so by the moment that a replica needs
+        def wrapper(*args: Any, **kwargs: Any) -> Response:
+            g.read_from_replica = True  # a replica lags by less than caches may
             response = view(*args, **kwargs)
-            response.headers["Cache-Control"] = f"public, max-age={FRESH}"
-            response.vary.add("Origin")  # CORS answers each by its own
+            response.headers["Cache-Control"] = f"public, max-age={PUBLIC_MAX_AGE}"
+            response.vary.add("Origin")  # CORS headers depend on it
             response.add_etag()
             return response.make_conditional(request)
 
-        documents_of(tagged)["cacheable"] = True
-        return tagged
+        apidoc_of(wrapper)["cacheable"] = True
+        return wrapper
 
-    def streams(self, **examples: str) -> View:
-        """Text that is sent as it is made, in one of several types; the view makes the answer."""
+    def streamed(self, **examples: str) -> View:
+        """Document a streamed text response, by example for each of its media types."""
 
         def decorator(view: View) -> View:
             for mimetype, example in examples.items():
@@ -264,32 +273,32 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     def deprecated(self, *, since: datetime, successor: str) -> View:
-        """An answer that says since when it is outdated (RFC 9745), and by what (RFC 8288)."""
+        """Add the headers Deprecation (RFC 9745) and Link to the successor (RFC 8288)."""
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def dated(*args: Any, **kwargs: Any) -> Response:
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
                 response = view(*args, **kwargs)
                 response.headers["Deprecation"] = f"@{int(since.timestamp())}"
                 response.headers["Link"] = f'<{successor}>; rel="successor-version"'
                 return response
 
-            return documented(dated, deprecated=True)
+            return with_operation_doc(wrapper, deprecated=True)
 
         return decorator
 
     def pdf(self, view: View) -> View:
-        """A document to be kept, which the view has made an answer of."""
+        """Document a PDF response."""
         text = {"type": "string", "format": "binary"}
         return self.response(200, text, content_type="application/pdf", example="%PDF-…")(view)
 
-    # What may go wrong
+    # What can fail
 
     def raises(self, *errors: type[ApiError]) -> View:
-        """Write ``errors`` into the public document."""
+        """Document ``errors`` of the view."""
 
         def decorator(view: View) -> View:
-            documents_of(view).setdefault("errors", []).extend(errors)
+            apidoc_of(view).setdefault("errors", []).extend(errors)
             return view
 
         return decorator
@@ -300,20 +309,13 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 @lru_cache(maxsize=256)
-def _part_asked_for(query_string: bytes) -> tuple[int, int]:
-    """The limit and offset of the request that is being answered; clients ask for a few alike."""
-    asked = from_query(PAGE)
-    return asked["limit"], asked["offset"]
+def _limit_and_offset(query_string: bytes) -> tuple[int, int]:
+    """Load the current request's limit and offset; cached, because clients repeat a few."""
+    query = load_query(PAGINATION_QUERY)
+    return query["limit"], query["offset"]
 
 
-def _asking_itself(described: View, view: View, *methods: str) -> View:
-    """The same; for ``methods`` its one statement finds out whether the caller's sign-in holds."""
-    view.asks_itself = methods  # type: ignore[attr-defined]
-    return with_documents_of(described, view)
-
-
-def no_content() -> Response:
-    """An empty answer, which has no type either."""
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+def _defer_session_check(described: View, view: View, *methods: str) -> View:
+    """Mark that for ``methods`` the view's only statement verifies the session."""
+    view.defers_session_check = methods  # type: ignore[attr-defined]
+    return copy_apidoc(described, view)

@@ -4,17 +4,25 @@ from typing import Any
 
 from marshmallow import fields as marshmallow_fields
 
-from .fields import Currency, Day, Exact, Flag, Id, Moment, Whole
+from .fields import (
+    Currency,
+    ExactDecimal,
+    StrictBoolean,
+    StrictDate,
+    StrictInteger,
+    StrictUUID,
+    UtcDateTime,
+)
 from .schemas import OneOfSchema, Schema
 
 # How each of our types is written in OpenAPI, and an example where the field names none.
-TYPES: dict[type, tuple[str, str | None, Any]] = {
-    Exact: ("number", None, 1250),
-    Whole: ("integer", None, 12),
-    Flag: ("boolean", None, True),
-    Id: ("string", "uuid", "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"),
-    Day: ("string", "date", "2026-01-26"),
-    Moment: ("string", "date-time", "2026-01-26T09:30:00Z"),
+FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
+    ExactDecimal: ("number", None, 1250),
+    StrictInteger: ("integer", None, 12),
+    StrictBoolean: ("boolean", None, True),
+    StrictUUID: ("string", "uuid", "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"),
+    StrictDate: ("string", "date", "2026-01-26"),
+    UtcDateTime: ("string", "date-time", "2026-01-26T09:30:00Z"),
     Currency: ("string", None, "USD"),
 }
 
@@ -23,7 +31,7 @@ def example_of(schema: Any) -> Any:
     """An example of what ``schema`` describes, put together from those of its fields."""
     schema = schema() if isinstance(schema, type) else schema
     if isinstance(schema, OneOfSchema):
-        return example_of(next(iter(schema.forms.values())))
+        return example_of(next(iter(schema.variants.values())))
     example = {
         field.data_key or name: _field_example(field) for name, field in schema.fields.items()
     }
@@ -34,7 +42,9 @@ def examples_of(schema: type[Schema]) -> dict[str, Any]:
     """OpenAPI's ``example``, or ``examples`` with one for each form that ``schema`` may take."""
     if issubclass(schema, OneOfSchema):
         return {
-            "examples": {name: {"value": example_of(form)} for name, form in schema.forms.items()}
+            "examples": {
+                name: {"value": example_of(form)} for name, form in schema.variants.items()
+            }
         }
     return {"example": example_of(schema)}
 
@@ -46,4 +56,4 @@ def _field_example(field: Any) -> Any:
         return example_of(field.schema)
     if isinstance(field, marshmallow_fields.List):
         return [_field_example(field.inner)]
-    return next((e for kind, (_, _, e) in TYPES.items() if isinstance(field, kind)), "text")
+    return next((e for kind, (_, _, e) in FIELD_TYPES.items() if isinstance(field, kind)), "text")

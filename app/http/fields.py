@@ -14,12 +14,12 @@ from flask import current_app
 from marshmallow import ValidationError, fields, validate
 
 from ..money import MAX_DIGITS, MINOR_UNITS
-from ..strict_json import unstorable
+from ..strict_json import has_unstorable_chars
 
-DIGITS = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
-UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-MOMENT_FORM = re.compile(
+DECIMAL_PATTERN = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
+UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+RFC3339_PATTERN = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
 
@@ -29,12 +29,12 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
-        if unstorable(text):
+        if has_unstorable_chars(text):
             raise ValidationError("Not a valid string.")
         return text
 
 
-class Secret(fields.String):
+class Password(fields.String):
     """A password: taken to the letter, never given out."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class Secret(fields.String):
         )
 
 
-class Exact(fields.Field[Decimal]):
+class ExactDecimal(fields.Field[Decimal]):
     """A decimal with at most ``places`` decimals and 15 significant digits.
 
     A JSON number or, for clients without decimals, the same number as a string.
@@ -56,14 +56,14 @@ class Exact(fields.Field[Decimal]):
         super().__init__(**kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
-        if isinstance(value, str) and DIGITS.fullmatch(value):
+        if isinstance(value, str) and DECIMAL_PATTERN.fullmatch(value):
             value = Decimal(value)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise ValidationError("Not a valid number.")
         number = Decimal(value)
         if not -20 <= number.adjusted() < MAX_DIGITS or len(number.as_tuple().digits) > 60:
             raise ValidationError(f"At most {MAX_DIGITS} digits.")
-        number = plain(number) or Decimal(0)  # never -0
+        number = normalize(number) or Decimal(0)  # never -0
         if decimals(number) > self.places:
             raise ValidationError(f"At most {self.places} decimals.")
         if len(number.as_tuple().digits) > MAX_DIGITS:
@@ -74,13 +74,13 @@ class Exact(fields.Field[Decimal]):
         return value
 
 
-class Amount(Exact):
+class Amount(ExactDecimal):
     """Money in major units; its decimals are checked against the currency beside it."""
 
     places = max(MINOR_UNITS.values())
 
 
-class Whole(fields.Field[int]):
+class StrictInteger(fields.Field[int]):
     """A whole number."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
@@ -91,7 +91,7 @@ class Whole(fields.Field[int]):
         return value
 
 
-class Digits(Whole):
+class QueryInteger(StrictInteger):
     """A whole number of a query string."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
@@ -100,7 +100,7 @@ class Digits(Whole):
         return int(value)
 
 
-class Flag(fields.Field[bool]):
+class StrictBoolean(fields.Field[bool]):
     """``true`` or ``false``, and no other word for them."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
@@ -109,24 +109,24 @@ class Flag(fields.Field[bool]):
         return value
 
 
-class Items(fields.List[Any]):
+class BoundedList(fields.List[Any]):
     """A list of at most ``most`` items; a longer one is not even read."""
 
     def __init__(self, inner: Any, *, least: int = 0, most: int, **kwargs: Any) -> None:
-        self.most = most
+        self.max_items = most
         super().__init__(inner, validate=validate.Length(least or None, most), **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > self.most:
-            raise ValidationError(f"At most {self.most} items.")
+        if isinstance(value, list) and len(value) > self.max_items:
+            raise ValidationError(f"At most {self.max_items} items.")
         return super()._deserialize(value, *args, **kwargs)
 
 
-class Id(fields.Field[UUID]):
+class StrictUUID(fields.Field[UUID]):
     """A UUID in its usual form."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> UUID:
-        if not isinstance(value, str) or not UUID_FORM.fullmatch(value):
+        if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value):
             raise ValidationError("Not a valid UUID.")
         return UUID(value)
 
@@ -134,11 +134,11 @@ class Id(fields.Field[UUID]):
         return None if value is None else str(value)
 
 
-class Day(fields.Field[date]):
+class StrictDate(fields.Field[date]):
     """A day, ``2026-01-26``."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
-        if not isinstance(value, str) or not DAY_FORM.fullmatch(value):
+        if not isinstance(value, str) or not DATE_PATTERN.fullmatch(value):
             raise ValidationError("Not a valid day: YYYY-MM-DD.")
         try:
             return date.fromisoformat(value)
@@ -149,11 +149,11 @@ class Day(fields.Field[date]):
         return None if value is None else value.isoformat()
 
 
-class Moment(fields.Field[datetime]):
+class UtcDateTime(fields.Field[datetime]):
     """A time, RFC 3339; given out in UTC to the second."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
-        if not isinstance(value, str) or not MOMENT_FORM.fullmatch(value):
+        if not isinstance(value, str) or not RFC3339_PATTERN.fullmatch(value):
             raise ValidationError("Not a valid time: RFC 3339, with its offset.")
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
@@ -187,7 +187,7 @@ class Currency(fields.String):
         )
 
 
-def plain(number: Decimal) -> Decimal:
+def normalize(number: Decimal) -> Decimal:
     """``number`` without an exponent, and without zeros at the end of its decimals."""
     number = number.normalize()
     return number.quantize(Decimal(1)) if exponent(number) > 0 else number

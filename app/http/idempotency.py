@@ -1,286 +1,213 @@
-"""Idempotency keys: a request that is repeated, because its answer was lost, acts once.
+"""Idempotency keys: a request that is repeated because its response was lost acts once.
 
-The key is a row, written first and in the same transaction as what the request does; the answer is
-added to it before that commits. A crash leaves all of it or nothing. A second request with the key
-waits for the first at the row itself, in PostgreSQL, so that it does not matter who serves it.
+The key is a row, inserted first and in the same transaction as the request's effect; the response
+is stored in it before the commit. A crash leaves both or neither. A second request with the key
+waits for the first on the row's lock in PostgreSQL, whichever worker serves it.
 
-A request that has somebody else act (Stripe) does so between two transactions. Its key names the
-record that the first one made: whoever repeats the request goes on from there.
+A request with a foreign state mutation (Stripe) runs in two phases. The first transaction commits
+the record and, under the key, a recovery point that names it; a repeated request resumes there.
+The terms are those of https://brandur.org/idempotency-keys.
 """
 
-import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import lru_cache, partial, wraps
-from hashlib import sha256
+from functools import wraps
 from typing import Any, Protocol
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import Response, current_app, request
-from psycopg.errors import LockNotAvailable
-from sqlalchemy import ForeignKey, delete, text, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Mapped, mapped_column
+from flask import Response, request
 
 from .. import clock
-from ..database.base import Base, db
-from ..database.prepared import Query
-from ..errors import ApiError, IdempotencyInProgress, IdempotencyKeyReused, ValidationFailed
+from ..database.base import db
+from ..database.prepared import PreparedQuery
+from ..errors import ApiError, ValidationFailed
 from .authentication import View, current_user
+from .idempotency_keys import LEASE, IdempotencyKey, StoredResponse, decrypt, encrypt
 
 HEADER = "Idempotency-Key"
-LENGTH = 255
-KEPT = timedelta(hours=24)
-PATIENCE = "1s"  # how long a second request waits for the first
-HELD = timedelta(seconds=30)  # how long one that acts in two steps has the key to itself
-BEGUN = 0  # in the place of a status: there is no answer yet, but a record
+MAX_KEY_LENGTH = 255
+STARTED = 0  # stored instead of a status: the key has a recovery point and no response yet
 
 
-class IdempotencyKey(Base):
-    """One request that was made under a key, and what it was answered."""
+def run_idempotent(view: View, read_body: Callable[[], bytes]) -> View:
+    """Commit the effect of ``view``, once for each key if the request has one.
 
-    __tablename__ = "idempotency_keys"
-
-    user_id: Mapped[UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    )
-    method: Mapped[str] = mapped_column(primary_key=True)
-    path: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]  # the answer, encrypted: there may be a client's secret in it
-    created_at: Mapped[datetime] = mapped_column(index=True)
-    held_until: Mapped[datetime | None]  # by a request that acts in two steps
-
-    @classmethod
-    def claim(cls, request_key: dict[str, Any]) -> bytes | None:
-        """Make the key this request's; or what was sealed by the one that has it.
-
-        Raises IdempotencyInProgress where that one does not come to an end.
-        """
-        now = clock.now()
-        new = insert(cls).values(**request_key, sealed=b"", created_at=now)
-        claimed = new.on_conflict_do_update(
-            constraint=cls.__table__.primary_key,  # type: ignore[arg-type]
-            set_={"created_at": now, "sealed": b"", "held_until": None},
-            where=cls.created_at < now - KEPT,
-        ).returning(cls.key)
-        db.session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
-        try:
-            if db.session.scalar(claimed) is None:
-                return db.session.scalar(db.select(cls.sealed).filter_by(**request_key))
-        except OperationalError as error:
-            if isinstance(error.orig, LockNotAvailable):
-                raise IdempotencyInProgress from None
-            raise
-        db.session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
-        return None
-
-    @classmethod
-    def is_old(cls) -> Any:
-        """Whether it may be used anew, and nobody acts under it."""
-        now = clock.now()
-        held = cls.held_until.is_not(None) & (cls.held_until > now)
-        return (cls.created_at < now - KEPT) & ~held
-
-    @classmethod
-    def seal(
-        cls, request_key: dict[str, Any], sealed: bytes, held_until: datetime | None = None
-    ) -> None:
-        values = {"sealed": sealed, "held_until": held_until}
-        db.session.execute(update(cls).filter_by(**request_key).values(values))
-
-    @classmethod
-    def take_over(cls, request_key: dict[str, Any]) -> None:
-        """Hold the key of a request that was begun. Raises IdempotencyInProgress if that runs."""
-        now = clock.now()
-        free = cls.held_until.is_(None) | (cls.held_until <= now)
-        taken = update(cls).filter_by(**request_key).where(free).values(held_until=now + HELD)
-        if db.session.scalar(taken.returning(cls.key)) is None:
-            raise IdempotencyInProgress
-
-    @classmethod
-    def let_go(cls, request_key: dict[str, Any]) -> None:
-        """Whoever repeats the request may go on with it at once."""
-        db.session.execute(update(cls).filter_by(**request_key).values(held_until=None))
-
-    @classmethod
-    def forget(cls, request_key: dict[str, Any]) -> None:
-        db.session.execute(delete(cls).filter_by(**request_key))
-
-
-def once(view: View, sent: Callable[[], bytes]) -> View:
-    """Commit what ``view`` did, and with a key do it once; ``sent`` says what the request holds.
-
-    The view itself commits nothing, so that effect and answer cannot part.
+    ``read_body`` returns the bytes that must be equal for two requests to be the same. The view
+    does not commit, so that effect and response are stored together.
     """
 
     @wraps(view)
-    def keyed(*args: Any, **kwargs: Any) -> Response:
+    def wrapper(*args: Any, **kwargs: Any) -> Response:
         try:
             if HEADER in request.headers:
-                body = sent()
-                return _replayed(body) or _sealed(body, view(*args, **kwargs))
-            answer = view(*args, **kwargs)
+                body = read_body()
+                return _replay_or_claim(body) or _store_and_commit(body, view(*args, **kwargs))
+            response = view(*args, **kwargs)
             _commit()
         except BaseException:
             db.session.rollback()
             raise
-        return answer
+        return response
 
-    return keyed
-
-
-class Answer(Protocol):
-    """What a request is answered; or, where a last ``change`` can not be made with it, nothing."""
-
-    def __call__(self, change: Query | None = None) -> Response | None: ...
+    return wrapper
 
 
-class Deed(Protocol):
-    """What somebody else is to do about the record ``id``."""
+class Outcome(Protocol):
+    """The result of an Operation's second phase."""
+
+    @property
+    def error(self) -> ApiError | None:
+        """The error to answer with; the key is free again."""
+
+    @property
+    def change(self) -> PreparedQuery | None:
+        """A last change, to be made by the statement that renders the response."""
+
+    @property
+    def fallback(self) -> Callable[[], "Outcome"] | None:
+        """The next step if ``change`` matched no row."""
+
+
+class Operation(Protocol):
+    """A committed record, and the foreign state mutation that it asks for."""
 
     @property
     def id(self) -> UUID: ...
 
-    def act(self, answer: Answer) -> Response | ApiError:
-        """Have it done, write down what came of it, and answer; or refuse, and it is over."""
+    def execute(self) -> Outcome:
+        """Run the second phase, outside of any transaction, and record its result.
+
+        If it raises, nothing is recorded, and a repeated request resumes at the record.
+        """
 
 
-def in_two_steps(
+class ResponseRenderer(Protocol):
+    """Render the record ``id``, after ``change`` if given; None if ``change`` matched no row."""
+
+    def __call__(self, id: UUID, change: PreparedQuery | None = None) -> Response | None: ...
+
+
+def run_two_phase(
     view: View,
-    sent: Callable[[], bytes],
-    again: Callable[[UUID], Deed],
-    answered: Callable[[UUID, Query | None], Response | None],
+    read_body: Callable[[], bytes],
+    load: Callable[[UUID], Operation],
+    render: ResponseRenderer,
 ) -> View:
-    """Commit the record of the deed that ``view`` gives, then act, outside of any transaction.
+    """Commit the record of the Operation that ``view`` returns, then execute it.
 
-    A refusal leaves the key free. If the deed raises, nothing of it is kept, and whoever repeats
-    the request goes on from the record: ``again`` makes the deed of its id.
+    ``load`` makes the Operation of a record's id, for a repeated request. An error in the Outcome
+    frees the key; an exception keeps the recovery point and releases the lease.
     """
 
-    def begin(body: bytes | None, *args: Any, **kwargs: Any) -> Response | Deed:
-        """The deed, new or begun by an earlier request; or what that was answered."""
-        deed = None if body is None else _begun(body, again)
-        if deed is None:
-            deed = view(*args, **kwargs)
+    def start(body: bytes | None, *args: Any, **kwargs: Any) -> Response | Operation:
+        """Commit a new operation, or return the one to resume or the response to replay."""
+        operation = None if body is None else _resume(body, load)
+        if operation is None:
+            operation = view(*args, **kwargs)
             if body is not None:
-                until = clock.now() + HELD
-                IdempotencyKey.seal(_request_key(), _begin(body, deed.id), until)
+                recovery_point = _recovery_point(body, operation.id)
+                leased_until = clock.now() + LEASE
+                IdempotencyKey.store_response(_request_key(), recovery_point, leased_until)
         _commit()
-        return deed
+        return operation
 
-    def end(body: bytes | None, deed: Deed) -> Response | ApiError:
-        """What came of it, which a key is remembered for only if it is an answer."""
-        outcome = deed.act(partial(answered, deed.id))
+    def finish(body: bytes | None, operation: Operation) -> Response | ApiError:
+        """Execute the operation, and store its response under the key."""
+        result = _render_outcome(operation.id, operation.execute(), render)
         if body is not None:
-            if isinstance(outcome, Response):
-                _seal(body, outcome)
+            if isinstance(result, Response):
+                _store_response(body, result)
             else:
-                IdempotencyKey.forget(_request_key())
+                IdempotencyKey.delete(_request_key())
         _commit()
-        return outcome
+        return result
 
     @wraps(view)
-    def keyed(*args: Any, **kwargs: Any) -> Response:
-        body = sent() if HEADER in request.headers else None
-        deed: Any = None
+    def wrapper(*args: Any, **kwargs: Any) -> Response:
+        body = read_body() if HEADER in request.headers else None
+        operation: Any = None
         try:
-            deed = begin(body, *args, **kwargs)
-            outcome = deed if isinstance(deed, Response) else end(body, deed)
+            operation = start(body, *args, **kwargs)
+            result = operation if isinstance(operation, Response) else finish(body, operation)
         except BaseException:
             db.session.rollback()
-            if body is not None and deed is not None:  # else the key is somebody else's
-                IdempotencyKey.let_go(_request_key())
+            if body is not None and operation is not None:  # else another request owns the key
+                IdempotencyKey.release_lease(_request_key())
                 _commit()
             raise
-        if isinstance(outcome, ApiError):
-            raise outcome
-        return outcome
+        if isinstance(result, ApiError):
+            raise result
+        return result
 
-    return keyed
+    return wrapper
+
+
+def _render_outcome(id: UUID, outcome: Outcome, render: ResponseRenderer) -> Response | ApiError:
+    """Render the record as ``outcome`` leaves it, or return the outcome's error."""
+    if outcome.change and outcome.fallback:
+        response = render(id, outcome.change)
+        if response:
+            return response
+        outcome = outcome.fallback()
+    if outcome.error:
+        return outcome.error
+    response = render(id)
+    if response is None:
+        raise LookupError(f"record {id} is missing, and records are never deleted")
+    return response
 
 
 def _commit() -> None:
-    """Commit what the session holds; where nobody asked for one, there is none to be made."""
+    """Commit the session if one was used; otherwise do not open one."""
     if db.session.registry.has():
         db.session.commit()
 
 
-def _begun(body: bytes, again: Callable[[UUID], Deed]) -> Response | Deed | None:
-    """The answer under this key, the deed that it got as far as, or None: then it is new."""
-    earlier = _replayed(body)
-    if earlier is None or earlier.status_code != BEGUN:
-        return earlier
-    IdempotencyKey.take_over(_request_key())
-    return again(UUID(earlier.get_data(as_text=True)))
+def _resume(body: bytes, load: Callable[[UUID], Operation]) -> Response | Operation | None:
+    """Return the stored response or the unfinished operation; None if the key is new."""
+    stored = _replay_or_claim(body)
+    if stored is None or stored.status_code != STARTED:
+        return stored
+    IdempotencyKey.acquire_lease(_request_key())
+    return load(UUID(stored.get_data(as_text=True)))
 
 
-def _replayed(body: bytes) -> Response | None:
-    """The answer that was given under this key, or None: then the key is this request's."""
-    current_user.look_up()
-    sealed = IdempotencyKey.claim(_request_key())
-    if sealed is None:
+def _replay_or_claim(body: bytes) -> Response | None:
+    """Return the response stored under the key; None if this request has claimed it."""
+    current_user.load_profile()
+    encrypted = IdempotencyKey.claim(_request_key())
+    if encrypted is None:
         return None
-    try:
-        head, _, answer = _cipher().decrypt(sealed).partition(b"\n")
-    except InvalidToken:  # sealed by a signing key that was given up: who can say what it was
-        raise IdempotencyKeyReused from None
-    fingerprint, status, content_type = json.loads(head)
-    if fingerprint != sha256(body).hexdigest():
-        raise IdempotencyKeyReused
+    stored = decrypt(body, encrypted)
     headers = {"Idempotent-Replayed": "true"}
-    return Response(answer, status, headers, content_type=content_type)
+    return Response(stored.content, stored.status, headers, content_type=stored.content_type)
 
 
-def _sealed(body: bytes, answer: Response) -> Response:
-    """``answer``, kept beside what it tells of, for whoever asks again."""
-    _seal(body, answer)
+def _store_and_commit(body: bytes, response: Response) -> Response:
+    """Store ``response`` in the transaction of its effect, and commit both."""
+    _store_response(body, response)
     db.session.commit()
-    return answer
+    return response
 
 
-def _seal(body: bytes, answer: Response) -> None:
-    sealed = _encrypted(body, answer.status_code, answer.content_type, answer.get_data())
-    IdempotencyKey.seal(_request_key(), sealed)
+def _store_response(body: bytes, response: Response) -> None:
+    stored = StoredResponse(response.status_code, response.content_type, response.get_data())
+    IdempotencyKey.store_response(_request_key(), encrypt(body, stored))
 
 
-def _begin(body: bytes, record: UUID) -> bytes:
-    """What is kept under a key whose request has a record but no answer yet."""
-    return _encrypted(body, BEGUN, None, str(record).encode())
-
-
-def _encrypted(body: bytes, status: int, content_type: str | None, answer: bytes) -> bytes:
-    head = [sha256(body).hexdigest(), status, content_type]
-    return _cipher().encrypt(json.dumps(head).encode() + b"\n" + answer)
+def _recovery_point(body: bytes, record_id: UUID) -> bytes:
+    """Encrypt what is stored under a key whose request has a record and no response yet."""
+    return encrypt(body, StoredResponse(STARTED, None, str(record_id).encode()))
 
 
 def _request_key() -> dict[str, Any]:
-    """What makes two requests the same one."""
+    """Return the primary key of this request's IdempotencyKey. Raises ValidationFailed."""
     key = request.headers[HEADER]
-    if not (0 < len(key) <= LENGTH and all("!" <= character <= "~" for character in key)):
-        raise ValidationFailed.at([HEADER], f"Must be 1 to {LENGTH} visible ASCII characters.")
+    if not (0 < len(key) <= MAX_KEY_LENGTH and all("!" <= character <= "~" for character in key)):
+        message = f"Must be 1 to {MAX_KEY_LENGTH} visible ASCII characters."
+        raise ValidationFailed.at([HEADER], message)
     return {
         "user_id": current_user.id,
         "method": request.method,
         "path": request.path,
         "key": key,
     }
-
-
-def _cipher() -> MultiFernet:
-    return _cipher_of(current_app.config["JWT_KEYS"])
-
-
-@lru_cache(maxsize=8)
-def _cipher_of(secrets: tuple[str, ...]) -> MultiFernet:
-    """What was sealed before the signing key was rotated can be read while that is accepted."""
-    return MultiFernet([Fernet(urlsafe_b64encode(_derived(secret))) for secret in secrets])
-
-
-def _derived(secret: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"idempotency").derive(secret.encode())

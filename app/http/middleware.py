@@ -13,9 +13,9 @@ from ..errors import REQUEST_ID_KEY
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 
-EVERYWHERE = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
-IN_PRODUCTION = [("Strict-Transport-Security", "max-age=31536000; includeSubDomains")]
-ON_PAGES = [
+SECURITY_HEADERS = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+HSTS = [("Strict-Transport-Security", "max-age=31536000; includeSubDomains")]
+HTML_HEADERS = [
     (
         "Content-Security-Policy",
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -23,7 +23,7 @@ ON_PAGES = [
     ),
     ("X-Frame-Options", "DENY"),
 ]
-PRIVATE = [("Cache-Control", "no-store")]  # unless a view says that it may be kept
+NO_STORE = [("Cache-Control", "no-store")]  # unless a view says that it may be kept
 
 Headers = list[tuple[str, str]]
 
@@ -43,7 +43,7 @@ class HeadersMiddleware:
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
             headers.append(("X-Request-ID", request_id))
-            added = completing(headers, production=self.production)
+            added = default_headers(headers, production=self.production)
             return start_response(status, headers + added, *exc_info)
 
         return self.wsgi_app(environ, start)
@@ -53,12 +53,12 @@ def new_request_id() -> str:
     return secrets.token_hex(16)
 
 
-def completing(headers: Headers, *, production: bool) -> Headers:
+def default_headers(headers: Headers, *, production: bool) -> Headers:
     """What ``headers`` lack."""
     said = {name.lower(): value for name, value in headers}
-    added = EVERYWHERE + (IN_PRODUCTION if production else [])
+    added = SECURITY_HEADERS + (HSTS if production else [])
     if "cache-control" not in said:
-        added += PRIVATE
+        added += NO_STORE
     if said.get("content-type", "").startswith("text/html"):
-        added += ON_PAGES
+        added += HTML_HEADERS
     return added

@@ -24,8 +24,8 @@ from ..errors import (
 from ..money import MAX_DIGITS
 from . import idempotency
 from .authentication import COOKIE
-from .examples import TYPES
-from .fields import DIGITS, Exact
+from .examples import FIELD_TYPES
+from .fields import DECIMAL_PATTERN, ExactDecimal
 from .schemas import ErrorSchema, OneOfSchema, camel_case
 
 View = Callable[..., Any]
@@ -54,7 +54,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": idempotency.HEADER,
     "description": "Names this request, so that it acts once however often it is sent in 24 hours. "
     "A repetition is answered as the first was, with `Idempotent-Replayed: true`.",
-    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.LENGTH}}}$"},
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.MAX_KEY_LENGTH}}}$"},
 }
 
 # What answers carry beside their bodies, and the schema of each.
@@ -68,20 +68,22 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ETag": ("Names what it says, for `If-None-Match`.", {"type": "string"}),
 }
 
-MOST = 10**MAX_DIGITS - 1
+MAX_AMOUNT = 10**MAX_DIGITS - 1
 NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no type of its own
-NUMERIC = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
-STORABLE = {"pattern": r"^[^\u0000]*$"}  # what PostgreSQL can keep
-BLANK = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-JAVASCRIPT = {r"\Z": "$", r"\s*\S": f"[{BLANK}]*[^{BLANK}]"}  # its blanks are others
+NUMERIC_KEYWORDS = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
+NO_NUL = {"pattern": r"^[^\u0000]*$"}  # what PostgreSQL can keep
+BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+JAVASCRIPT_PATTERNS = {r"\Z": "$", r"\s*\S": f"[{BLANKS}]*[^{BLANKS}]"}  # its blanks are others
 
 
-class Converter(OpenAPIConverter):
+class OpenAPIFieldConverter(OpenAPIConverter):
     """apispec's converter, which also knows our types, and what bounds and patterns mean here."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         if isinstance(schema, OneOfSchema):
-            return {"oneOf": [self.resolve_nested_schema(form) for form in schema.forms.values()]}
+            return {
+                "oneOf": [self.resolve_nested_schema(form) for form in schema.variants.values()]
+            }
         return super().schema2jsonschema(schema)
 
     def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
@@ -89,9 +91,9 @@ class Converter(OpenAPIConverter):
         for bound in field.validators:
             if isinstance(bound, validate.Range) and not bound.min_inclusive:
                 attributes["exclusiveMinimum"] = True
-        if isinstance(field, Exact):
+        if isinstance(field, ExactDecimal):
             step = {"multipleOf": Decimal(1).scaleb(-field.places)}
-            return {"minimum": -MOST, "maximum": MOST, **attributes, **step}
+            return {"minimum": -MAX_AMOUNT, "maximum": MAX_AMOUNT, **attributes, **step}
         return attributes
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
@@ -99,7 +101,7 @@ class Converter(OpenAPIConverter):
         pattern = super().field2pattern(field, **kwargs).get("pattern")
         if pattern is None:
             return {}
-        for python, javascript in JAVASCRIPT.items():
+        for python, javascript in JAVASCRIPT_PATTERNS.items():
             pattern = pattern.replace(python, javascript)
         return {"pattern": f"^{pattern}"}
 
@@ -110,16 +112,19 @@ class Converter(OpenAPIConverter):
         return super().field2nullable(field, ret)
 
 
-def told_apart(document: dict[str, Any]) -> dict[str, Any]:
+def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
     """``document``, in which what is sent is described as it is taken, and answers stay open."""
     operations = _operations(document)
-    for schema in _reached(document, [each.get("requestBody") for each in operations]):
+    for schema in _schemas_in(document, [each.get("requestBody") for each in operations]):
         if schema.get("type") == "number":
-            number = {key: schema.pop(key) for key in NUMERIC if key in schema}
-            schema["anyOf"] = [number, {"type": "string", "pattern": f"^{DIGITS.pattern}$"}]
-        elif _is_text(schema):
-            schema.update({"allOf": [STORABLE]} if "pattern" in schema else STORABLE)
-    for schema in _reached(document, [each["responses"] for each in operations]):
+            number = {key: schema.pop(key) for key in NUMERIC_KEYWORDS if key in schema}
+            schema["anyOf"] = [
+                number,
+                {"type": "string", "pattern": f"^{DECIMAL_PATTERN.pattern}$"},
+            ]
+        elif _is_free_text(schema):
+            schema.update({"allOf": [NO_NUL]} if "pattern" in schema else NO_NUL)
+    for schema in _schemas_in(document, [each["responses"] for each in operations]):
         schema.pop("additionalProperties", None)  # fields may be added to an answer
     return document
 
@@ -133,13 +138,13 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _is_text(schema: dict[str, Any]) -> bool:
+def _is_free_text(schema: dict[str, Any]) -> bool:
     """Whether anything may be written there, and so what no database can keep."""
     free = schema.get("format", "password") == "password" and "enum" not in schema
     return schema.get("type") == "string" and free
 
 
-def _reached(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]:
+def _schemas_in(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]:
     """Every object in ``parts`` of ``document``, and in what they refer to, each once."""
     referred: set[str] = set()
 
@@ -148,7 +153,7 @@ def _reached(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]
             yield value
             if isinstance(value.get("$ref"), str) and value["$ref"] not in referred:
                 referred.add(value["$ref"])
-                yield from within(_referred(document, value["$ref"]))
+                yield from within(_resolve(document, value["$ref"]))
             value = [below for key, below in value.items() if not key.startswith("example")]
         for below in value if isinstance(value, list) else ():
             yield from within(below)
@@ -156,25 +161,25 @@ def _reached(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]
     return list(within(parts))
 
 
-def _referred(document: dict[str, Any], reference: str) -> Any:
+def _resolve(document: dict[str, Any], reference: str) -> Any:
     found: Any = document
     for step in reference.removeprefix("#/").split("/"):
         found = found[step]
     return found
 
 
-def with_headers(document: dict[str, Any]) -> dict[str, Any]:
+def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
     """``document`` with the headers of each answer, which follow from what else is said of it."""
     for operation in _operations(document):
         for status, response in operation["responses"].items():
             response["headers"] = {
                 name: {"$ref": f"#/components/headers/{name}"}
-                for name in _headers(operation, int(status))
+                for name in _response_headers(operation, int(status))
             }
     return document
 
 
-def _headers(operation: dict[str, Any], status: int) -> Iterator[str]:
+def _response_headers(operation: dict[str, Any], status: int) -> Iterator[str]:
     yield "X-Request-ID"
     limited, well = "429" in operation["responses"], status < 400
     if status in (429, 503):
@@ -187,8 +192,8 @@ def _headers(operation: dict[str, Any], status: int) -> Iterator[str]:
         yield "ETag"
 
 
-class Plugin(MarshmallowPlugin):
-    Converter = Converter
+class OpenAPIPlugin(MarshmallowPlugin):
+    Converter = OpenAPIFieldConverter
 
 
 def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any]]:
@@ -221,20 +226,20 @@ def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
     return body
 
 
-def documented(view: View, **info: Any) -> View:
+def with_operation_doc(view: View, **info: Any) -> View:
     """``view``, with its name and ``info`` in the document."""
     info["operationId"] = camel_case(view.__name__)
-    documents_of(view).setdefault("manual_doc", {}).update(info)
+    apidoc_of(view).setdefault("manual_doc", {}).update(info)
     return view
 
 
-def documents_of(view: View) -> dict[str, Any]:
+def apidoc_of(view: View) -> dict[str, Any]:
     """What flask-smorest is told of ``view``, in a copy of its own: wraps shares the original."""
     view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
     return view._apidoc  # type: ignore[attr-defined]
 
 
-def with_documents_of(described: View, view: View) -> View:
+def copy_apidoc(described: View, view: View) -> View:
     """``view`` itself, which does by its own what ``described`` would wrap around it."""
     view._apidoc = described._apidoc  # type: ignore[attr-defined]
     return view
@@ -243,14 +248,14 @@ def with_documents_of(described: View, view: View) -> View:
 def with_errors(doc: Any, doc_info: Any, method: str) -> Any:
     """``doc`` of an operation, with all that may go wrong."""
     errors = {*doc_info.get("errors", []), InternalError, ServiceUnavailable}
-    if not doc_info.get("unlimited"):
+    if not doc_info.get("rate_limit_exempt"):
         errors.add(RateLimited)
     if AuthRequired in errors and method not in ("get", "head"):
         errors.add(CsrfFailed)
     doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}
     if doc_info.get("cacheable"):
         doc["responses"][304] = {"description": "It is still as `If-None-Match` has it."}
-    if doc_info.get("once"):
+    if doc_info.get("idempotent"):
         doc["parameters"] = [*doc.get("parameters", []), IDEMPOTENCY_KEY]
     return doc
 
@@ -269,10 +274,10 @@ class Api(flask_smorest.Api):
                 "title": "OSE Platform API",
                 "version": VERSION,
                 "openapi_version": OPENAPI_VERSION,
-                "marshmallow_plugin": Plugin(),
+                "marshmallow_plugin": OpenAPIPlugin(),
             },
         )
-        for field, (kind, form, _) in TYPES.items():
+        for field, (kind, form, _) in FIELD_TYPES.items():
             self.register_field(field, kind, form)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
@@ -282,7 +287,7 @@ class Api(flask_smorest.Api):
     @cached_property
     def document(self) -> str:
         """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
-        return strict_json.write(with_headers(told_apart(self.spec.to_dict())))
+        return strict_json.dumps(add_response_headers(split_input_output(self.spec.to_dict())))
 
     def _register_error_handlers(self) -> None:
         pass

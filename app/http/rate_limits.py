@@ -1,7 +1,7 @@
-"""Rate limits: what a client did in a window of time, counted in Redis or in this process.
+"""Rate limits: requests of a client in a window of time, counted in Redis or in this process.
 
-Without flask-limiter: it cost a third of a request, took any error for Redis being away, and is one
-for all apps of a process. How a limit is written is read by ``limits``, which it is made of.
+Made of the ``limits`` package, which flask-limiter stands on. flask-limiter itself cost a third of
+a request, took any error for an unavailable Redis, and kept one state for all apps of a process.
 """
 
 import logging
@@ -16,62 +16,62 @@ from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, parse
 
 from ..errors import PayloadTooLarge, RateLimited
-from .authentication import View, caller
+from .authentication import View, rate_limit_key
 
 log = logging.getLogger(__name__)
 
 
-class Window(NamedTuple):
-    """How far a limit is used up, and when (seconds since 1970) it begins anew."""
+class WindowStats(NamedTuple):
+    """The hits in a limit's current window, and the Unix time in seconds when it ends."""
 
     limit: RateLimitItem
-    used: int
+    hits: int
     reset_at: float
 
     @property
-    def over(self) -> bool:
-        return self.used > self.limit.amount
+    def is_exceeded(self) -> bool:
+        return self.hits > self.limit.amount
 
     @property
     def headers(self) -> dict[str, str]:
         return {
             "X-RateLimit-Limit": str(self.limit.amount),
-            "X-RateLimit-Remaining": str(max(0, self.limit.amount - self.used)),
+            "X-RateLimit-Remaining": str(max(0, self.limit.amount - self.hits)),
             "X-RateLimit-Reset": str(math.ceil(self.reset_at)),
         }
 
-    @property
-    def refusal(self) -> RateLimited:
+    def to_error(self) -> RateLimited:
         wait = math.ceil(self.reset_at - time.time())
         retry_after = str(min(self.limit.get_expiry(), max(1, wait)))
         return RateLimited(headers={**self.headers, "Retry-After": retry_after})
 
 
-class Memory:
-    """Counts in this process; those whose time is over are dropped now and then."""
+class MemoryStorage:
+    """Counters of this process; those of past windows are dropped now and then."""
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.windows: dict[str, tuple[int, float]] = {}
         self.sweep_at = 1000
 
-    def add(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
+    def hit(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
+        """Add ``amount`` to a window of ``seconds``; return its hits and when it ends."""
         now = time.time()
         with self.lock:
-            count, reset_at = self.windows.get(key, (0, 0.0))
+            hits, reset_at = self.windows.get(key, (0, 0.0))
             if reset_at <= now:
-                count, reset_at = 0, now + seconds
-            self.windows[key] = (count + amount, reset_at)
+                hits, reset_at = 0, now + seconds
+            self.windows[key] = (hits + amount, reset_at)
             if len(self.windows) > self.sweep_at:
                 self.windows = {k: w for k, w in self.windows.items() if w[1] > now}
                 self.sweep_at = max(1000, 2 * len(self.windows))
-        return count + amount, reset_at
+        return hits + amount, reset_at
 
 
-class Redis:
-    """Counts in Redis, for all processes, in one round trip; raises what its client raises."""
+class RedisStorage:
+    """Counters in Redis, shared by all processes; one round trip a hit. Raises redis.RedisError."""
 
-    ADD = """
+    HIT_SCRIPT = """
         local count = redis.call('INCRBY', KEYS[1], ARGV[2])
         if count == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
         return {count, redis.call('PTTL', KEYS[1])}
@@ -79,45 +79,45 @@ class Redis:
 
     def __init__(self, url: str) -> None:
         client = redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
-        self.script = client.register_script(self.ADD)
+        self.script = client.register_script(self.HIT_SCRIPT)
 
-    def add(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
-        count, milliseconds = self.script([f"limits/{key}"], [seconds, amount])
-        return count, time.time() + milliseconds / 1000
+    def hit(self, key: str, seconds: int, amount: int) -> tuple[int, float]:
+        """Add ``amount`` to a window of ``seconds``; return its hits and when it ends."""
+        hits, milliseconds = self.script([f"limits/{key}"], [seconds, amount])
+        return hits, time.time() + milliseconds / 1000
 
 
 class Limiter:
-    """An app's counting: in Redis where that is set and answers, else in memory."""
+    """An app's limits, counted in Redis if it is configured and available, else in memory."""
 
-    RETRY = 5  # seconds until Redis is tried again
+    REDIS_RETRY_DELAY = 5  # seconds
 
-    def __init__(self, redis_url: str, written: Mapping[str, str], *, enabled: bool) -> None:
+    def __init__(self, redis_url: str, limits: Mapping[str, str], *, enabled: bool) -> None:
         self.enabled = enabled
-        self.limits = {name: parse(text) for name, text in written.items()}
-        self.memory = Memory()
-        self.redis: Redis | None = None
-        self.redis_back_at = 0.0
-        if redis_url:
-            self.redis = Redis(redis_url)
+        self.limits = {name: parse(text) for name, text in limits.items()}
+        self.memory = MemoryStorage()
+        self.redis = RedisStorage(redis_url) if redis_url else None
+        self.redis_retry_at = 0.0
 
-    def add(self, name: str, key: str, amount: int = 1) -> Window:
-        """Count ``amount`` more of ``key`` under the limit ``name``, and say where that leads."""
+    def hit(self, name: str, key: str, amount: int = 1) -> WindowStats:
+        """Add ``amount`` hits of ``key`` under the limit ``name``."""
         limit, key = self.limits[name], f"{name}/{key}"
-        if self.redis and time.time() >= self.redis_back_at:
+        if self.redis and time.time() >= self.redis_retry_at:
             try:
-                return Window(limit, *self.redis.add(key, limit.get_expiry(), amount))
+                return WindowStats(limit, *self.redis.hit(key, limit.get_expiry(), amount))
             except redis.RedisError as error:
-                self.redis_back_at = time.time() + self.RETRY
-                log.warning("Redis is away; limits hold for this process: %s", type(error).__name__)
-        return Window(limit, *self.memory.add(key, limit.get_expiry(), amount))
+                self.redis_retry_at = time.time() + self.REDIS_RETRY_DELAY
+                reason = type(error).__name__
+                log.warning("Redis is unavailable; limits hold for this process: %s", reason)
+        return WindowStats(limit, *self.memory.hit(key, limit.get_expiry(), amount))
 
 
-def init_app(app: Flask, redis_url: str, written: Mapping[str, str], *, enabled: bool) -> None:
-    """Count every request; on the way out say how many are left. ``written``: limits by name."""
-    app.extensions["limiter"] = Limiter(redis_url, written, enabled=enabled)
-    app.before_request(refuse_oversized)
-    app.before_request(count_request)
-    app.after_request(say_limit)
+def init_app(app: Flask, redis_url: str, limits: Mapping[str, str], *, enabled: bool) -> None:
+    """Check each request against ``limits``, by name, and report what is left in its response."""
+    app.extensions["limiter"] = Limiter(redis_url, limits, enabled=enabled)
+    app.before_request(reject_oversized_body)
+    app.before_request(check_request)
+    app.after_request(add_headers)
 
 
 def exempt(view: View) -> View:
@@ -126,8 +126,8 @@ def exempt(view: View) -> View:
     return view
 
 
-def limited(name: str) -> Callable[[View], View]:
-    """Count requests for a view under a limit of its own."""
+def limit(name: str) -> Callable[[View], View]:
+    """Count requests for the view under the limit ``name`` instead of the default."""
 
     def decorator(view: View) -> View:
         view.limit = name  # type: ignore[attr-defined]
@@ -136,43 +136,54 @@ def limited(name: str) -> Callable[[View], View]:
     return decorator
 
 
-def refuse_oversized() -> None:
-    """Refuse a body that nobody would read to its end, also where nobody reads it."""
+def reject_oversized_body() -> None:
+    """Raise PayloadTooLarge by Content-Length, also for views that read no body."""
     if (request.content_length or 0) > current_app.config["MAX_CONTENT_LENGTH"]:
         raise PayloadTooLarge
 
 
-def count_request() -> None:
-    """One more of the client's; preflights are the browser's doing."""
+def check_request() -> None:
+    """Count the current request; preflights are exempt. Raises RateLimited."""
     limiter = current_limiter()
     view: Any = current_app.view_functions.get(request.endpoint or "")
-    limit = getattr(view, "limit", "default")
-    if limit is None or not limiter.enabled or request.method == "OPTIONS":
+    name = getattr(view, "limit", "default")
+    if name is None or not limiter.enabled or request.method == "OPTIONS":
         return
-    g.window = limiter.add(limit, caller(view))
-    if g.window.over:
-        raise g.window.refusal
+    g.window = limiter.hit(name, rate_limit_key(view))
+    if g.window.is_exceeded:
+        raise g.window.to_error()
 
 
-def say_limit(response: Response) -> Response:
-    """The headers of an answer that was limited."""
-    window: Window | None = g.get("window")
+def add_headers(response: Response) -> Response:
+    """Add the rate limit headers to the response of a counted request."""
+    window: WindowStats | None = g.get("window")
     if window is not None and "X-RateLimit-Limit" not in response.headers:
         response.headers.extend(window.headers)
     return response
 
 
-def require_below(name: str, key: str) -> None:
-    """Refuse where ``key`` was counted as often as the limit ``name`` allows."""
+def check(name: str, key: str) -> None:
+    """Raise RateLimited if ``key`` has used up the limit ``name``; counts nothing."""
     limiter = current_limiter()
-    window = limiter.add(name, key, amount=0)
-    if window.used >= window.limit.amount and limiter.enabled:
-        raise window.refusal
+    window = limiter.hit(name, key, amount=0)
+    if window.hits >= window.limit.amount and limiter.enabled:
+        raise window.to_error()
 
 
-def count(name: str, key: str) -> None:
-    """Count one more of ``key`` under the limit ``name``."""
-    current_limiter().add(name, key)
+def hit_or_raise(name: str, key: str) -> None:
+    """Count a hit of ``key`` under the limit ``name``, in one step with its check.
+
+    Raises RateLimited.
+    """
+    limiter = current_limiter()
+    window = limiter.hit(name, key)
+    if window.is_exceeded and limiter.enabled:
+        raise window.to_error()
+
+
+def undo_hit(name: str, key: str) -> None:
+    """Take back a hit that turned out not to count."""
+    current_limiter().hit(name, key, amount=-1)
 
 
 def current_limiter() -> Limiter:

@@ -8,7 +8,7 @@ import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
 from ..money import MINOR_UNITS
-from .fields import Amount, Choice, Currency, Digits, Whole, decimals
+from .fields import Amount, Choice, Currency, QueryInteger, StrictInteger, decimals
 
 
 def camel_case(name: str) -> str:
@@ -24,7 +24,7 @@ class Schema(marshmallow.Schema):
         unknown = RAISE
 
     @classmethod
-    def may_be_empty(cls) -> bool:
+    def accepts_empty_body(cls) -> bool:
         """Whether nothing has to be said."""
         return not any(field.required for field in cls().fields.values())
 
@@ -35,11 +35,11 @@ class Schema(marshmallow.Schema):
     def require_minor_units(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         """Refuse amounts that have more decimals than the currency beside them."""
         if isinstance(self.fields.get("currency"), Currency):
-            errors = self.too_fine(data, MINOR_UNITS[data["currency"]])
+            errors = self.excess_decimals(data, MINOR_UNITS[data["currency"]])
             if errors:
                 raise ValidationError(errors)
 
-    def too_fine(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
+    def excess_decimals(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
         """What in ``data`` has more than ``places`` decimals, by the wire's names."""
         errors: dict[str, Any] = {}
         for name, field in self.load_fields.items():
@@ -51,7 +51,7 @@ class Schema(marshmallow.Schema):
                 field.inner, marshmallow.fields.Nested
             ):
                 inner: Any = field.inner.schema
-                below = (inner.too_fine(item, places) for item in value or [])
+                below = (inner.excess_decimals(item, places) for item in value or [])
                 found = {index: error for index, error in enumerate(below) if error}
             if found:
                 errors[field.data_key or name] = found
@@ -61,27 +61,27 @@ class Schema(marshmallow.Schema):
 class OneOfSchema(Schema):
     """Input of one of several forms, told apart before it is read."""
 
-    forms: ClassVar[Mapping[str, type[Schema]]]
+    variants: ClassVar[Mapping[str, type[Schema]]]
 
-    def form_of(self, data: Mapping[str, Any]) -> str:
+    def variant_name(self, data: Mapping[str, Any]) -> str:
         """The name of the form that ``data`` takes. Raises ValidationError."""
         raise NotImplementedError
 
     @classmethod
-    def may_be_empty(cls) -> bool:
+    def accepts_empty_body(cls) -> bool:
         return False
 
     def load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError({"_schema": ["Invalid input type."]})
-        return self.form(data).load(data, **kwargs)
+        return self.variant(data).load(data, **kwargs)
 
-    def form(self, data: Mapping[str, Any]) -> Schema:
+    def variant(self, data: Mapping[str, Any]) -> Schema:
         """The schema of the form that ``data`` takes."""
-        return _instance(self.forms[self.form_of(data)])
+        return _instance(self.variants[self.variant_name(data)])
 
-    def too_fine(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
-        return self.form(data).too_fine(data, places)
+    def excess_decimals(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
+        return self.variant(data).excess_decimals(data, places)
 
 
 @cache
@@ -89,14 +89,16 @@ def _instance(schema: type[Schema]) -> Schema:
     return schema()
 
 
-class PageSchema(Schema):
+class PaginationQuerySchema(Schema):
     """Which part of a list is asked for."""
 
-    limit = Digits(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
-    offset = Digits(load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0})
+    limit = QueryInteger(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
+    offset = QueryInteger(
+        load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0}
+    )
 
 
-class ExportSchema(Schema):
+class ExportQuerySchema(Schema):
     """In which form all of it is streamed."""
 
     format = Choice("ndjson", "csv", load_default="ndjson")
@@ -105,9 +107,9 @@ class ExportSchema(Schema):
 class PaginationSchema(Schema):
     """Which part of a list this is, and how long all of it is."""
 
-    limit = Whole(required=True, metadata={"example": 10})
-    offset = Whole(required=True, metadata={"example": 0})
-    total = Whole(required=True, metadata={"example": 1})
+    limit = StrictInteger(required=True, metadata={"example": 10})
+    offset = StrictInteger(required=True, metadata={"example": 0})
+    total = StrictInteger(required=True, metadata={"example": 1})
 
 
 class ErrorDetailSchema(Schema):

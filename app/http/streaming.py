@@ -12,12 +12,12 @@ from flask import Flask, Response, current_app, stream_with_context
 from ..errors import ServiceUnavailable
 
 
-class Lines:
+class SlotReleasingStream:
     """What is sent; its place is free again once all was read or the client has gone away."""
 
     def __init__(self, lines: Iterator[str], places: Semaphore) -> None:
         self.lines = lines
-        self.places: Semaphore | None = places
+        self.slots: Semaphore | None = places
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -30,7 +30,7 @@ class Lines:
             raise
 
     def close(self) -> None:
-        places, self.places = self.places, None
+        places, self.slots = self.slots, None
         if places:
             try:
                 self.lines.close()  # type: ignore[attr-defined]  # a generator: its cursor is closed
@@ -43,9 +43,9 @@ def init_app(app: Flask, threads: int) -> None:
     app.extensions["streams"] = Semaphore(max(1, threads - 1))
 
 
-def stream(lines: Iterator[str], mimetype: str) -> Response:
+def streaming_response(lines: Iterator[str], mimetype: str) -> Response:
     """``lines``, each sent as it is made. Raises ServiceUnavailable where there is no place."""
     places: Semaphore = current_app.extensions["streams"]
     if not places.acquire(blocking=False):
         raise ServiceUnavailable
-    return Response(Lines(stream_with_context(lines), places), mimetype=mimetype)
+    return Response(SlotReleasingStream(stream_with_context(lines), places), mimetype=mimetype)

@@ -21,7 +21,7 @@ from ..errors import ServiceUnavailable
 log = logging.getLogger(__name__)
 
 
-class Store(Protocol):
+class Storage(Protocol):
     """Where bytes are kept under names; raises OSError where it cannot."""
 
     def write(self, name: str, file: IO[bytes]) -> None:
@@ -32,7 +32,7 @@ class Store(Protocol):
     def remove(self, name: str) -> None: ...
 
 
-class Folder:
+class LocalStorage:
     """A folder of this machine."""
 
     def __init__(self, path: str) -> None:
@@ -59,7 +59,7 @@ class Folder:
         (self.path / name).unlink(missing_ok=True)
 
 
-class Bucket:
+class S3Storage:
     """A bucket of S3, or of what speaks its language at ``endpoint``."""
 
     WAIT = 10  # seconds
@@ -77,16 +77,16 @@ class Bucket:
         return boto3.client("s3", endpoint_url=self.endpoint, config=patience)
 
     def write(self, name: str, file: IO[bytes]) -> None:
-        self._asked(lambda: self.client.upload_fileobj(file, self.name, name))
+        self._call(lambda: self.client.upload_fileobj(file, self.name, name))
 
     def open(self, name: str) -> IO[bytes] | None:
-        found = self._asked(lambda: self.client.get_object(Bucket=self.name, Key=name))
+        found = self._call(lambda: self.client.get_object(Bucket=self.name, Key=name))
         return found and found["Body"]
 
     def remove(self, name: str) -> None:
-        self._asked(lambda: self.client.delete_object(Bucket=self.name, Key=name))
+        self._call(lambda: self.client.delete_object(Bucket=self.name, Key=name))
 
-    def _asked(self, question: Callable[[], Any]) -> Any:
+    def _call(self, question: Callable[[], Any]) -> Any:
         """The answer to ``question``, None where there is no such file."""
         from boto3.exceptions import Boto3Error  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -103,13 +103,13 @@ class Bucket:
 
 def init_app(app: Flask, upload_dir: str, bucket: str, endpoint: str) -> None:
     """Keep files in ``bucket`` where there is one, else in ``upload_dir``."""
-    app.extensions["storage"] = Bucket(bucket, endpoint) if bucket else Folder(upload_dir)
+    app.extensions["storage"] = S3Storage(bucket, endpoint) if bucket else LocalStorage(upload_dir)
 
 
-def keep(name: str, file: IO[bytes]) -> None:
+def save(name: str, file: IO[bytes]) -> None:
     """Keep ``file`` as ``name``, if what is done with it is committed."""
     try:
-        _store().write(name, file)
+        _storage().write(name, file)
     except OSError as error:
         log.exception("a file could not be kept")
         raise ServiceUnavailable from error
@@ -119,7 +119,7 @@ def keep(name: str, file: IO[bytes]) -> None:
 def read(name: str) -> IO[bytes] | None:
     """The bytes of ``name``, to be read a piece at a time; None where there are none."""
     try:
-        return _store().open(name)
+        return _storage().open(name)
     except OSError as error:
         log.exception("a file could not be read")
         raise ServiceUnavailable from error
@@ -149,10 +149,10 @@ def _roll_back(session: Any) -> None:
 def _remove(names: list[str]) -> None:
     for name in names:
         try:
-            _store().remove(name)
+            _storage().remove(name)
         except OSError:
             log.exception("a file could not be removed: %s", name)
 
 
-def _store() -> Store:
+def _storage() -> Storage:
     return current_app.extensions["storage"]

@@ -1,10 +1,10 @@
-"""The only door to Stripe: what is asked of it, what it says, and in which units.
+"""Requests to Stripe and the events that it sends.
 
-What Stripe says, in an answer or in an event, leaves here as facts: plain values that can be kept,
-and applied in any order (``settlement``). Nothing else of its objects gets further.
+Stripe's objects leave this module as updates: plain values that can be stored and applied in any
+order (``payments``).
 
-Sources: Stripe's API reference, its list of zero-decimal and special-case currencies, and its guide
-to webhooks (at least once, in any order, for up to three days).
+Sources: Stripe's API reference and its guide to webhooks (delivered at least once, in any order,
+for up to three days).
 """
 
 import logging
@@ -22,20 +22,21 @@ from flask import current_app
 from .. import strict_json
 from ..database.base import db
 from ..errors import ApiError, ValidationFailed
-from ..money import MINOR_UNITS
-from .stripe_updates import Fact, about_an_intent, intent_fact, of_event, taken_fact, text
+from .stripe_amounts import to_stripe_amount
+from .stripe_updates import (
+    StripeUpdate,
+    from_payment_intent,
+    from_reversal,
+    if_has_intent,
+    require_str,
+    updates_from_event,
+)
 
 log = logging.getLogger(__name__)
 
 API_VERSION = "2026-10-28.endive"
-TIMEOUT = 8  # seconds; gunicorn's own patience is 30, and a client's hardly more
+TIMEOUT = 8  # seconds; below gunicorn's 30 and what clients wait
 TOLERANCE = 300  # seconds that an event's signature may be old
-
-ZERO_DECIMAL = {
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
-    "XOF", "XPF",
-}  # fmt: skip
-SPELLED_WITH_TWO = {"ISK", "UGX"}  # they have no decimals any more, but Stripe writes two
 
 
 class PaymentUnavailable(ApiError):
@@ -53,255 +54,242 @@ class InsufficientFunds(ApiError):
     status, code, message = 400, "INSUFFICIENT_FUNDS", "Insufficient funds"
 
 
-class WebhookFailed(ApiError):
+class InvalidWebhook(ApiError):
     status, code, message = 400, "WEBHOOK_FAILED", "Webhook handler failed"
 
 
-class Refused(Exception):
-    """Stripe did not do what it was asked; ``refusal`` says so to the client."""
+class StripeRejected(Exception):
+    """Stripe rejected a request; ``error`` is what the client is answered."""
 
-    def __init__(self, refusal: ApiError, fact: Fact | None = None, why: str | None = None) -> None:
-        super().__init__(f"refused by Stripe: {why}")
-        self.refusal, self.fact = refusal, fact
-
-
-class Unknown(Refused):
-    """Stripe has nothing of this id."""
+    def __init__(
+        self, error: ApiError, update: StripeUpdate | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(f"rejected by Stripe: {reason}")
+        self.error, self.update = error, update
 
 
-class AskedOtherwise(Exception):
-    """Stripe was asked under this key before, for something else."""
+class StripeObjectNotFound(StripeRejected):
+    """Stripe has no object with this id."""
 
 
-class BrokeDown(Exception):
-    """Stripe broke down over what it was asked under this key, and will say so each time."""
+class IdempotencyMismatch(Exception):
+    """The idempotency key was used before with other parameters."""
 
 
-class Event(NamedTuple):
-    """A webhook event, whose signature holds."""
+class ReplayedServerError(Exception):
+    """Stripe replays a server error for this idempotency key, and will do so each time."""
+
+
+class StripeEvent(NamedTuple):
+    """A webhook event with a valid signature."""
 
     id: str
     type: str
     version: str | None
-    facts: list[Fact]
+    updates: list[StripeUpdate]
 
 
-# Units
+# Requests
 
 
-def units(amount: Decimal, currency: str, field: str | None = "amount") -> int:
-    """``amount``, from the body's ``field``, in the units that Stripe counts ``currency`` in.
-
-    Raises ValidationFailed.
-    """
-    path = [field] if field else []
-    if currency in SPELLED_WITH_TWO:
-        return int(amount * 100)
-    places = 0 if currency in ZERO_DECIMAL else MINOR_UNITS[currency]
-    whole = amount.scaleb(places)
-    if whole != int(whole):
-        raise ValidationFailed.at(path, f"At most {places} decimals in {currency} by card.")
-    if places == 3 and int(whole) % 10:
-        raise ValidationFailed.at(path, f"The third decimal must be 0 in {currency} by card.")
-    return int(whole)
-
-
-def amount_of(count: int, currency: str) -> Decimal:
-    """``count`` of Stripe's units as an amount of ``currency``."""
-    if currency in SPELLED_WITH_TWO:
-        return Decimal(count) / 100
-    return Decimal(count).scaleb(0 if currency in ZERO_DECIMAL else -MINOR_UNITS[currency])
-
-
-def payable(amount: Decimal, currency: str) -> Decimal:
-    """As much of ``amount`` as cards can carry in ``currency``."""
-    places = 0 if currency in SPELLED_WITH_TWO | ZERO_DECIMAL else min(MINOR_UNITS[currency], 2)
-    return amount - amount % Decimal(1).scaleb(-places)
-
-
-# Asking
-
-
-def require_provider() -> None:
-    """Whether there is anybody to pay through. Raises PaymentUnavailable."""
+def require_stripe() -> None:
+    """Raise PaymentUnavailable if no Stripe key is configured."""
     if not current_app.config["STRIPE_SECRET_KEY"]:
         raise PaymentUnavailable
 
 
 @lru_cache(maxsize=8)
-def _client_of(key: str, base: str) -> stripe.StripeClient:
+def _client(key: str, base: str) -> stripe.StripeClient:
     return stripe.StripeClient(
         key,
         stripe_version=API_VERSION,
         base_addresses={"api": base} if base else None,
-        max_network_retries=0,  # the record stays pending, and whoever repeats completes it
+        max_network_retries=0,  # the record stays pending, and a repeated request completes it
         http_client=stripe.RequestsClient(timeout=TIMEOUT),
     )
 
 
 @contextmanager
-def _asking() -> Iterator[Any]:
-    """Stripe's API, outside of any transaction. Raises PaymentUnavailable and Refused."""
+def stripe_api() -> Iterator[Any]:
+    """Give access to Stripe's API, outside of any transaction, and translate its errors.
+
+    Raises PaymentUnavailable, StripeRejected, IdempotencyMismatch and ReplayedServerError.
+    """
     if db.session.registry.has() and db.session().in_transaction():
-        raise RuntimeError("Stripe would be waited for inside a transaction")
-    require_provider()
+        raise RuntimeError("Stripe must not be called inside a transaction")
+    require_stripe()
     key = current_app.config["STRIPE_SECRET_KEY"]
     try:
-        yield _client_of(key, current_app.config["STRIPE_API_BASE"]).v1
+        yield _client(key, current_app.config["STRIPE_API_BASE"]).v1
     except stripe.CardError as error:
-        raise _decline(error) from None
+        raise _from_card_error(error) from None
     except stripe.InvalidRequestError as error:
-        raise _refusal(error) from None
+        raise _from_invalid_request(error) from None
     except stripe.IdempotencyError:
-        raise AskedOtherwise from None
-    except stripe.StripeError as error:  # also where the same request is still being acted on
+        raise IdempotencyMismatch from None
+    except stripe.StripeError as error:  # also while the same request is still being processed
         log.error("Stripe: %s %s %s", type(error).__name__, error.http_status, error.code)
-        again = (error.headers or {}).get("Idempotent-Replayed") == "true"
-        broke = again and (error.http_status or 0) >= 500
-        raise (BrokeDown if broke else PaymentUnavailable) from None
+        replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
+        if replayed and (error.http_status or 0) >= 500:
+            raise ReplayedServerError from None
+        raise PaymentUnavailable from None
 
 
-def _decline(error: stripe.CardError) -> Refused:
-    said: Any = error.json_body
-    about = said["error"] if isinstance(said, Mapping) else {}
-    poor = about.get("decline_code") == "insufficient_funds"
-    intent = about.get("payment_intent")
-    fact = intent_fact({**intent, "status": "failed"}) if intent else None
-    return Refused(InsufficientFunds() if poor else PaymentDeclined(), fact)
+def _from_card_error(error: stripe.CardError) -> StripeRejected:
+    body: Any = error.json_body
+    details = body["error"] if isinstance(body, Mapping) else {}
+    intent = details.get("payment_intent")
+    update = from_payment_intent({**intent, "status": "failed"}) if intent else None
+    if details.get("decline_code") == "insufficient_funds":
+        return StripeRejected(InsufficientFunds(), update)
+    return StripeRejected(PaymentDeclined(), update)
 
 
-UNTAKEN = "The payment provider does not take this."
-FIELDS = {"payment_method": "paymentMethodId", "amount": "amount", "currency": "amount"}
+NOT_ACCEPTED_MESSAGE = "The payment provider rejected this value."
+FIELD_OF_PARAM = {"payment_method": "paymentMethodId", "amount": "amount", "currency": "amount"}
 
 
-def _refusal(error: stripe.InvalidRequestError) -> Refused:
-    log.warning("Stripe refused: %s %s", error.code, error.param)
+def _from_invalid_request(error: stripe.InvalidRequestError) -> StripeRejected:
+    log.warning("Stripe rejected a request: %s %s", error.code, error.param)
     if error.code == "balance_insufficient":
-        return Refused(InsufficientFunds(), why=error.code)
+        return StripeRejected(InsufficientFunds(), reason=error.code)
     if error.http_status == 404:
-        return Unknown(ValidationFailed.at([], UNTAKEN), why=error.code)
-    field = FIELDS.get(error.param or "", "amount" if "amount" in (error.code or "") else "")
-    path = [field] if field else []
-    return Refused(ValidationFailed.at(path, UNTAKEN), why=error.code or str(error.http_status))
+        not_found = ValidationFailed.at([], NOT_ACCEPTED_MESSAGE)
+        return StripeObjectNotFound(not_found, reason=error.code)
+    by_code = "amount" if "amount" in (error.code or "") else ""
+    field = FIELD_OF_PARAM.get(error.param or "", by_code)
+    invalid = ValidationFailed.at([field] if field else [], NOT_ACCEPTED_MESSAGE)
+    return StripeRejected(invalid, reason=error.code or str(error.http_status))
 
 
-def create(
-    record: UUID,
+def create_payment_intent(
+    payment_id: UUID,
     amount: Decimal,
     currency: str,
-    method: str | None,
+    payment_method_id: str | None,
     attempt: int = 0,
     *,
     charge: bool = True,
-) -> tuple[Fact, str | None]:
-    """A PaymentIntent for the payment ``record``, confirmed at once where there is a ``method``.
+) -> tuple[StripeUpdate, str | None]:
+    """Create a payment's PaymentIntent, and confirm it if ``charge`` and there is a method.
 
-    Asked twice it is made once: its idempotency key is the record's. Where nobody is to be asked
-    to ``charge`` the ``method``, it is the same without it. The second value is what a client needs
-    to pay it. Raises AskedOtherwise, and BrokeDown: then only another ``attempt`` can be made.
+    Returns its state and the client secret. The idempotency key is made of the payment's id and
+    ``attempt``, so that a repeated call creates nothing. Raises IdempotencyMismatch and
+    ReplayedServerError: then only another ``attempt`` can succeed.
     """
-    asked: dict[str, Any] = {
-        "amount": units(amount, currency),
+    params: dict[str, Any] = {
+        "amount": to_stripe_amount(amount, currency),
         "currency": currency.lower(),
-        "metadata": {"payment_id": str(record)},
+        "metadata": {"payment_id": str(payment_id)},
     }
-    if method:  # only cards can be confirmed with nobody there to be sent elsewhere
-        asked["payment_method_types"] = ["card"]
-    if method and charge:
-        asked |= {"payment_method": method, "confirm": True}
-    with _asking() as api:
-        intent = api.payment_intents.create(asked, _key("payment", record, attempt))
-    return intent_fact(intent.to_dict()), intent.client_secret
+    if payment_method_id:  # only cards can be confirmed without a redirect of the payer
+        params["payment_method_types"] = ["card"]
+    if payment_method_id and charge:
+        params |= {"payment_method": payment_method_id, "confirm": True}
+    with stripe_api() as api:
+        options = _idempotency_key("payment", payment_id, attempt)
+        intent = api.payment_intents.create(params, options)
+    return from_payment_intent(intent.to_dict()), intent.client_secret
 
 
-def _key(kind: str, record: UUID, attempt: int) -> Any:
-    return {"idempotency_key": f"{kind}-{record}-{attempt}" if attempt else f"{kind}-{record}"}
+def _idempotency_key(kind: str, record_id: UUID, attempt: int) -> Any:
+    suffix = f"-{attempt}" if attempt else ""
+    return {"idempotency_key": f"{kind}-{record_id}{suffix}"}
 
 
-def retrieve(intent: str) -> Fact:
-    """What the PaymentIntent has come to. Raises Unknown."""
-    with _asking() as api:
-        return intent_fact(api.payment_intents.retrieve(intent).to_dict())
+def retrieve_payment_intent(intent_id: str) -> StripeUpdate:
+    """Fetch a PaymentIntent's state. Raises StripeObjectNotFound."""
+    with stripe_api() as api:
+        return from_payment_intent(api.payment_intents.retrieve(intent_id).to_dict())
 
 
-def cancel(intent: str) -> Fact:
-    """Give the PaymentIntent up, so that nobody can pay it any more."""
-    with _asking() as api:
-        return intent_fact(api.payment_intents.cancel(intent).to_dict())
+def cancel_payment_intent(intent_id: str) -> StripeUpdate:
+    """Cancel a PaymentIntent, so that it can no longer be paid. Raises StripeRejected."""
+    with stripe_api() as api:
+        return from_payment_intent(api.payment_intents.cancel(intent_id).to_dict())
 
 
-def find(record: UUID, since: datetime, until: datetime) -> tuple[Fact, str | None] | None:
-    """The PaymentIntent of ``record`` that was made in that time, if there is one."""
+def find_payment_intent(
+    payment_id: UUID, since: datetime, until: datetime
+) -> tuple[StripeUpdate, str | None] | None:
+    """Find the payment's PaymentIntent among those created in the given time."""
     created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
-    with _asking() as api:
-        made = api.payment_intents.list({"created": created, "limit": 100})
-        for intent in made.auto_paging_iter():
-            fact = intent_fact(intent.to_dict())
-            if fact.record == str(record):
-                return fact, intent.client_secret
+    with stripe_api() as api:
+        intents = api.payment_intents.list({"created": created, "limit": 100})
+        for intent in intents.auto_paging_iter():
+            update = from_payment_intent(intent.to_dict())
+            if update.local_id == str(payment_id):
+                return update, intent.client_secret
     return None
 
 
-def refund(record: UUID, intent: str, amount: Decimal, currency: str, attempt: int = 0) -> Fact:
-    """Give ``amount`` back; asked twice, it is given once. Raises BrokeDown, as ``create``."""
-    asked: Any = {
-        "payment_intent": intent,
-        "amount": units(amount, currency),
-        "metadata": {"refund_id": str(record)},
+def create_refund(
+    refund_id: UUID, intent_id: str, amount: Decimal, currency: str, attempt: int = 0
+) -> StripeUpdate:
+    """Refund ``amount``, once however often it is called.
+
+    Raises IdempotencyMismatch and ReplayedServerError like ``create_payment_intent``.
+    """
+    params: Any = {
+        "payment_intent": intent_id,
+        "amount": to_stripe_amount(amount, currency),
+        "metadata": {"refund_id": str(refund_id)},
     }
-    with _asking() as api:
-        made = api.refunds.create(asked, _key("refund", record, attempt))
-    return taken_fact("refund", made.to_dict())
+    with stripe_api() as api:
+        refund = api.refunds.create(params, _idempotency_key("refund", refund_id, attempt))
+    return from_reversal("refund", refund.to_dict())
 
 
-def find_refund(record: UUID, intent: str) -> Fact | None:
-    """The refund of the PaymentIntent that was made for ``record``, if there is one."""
-    with _asking() as api:
-        for one in api.refunds.list({"payment_intent": intent, "limit": 100}).auto_paging_iter():
-            fact = taken_fact("refund", one.to_dict())
-            if fact.record == str(record):
-                return fact
+def find_refund(refund_id: UUID, intent_id: str) -> StripeUpdate | None:
+    """Find the refund that was created for ``refund_id`` among those of the PaymentIntent."""
+    with stripe_api() as api:
+        refunds = api.refunds.list({"payment_intent": intent_id, "limit": 100})
+        for refund in refunds.auto_paging_iter():
+            update = from_reversal("refund", refund.to_dict())
+            if update.local_id == str(refund_id):
+                return update
     return None
 
 
-def reversal(kind: str, id: str) -> Fact:
-    """What a refund or a dispute has come to."""
-    with _asking() as api:
-        listed: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
-        return taken_fact(kind, listed.retrieve(id).to_dict())
+def retrieve_reversal(kind: str, id: str) -> StripeUpdate:
+    """Fetch the state of a refund or dispute."""
+    with stripe_api() as api:
+        resource: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
+        return from_reversal(kind, resource.retrieve(id).to_dict())
 
 
-def reversals_since(kind: str, since: datetime) -> Iterator[Fact]:
-    """Each refund or each dispute that was begun ``since`` then, by whomever; the latest first."""
-    with _asking() as api:
-        listed: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
-        for one in listed.list({"limit": 100}).auto_paging_iter():
-            if one.created < since.timestamp():
+def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate]:
+    """Yield all refunds or disputes created ``since`` then, the latest first."""
+    with stripe_api() as api:
+        resource: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
+        for reversal in resource.list({"limit": 100}).auto_paging_iter():
+            if reversal.created < since.timestamp():
                 break
             try:
-                yield from about_an_intent(taken_fact(kind, one.to_dict()))
+                yield from if_has_intent(from_reversal(kind, reversal.to_dict()))
             except (KeyError, TypeError, ValueError):
-                log.error("the %s %s is like no other", kind, one.id)
+                log.error("the %s %s has an unknown form", kind, reversal.id)
 
 
-# Being told
+# Events
 
 
-def verified(body: bytes, signature: str) -> Event:
-    """The event that ``body`` is, signed by Stripe not long ago. Raises WebhookFailed."""
+def construct_event(body: bytes, signature: str) -> StripeEvent:
+    """Verify the signature of ``body`` and parse it. Raises InvalidWebhook."""
     secret = current_app.config["STRIPE_WEBHOOK_SECRET"]
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
-        said = strict_json.read(body)
-        version = said.get("api_version")
-        return Event(
-            id=text(said["id"] or None),
-            type=text(said["type"]),
-            version=None if version is None else text(version),
-            facts=list(of_event(said["type"], said["data"]["object"], said.get("created"))),
+        event = strict_json.loads(body)
+        version = event.get("api_version")
+        updates = updates_from_event(event["type"], event["data"]["object"], event.get("created"))
+        return StripeEvent(
+            id=require_str(event["id"] or None),
+            type=require_str(event["type"]),
+            version=None if version is None else require_str(version),
+            updates=list(updates),
         )
-    except (stripe.SignatureVerificationError, UnicodeError, strict_json.Unreadable) as error:
-        log.warning("webhook refused: %s", type(error).__name__)
+    except (stripe.SignatureVerificationError, UnicodeError, strict_json.InvalidJson) as error:
+        log.warning("webhook with an invalid signature or body: %s", type(error).__name__)
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        log.warning("webhook is no event: %s", type(error).__name__)
-    raise WebhookFailed
+        log.warning("webhook that is not an event: %s", type(error).__name__)
+    raise InvalidWebhook

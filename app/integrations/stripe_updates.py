@@ -1,7 +1,7 @@
-"""What Stripe says, as facts: plain values that can be kept, and applied in any order.
+"""Updates from Stripe: plain values that can be stored and applied in any order.
 
-An event's payload has the shape of the endpoint's API version, not of the library's: what is read
-here is spelled alike in all of them, or in each of its spellings.
+An event's payload has the shape of the endpoint's API version, not of the library's. Only fields
+that are alike in all versions are read here, or each of their spellings.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,38 +11,20 @@ from uuid import UUID
 from .. import strict_json
 
 
-class Fact(NamedTuple):
-    """One thing that Stripe says, as of some moment: true or outdated, but never made up."""
+class StripeUpdate(NamedTuple):
+    """The state of one Stripe object at some time; it may be outdated."""
 
-    kind: str  # intent, refund, dispute, or charge: the sum of a charge's refunds
-    id: str  # the object's
-    intent: str  # the PaymentIntent that it is about
-    record: str | None  # our own id, where we put it into the object's metadata
+    kind: str  # intent, refund, dispute, or charge: the total of a charge's refunds
+    id: str  # of the object
+    payment_intent_id: str
+    local_id: str | None  # our own id, from the object's metadata
     status: str
     amount: int  # in Stripe's units
     currency: str  # ISO 4217
-    at: int | None = None  # seconds since 1970; None: it is so now
+    occurred_at: int | None = None  # Unix time; None: the current state
 
 
-def of_event(type_: str, about: Mapping[str, Any], at: Any) -> Iterator[Fact]:
-    """What an event of ``type_`` said ``at`` a moment; events that do not act say nothing."""
-    if not isinstance(about, Mapping):
-        raise TypeError
-    kind, _, what = type_.partition(".")
-    if kind == "payment_intent" and what in INTENT_EVENTS:
-        status = INTENT_EVENTS[what] or about["status"]
-        yield intent_fact({**about, "status": status})._replace(at=at and _whole(at))
-    elif type_.startswith("charge.dispute."):
-        yield from about_an_intent(taken_fact("dispute", about))
-    elif kind == "refund" or type_.startswith("charge.refund."):
-        yield from about_an_intent(taken_fact("refund", about))
-    elif type_ == "charge.refunded":
-        yield from about_an_intent(_charge(about))
-        for one in (about.get("refunds") or {}).get("data", []):  # versions before 2022-11-15
-            yield from about_an_intent(taken_fact("refund", {"currency": about["currency"], **one}))
-
-
-# What an event says of its intent; None: what the intent itself says, which must be true as well.
+# The status that an event reports for its intent; None: the one in the intent itself.
 INTENT_EVENTS: dict[str, str | None] = {
     "succeeded": None,
     "payment_failed": "failed",
@@ -51,73 +33,102 @@ INTENT_EVENTS: dict[str, str | None] = {
 }
 
 
-def intent_fact(said: Mapping[str, Any]) -> Fact:
-    paid, status = said.get("amount_received", said["amount"]), text(said["status"])
-    if status == "requires_payment_method" and said.get("last_payment_error"):
+def updates_from_event(
+    event_type: str, stripe_object: Mapping[str, Any], created: Any
+) -> Iterator[StripeUpdate]:
+    """Yield the updates of an event, ``created`` in Unix time; none for types that do not act.
+
+    Raises KeyError, TypeError and ValueError if the object has another form than Stripe's.
+    """
+    if not isinstance(stripe_object, Mapping):
+        raise TypeError
+    resource, _, action = event_type.partition(".")
+    if resource == "payment_intent" and action in INTENT_EVENTS:
+        status = INTENT_EVENTS[action] or stripe_object["status"]
+        update = from_payment_intent({**stripe_object, "status": status})
+        yield update._replace(occurred_at=created and require_int(created))
+    elif event_type.startswith("charge.dispute."):
+        yield from if_has_intent(from_reversal("dispute", stripe_object))
+    elif resource == "refund" or event_type.startswith("charge.refund."):
+        yield from if_has_intent(from_reversal("refund", stripe_object))
+    elif event_type == "charge.refunded":
+        yield from if_has_intent(from_charge(stripe_object))
+        # Contained in the charge before API version 2022-11-15.
+        for refund in (stripe_object.get("refunds") or {}).get("data", []):
+            currency = stripe_object["currency"]
+            yield from if_has_intent(from_reversal("refund", {"currency": currency, **refund}))
+
+
+def from_payment_intent(intent: Mapping[str, Any]) -> StripeUpdate:
+    received = intent.get("amount_received", intent["amount"])
+    status = require_str(intent["status"])
+    if status == "requires_payment_method" and intent.get("last_payment_error"):
         status = "failed"
-    return Fact(
+    return StripeUpdate(
         kind="intent",
-        id=text(said["id"]),
-        intent=said["id"],
-        record=_ours(said, "payment_id"),
+        id=require_str(intent["id"]),
+        payment_intent_id=intent["id"],
+        local_id=_local_id(intent, "payment_id"),
         status=status,
-        amount=_whole(paid if status == "succeeded" else said["amount"]),
-        currency=text(said["currency"]).upper(),
+        amount=require_int(received if status == "succeeded" else intent["amount"]),
+        currency=require_str(intent["currency"]).upper(),
     )
 
 
-def taken_fact(kind: str, said: Mapping[str, Any]) -> Fact:
-    return Fact(
+def from_reversal(kind: str, reversal: Mapping[str, Any]) -> StripeUpdate:
+    return StripeUpdate(
         kind=kind,
-        id=text(said["id"]),
-        intent=_reference(said.get("payment_intent")),
-        record=_ours(said, "refund_id"),
-        status=text(said["status"] or "pending"),  # a refund's may be null
-        amount=_whole(said["amount"], least=1),
-        currency=text(said["currency"]).upper(),
+        id=require_str(reversal["id"]),
+        payment_intent_id=_referenced_id(reversal.get("payment_intent")),
+        local_id=_local_id(reversal, "refund_id"),
+        status=require_str(reversal["status"] or "pending"),  # a refund's may be null
+        amount=require_int(reversal["amount"], minimum=1),
+        currency=require_str(reversal["currency"]).upper(),
     )
 
 
-def _charge(said: Mapping[str, Any]) -> Fact:
-    return Fact(
+def from_charge(charge: Mapping[str, Any]) -> StripeUpdate:
+    return StripeUpdate(
         kind="charge",
-        id=text(said["id"]),
-        intent=_reference(said.get("payment_intent")),
-        record=_ours(said, "payment_id"),
+        id=require_str(charge["id"]),
+        payment_intent_id=_referenced_id(charge.get("payment_intent")),
+        local_id=_local_id(charge, "payment_id"),
         status="refunded",
-        amount=_whole(said["amount_refunded"]),
-        currency=text(said["currency"]).upper(),
+        amount=require_int(charge["amount_refunded"]),
+        currency=require_str(charge["currency"]).upper(),
     )
 
 
-def about_an_intent(fact: Fact) -> Iterator[Fact]:
-    """``fact``, unless it is about a charge that never had a PaymentIntent: then it is not ours."""
-    if fact.intent:
-        yield fact
+def if_has_intent(update: StripeUpdate) -> Iterator[StripeUpdate]:
+    """Yield ``update`` unless it is about a charge without a PaymentIntent, which is not ours."""
+    if update.payment_intent_id:
+        yield update
 
 
-def _reference(said: Any) -> str:
-    """The id of what an object points at, whether it names it or holds it whole."""
-    return text(said["id"] if isinstance(said, Mapping) else said or "")
+def _referenced_id(reference: Any) -> str:
+    """Return the id of a referenced object, given as id or expanded; empty if there is none."""
+    return require_str(reference["id"] if isinstance(reference, Mapping) else reference or "")
 
 
-def _ours(said: Mapping[str, Any], name: str) -> str | None:
-    record = (said.get("metadata") or {}).get(name)
+def _local_id(stripe_object: Mapping[str, Any], name: str) -> str | None:
+    value = (stripe_object.get("metadata") or {}).get(name)
     try:
-        return record and str(UUID(record))
+        return value and str(UUID(value))
     except ValueError:
         return None
 
 
-def text(value: Any) -> str:
-    if not isinstance(value, str) or strict_json.unstorable(value):
+def require_str(value: Any) -> str:
+    """Return ``value``. Raises TypeError unless it is text that PostgreSQL can store."""
+    if not isinstance(value, str) or strict_json.has_unstorable_chars(value):
         raise TypeError
     return value
 
 
-def _whole(value: Any, least: int = 0) -> int:
+def require_int(value: Any, minimum: int = 0) -> int:
+    """Return ``value``. Raises TypeError and ValueError unless it is a 64-bit integer."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
-    if not least <= value < 2**63:
+    if not minimum <= value < 2**63:
         raise ValueError
     return value

@@ -1,4 +1,4 @@
-"""Post to the ledger, and check that the figures shown elsewhere agree with it."""
+"""Post to the ledger, and check the totals that are stored elsewhere against it."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from ..database.base import db
 from ..money import ZERO
-from .models import FIGURES, STRIPE, Entry, Posting
+from .models import CHECKS, STRIPE, JournalEntry, Posting
 
 
-def post(entry: Entry, amounts: Mapping[str, Decimal]) -> None:
-    """Enter what moved: ``amounts`` by account, which add up to 0. What is 0 is left out."""
+def post(entry: JournalEntry, amounts: Mapping[str, Decimal]) -> None:
+    """Post ``entry`` with ``amounts`` by account, which add up to 0; zero amounts are left out."""
     entry.postings = [
         Posting(account=account, amount=amount) for account, amount in amounts.items() if amount
     ]
@@ -21,50 +21,55 @@ def post(entry: Entry, amounts: Mapping[str, Decimal]) -> None:
         db.session.add(entry)
 
 
-def booked(payment_id: UUID) -> dict[str, Decimal]:
-    """What the entries of a payment come to, by account."""
+def balances_by_account(payment_id: UUID) -> dict[str, Decimal]:
+    """Sum the postings of a payment's entries by account; a debit is positive."""
     sums = (
         db.select(Posting.account, db.func.sum(Posting.amount))
-        .join(Entry)
-        .where(Entry.payment_id == payment_id)
+        .join(JournalEntry)
+        .where(JournalEntry.payment_id == payment_id)
         .group_by(Posting.account)
     )
     return dict(db.session.execute(sums).all())
 
 
-def bring(
+def post_adjustments(
     fund: str,
     currency: str,
-    about: UUID,
+    subject_id: UUID,
     payment_id: UUID,
-    goal: Mapping[str, tuple[str, Decimal]],
+    targets: Mapping[str, tuple[str, Decimal]],
 ) -> None:
-    """Enter what is missing until a payment's accounts stand as in ``goal``, against Stripe.
+    """Post the differences that bring a payment's accounts to ``targets``, against Stripe's.
 
-    ``goal`` has for each account the kind of its entries, and its balance.
+    ``targets`` has for each account the kind of its entries and its balance.
     """
-    before = booked(payment_id)
-    for account, (kind, balance) in goal.items():
-        difference = balance - before.get(account, ZERO)
-        entry = Entry(fund=fund, currency=currency, kind=kind, about=about, payment_id=payment_id)
+    balances = balances_by_account(payment_id)
+    for account, (kind, target) in targets.items():
+        difference = target - balances.get(account, ZERO)
+        entry = JournalEntry(
+            fund=fund, currency=currency, kind=kind, subject_id=subject_id, payment_id=payment_id
+        )
         post(entry, {account: difference, STRIPE: -difference})
 
 
-class Difference(NamedTuple):
-    """A figure that is not what the entries say it is."""
-
-    what: str
-    shown: Decimal | None
-    booked: Decimal | None
+# Checking
 
 
-def check() -> Iterator[Difference]:
-    """Every figure that differs from what it comes to by the entries."""
-    for statement in FIGURES:
-        found: Any = db.session.execute(
+class Discrepancy(NamedTuple):
+    """A stored total that differs from the sum of its postings."""
+
+    subject: str
+    stored: Decimal | None
+    posted: Decimal | None
+
+
+def check() -> Iterator[Discrepancy]:
+    """Run every registered check and yield the totals that differ from the postings."""
+    for build_statement in CHECKS:
+        rows: Any = db.session.execute(
             text(
-                f"SELECT * FROM ({statement}) AS figure(what, shown, booked)"  # noqa: S608 (ours)
-                " WHERE shown IS DISTINCT FROM booked OR what LIKE 'entry %'"
+                f"SELECT * FROM ({build_statement()}) AS total(subject, stored, posted)"  # noqa: S608 (ours)
+                " WHERE stored IS DISTINCT FROM posted OR subject LIKE 'entry %'"
             )
         )
-        yield from (Difference(*row) for row in found)
+        yield from (Discrepancy(*row) for row in rows)

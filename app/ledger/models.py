@@ -1,10 +1,11 @@
-"""The books: each movement of money as a balanced double entry that nobody can change.
+"""The ledger: each movement of money as an immutable, balanced double entry.
 
-An entry belongs to one fund (a waqf project's own, or murabaha's) and one currency, so that neither
-is ever mixed; its postings add up to 0, a debit being positive. PostgreSQL refuses an entry that
-does not balance, and any change of one that is there: what was wrong is put right by another.
+An entry belongs to one fund (of a waqf project, or of murabaha) and has one currency, so that funds
+and currencies are never mixed. Its postings add up to 0; a debit is positive. PostgreSQL rejects an
+entry that does not balance and every change of a posted one: a mistake is corrected by a new entry.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -13,13 +14,13 @@ from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
-from ..database.base import Base, Identified
+from ..database.base import Base, UUIDPrimaryKeyMixin
 
-STRIPE, RECEIVED_ELSEWHERE = "stripe", "received elsewhere"  # where money is
+STRIPE, RECEIVED_OFFLINE = "stripe", "received elsewhere"  # accounts that hold money
 
 
-class Entry(Identified, Base):
-    """One movement: what happened, in whose fund."""
+class JournalEntry(UUIDPrimaryKeyMixin, Base):
+    """One movement of money in one fund."""
 
     __tablename__ = "ledger_entries"
     __table_args__ = (CheckConstraint("fund <> '' AND kind <> ''", name="named"),)
@@ -27,7 +28,7 @@ class Entry(Identified, Base):
     fund: Mapped[str] = mapped_column(index=True)
     currency: Mapped[str]
     kind: Mapped[str]
-    about: Mapped[UUID] = mapped_column(index=True)  # the donation or application
+    subject_id: Mapped[UUID] = mapped_column(index=True)  # of the donation or application
     payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -35,7 +36,7 @@ class Entry(Identified, Base):
 
 
 class Posting(Base):
-    """What an entry adds to an account, or takes from it."""
+    """An amount that an entry adds to an account."""
 
     __tablename__ = "ledger_postings"
     __table_args__ = (CheckConstraint("amount <> 0", name="something"),)
@@ -45,17 +46,19 @@ class Posting(Base):
     amount: Mapped[Decimal]  # a debit is positive
 
 
-FIGURES: list[str] = []
+CHECKS: list[Callable[[], str]] = []
 
 
-def figure(statement: str) -> str:
-    """Let ``check`` ask ``statement``, whose rows are (what, shown, booked) of a figure."""
-    FIGURES.append(statement)
-    return statement
+def register_check(build_statement: Callable[[], str]) -> Callable[[], str]:
+    """Register a check: a function that returns a SELECT of (subject, stored total, posted)."""
+    CHECKS.append(build_statement)
+    return build_statement
 
 
-figure("""
-    SELECT 'entry ' || e.id, 0, coalesce(sum(p.amount), 0)
-    FROM ledger_entries e LEFT JOIN ledger_postings p ON p.entry_id = e.id
-    GROUP BY e.id HAVING count(p.*) < 2 OR sum(p.amount) <> 0
-""")
+@register_check
+def entries_balance() -> str:
+    return """
+        SELECT 'entry ' || e.id, 0, coalesce(sum(p.amount), 0)
+        FROM ledger_entries e LEFT JOIN ledger_postings p ON p.entry_id = e.id
+        GROUP BY e.id HAVING count(p.*) < 2 OR sum(p.amount) <> 0
+    """

@@ -23,18 +23,25 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from .. import clock
-from ..database.base import Base, Identified, db
-from ..database.prepared import at, query, sql
-from ..ledger.models import figure
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import bind_callable, prepared_query, sql_property
 from ..payments.models import Payment
 from ..users.models import User
-from .rules import GRACE, OFFERED, STATES, ApplicationNotFound, Open, Price, VendorNotFound
+from .rules import (
+    GRACE_PERIOD,
+    OFFERED,
+    STATES,
+    ApplicationNotFound,
+    InstallmentBalance,
+    Price,
+    VendorNotFound,
+)
 
 FUND = "murabaha"  # kept apart from what is given to waqf
-NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
+APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
 
 
-class Vendor(Identified, Base):
+class Vendor(UUIDPrimaryKeyMixin, Base):
     """Somebody whom the institution buys from."""
 
     __tablename__ = "murabaha_vendors"
@@ -46,16 +53,16 @@ class Vendor(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
-    @query
+    @prepared_query
     def newest(cls: Any):
         return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
 
-    @query
-    def one(cls: Any, id):
+    @prepared_query
+    def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
-    def by_id(cls, id: UUID) -> "Vendor":
+    def get(cls, id: UUID) -> "Vendor":
         vendor = db.session.get(cls, id)
         if vendor is None:
             raise VendorNotFound
@@ -72,7 +79,7 @@ class Contract(Price):
     rebate: Decimal = Decimal(0)
 
 
-class Application(Identified, Base):
+class Application(UUIDPrimaryKeyMixin, Base):
     """A client's wish for goods, and the sale that it may become."""
 
     __tablename__ = "murabaha_applications"
@@ -127,36 +134,37 @@ class Application(Identified, Base):
     @status.inplace.expression
     @classmethod
     def _status(cls) -> Any:
-        now = at(clock.now, DateTime(timezone=True))
+        now = bind_callable(clock.now, DateTime(timezone=True))
         offered = db.or_(*(cls.state == state for state in OFFERED))
         lapsed = offered & (cls.__table__.c.expires_at <= now)
         return db.case((lapsed, "expired"), else_=cls.state)
 
-    @sql
+    @sql_property
     def owed(cls: Any) -> Any:
         """What is financed, once it is sold: before that there is no debt."""
         return db.case((cls.__table__.c.accepted_at.is_not(None), cls.__table__.c.financed))
 
-    @sql
+    @sql_property
     def paid(cls: Any) -> Any:
         return Installment.total(Installment.paid_amount)
 
-    @sql
+    @sql_property
     def waived(cls: Any) -> Any:
         return Installment.total(Installment.waived)
 
-    @sql
+    @sql_property
     def remaining(cls: Any) -> Any:
         left = Installment.amount - Installment.paid_amount - Installment.waived
         return Installment.total(left)
 
     @property
-    def open_installments(self) -> list[Open]:
+    def installment_balances(self) -> list[InstallmentBalance]:
         return [
-            Open(one.number, one.amount - one.waived, one.paid_amount) for one in self.installments
+            InstallmentBalance(one.number, one.amount - one.waived, one.paid_amount)
+            for one in self.installments
         ]
 
-    @query
+    @prepared_query
     def readable_by(cls: Any, reader_id, id, status):
         """The reader's own, or all of them for an officer; newest first, or the one ``id``."""
         officer = db.select(User.id).where(User.id == reader_id, User.role != "user")
@@ -167,14 +175,14 @@ class Application(Identified, Base):
             found = found.where(cls.status == status)
         return found.order_by(cls.created_at.desc(), cls.id.desc())
 
-    @query
-    def latest(cls: Any, user_id, most):
+    @prepared_query
+    def latest(cls: Any, user_id, max_rows):
         """The user's own, newest first, and no more than ``most``."""
         own = db.select(cls).where(cls.user_id == user_id)
-        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(most)
+        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod
-    def locked(cls, id: UUID) -> "Application":
+    def get_for_update(cls, id: UUID) -> "Application":
         """The application, whose row is locked until the end of the transaction."""
         application = db.session.get(cls, id, with_for_update=True)
         if application is None:
@@ -182,7 +190,7 @@ class Application(Identified, Base):
         return application
 
 
-class Installment(Identified, Base):
+class Installment(UUIDPrimaryKeyMixin, Base):
     """A part of the price, and how much of it was paid or waived."""
 
     __tablename__ = "murabaha_installments"
@@ -202,25 +210,30 @@ class Installment(Identified, Base):
     waived: Mapped[Decimal] = mapped_column(default=Decimal(0))
     paid_at: Mapped[datetime | None]
 
-    @sql
+    @sql_property
     def owed(cls: Any) -> Any:
         """What it comes to after a rebate."""
         return cls.amount - cls.waived
 
-    @sql
+    @sql_property
     def status(cls: Any) -> Any:
-        late_since = at(lambda: clock.today() - GRACE, Date)
+        late_since = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
         return db.case(
             (cls.waived == cls.amount, "waived"),
             (cls.paid_amount + cls.waived == cls.amount, "paid"),
-            (Payment.on_its_way(cls.id), "processing"),
+            (Payment.is_processing_for(cls.id), "processing"),
             (cls.due_date < late_since, "overdue"),  # also where somebody only means to pay
-            (Payment.begun(cls.id), "processing"),
+            (Payment.is_pending_for(cls.id), "processing"),
             else_="pending",
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it is outstanding."""
+        return self.paid_amount + self.waived == self.amount
+
     @classmethod
-    def application_of(cls, id: UUID | None) -> UUID:
+    def application_id_of(cls, id: UUID | None) -> UUID:
         return db.session.scalars(db.select(cls.application_id).where(cls.id == id)).one()
 
     @classmethod
@@ -231,7 +244,7 @@ class Installment(Identified, Base):
         return db.select(total).where(own).correlate(Application.__table__).scalar_subquery()
 
 
-class Event(Identified, Base):
+class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
     """One step of an application: written once, never changed, not even by us."""
 
     __tablename__ = "murabaha_events"
@@ -241,31 +254,15 @@ class Event(Identified, Base):
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: the service
     action: Mapped[str]
-    origin: Mapped[str | None]
-    target: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    @query
-    def of(cls: Any, application_id, action):
+    @prepared_query
+    def for_application(cls: Any, application_id, action):
         """What happened to an application, the latest first; or each ``action`` of it."""
         own = db.select(cls).where(cls.application_id == application_id)
         if action is not None:
             own = own.where(cls.action == action)
         return own.order_by(cls.position.desc())
-
-
-figure("""
-    SELECT 'receivable of application ' || a.application_number,
-           coalesce((SELECT sum(i.amount - i.paid_amount - i.waived)
-                     FROM murabaha_installments i WHERE i.application_id = a.id), 0),
-           coalesce((SELECT sum(p.amount) FROM ledger_entries e JOIN ledger_postings p
-                     ON p.entry_id = e.id WHERE e.about = a.id AND p.account = 'receivable'), 0)
-    FROM murabaha_applications a
-""")
-figure("""
-    SELECT 'rebate of application ' || a.application_number, coalesce(a.rebate, 0),
-           coalesce((SELECT sum(p.amount) FROM ledger_entries e JOIN ledger_postings p
-                     ON p.entry_id = e.id WHERE e.about = a.id AND p.account = 'rebates'), 0)
-    FROM murabaha_applications a
-""")

@@ -2,17 +2,17 @@
 
 from ..database.base import db
 from ..errors import Forbidden
-from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..payments.actions.intents import Collection
+from ..http.responses import pdf_response
+from ..payments.actions.intents import PaymentOperation
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
-from ..payments.schemas import PaymentSchema, PaySchema
+from ..payments.schemas import PayInstallmentSchema, PaymentSchema
 from ..users.rules import UserNotFound
 from .actions import payments, transitions
-from .actions.agreement import agreement
-from .models import Application, Event, Vendor
+from .actions.agreement import render_agreement
+from .models import Application, ApplicationEvent, Vendor
 from .rules import (
     ApplicationNotFound,
     ApplicationNotPending,
@@ -22,21 +22,21 @@ from .rules import (
 from .schemas import (
     AcceptanceSchema,
     AcquisitionSchema,
-    ApplicationChangesSchema,
+    ApplicationEventSchema,
+    ApplicationListQuerySchema,
+    ApplicationPatchSchema,
     ApplicationSchema,
     ApprovalSchema,
-    EventSchema,
+    EarlySettlementSchema,
+    EmptySchema,
     NewApplicationSchema,
     NewVendorSchema,
-    NothingSchema,
     QuoteRequestSchema,
     QuoteSchema,
-    RecordSchema,
+    RecordPaymentSchema,
     RejectionSchema,
     ScheduleSchema,
-    SettlementSchema,
-    StatusSchema,
-    VendorChangesSchema,
+    VendorPatchSchema,
     VendorSchema,
 )
 
@@ -47,8 +47,8 @@ bp = Blueprint("murabaha", __name__, url_prefix="/api/murabaha", description=__d
 
 
 @bp.get("/vendors")
-@bp.signed_in
-@bp.page(VendorSchema)
+@bp.login_required
+@bp.paginated(VendorSchema)
 def list_vendors():
     """Whom the institution buys from, newest first"""
     return Vendor.newest()
@@ -56,25 +56,25 @@ def list_vendors():
 
 @bp.post("/vendors")
 @bp.officers_only
-@bp.once
+@bp.idempotent
 @bp.arguments(NewVendorSchema)
-@bp.one(VendorSchema, VendorNotFound, 201)
-def create_vendor(asked):
+@bp.returns_row(VendorSchema, VendorNotFound, 201)
+def create_vendor(data):
     """Name somebody to buy from"""
-    vendor = Vendor(**asked)
+    vendor = Vendor(**data)
     db.session.add(vendor)
     db.session.flush()
-    return Vendor.one(vendor.id)
+    return Vendor.by_id(vendor.id)
 
 
 @bp.patch("/vendors/<uuid:id>")
 @bp.officers_only
-@bp.arguments(VendorChangesSchema)
+@bp.arguments(VendorPatchSchema)
 @bp.response(200, VendorSchema)
 @bp.raises(VendorNotFound)
 def update_vendor(changes, id):
     """Change a vendor; one that is not active takes no new applications"""
-    vendor = Vendor.by_id(id)
+    vendor = Vendor.get(id)
     for name, value in changes.items():
         setattr(vendor, name, value)
     db.session.commit()
@@ -85,64 +85,64 @@ def update_vendor(changes, id):
 @bp.public
 @bp.arguments(QuoteRequestSchema)
 @bp.response(200, QuoteSchema)
-def quote_price(asked):
+def quote_price(data):
     """What goods would be sold for, and in which instalments; binds nobody"""
-    return transitions.quote(**asked)
+    return transitions.quote(**data)
 
 
 # Applications
 
 
 @bp.post("/applications")
-@bp.signed_in
-@bp.once
+@bp.login_required
+@bp.idempotent
 @bp.arguments(NewApplicationSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound, 201)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound, 201)
 @bp.raises(VendorNotFound, UserNotFound)
-def apply_for_goods(asked):
+def apply_for_goods(data):
     """Ask the institution to buy something for you and sell it on to you"""
-    return shown(transitions.apply(asked).id)
+    return visible_application(transitions.create_application(current_user, data).id)
 
 
 @bp.get("/applications")
-@bp.signed_in
-@bp.arguments(StatusSchema, location="query")
-@bp.page(ApplicationSchema)
+@bp.login_required
+@bp.arguments(ApplicationListQuerySchema, location="query")
+@bp.paginated(ApplicationSchema)
 def list_applications(query):
     """Your applications, or for an officer everybody's; newest first"""
     return Application.readable_by(current_user.id, None, query["status"])
 
 
 @bp.get("/applications/<uuid:id>")
-@bp.signed_in
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.login_required
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 def show_application(id):
     """An application with its vendor, contract and instalments"""
-    return shown(id)
+    return visible_application(id)
 
 
 @bp.patch("/applications/<uuid:id>")
-@bp.signed_in
-@bp.arguments(ApplicationChangesSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.login_required
+@bp.arguments(ApplicationPatchSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
 def update_application(changes, id):
     """Change your application while it is pending"""
-    transitions.change(id, changes)
+    transitions.update_application(current_user, id, changes)
     db.session.commit()
-    return shown(id)
+    return visible_application(id)
 
 
 @bp.get("/applications/<uuid:id>/history")
-@bp.signed_in
-@bp.page(EventSchema)
+@bp.login_required
+@bp.paginated(ApplicationEventSchema)
 @bp.raises(ApplicationNotFound)
 def list_application_history(id):
     """Each step of an application, the latest first"""
     require_readable(id)
     if transitions.expire(id):
         db.session.commit()
-    return Event.of(id)
+    return ApplicationEvent.for_application(id)
 
 
 # Its steps
@@ -150,123 +150,123 @@ def list_application_history(id):
 
 @bp.post("/applications/<uuid:id>/approve")
 @bp.officers_only
-@bp.once
+@bp.idempotent
 @bp.arguments(ApprovalSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
-def approve_application(asked, id):
+def approve_application(data, id):
     """Offer the goods at a fixed price, for 30 days; never to oneself"""
-    transitions.approve(id, **asked)
-    return shown(id)
+    transitions.approve(current_user, id, **data)
+    return visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/reject")
 @bp.officers_only
-@bp.once
+@bp.idempotent
 @bp.arguments(RejectionSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
-def reject_application(asked, id):
+def reject_application(data, id):
     """Decline it, with the reason; never one's own"""
-    transitions.reject(id, **asked)
-    return shown(id)
+    transitions.reject(current_user, id, **data)
+    return visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/acquire")
 @bp.officers_only
-@bp.once
+@bp.idempotent
 @bp.arguments(AcquisitionSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
-def acquire_goods(asked, id):
+def acquire_goods(data, id):
     """Record that the institution owns the goods; before that they cannot be sold"""
-    transitions.acquire(id, **asked)
-    return shown(id)
+    transitions.acquire(current_user, id, **data)
+    return visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/accept")
-@bp.signed_in
-@bp.once
+@bp.login_required
+@bp.idempotent
 @bp.arguments(AcceptanceSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
-def accept_offer(asked, id):
+def accept_offer(data, id):
     """Buy: price and schedule are fixed for good"""
-    transitions.accept(id, **asked)
-    return shown(id)
+    transitions.accept(current_user, id, **data)
+    return visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/cancel")
-@bp.signed_in
-@bp.once
-@bp.arguments(NothingSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.login_required
+@bp.idempotent
+@bp.arguments(EmptySchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def cancel_application(_, id):
     """Withdraw your application, before the sale"""
-    transitions.cancel(id)
-    return shown(id)
+    transitions.cancel(current_user, id)
+    return visible_application(id)
 
 
 @bp.get("/applications/<uuid:id>/schedule")
-@bp.signed_in
-@bp.one(ScheduleSchema, ApplicationNotFound)
+@bp.login_required
+@bp.returns_row(ScheduleSchema, ApplicationNotFound)
 def show_schedule(id):
     """What is due when, and what was paid of it"""
-    return shown(id)
+    return visible_application(id)
 
 
 @bp.get("/applications/<uuid:id>/agreement")
-@bp.signed_in
+@bp.login_required
 @bp.pdf
 @bp.raises(ApplicationNotFound, InvalidTransition)
 def show_agreement(id):
     """The agreement that both sides sign, as a PDF; once the institution owns the goods"""
-    found = shown(id).objects()
+    found = visible_application(id).objects()
     if not found:
         raise ApplicationNotFound
-    return sql_json.document(agreement(found[0]), f"{found[0].application_number}.pdf")
+    return pdf_response(render_agreement(found[0]), f"{found[0].application_number}.pdf")
 
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")
 @bp.officers_only
-@bp.once
-@bp.arguments(RecordSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.idempotent
+@bp.arguments(RecordPaymentSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition, InstallmentNotFound)
-def record_payment(asked, id, number):
+def record_payment(data, id, number):
     """Record money that was received elsewhere, for the oldest unpaid instalment and those after"""
-    payments.record(id, number, **asked)
-    return shown(id)
+    payments.record_payment(current_user, id, number, **data)
+    return visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/pay")
-@bp.signed_in
-@bp.pays(PaymentSchema, Payment.one, Collection.of)
-@bp.arguments(PaySchema)
+@bp.login_required
+@bp.idempotent_payment(PaymentSchema, Payment.by_id, PaymentOperation.load)
+@bp.arguments(PayInstallmentSchema)
 @bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
-def pay_installment(asked, id, number):
+def pay_installment(data, id, number):
     """Pay the oldest unpaid instalment: by the payment's clientSecret, or a paymentMethodId"""
-    return payments.pay(id, number, asked["payment_method_id"])
+    return payments.start_payment(current_user, id, number, data["payment_method_id"])
 
 
 @bp.post("/applications/<uuid:id>/settle")
 @bp.officers_only
-@bp.once
-@bp.arguments(SettlementSchema)
-@bp.one(ApplicationSchema, ApplicationNotFound)
+@bp.idempotent
+@bp.arguments(EarlySettlementSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
-def settle_early(asked, id):
+def settle_early(data, id):
     """Make the rest due today, less a rebate if the institution gives one"""
-    payments.settle(id, **asked)
-    return shown(id)
+    payments.settle_early(current_user, id, **data)
+    return visible_application(id)
 
 
-def shown(id):
+def visible_application(id):
     """The application as whoever asks may see it."""
     return Application.readable_by(current_user.id, id)
 
 
 def require_readable(id):
-    if shown(id).only(Application.id).row() is None:
+    if visible_application(id).select_columns(Application.id).row() is None:
         raise ApplicationNotFound

@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..errors import ApiError, Forbidden, ValidationFailed
-from ..money import ZERO, split, to_minor_unit
+from ..money import ZERO, split_evenly, to_minor_unit
 from ..payments.rules import InvalidTransition
 
-OFFER = timedelta(days=30)  # how long an approval stands
-GRACE = timedelta(days=7)  # how late an instalment may be before it is overdue
-TERM = (6, 60)  # months
-FIRST_DUE = 12  # months after the sale within which the first instalment is due
+OFFER_VALIDITY = timedelta(days=30)  # how long an approval stands
+GRACE_PERIOD = timedelta(days=7)  # how late an instalment may be before it is overdue
+TERM_RANGE = (6, 60)  # months
+MAX_FIRST_DUE_MONTHS = 12  # months after the sale within which the first instalment is due
 
 
 class VendorNotFound(ApiError):
@@ -41,62 +41,78 @@ class ApplicationNotPending(ApiError):
 # The states
 
 
-class Step(NamedTuple):
+class Transition(NamedTuple):
     """One thing that may be done with an application."""
 
-    origin: str
+    from_state: str
     action: str
-    who: str  # owner, officer (never the owner), service
-    target: str
+    actor: str  # owner, officer (never the owner), service
+    to_state: str
     requires: str
 
 
-STEPS = (
-    Step("pending", "approve", "officer", "approved", "cost, profit and term are within bounds"),
-    Step("pending", "reject", "officer", "rejected", "a reason is given"),
-    Step("pending", "cancel", "owner", "cancelled", "nothing"),
-    Step("approved", "acquire", "officer", "acquired", "the institution owns the goods"),
-    Step("approved", "cancel", "owner", "cancelled", "nothing has been sold"),
-    Step("approved", "expire", "service", "expired", "30 days have passed since the approval"),
-    Step("acquired", "accept", "owner", "active", "the offer still stands; this is the sale"),
-    Step("acquired", "cancel", "owner", "cancelled", "nothing has been sold"),
-    Step("acquired", "expire", "service", "expired", "30 days have passed since the approval"),
-    Step("active", "record", "officer", "active", "no more is paid than is left"),
-    Step("active", "pay", "owner", "active", "it is the oldest unpaid instalment"),
-    Step("active", "receive", "service", "active", "Stripe has the money"),
-    Step("active", "settle", "officer", "active", "the rebate is within the profit still to come"),
-    Step("active", "complete", "service", "completed", "nothing is left to pay"),
+TRANSITIONS = (
+    Transition(
+        "pending", "approve", "officer", "approved", "cost, profit and term are within bounds"
+    ),
+    Transition("pending", "reject", "officer", "rejected", "a reason is given"),
+    Transition("pending", "cancel", "owner", "cancelled", "nothing"),
+    Transition("approved", "acquire", "officer", "acquired", "the institution owns the goods"),
+    Transition("approved", "cancel", "owner", "cancelled", "nothing has been sold"),
+    Transition(
+        "approved", "expire", "service", "expired", "30 days have passed since the approval"
+    ),
+    Transition("acquired", "accept", "owner", "active", "the offer still stands; this is the sale"),
+    Transition("acquired", "cancel", "owner", "cancelled", "nothing has been sold"),
+    Transition(
+        "acquired", "expire", "service", "expired", "30 days have passed since the approval"
+    ),
+    Transition("active", "record", "officer", "active", "no more is paid than is left"),
+    Transition("active", "pay", "owner", "active", "it is the oldest unpaid instalment"),
+    Transition("active", "receive", "service", "active", "Stripe has the money"),
+    Transition(
+        "active", "settle", "officer", "active", "the rebate is within the profit still to come"
+    ),
+    Transition("active", "complete", "service", "completed", "nothing is left to pay"),
 )
-STATES = tuple(dict.fromkeys(state for step in STEPS for state in (step.origin, step.target)))
+STATES = tuple(
+    dict.fromkeys(state for step in TRANSITIONS for state in (step.from_state, step.to_state))
+)
 OFFERED = ("approved", "acquired")  # the states in which an offer can run out
 
 
-def picture() -> str:
+def state_diagram() -> str:
     """The steps as a Mermaid diagram: those that lead to another state."""
     arrows = [
-        f"    {step.origin} --> {step.target}: {step.action} ({step.who})"
-        for step in STEPS
-        if step.origin != step.target
+        f"    {step.from_state} --> {step.to_state}: {step.action} ({step.actor})"
+        for step in TRANSITIONS
+        if step.from_state != step.to_state
     ]
-    return "\n".join(["stateDiagram-v2", f"    [*] --> {STEPS[0].origin}: apply (owner)", *arrows])
+    return "\n".join(
+        ["stateDiagram-v2", f"    [*] --> {TRANSITIONS[0].from_state}: apply (owner)", *arrows]
+    )
 
 
-def step_of(state: str, action: str) -> Step:
+def find_transition(state: str, action: str) -> Transition:
     """The step that ``action`` is in ``state``. Raises InvalidTransition."""
-    for step in STEPS:
-        if (step.origin, step.action) == (state, action):
+    for step in TRANSITIONS:
+        if (step.from_state, step.action) == (state, action):
             return step
-    targets = dict.fromkeys(step.target for step in STEPS if step.origin == state != step.target)
+    targets = dict.fromkeys(
+        step.to_state for step in TRANSITIONS if step.from_state == state != step.to_state
+    )
     where = f"it can become {', '.join(targets)}" if targets else "it stays so"
     raise InvalidTransition(f"The application is {state}: {where}, and cannot be told to {action}")
 
 
-def taking_back(state: str) -> Step:
+def reversal_transition(state: str) -> Transition:
     """What a refund or dispute at Stripe does, whether anybody likes it or not: a debt is open."""
-    return Step(state, "take_back", "service", "active", "a payment was refunded or is disputed")
+    return Transition(
+        state, "take_back", "service", "active", "a payment was refunded or is disputed"
+    )
 
 
-def require_may_decide(caller_id: Any, owner_id: Any) -> None:
+def forbid_own_application(caller_id: Any, owner_id: Any) -> None:
     """Whoever applies does not decide: not about their own application, in any role."""
     if caller_id == owner_id:
         raise Forbidden
@@ -135,7 +151,7 @@ def require_rate(profit_rate: Decimal, most: Decimal) -> None:
 # The schedule
 
 
-class Due(NamedTuple):
+class ScheduledInstallment(NamedTuple):
     """One instalment of a schedule."""
 
     number: int
@@ -143,13 +159,15 @@ class Due(NamedTuple):
     amount: Decimal
 
 
-def schedule(financed: Decimal, term_months: int, first_due_on: date, currency: str) -> list[Due]:
+def schedule(
+    financed: Decimal, term_months: int, first_due_on: date, currency: str
+) -> list[ScheduledInstallment]:
     """``financed`` in equal parts, a month apart; the larger ones first if they differ."""
-    amounts = split(financed, term_months, currency)
+    amounts = split_evenly(financed, term_months, currency)
     if amounts[-1] <= ZERO:
         raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be nothing.")
     return [
-        Due(number + 1, months_after(first_due_on, number), amount)
+        ScheduledInstallment(number + 1, months_after(first_due_on, number), amount)
         for number, amount in enumerate(amounts)
     ]
 
@@ -162,8 +180,10 @@ def months_after(day: date, months: int) -> date:
 
 def first_due(today: date, asked: date | None) -> date:
     """When the first instalment is due: a month from ``today`` unless another day was asked for."""
-    if asked is not None and not today <= asked <= months_after(today, FIRST_DUE):
-        raise ValidationFailed.at(["firstDueOn"], f"Must be within {FIRST_DUE} months from today.")
+    if asked is not None and not today <= asked <= months_after(today, MAX_FIRST_DUE_MONTHS):
+        raise ValidationFailed.at(
+            ["firstDueOn"], f"Must be within {MAX_FIRST_DUE_MONTHS} months from today."
+        )
     return asked or months_after(today, 1)
 
 
@@ -175,7 +195,7 @@ def require_down_payment(down_payment: Decimal, requested: Decimal) -> None:
 # Paying
 
 
-class Open(NamedTuple):
+class InstallmentBalance(NamedTuple):
     """An instalment as far as it stands: what it comes to, and what was paid of it."""
 
     number: int
@@ -183,39 +203,41 @@ class Open(NamedTuple):
     paid: Decimal
 
     @property
-    def left(self) -> Decimal:
+    def outstanding(self) -> Decimal:
         return self.amount - self.paid
 
 
-def left_of(instalments: Iterable[Open]) -> Decimal:
-    return sum((one.left for one in instalments), ZERO)
+def outstanding(instalments: Iterable[InstallmentBalance]) -> Decimal:
+    return sum((one.outstanding for one in instalments), ZERO)
 
 
-def allocation(amount: Decimal, instalments: Sequence[Open], number: int) -> dict[int, Decimal]:
+def allocate_payment(
+    amount: Decimal, instalments: Sequence[InstallmentBalance], number: int
+) -> dict[int, Decimal]:
     """What ``amount`` pays of each instalment by number: the oldest first, never beyond the rest.
 
     Raises InvalidTransition where ``number`` is not the oldest that is unpaid.
     """
-    unpaid = [one for one in instalments if one.left > ZERO]
+    unpaid = [one for one in instalments if one.outstanding > ZERO]
     if not unpaid or unpaid[0].number != number:
         oldest = f"the oldest unpaid instalment is {unpaid[0].number}" if unpaid else "all is paid"
         raise InvalidTransition(f"Instalment {number} cannot be paid now: {oldest}")
-    if amount > left_of(unpaid):
-        raise ValidationFailed.at(["amount"], f"More than is left to pay: {left_of(unpaid)}.")
-    return filled(amount, unpaid)
+    if amount > outstanding(unpaid):
+        raise ValidationFailed.at(["amount"], f"More than is left to pay: {outstanding(unpaid)}.")
+    return allocate(amount, unpaid)
 
 
-def filled(amount: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
+def allocate(amount: Decimal, instalments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
     """What ``amount`` pays of each instalment by number, the oldest first."""
-    return _shared(amount, [(one.number, one.left) for one in instalments])
+    return _distribute(amount, [(one.number, one.outstanding) for one in instalments])
 
 
-def taken_back(amount: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
+def deallocate(amount: Decimal, instalments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
     """What is no longer paid of each once ``amount`` was taken back, the last one first."""
-    return _shared(amount, [(one.number, one.paid) for one in reversed(instalments)])
+    return _distribute(amount, [(one.number, one.paid) for one in reversed(instalments)])
 
 
-def _shared(amount: Decimal, places: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
+def _distribute(amount: Decimal, places: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
     """``amount`` over ``places`` in their order, as far as each takes it; empty ones left out."""
     shares = {}
     for number, room in places:
@@ -234,6 +256,8 @@ def require_rebate(
         raise ValidationFailed.at(["rebate"], "More than the profit that is still to come.")
 
 
-def waivers(rebate: Decimal, instalments: Sequence[Open]) -> dict[int, Decimal]:
+def allocate_rebate(
+    rebate: Decimal, instalments: Sequence[InstallmentBalance]
+) -> dict[int, Decimal]:
     """What ``rebate`` takes off each instalment by number, the last one first."""
-    return _shared(rebate, [(one.number, one.left) for one in reversed(instalments)])
+    return _distribute(rebate, [(one.number, one.outstanding) for one in reversed(instalments)])

@@ -5,10 +5,21 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..http.fields import Amount, Currency, Day, Exact, Flag, Id, Items, Moment, Text, Whole
+from ..http.fields import (
+    Amount,
+    BoundedList,
+    Currency,
+    ExactDecimal,
+    StrictBoolean,
+    StrictDate,
+    StrictInteger,
+    StrictUUID,
+    Text,
+    UtcDateTime,
+)
 from ..http.schemas import Schema
 from ..users.schemas import Email, PersonName
-from .rules import STATES, TERM
+from .rules import STATES, TERM_RANGE
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=0)
@@ -17,12 +28,12 @@ NOT_NEGATIVE = validate.Range(min=0)
 NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
 
 
-class Term(Whole):
+class Term(StrictInteger):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(*TERM), metadata={"example": 12}, **kwargs)
+        super().__init__(validate=validate.Range(*TERM_RANGE), metadata={"example": 12}, **kwargs)
 
 
-class Rate(Exact):
+class ProfitRate(ExactDecimal):
     """A fraction, such as 0.15."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -44,53 +55,53 @@ class Reference(Text):
 class VendorSchema(Schema):
     """Somebody whom the institution buys from."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
     name = Text(required=True, metadata={"example": "Bait al-Sayyarat"})
     email = Text(required=True, allow_none=True, metadata={"example": "sales@vendor.example"})
     phone = Text(required=True, allow_none=True, metadata={"example": "+973 1700 0000"})
-    active = Flag(required=True)
-    created_at = Moment(required=True)
-    updated_at = Moment(required=True)
+    active = StrictBoolean(required=True)
+    created_at = UtcDateTime(required=True)
+    updated_at = UtcDateTime(required=True)
 
 
 class NewVendorSchema(Schema):
     name = PersonName(required=True)
     email = Email(load_default=None, allow_none=True)
     phone = Reference(50, load_default=None, allow_none=True, metadata={"example": "+973 1700"})
-    active = Flag(load_default=True)
+    active = StrictBoolean(load_default=True)
 
 
-class VendorChangesSchema(Schema):
+class VendorPatchSchema(Schema):
     """What of a vendor is to change; what is not named stays."""
 
     name = PersonName()
     email = Email(allow_none=True)
     phone = Reference(50, allow_none=True, metadata={"example": "+973 1700 0000"})
-    active = Flag()
+    active = StrictBoolean()
 
 
 class QuoteRequestSchema(Schema):
     cost = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
-    profit_rate = Rate(required=True)
+    profit_rate = ProfitRate(required=True)
     term_months = Term(required=True)
     down_payment = Amount(
         load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 2000}
     )
-    first_due_on = Day(load_default=None, allow_none=True, metadata={"example": None})
+    first_due_on = StrictDate(load_default=None, allow_none=True, metadata={"example": None})
     currency = Currency()
 
 
 class QuotedInstallmentSchema(Schema):
     """One instalment of a schedule."""
 
-    number = Whole(required=True, metadata={"example": 1})
-    due_date = Day(required=True)
+    number = StrictInteger(required=True, metadata={"example": 1})
+    due_date = StrictDate(required=True)
     amount = Amount(required=True, metadata={"example": Decimal("1916.67")})
 
 
 class PriceSchema(Schema):
     cost = Amount(required=True, metadata={"example": 20000})
-    profit_rate = Rate(required=True)
+    profit_rate = ProfitRate(required=True)
     profit = Amount(required=True, metadata={"example": 3000})
     selling_price = Amount(required=True, metadata={"example": 23000})
     down_payment = Amount(required=True, metadata={"example": 2000})
@@ -107,47 +118,47 @@ class QuoteSchema(PriceSchema):
 class ContractSchema(PriceSchema):
     """What was approved; fixed for good once it is accepted."""
 
-    expires_at = Moment(required=True)
-    acquired_on = Day(required=True, allow_none=True)
-    accepted_at = Moment(required=True, allow_none=True)
+    expires_at = UtcDateTime(required=True)
+    acquired_on = StrictDate(required=True, allow_none=True)
+    accepted_at = UtcDateTime(required=True, allow_none=True)
     rebate = Amount(required=True, metadata={"example": 0})
 
 
 class InstallmentSchema(Schema):
     """A part of the price; what a rebate takes off its amount is ``waivedAmount``."""
 
-    id = Id(required=True)
-    number = Whole(required=True, metadata={"example": 1})
-    due_date = Day(required=True)
+    id = StrictUUID(required=True)
+    number = StrictInteger(required=True, metadata={"example": 1})
+    due_date = StrictDate(required=True)
     amount = Amount(required=True, attribute="owed", metadata={"example": Decimal("1916.67")})
     paid_amount = Amount(required=True, metadata={"example": 0})
     waived_amount = Amount(required=True, attribute="waived", metadata={"example": 0})
     status = Text(required=True, metadata={"example": "pending"})
-    paid_at = Moment(required=True, allow_none=True)
+    paid_at = UtcDateTime(required=True, allow_none=True)
 
 
 class ApplicationSchema(Schema):
     """A client's wish for goods, and the sale that it may become."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
     application_number = Text(required=True, metadata={"example": "M-2026-000001"})
-    user_id = Id(required=True)
-    vendor_id = Id(required=True)
+    user_id = StrictUUID(required=True)
+    vendor_id = StrictUUID(required=True)
     vendor = fields.Nested(VendorSchema, required=True)
     item_description = Text(required=True, metadata={"example": "A used car"})
     requested_amount = Amount(required=True, metadata={"example": 20000})
     currency = Text(required=True, metadata={"example": "USD"})
-    term_months = Whole(required=True, metadata={"example": 12})
+    term_months = StrictInteger(required=True, metadata={"example": 12})
     down_payment = Amount(required=True, metadata={"example": 2000})
     documents = fields.List(Text(), required=True, metadata={"example": []})
     status = Text(required=True, metadata={"example": "pending"})
     contract = fields.Nested(ContractSchema, required=True, allow_none=True)
     installments = fields.List(fields.Nested(InstallmentSchema), required=True)
-    created_at = Moment(required=True)
-    updated_at = Moment(required=True)
+    created_at = UtcDateTime(required=True)
+    updated_at = UtcDateTime(required=True)
 
 
-class Description(Text):
+class ItemDescription(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=[validate.Length(3, 500), NOT_BLANK],
@@ -157,26 +168,26 @@ class Description(Text):
 
 
 class NewApplicationSchema(Schema):
-    vendor_id = Id(required=True)
-    item_description = Description(required=True)
+    vendor_id = StrictUUID(required=True)
+    item_description = ItemDescription(required=True)
     requested_amount = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
     term_months = Term(load_default=12)
     down_payment = Amount(
         load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 2000}
     )
     currency = Currency()
-    documents = Items(Reference(255), most=20, load_default=list, metadata={"example": []})
+    documents = BoundedList(Reference(255), most=20, load_default=list, metadata={"example": []})
 
 
-class ApplicationChangesSchema(Schema):
+class ApplicationPatchSchema(Schema):
     """What of a pending application is to change; what is not named stays."""
 
-    vendor_id = Id()
-    item_description = Description()
+    vendor_id = StrictUUID()
+    item_description = ItemDescription()
     requested_amount = Amount(validate=POSITIVE, metadata={"example": 20000})
 
 
-class StatusSchema(Schema):
+class ApplicationListQuerySchema(Schema):
     status = Text(
         load_default=None, validate=validate.OneOf(STATES), metadata={"example": "pending"}
     )
@@ -184,7 +195,7 @@ class StatusSchema(Schema):
 
 class ApprovalSchema(Schema):
     cost = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
-    profit_rate = Rate(required=True)
+    profit_rate = ProfitRate(required=True)
     term_months = Term(required=True)
     down_payment = Amount(
         load_default=None, allow_none=True, validate=NOT_NEGATIVE, metadata={"example": 2000}
@@ -196,33 +207,33 @@ class RejectionSchema(Schema):
 
 
 class AcquisitionSchema(Schema):
-    acquired_on = Day(required=True)
+    acquired_on = StrictDate(required=True)
     invoice = Reference(required=True, metadata={"example": "INV-2026-118"})
     evidence = Reference(255, load_default=None, allow_none=True, metadata={"example": None})
 
 
 class AcceptanceSchema(Schema):
-    first_due_on = Day(load_default=None, allow_none=True, metadata={"example": None})
+    first_due_on = StrictDate(load_default=None, allow_none=True, metadata={"example": None})
 
 
-class RecordSchema(Schema):
+class RecordPaymentSchema(Schema):
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": Decimal("1916.67")})
     method = Reference(50, required=True, metadata={"example": "bank_transfer"})
     reference = Reference(required=True, metadata={"example": "TRX-4711"})
 
 
-class NothingSchema(Schema):
+class EmptySchema(Schema):
     """A body that may be left out, and says nothing."""
 
 
-class SettlementSchema(Schema):
+class EarlySettlementSchema(Schema):
     rebate = Amount(load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 250})
 
 
 class ScheduleSchema(Schema):
     """The instalments of a sale, and what they come to."""
 
-    application_id = Id(required=True, attribute="id")
+    application_id = StrictUUID(required=True, attribute="id")
     currency = Text(required=True, metadata={"example": "USD"})
     financed = Amount(required=True, allow_none=True, attribute="owed", metadata={"example": 21000})
     paid = Amount(required=True, metadata={"example": 0})
@@ -231,13 +242,15 @@ class ScheduleSchema(Schema):
     installments = fields.List(fields.Nested(InstallmentSchema), required=True)
 
 
-class EventSchema(Schema):
+class ApplicationEventSchema(Schema):
     """One step of an application: who, when, from where to where, and the facts given."""
 
-    id = Id(required=True)
-    user_id = Id(required=True, allow_none=True)
+    id = StrictUUID(required=True)
+    user_id = StrictUUID(required=True, allow_none=True)
     action = Text(required=True, metadata={"example": "approve"})
-    origin = Text(required=True, allow_none=True, data_key="from", metadata={"example": "pending"})
-    target = Text(required=True, data_key="to", metadata={"example": "approved"})
+    from_state = Text(
+        required=True, allow_none=True, data_key="from", metadata={"example": "pending"}
+    )
+    to_state = Text(required=True, data_key="to", metadata={"example": "approved"})
     facts = fields.Dict(required=True, metadata={"example": {"cost": 20000}})
-    created_at = Moment(required=True, data_key="at")
+    created_at = UtcDateTime(required=True, data_key="at")

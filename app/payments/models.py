@@ -1,8 +1,8 @@
-"""Payments, what was taken back of them, and the events that told of it.
+"""Payments, their refunds and disputes, and the webhook events that reported them.
 
-Everything here is what Stripe said, merged so that neither order nor number of the messages
-matters: a status only ever moves forward, a refund or dispute is known by its id, and whatever
-follows from it (the books, a project's figures, an instalment) is worked out anew each time.
+All of it merges what Stripe reports, so that neither the order nor the number of messages matters:
+a status only moves forward, a refund or dispute is identified by its id, and whatever depends on a
+payment (ledger, project totals, instalment) is derived again from its current state.
 """
 
 from collections.abc import Collection
@@ -17,32 +17,38 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
-from ..database.base import Base, Identified, db
-from ..database.prepared import query, sql
-from ..ledger.models import figure
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import prepared_query, sql_property
 from ..money import ZERO
-from .rules import OPEN, STATUSES, gone, held, payment_status, taken_status
+from .rules import (
+    OPEN,
+    STATUSES,
+    is_failed_refund,
+    next_payment_status,
+    next_reversal_status,
+    withholds_funds,
+)
 
-EVENTS_KEPT = timedelta(days=90)  # Stripe itself tries for three days, and lets resend for thirty
+EVENT_RETENTION = timedelta(days=90)  # Stripe retries for three days and can resend for thirty
 
 
-class Outgoing(NamedTuple):
-    """A payment as Stripe is to be asked for it."""
+class PaymentRequest(NamedTuple):
+    """The columns of a payment that a request to Stripe needs."""
 
     id: UUID
     amount: Decimal
     currency: str
-    method: str | None
+    payment_method_id: str | None
     intent_id: str | None
     status: str
     created_at: datetime
     installment_id: UUID | None
     superseded: bool
-    told_at: int | None
+    last_event_at: int | None
 
 
-class Returning(NamedTuple):
-    """A refund as Stripe is to be asked for it, and what it has said of it."""
+class RefundRequest(NamedTuple):
+    """The columns of a refund that a request to Stripe needs."""
 
     currency: str
     intent_id: str
@@ -53,13 +59,13 @@ class Returning(NamedTuple):
     created_at: datetime
 
 
-class Payment(Identified, Base):
-    """Money that somebody means to pay, for one donation or one instalment."""
+class Payment(UUIDPrimaryKeyMixin, Base):
+    """A payment through Stripe, for one donation or one instalment."""
 
     __tablename__ = "payments"
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
-        CheckConstraint("amount > 0 AND charge_refunded >= 0", name="amount"),
+        CheckConstraint("amount > 0 AND stripe_amount_refunded >= 0", name="amount"),
         CheckConstraint("num_nonnulls(donation_id, installment_id) = 1", name="purpose"),
         Index(
             "ix_payments_open",
@@ -90,23 +96,24 @@ class Payment(Identified, Base):
     amount: Mapped[Decimal]
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
-    method: Mapped[str | None]  # Stripe's id of what it is to be paid by at once
+    payment_method_id: Mapped[str | None]  # Stripe's id, until the intent exists
     intent_id: Mapped[str | None]
-    client_secret: Mapped[str | None]  # while it can be paid
-    charge_refunded: Mapped[Decimal] = mapped_column(default=ZERO)  # the most that was ever said
-    told_at: Mapped[int | None] = mapped_column(BigInteger)  # Unix time of the last event of it
-    superseded: Mapped[bool] = mapped_column(default=False)  # another is to be made instead
+    client_secret: Mapped[str | None]  # while the intent can be paid
+    # The highest total of a charge's refunds that Stripe has reported.
+    stripe_amount_refunded: Mapped[Decimal] = mapped_column(default=ZERO)
+    last_event_at: Mapped[int | None] = mapped_column(BigInteger)  # Unix time
+    superseded: Mapped[bool] = mapped_column(default=False)  # a newer payment replaces it
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
 
-    @sql
+    @sql_property
     def provider(cls: Any) -> Any:
         return db.literal_column("'stripe'")
 
     @hybrid_property
     def is_open(self) -> bool:
-        """Whether it can still be paid without anybody asking anew."""
+        """Whether it can still be paid without a new request."""
         return self.status in OPEN
 
     @is_open.inplace.expression
@@ -115,127 +122,141 @@ class Payment(Identified, Base):
         return db.or_(*(cls.status == status for status in OPEN))
 
     @property
-    def received(self) -> Decimal:
+    def amount_received(self) -> Decimal:
         return self.amount if self.status == "succeeded" else ZERO
 
     @property
-    def refunded(self) -> Decimal:
-        """How much of what was received was given back."""
+    def amount_refunded(self) -> Decimal:
+        """The part of the received amount that was refunded."""
         refunds = [one for one in self.reversals if one.kind == "refund" and one.provider_id]
-        failed = sum((one.amount for one in refunds if gone(one.status)), ZERO)
-        return min(self.received, max(self._refunds(True), self.charge_refunded - failed))
+        failed = sum((one.amount for one in refunds if is_failed_refund(one.status)), ZERO)
+        return min(
+            self.amount_received, max(self._refunds(True), self.stripe_amount_refunded - failed)
+        )
 
     def _refunds(self, known: bool) -> Decimal:
-        """The refunds, ``known`` to Stripe or not, that have not come to nothing."""
-        refunds = [one for one in self.reversals if one.kind == "refund" and not gone(one.status)]
+        """Sum the refunds that have not failed; ``known``: those that Stripe has confirmed."""
+        refunds = [
+            one
+            for one in self.reversals
+            if one.kind == "refund" and not is_failed_refund(one.status)
+        ]
         return sum((one.amount for one in refunds if bool(one.provider_id) == known), ZERO)
 
     @property
-    def disputed(self) -> Decimal:
-        """How much of what was received a bank holds, or has taken back for good."""
-        disputes = [one for one in self.reversals if one.kind == "dispute" and held(one.status)]
-        return min(self.received - self.refunded, sum((one.amount for one in disputes), ZERO))
+    def amount_disputed(self) -> Decimal:
+        """The part of the received amount that a dispute withholds or has taken."""
+        disputes = [
+            one for one in self.reversals if one.kind == "dispute" and withholds_funds(one.status)
+        ]
+        return min(
+            self.amount_received - self.amount_refunded, sum((one.amount for one in disputes), ZERO)
+        )
 
     @property
-    def asked_back(self) -> Decimal:
-        """Refunds that were asked for and have not come to anything yet."""
+    def pending_refunds(self) -> Decimal:
+        """Requested refunds that Stripe has not confirmed."""
         return self._refunds(False)
 
     @property
-    def left(self) -> Decimal:
-        """What is there, and can be given back; below 0 where more is asked for than there is."""
-        # What was asked for may be what a charge says is refunded: it is not given twice.
-        refunds = max(self.refunded, self._refunds(True) + self.asked_back)
-        return self.received - self.disputed - refunds
+    def refundable_amount(self) -> Decimal:
+        """What can be refunded; negative if more has been requested than is left."""
+        # A requested refund may be part of the charge's reported total; it is not counted twice.
+        refunds = max(self.amount_refunded, self._refunds(True) + self.pending_refunds)
+        return self.amount_received - self.amount_disputed - refunds
 
     @property
-    def has_failed_to_return(self) -> bool:
-        """Whether a refund was refused, or came back: another would be, too."""
+    def has_failed_refund(self) -> bool:
+        """Whether a refund has failed, so that another one would fail too."""
         return any(one.kind == "refund" and one.status == "failed" for one in self.reversals)
 
-    def moves_to(self, status: str, at: int | None = None, outdated: bool = False) -> None:
-        """Take what Stripe says, or said ``at`` a moment, unless more is known."""
-        known = self.told_at
+    def apply_status(self, status: str, at: int | None = None, outdated: bool = False) -> None:
+        """Apply a status that Stripe reported, ``at`` Unix time or now, unless it is outdated."""
+        known = self.last_event_at
         older = outdated or bool(
             at and known and (at < known or (at == known and self.status == "failed"))
         )
-        self.status = payment_status(self.status, status, older)
+        self.status = next_payment_status(self.status, status, older)
         if at and not older:
-            self.told_at = at
+            self.last_event_at = at
         if not self.is_open and self.status != "failed":
             self.client_secret = None
 
     @classmethod
-    def on_its_way(cls, installment_id: Any) -> Any:
-        """Whether there is money under way for the instalment, as PostgreSQL finds it."""
+    def is_processing_for(cls, installment_id: Any) -> Any:
+        """Build the condition that a payment for the instalment is processing."""
         return db.exists().where(cls.installment_id == installment_id, cls.status == "processing")
 
     @classmethod
-    def begun(cls, installment_id: Any) -> Any:
-        """Whether somebody means to pay the instalment, as PostgreSQL finds it."""
-        waits = (cls.status == "pending") & ~cls.superseded
-        return db.exists().where(cls.installment_id == installment_id, waits)
+    def is_pending_for(cls, installment_id: Any) -> Any:
+        """Build the condition that a payment for the instalment is pending."""
+        pending = (cls.status == "pending") & ~cls.superseded
+        return db.exists().where(cls.installment_id == installment_id, pending)
 
     @classmethod
-    def may_yet_come(cls) -> Any:
-        """Whether money can come by it: also where it failed, its intent can be paid."""
+    def can_still_succeed(cls) -> Any:
+        """Build the condition that it can still succeed; the intent of a failed one can be paid."""
         return db.or_(cls.is_open, cls.status == "failed")
 
     @classmethod
-    def as_it_goes_out(cls) -> list[Any]:
-        """The columns of an Outgoing."""
-        return [getattr(cls, name) for name in Outgoing._fields]
+    def request_columns(cls) -> list[Any]:
+        """Return the columns of a PaymentRequest."""
+        return [getattr(cls, name) for name in PaymentRequest._fields]
 
-    @query
-    def outgoing(cls: Any, payment_id):
-        return db.select(*cls.as_it_goes_out()).where(cls.id == payment_id)
+    @prepared_query
+    def request(cls: Any, payment_id):
+        return db.select(*cls.request_columns()).where(cls.id == payment_id)
 
-    @query
-    def offering(cls: Any, payment_id, new_intent, new_secret):
-        """Write down where the payment can be made, unless more than that is known already."""
-        untold = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
-        heard = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.waits)
-        told = db.update(cls).where(untold, ~heard, ~cls.superseded)
-        # Whatever card was meant, the intent is without.
-        return told.values(intent_id=new_intent, client_secret=new_secret, method=db.null())
+    @prepared_query
+    def attach_intent(cls: Any, payment_id, new_intent, new_secret):
+        """Store the new intent, unless the payment has changed or a webhook has arrived."""
+        unchanged = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
+        has_event = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.unmatched)
+        update = db.update(cls).where(unchanged, ~has_event, ~cls.superseded)
+        # The intent that can be attached here was created without a card.
+        return update.values(
+            intent_id=new_intent, client_secret=new_secret, payment_method_id=db.null()
+        )
 
-    @query
-    def one(cls: Any, id):
+    @prepared_query
+    def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
-    def of_installment(cls, installment_id: UUID) -> list["Payment"]:
-        """Those for the instalment that money could still come by, locked, as they are now."""
-        found = db.select(cls).where(cls.installment_id == installment_id, cls.may_yet_come())
-        now = found.order_by(cls.created_at).with_for_update()
-        return list(db.session.scalars(now, execution_options={"populate_existing": True}))
+    def lock_open_for_installment(cls, installment_id: UUID) -> list["Payment"]:
+        """Lock and return the payments for the instalment that can still succeed."""
+        query = db.select(cls).where(cls.installment_id == installment_id, cls.can_still_succeed())
+        query = query.order_by(cls.created_at).with_for_update()
+        return list(db.session.scalars(query, execution_options={"populate_existing": True}))
 
     @classmethod
-    def to_be_withdrawn(cls, installment_id: UUID, other_than: UUID) -> list[Any]:
-        """Those that are not to be made any more, and that money could still come by: Outgoing."""
-        found = db.select(*cls.as_it_goes_out()).where(
+    def superseded_for_installment(cls, installment_id: UUID, other_than: UUID) -> list[Any]:
+        """Return PaymentRequest rows of superseded payments that can still succeed."""
+        found = db.select(*cls.request_columns()).where(
             cls.installment_id == installment_id,
             cls.id != other_than,
             cls.superseded,
-            cls.may_yet_come(),
+            cls.can_still_succeed(),
         )
         return list(db.session.execute(found))
 
     @classmethod
     def supersede(cls, installment_ids: Collection[UUID]) -> None:
-        """Let no payment for these instalments be made any more: their rest has changed."""
+        """Mark the open payments for these instalments, whose balance has changed."""
         mine = cls.installment_id.in_(installment_ids)
-        db.session.execute(db.update(cls).where(mine, cls.may_yet_come()).values(superseded=True))
+        db.session.execute(
+            db.update(cls).where(mine, cls.can_still_succeed()).values(superseded=True)
+        )
 
     @classmethod
-    def locked(cls, *conditions: Any) -> "Payment | None":
-        """The payment, whose row is locked until the end of the transaction, as it is now."""
+    def get_for_update(cls, *conditions: Any) -> "Payment | None":
+        """Lock the payment's row until the end of the transaction and return it, refreshed."""
         found = db.select(cls).where(*conditions).with_for_update()
         return db.session.scalar(found, execution_options={"populate_existing": True})
 
 
-class Reversal(Identified, Base):
-    """A refund, asked for by us or made at Stripe, or a dispute."""
+class Reversal(UUIDPrimaryKeyMixin, Base):
+    """A refund, requested here or made at Stripe, or a dispute."""
 
     __tablename__ = "payment_reversals"
     __table_args__ = (
@@ -243,7 +264,7 @@ class Reversal(Identified, Base):
         CheckConstraint("amount > 0", name="amount"),
         UniqueConstraint("provider_id"),
         Index(
-            "ix_payment_reversals_asked",
+            "ix_payment_reversals_requested",
             "created_at",
             postgresql_where=db.text("provider_id IS NULL AND status = 'requested'"),
         ),
@@ -251,17 +272,17 @@ class Reversal(Identified, Base):
 
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"), index=True)
     kind: Mapped[str]
-    provider_id: Mapped[str | None]  # None: asked for, and not heard of yet
+    provider_id: Mapped[str | None]  # None: requested, and not confirmed by Stripe
     amount: Mapped[Decimal]
     status: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    def moves_to(self, status: str) -> None:
-        self.status = taken_status(self.kind, self.status, status)
+    def apply_status(self, status: str) -> None:
+        self.status = next_reversal_status(self.kind, self.status, status)
 
-    @query
-    def outgoing(cls: Any, reversal_id):
-        """The columns of a Returning."""
+    @prepared_query
+    def request(cls: Any, reversal_id):
+        """Select the columns of a RefundRequest."""
         payment = (Payment.currency, Payment.intent_id)
         own = (cls.payment_id, cls.provider_id, cls.amount, cls.status, cls.created_at)
         asked = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
@@ -269,50 +290,39 @@ class Reversal(Identified, Base):
 
 
 class WebhookEvent(Base):
-    """One event, by Stripe's id: counted once. Of its payload only the facts are kept."""
+    """A webhook event by Stripe's id, applied once. Of its payload only the updates are stored."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
         Index(
-            "ix_webhook_events_waiting",
+            "ix_webhook_events_unmatched",
             "intent_id",
-            postgresql_where=db.text("waits"),
+            postgresql_where=db.text("unmatched"),
         ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]
     version: Mapped[str | None]
-    facts: Mapped[list[Any]] = mapped_column(JSONB)
+    updates: Mapped[list[Any]] = mapped_column(JSONB)
     intent_id: Mapped[str | None]
-    waits: Mapped[bool] = mapped_column(default=False)  # for its record to appear
+    unmatched: Mapped[bool] = mapped_column(default=False)  # its payment does not exist yet
     received_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
 
     @classmethod
-    def keep(cls, **values: Any) -> bool:
-        """Store the event; no, where it is there already. A second delivery waits for the first."""
-        new = insert(cls).values(**values, waits=False, received_at=clock.now())
+    def insert_once(cls, **values: Any) -> bool:
+        """Insert the event, or return False if it exists; waits for a concurrent delivery."""
+        new = insert(cls).values(**values, unmatched=False, received_at=clock.now())
         return bool(
             db.session.scalar(new.on_conflict_do_nothing(index_elements=["id"]).returning(cls.id))
         )
 
     @classmethod
-    def is_old(cls) -> Any:
-        """Whether Stripe has long given up sending it, and what it waits for will never come."""
-        return cls.received_at < clock.now() - EVENTS_KEPT
+    def is_expired(cls) -> Any:
+        """Build the condition that Stripe no longer resends the event."""
+        return cls.received_at < clock.now() - EVENT_RETENTION
 
     @classmethod
-    def waiting_for(cls, intent_id: str) -> list["WebhookEvent"]:
-        found = db.select(cls).where(cls.intent_id == intent_id, cls.waits)
+    def unmatched_for(cls, intent_id: str) -> list["WebhookEvent"]:
+        found = db.select(cls).where(cls.intent_id == intent_id, cls.unmatched)
         return list(db.session.scalars(found.order_by(cls.received_at)))
-
-
-# What is taken back of an instalment's payment is no longer entered for it: there, whether any is.
-figure("""
-    SELECT 'received of payment ' || p.id, CASE p.status WHEN 'succeeded' THEN p.amount ELSE 0 END,
-           coalesce(-sum(l.amount)
-                    FILTER (WHERE l.account NOT IN ('stripe', 'refunds', 'disputes')), 0)
-    FROM payments p LEFT JOIN ledger_entries e ON e.payment_id = p.id
-    LEFT JOIN ledger_postings l ON l.entry_id = e.id
-    WHERE p.donation_id IS NOT NULL OR p.status <> 'succeeded' GROUP BY p.id
-""")

@@ -6,10 +6,10 @@ from sqlalchemy.exc import IntegrityError
 from ..database.base import db
 from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from ..http.blueprint import Blueprint
-from ..http.parsing import short_body
-from ..integrations.stripe_client import WebhookFailed, verified
-from .actions.updates import receive
-from .schemas import ReceivedSchema
+from ..http.parsing import read_bounded_body
+from ..integrations.stripe_client import InvalidWebhook, construct_event
+from .actions.updates import handle_event
+from .schemas import WebhookReceivedSchema
 
 bp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description=__doc__)
 
@@ -23,18 +23,18 @@ SIGNATURE = {
 
 
 @bp.post("/stripe")
-@bp.unlimited
+@bp.rate_limit_exempt
 @bp.public
 @bp.doc(requestBody={"content": {"*/*": {"schema": {}}}}, parameters=[SIGNATURE])
-@bp.response(200, ReceivedSchema)
-@bp.raises(WebhookFailed, PayloadTooLarge, UnsupportedMediaType)
+@bp.response(200, WebhookReceivedSchema)
+@bp.raises(InvalidWebhook, PayloadTooLarge, UnsupportedMediaType)
 def receive_stripe_event():
     """An event: kept and counted once, however often it is sent"""
     if request.content_encoding:
         raise UnsupportedMediaType
-    event = verified(short_body(), request.headers.get("Stripe-Signature", ""))
+    event = construct_event(read_bounded_body(), request.headers.get("Stripe-Signature", ""))
     try:
-        receive(event)
+        handle_event(event)
         db.session.commit()
     except (ApiError, IntegrityError) as error:
         # It is no fault of Stripe's, which is to send it again.

@@ -8,7 +8,7 @@ from ..errors import ApiError
 STATUSES = ("pending", "processing", "failed", "cancelled", "succeeded")
 OPEN = ("pending", "processing")  # can still be paid, and count towards a goal
 
-SPOKEN = {  # Stripe's words for a PaymentIntent's status, in ours
+STATUS_FROM_STRIPE = {  # Stripe's words for a PaymentIntent's status, in ours
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
     "requires_action": "pending",
@@ -20,10 +20,10 @@ SPOKEN = {  # Stripe's words for a PaymentIntent's status, in ours
 }
 FINAL = ("cancelled", "succeeded")  # in order: success is never undone, and undoes the others
 
-GONE = ("failed", "canceled")  # a refund that came to nothing: the money is here again
+FAILED_REFUND = ("failed", "canceled")  # a refund that came to nothing: the money is here again
 # How far a dispute has come: an inquiry, one that is closed but may still become more, holding
 # money, over. Won is the last word.
-STAGES = (
+DISPUTE_STAGES = (
     ("warning_needs_response", "warning_under_review"),
     ("warning_closed", "prevented"),
     ("needs_response", "under_review", "charge_refunded"),
@@ -31,20 +31,20 @@ STAGES = (
     ("won",),
 )
 # Refunds and disputes of which more is to be heard.
-UNFINISHED = ("pending", "requires_action", *STAGES[0], "needs_response", "under_review")
-HELD = ("needs_response", "under_review", "charge_refunded", "lost")
+OPEN_REVERSAL = ("pending", "requires_action", *DISPUTE_STAGES[0], "needs_response", "under_review")
+FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", "lost")
 
 
 class InvalidTransition(ApiError):
     status, code, message = 409, "INVALID_TRANSITION", "This cannot be done now"
 
 
-def payment_status(known: str, said: str, older: bool = False) -> str:
+def next_payment_status(known: str, said: str, older: bool = False) -> str:
     """What a payment's status is once Stripe said ``said`` of it, in its own words.
 
     Where that is ``older`` than what is known, or as old, only the last word of all counts.
     """
-    told = SPOKEN.get(said, known)
+    told = STATUS_FROM_STRIPE.get(said, known)
     if known in FINAL:
         return told if FINAL.index(known) < (FINAL.index(told) if told in FINAL else -1) else known
     if told == "pending" and known == "failed":
@@ -52,22 +52,22 @@ def payment_status(known: str, said: str, older: bool = False) -> str:
     return known if older and told not in FINAL else told
 
 
-def gone(status: str) -> bool:
+def is_failed_refund(status: str) -> bool:
     """Whether a refund of this status gave nothing back in the end."""
-    return status in GONE
+    return status in FAILED_REFUND
 
 
-def held(status: str) -> bool:
+def withholds_funds(status: str) -> bool:
     """Whether a dispute of this status holds money, or has taken it."""
-    return status in HELD
+    return status in FUNDS_WITHHELD
 
 
-def taken_status(kind: str, known: str, said: str) -> str:
+def next_reversal_status(kind: str, known: str, said: str) -> str:
     """What the status of a refund or dispute is once Stripe said ``said`` of it."""
     if kind == "refund":
-        return known if gone(known) else said
-    return said if stage(said) >= stage(known) else known
+        return known if is_failed_refund(known) else said
+    return said if _dispute_stage(said) >= _dispute_stage(known) else known
 
 
-def stage(status: str) -> int:
-    return next((n for n, names in enumerate(STAGES) if status in names), 0)
+def _dispute_stage(status: str) -> int:
+    return next((n for n, names in enumerate(DISPUTE_STAGES) if status in names), 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import validate
 
-from ..http.fields import Amount, Flag, Id, Text
+from ..http.fields import Amount, StrictBoolean, StrictUUID, Text
 from ..http.schemas import Schema
 from .rules import STATUSES
 
@@ -13,7 +13,7 @@ from .rules import STATUSES
 class PaymentSchema(Schema):
     """Money on its way; with ``clientSecret`` a client pays it at Stripe."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
     provider = Text(required=True, metadata={"example": "stripe", "enum": ["stripe"]})
     status = Text(required=True, metadata={"example": "pending", "enum": list(STATUSES)})
     amount = Amount(required=True, metadata={"example": Decimal("25.00")})
@@ -21,7 +21,7 @@ class PaymentSchema(Schema):
     client_secret = Text(required=True, allow_none=True, metadata={"example": "pi_…_secret_…"})
 
 
-class PaymentMethod(Text):
+class PaymentMethodId(Text):
     """Stripe's id of a card; with it the payment is made at once."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -34,11 +34,11 @@ class PaymentMethod(Text):
         )
 
 
-class ReceivedSchema(Schema):
-    received = Flag(required=True)
+class WebhookReceivedSchema(Schema):
+    received = StrictBoolean(required=True)
 
 
-class PaySchema(Schema):
+class PayInstallmentSchema(Schema):
     """How to pay; the body may be left out."""
 
-    payment_method_id = PaymentMethod()
+    payment_method_id = PaymentMethodId()

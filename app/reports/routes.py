@@ -2,15 +2,15 @@
 
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..http.sql_json import document
-from .statement import statement
+from ..http.responses import pdf_response
+from .statement import render_statement
 
 bp = Blueprint("reports", __name__, url_prefix="/api", description=__doc__)
 
 
 @bp.get("/download")
-@bp.signed_in
+@bp.login_required
 @bp.pdf
 def download_statement():
     """Your own statement, as a PDF"""
-    return document(statement(current_user), "report.pdf")
+    return pdf_response(render_statement(current_user), "report.pdf")

@@ -5,41 +5,41 @@ from itertools import groupby
 from typing import Any
 
 from .. import clock
-from ..integrations.pdf import Column, Document, shortened
-from ..money import ZERO, minor_unit, written
+from ..integrations.pdf import Column, PdfDocument, truncate
+from ..money import ZERO, format_amount, minor_unit
 from ..murabaha.models import Application
-from ..murabaha.rules import left_of
+from ..murabaha.rules import outstanding
 from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
 
-LISTED = 200  # calculations that a statement lists; more would be a book
-BARS = 15  # years that a chart shows
+MAX_ROWS = 200  # calculations that a statement lists; more would be a book
+MAX_BARS = 15  # years that a chart shows
 
 
-def statement(user: Any) -> bytes:
+def render_statement(user: Any) -> bytes:
     """What is kept of ``user``, as a PDF: who, when, their zakat, purchases and donations."""
     now = clock.now()
     made = f"{now:%Y-%m-%d %H:%M} UTC"
-    pages = Document("Statement", line=f"Statement of {made}", made=now)
-    pages.facts([("Name", user.name), ("E-mail", user.email), ("As of", made)])
+    pages = PdfDocument("Statement", footer=f"Statement of {made}", created_at=now)
+    pages.key_values([("Name", user.name), ("E-mail", user.email), ("As of", made)])
     pages.heading("Zakat")
-    calculations = Calculation.latest(user.id, LISTED).objects()
+    calculations = Calculation.latest(user.id, MAX_ROWS).objects()
     if not calculations:
         pages.paragraph("No zakat has been worked out.")
     else:
         _zakat(pages, calculations, Calculation.by_year(user.id))
-    _murabaha(pages, Application.latest(user.id, LISTED).objects())
-    _waqf(pages, Donation.latest(user.id, LISTED).objects())
+    _murabaha(pages, Application.latest(user.id, MAX_ROWS).objects())
+    _waqf(pages, Donation.latest(user.id, MAX_ROWS).objects())
     pages.note(NO_FATWA)
     return pages.bytes()
 
 
-def _zakat(pages: Document, calculations: Sequence[Calculation], years: Sequence[Any]) -> None:
+def _zakat(pages: PdfDocument, calculations: Sequence[Calculation], years: Sequence[Any]) -> None:
     """A chart of the years for each currency, and each calculation on a line."""
     for currency, sums in groupby(years, lambda row: row.currency):
         bars = [(str(row.year), row.zakat.quantize(minor_unit(currency))) for row in sums]
-        pages.bars("Zakat by year", bars[-BARS:], currency)
+        pages.bars("Zakat by year", bars[-MAX_BARS:], currency)
     pages.table(
         [
             Column("Date"),
@@ -49,13 +49,13 @@ def _zakat(pages: Document, calculations: Sequence[Calculation], years: Sequence
             Column("Zakat", align="end"),
             Column("Currency"),
         ],
-        [_kept(calculation) for calculation in calculations],
+        [_calculation_row(calculation) for calculation in calculations],
     )
-    if len(calculations) == LISTED:
-        pages.note(f"These are the latest {LISTED}; the export has all of them.")
+    if len(calculations) == MAX_ROWS:
+        pages.note(f"These are the latest {MAX_ROWS}; the export has all of them.")
 
 
-def _murabaha(pages: Document, applications: Sequence[Application]) -> None:
+def _murabaha(pages: PdfDocument, applications: Sequence[Application]) -> None:
     """What each application has come to, and how much of its price is still to be paid."""
     if not applications:
         return
@@ -70,28 +70,28 @@ def _murabaha(pages: Document, applications: Sequence[Application]) -> None:
             Column("Remaining", align="end"),
             Column("Currency"),
         ],
-        [_financed(application) for application in applications],
+        [_application_row(application) for application in applications],
     )
 
 
-def _financed(application: Application) -> list[str]:
-    currency, parts = application.currency, application.open_installments
+def _application_row(application: Application) -> list[str]:
+    currency, parts = application.currency, application.installment_balances
     contract = application.contract
     amounts = [
         contract.financed if contract else ZERO,
         sum((one.paid for one in parts), ZERO),
-        left_of(parts),
+        outstanding(parts),
     ]
     return [
         application.application_number,
-        shortened(application.item_description),
+        truncate(application.item_description),
         application.status,
-        *[written(amount, currency) if parts else "–" for amount in amounts],
+        *[format_amount(amount, currency) if parts else "–" for amount in amounts],
         currency,
     ]
 
 
-def _waqf(pages: Document, donations: Sequence[Donation]) -> None:
+def _waqf(pages: PdfDocument, donations: Sequence[Donation]) -> None:
     """What was given, to what, and whether it came."""
     if not donations:
         return
@@ -106,29 +106,29 @@ def _waqf(pages: Document, donations: Sequence[Donation]) -> None:
             Column("Refunded", align="end"),
             Column("Currency"),
         ],
-        [_given(donation) for donation in donations],
+        [_donation_row(donation) for donation in donations],
     )
 
 
-def _given(donation: Donation) -> list[str]:
+def _donation_row(donation: Donation) -> list[str]:
     currency, refunded = donation.currency, donation.refunded_amount
     return [
         f"{donation.created_at:%Y-%m-%d}",
         donation.project.name,
         donation.status,
         donation.receipt_number or "–",
-        written(donation.amount, currency),
-        written(refunded, currency) if refunded else "–",
+        format_amount(donation.amount, currency),
+        format_amount(refunded, currency) if refunded else "–",
         currency,
     ]
 
 
-def _kept(calculation: Calculation) -> list[str]:
+def _calculation_row(calculation: Calculation) -> list[str]:
     currency = calculation.currency
     amounts = calculation.wealth, calculation.nisab, calculation.zakat_amount
     return [
         f"{calculation.calculated_at:%Y-%m-%d}",
-        shortened(calculation.notes or ""),
-        *["–" if amount is None else written(amount, currency) for amount in amounts],
+        truncate(calculation.notes or ""),
+        *["–" if amount is None else format_amount(amount, currency) for amount in amounts],
         currency,
     ]

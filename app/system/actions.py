@@ -9,7 +9,7 @@ from ..database.base import db
 from ..extensions import migrate
 
 
-def readiness() -> dict[str, str]:
+def check_readiness() -> dict[str, str]:
     """``ok`` or what is wrong, for each thing that requests need."""
     checks = {"database": "ok", "migrations": "ok"}
     try:
@@ -20,7 +20,7 @@ def readiness() -> dict[str, str]:
     except Exception:  # whatever it is, requests cannot be served
         checks = {"database": "unreachable", "migrations": "unknown"}
     if current_app.config["REDIS_URL"]:
-        checks["redis"] = _redis()
+        checks["redis"] = _check_redis()
     return checks
 
 
@@ -28,7 +28,7 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(migrate.get_config())
 
 
-def _redis() -> str:
+def _check_redis() -> str:
     try:
         with redis.from_url(current_app.config["REDIS_URL"], socket_timeout=2) as client:
             client.ping()

@@ -14,8 +14,8 @@ from .. import clock
 from ..errors import NotFound
 from ..http.blueprint import Blueprint
 from ..http.openapi import VERSION
-from ..http.sql_json import json_response
-from .actions import readiness
+from ..http.responses import json_response
+from .actions import check_readiness
 from .schemas import HealthSchema, ReadinessSchema
 
 bp = Blueprint(
@@ -30,7 +30,7 @@ DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
 
 @bp.get("/health")
-@bp.unlimited
+@bp.rate_limit_exempt
 @bp.public
 @bp.response(200, HealthSchema)
 def show_health():
@@ -44,13 +44,13 @@ def show_health():
 
 
 @bp.get("/health/ready")
-@bp.unlimited
+@bp.rate_limit_exempt
 @bp.public
 @bp.response(200, ReadinessSchema)
 @bp.alt_response(503, schema=ReadinessSchema, example={"status": "unhealthy", "checks": {}})
 def show_readiness():
     """Whether requests can be served: the database, its migrations, Redis where it is set"""
-    checks = readiness()
+    checks = check_readiness()
     ready = all(state == "ok" for state in checks.values())
     return {"status": "ready" if ready else "unhealthy", "checks": checks}, 200 if ready else 503
 
@@ -73,9 +73,9 @@ def show_docs():
 
 
 @bp.get("/docs/<name>")
-@bp.unlimited
+@bp.rate_limit_exempt
 @bp.public
-@bp.streams(**{"text/javascript": "…", "text/css": "…", "image/png": "…"})
+@bp.streamed(**{"text/javascript": "…", "text/css": "…", "image/png": "…"})
 @bp.raises(NotFound)
 def show_docs_asset(name):
     """A script, style or picture of the page"""

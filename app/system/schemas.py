@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ..http.fields import Choice, Moment, Text, Whole
+from ..http.fields import Choice, StrictInteger, Text, UtcDateTime
 from ..http.openapi import VERSION
 from ..http.schemas import Schema
 
@@ -11,9 +11,9 @@ class HealthSchema(Schema):
     """That the process answers, and since when."""
 
     status = Choice("healthy", required=True)
-    timestamp = Moment(required=True)
+    timestamp = UtcDateTime(required=True)
     version = Text(required=True, metadata={"example": VERSION})
-    uptime = Whole(required=True, metadata={"example": 3600, "description": "seconds"})
+    uptime = StrictInteger(required=True, metadata={"example": 3600, "description": "seconds"})
 
 
 class ReadinessSchema(Schema):

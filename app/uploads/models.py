@@ -8,13 +8,13 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
-from ..database.base import Base, Identified, db
-from ..database.prepared import query
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import prepared_query
 from ..integrations import storage
-from ..users.models import belongs_to_user
+from ..users.models import on_user_erased
 
 
-class Upload(Identified, Base):
+class Upload(UUIDPrimaryKeyMixin, Base):
     """One file that is kept, under a name that the service made."""
 
     __tablename__ = "uploads"
@@ -25,15 +25,15 @@ class Upload(Identified, Base):
     type: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    @query
+    @prepared_query
     def named(cls: Any, filename, user_id):
         """The file of that name, of ``user_id`` where that is given."""
         found = db.select(cls).where(cls.filename == filename)
         return found if user_id is None else found.where(cls.user_id == user_id)
 
 
-@belongs_to_user
-def forget_files(user_id: UUID) -> None:
+@on_user_erased
+def delete_files(user_id: UUID) -> None:
     """A user's files go with them, once it is sure that they go."""
     names = db.delete(Upload).where(Upload.user_id == user_id).returning(Upload.filename)
     for name in db.session.scalars(names):

@@ -1,8 +1,8 @@
-"""Files that others then refer to: an invoice, a proof of income."""
+"""Uploaded files that other records refer to: an invoice, a proof of income."""
 
 from uuid import UUID
 
-from flask import send_file
+from flask import g, request, send_file
 from uuid_utils.compat import uuid7
 
 from ..database.base import db
@@ -10,56 +10,84 @@ from ..errors import PayloadTooLarge, UnsupportedMediaType
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..integrations import storage
-from ..strict_json import unstorable
-from .actions import close_drafts, fingerprint, kind_of, received
+from ..strict_json import has_unstorable_chars
+from . import actions
 from .models import Upload
 from .rules import FileNotFound, FileTooLarge, InvalidFileType, NoFile, stored_name
 from .schemas import UploadSchema
 
 bp = Blueprint("uploads", __name__, url_prefix="/api", description=__doc__)
 
-bp.teardown_request(close_drafts)
-
 BINARY = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
 
 
+def get_incoming_file():
+    """Read this request's file once. Raises NoFile, FileTooLarge and UnsupportedMediaType."""
+    if "incoming_file" not in g:
+        if request.content_encoding:
+            raise UnsupportedMediaType
+        if request.mimetype != "multipart/form-data":
+            raise NoFile if not request.content_type else UnsupportedMediaType
+        g.opened_files = []
+        g.incoming_file = actions.read_file(
+            request.stream, request.content_length, request.mimetype_params, g.opened_files
+        )
+    return g.incoming_file
+
+
+def fingerprint():
+    """Return what makes two uploads the same; the multipart boundary always differs."""
+    file = get_incoming_file()
+    return file.hash.digest() + file.filename.encode()
+
+
+@bp.teardown_request
+def close_incoming_files(_):
+    for file in g.pop("opened_files", []):
+        file.close()
+
+
 @bp.post("/upload")
-@bp.signed_in
-@bp.once_by(fingerprint)
+@bp.login_required
+@bp.idempotent_by(fingerprint)
 @bp.doc(requestBody={"required": True, "content": {"multipart/form-data": {"schema": FORM}}})
 @bp.response(200, UploadSchema)
 @bp.raises(NoFile, InvalidFileType, FileTooLarge, PayloadTooLarge, UnsupportedMediaType)
 def upload_file():
-    """Keep a file: JPEG, PNG or PDF by its bytes, at most 5 MiB"""
-    draft = received()
-    kind = kind_of(draft)
+    """Upload a file: JPEG, PNG or PDF by its bytes, at most 5 MiB"""
+    file = get_incoming_file()
+    media_type = actions.sniff_type(file)
     id: UUID = uuid7()
-    name = stored_name(draft.name, kind, id.hex)
-    upload = Upload(id=id, user_id=current_user.id, filename=name, size=draft.size, type=kind)
+    filename = stored_name(file.filename, media_type, id.hex)
+    upload = Upload(
+        id=id, user_id=current_user.id, filename=filename, size=file.size, type=media_type
+    )
     db.session.add(upload)
     db.session.flush()
-    storage.keep(name, draft.file)
+    storage.save(filename, file.file)
     return upload
 
 
 @bp.get("/uploads/<filename>")
-@bp.signed_in
+@bp.login_required
 @bp.response(200, BINARY, content_type="image/jpeg", example="…")
 @bp.response(200, BINARY, content_type="image/png", example="…")
 @bp.response(200, BINARY, content_type="application/pdf", example="…")
 @bp.raises(FileNotFound)
 def download_file(filename):
-    """A file of one's own; for an officer, anyone's"""
-    owner = None if current_user.role != "user" else current_user.id
-    if unstorable(filename):
+    """Download one of your files; an officer may download every file"""
+    owner_id = None if current_user.role != "user" else current_user.id
+    if has_unstorable_chars(filename):
         raise FileNotFound
-    found = Upload.named(filename, owner).only(Upload.type, Upload.size).row()
-    file = storage.read(filename) if found else None
-    if not found or file is None:
+    row = Upload.named(filename, owner_id).select_columns(Upload.type, Upload.size).row()
+    file = storage.read(filename) if row else None
+    if not row or file is None:
         raise FileNotFound
-    kind, size = found
-    response = send_file(file, kind, as_attachment=True, download_name=filename, conditional=False)
+    media_type, size = row
+    response = send_file(
+        file, media_type, as_attachment=True, download_name=filename, conditional=False
+    )
     response.content_length = size
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,6 +1,6 @@
 """Uploads over the wire."""
 
-from ..http.fields import Text, Whole
+from ..http.fields import StrictInteger, Text
 from ..http.schemas import Schema
 
 
@@ -11,5 +11,5 @@ class UploadSchema(Schema):
         required=True,
         metadata={"example": "invoice-0197c3a452b07c1e9a533f6d1a2b4c5d.pdf"},
     )
-    size = Whole(required=True, metadata={"example": 48213, "description": "bytes"})
+    size = StrictInteger(required=True, metadata={"example": 48213, "description": "bytes"})
     type = Text(required=True, metadata={"example": "application/pdf"})

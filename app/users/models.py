@@ -1,6 +1,6 @@
-"""The people who use the service, and their sign-ins.
+"""Users and their sessions.
 
-A sign-in is one row for as long as it holds. No row, no entry, on every instance at once.
+A session is one row while it is active; deleting it revokes the session on every instance.
 """
 
 from collections.abc import Callable
@@ -13,31 +13,31 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock
-from ..database.base import Base, Identified, db
-from ..database.prepared import query
-from ..errors import FOREIGN_KEY
-from ..http.authentication import ROLES, Person
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import prepared_query
+from ..errors import FOREIGN_KEY_VIOLATION
+from ..http.authentication import ROLES, UserProfile
 from . import passwords
-from .rules import UserNotFound, email_key
+from .rules import UserNotFound, normalize_email
 
-BELONGINGS: list[Callable[[UUID], None]] = []  # each forgets what is a user's alone
-
-
-def belongs_to_user(forget: Callable[[UUID], None]) -> Callable[[UUID], None]:
-    """Call ``forget`` with the id of every user who leaves."""
-    BELONGINGS.append(forget)
-    return forget
+ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
 
 
-class User(Identified, Base):
-    """Somebody who can sign in."""
+def on_user_erased(handler: Callable[[UUID], None]) -> Callable[[UUID], None]:
+    """Register a function that deletes what belongs to a user alone, by the user's id."""
+    ERASURE_HANDLERS.append(handler)
+    return handler
+
+
+class User(UUIDPrimaryKeyMixin, Base):
+    """A person who can sign in."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
 
     name: Mapped[str]
     email: Mapped[str]
-    email_key: Mapped[str | None] = mapped_column(unique=True)  # None: they left
+    email_key: Mapped[str | None] = mapped_column(unique=True)  # None: erased
     password_hash: Mapped[str]
     role: Mapped[str] = mapped_column(default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
@@ -45,97 +45,97 @@ class User(Identified, Base):
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     @validates("email")
-    def keep_key(self, _: str, email: str) -> str:
-        """The key follows the address; somebody who left has neither."""
-        self.email_key = email_key(email) if email else None
+    def _set_email_key(self, _: str, email: str) -> str:
+        """Keep the key in step with the address; an erased user has neither."""
+        self.email_key = normalize_email(email) if email else None
         return email
 
     @classmethod
     def with_password(cls, password: str, **fields: Any) -> "User":
-        """A new user, of whose ``password`` only the hash is kept."""
+        """Create a user; only the hash of ``password`` is stored."""
         return cls(password_hash=passwords.hash_password(password), **fields)
 
-    @query
+    @prepared_query
     def newest(cls: Any):
         return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
 
-    @query
-    def one(cls: Any, id):
+    @prepared_query
+    def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
-    def by_id(cls, id: UUID) -> "User":
-        """The user, whose row is locked until the end of the transaction. Raises UserNotFound."""
+    def get_for_update(cls, id: UUID) -> "User":
+        """Lock the user's row until the end of the transaction. Raises UserNotFound."""
         user = db.session.get(cls, id, with_for_update=True)
         if user is None:
             raise UserNotFound
         return user
 
-    def leave(self) -> None:
-        """Erase the user and what is theirs; where records that stay name them, blank them."""
-        for forget in BELONGINGS:
-            forget(self.id)
+    def erase(self) -> None:
+        """Delete the user and what belongs to them alone; if records refer to them, blank them."""
+        for handler in ERASURE_HANDLERS:
+            handler(self.id)
         try:
             with db.session.begin_nested():
                 db.session.delete(self)
         except IntegrityError as error:
-            if error.orig is None or getattr(error.orig, "sqlstate", None) != FOREIGN_KEY:
+            if error.orig is None or getattr(error.orig, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
                 raise
-            SignIn.end_all(self.id)
+            UserSession.revoke_all(self.id)
             self.name = self.email = self.password_hash = ""
             self.disabled = True
 
-    @query
+    @prepared_query
     def credentials(cls: Any, email_key):
         return db.select(cls.id, cls.password_hash).where(cls.email_key == email_key)
 
 
-class SignIn(Identified, Base):
-    """What one log-in began: an access and a refresh token, and those that replaced them."""
+class UserSession(UUIDPrimaryKeyMixin, Base):
+    """A log-in: an access and a refresh token, and those that replaced them."""
 
-    __tablename__ = "sign_ins"
+    __tablename__ = "user_sessions"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    refresh_jti: Mapped[str]  # the one refresh token that has not been spent
+    refresh_jti: Mapped[str]  # of the one refresh token that has not been used
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
 
-    @query
-    def holding(cls: Any, sign_in_id, signed_in_id):
-        """The Person whose sign-in it is, if it holds; alone, or as a part of what they ask."""
+    @prepared_query
+    def active(cls: Any, session_id, session_user_id):
+        """Select the UserProfile of an active session; also used inside other statements."""
         return (
-            db.select(*[getattr(User, name) for name in Person._fields])
+            db.select(*[getattr(User, name) for name in UserProfile._fields])
             .select_from(cls)
             .join(User, User.id == cls.user_id)
-            .where(cls.id == sign_in_id, User.id == signed_in_id, ~User.disabled)
+            .where(cls.id == session_id, User.id == session_user_id, ~User.disabled)
         )
 
     @classmethod
-    def spend(cls, id: UUID, jti: str, successor: str, expires_at: datetime) -> bool:
-        """Put ``successor`` in the place of the refresh token ``jti``, unless it was spent."""
-        spent = db.session.scalar(
+    def rotate_refresh_token(cls, id: UUID, jti: str, new_jti: str, expires_at: datetime) -> bool:
+        """Replace the refresh token ``jti`` by ``new_jti``; False if it was used before."""
+        rotated = db.session.scalar(
             db.update(cls)
             .where(cls.id == id, cls.refresh_jti == jti)
-            .values(refresh_jti=successor, expires_at=expires_at)
+            .values(refresh_jti=new_jti, expires_at=expires_at)
             .returning(cls.id)
         )
-        return spent is not None
+        return rotated is not None
 
     @classmethod
-    def end(cls, id: UUID) -> None:
+    def revoke(cls, id: UUID) -> None:
         db.session.execute(db.delete(cls).where(cls.id == id))
 
     @classmethod
-    def end_all(cls, user_id: UUID, *, but: UUID | None = None) -> None:
-        """End every sign-in of the user, ``but`` this one."""
-        db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.id != but))
+    def revoke_all(cls, user_id: UUID, *, except_id: UUID | None = None) -> None:
+        """Revoke every session of the user except ``except_id``."""
+        db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.id != except_id))
 
     @classmethod
-    def is_old(cls) -> Any:
-        """Whether it has run out, with its last refresh token."""
+    def is_expired(cls) -> Any:
+        """Build the condition that its last refresh token has expired."""
         return cls.expires_at < clock.now()
 
     @classmethod
-    def forget_expired(cls, user_id: UUID) -> None:
-        """Drop those that ran out, so that the table does not grow with every log-in."""
-        db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.is_old()))
+    def delete_expired(cls, user_id: UUID) -> None:
+        """Delete the user's expired sessions, so that the table does not grow with every log-in."""
+        db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.is_expired()))

@@ -10,10 +10,10 @@ from threading import Lock
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-one_at_a_time = Lock()  # more at once would only take the cores from other requests
+hash_lock = Lock()  # more at once would only take the cores from other requests
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Checked where there is no such user, so that the answer takes as long.
-_NOBODY = _hasher.hash("nobody has this password")
+_DUMMY_HASH = _hasher.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
@@ -21,14 +21,14 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def matches(password: str, hashed: str | None) -> bool:
+def verify_password(password: str, hashed: str | None) -> bool:
     """Whether ``hashed`` was made of ``password``; never for None, and just as slowly."""
     try:
-        return _hasher.verify(hashed or _NOBODY, password) and hashed is not None
+        return _hasher.verify(hashed or _DUMMY_HASH, password) and hashed is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
-def outdated(hashed: str) -> bool:
+def needs_rehash(hashed: str) -> bool:
     """Whether ``hashed`` was made with less effort than is now usual."""
     return _hasher.check_needs_rehash(hashed)

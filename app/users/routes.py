@@ -5,16 +5,17 @@ from ..errors import Forbidden, ResourceExists
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from .models import SignIn, User
-from .rules import UserNotFound, require_may_see, require_not_oneself, standing_changes
+from ..http.responses import json_response
+from .models import User, UserSession
+from .rules import UserNotFound, changes_privileges, forbid_self, require_self_or_admin
 from .schemas import (
-    AllUsersSchema,
-    NamedUserChangesSchema,
     NewUserSchema,
-    UserChangesSchema,
     UserDeletedSchema,
-    UserIdSchema,
-    UserReplacementSchema,
+    UserIdQuerySchema,
+    UserListQuerySchema,
+    UserPatchSchema,
+    UserPatchWithIdSchema,
+    UserPutSchema,
     UserSchema,
 )
 
@@ -23,19 +24,21 @@ bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
 
 @bp.get("")
 @bp.admins_only
-@bp.arguments(AllUsersSchema, location="query")
+@bp.arguments(UserListQuerySchema, location="query")
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
     """All users, newest first, as a plain array; X-Total-Count says how many there are"""
-    users, total = sql_json.part(User.newest(), UserSchema, page["limit"], page["offset"])
-    response = sql_json.json_response(users)
+    users, total = sql_json.select_slice_json(
+        User.newest(), UserSchema, page["limit"], page["offset"]
+    )
+    response = json_response(users)
     response.headers["X-Total-Count"] = str(total)
     return response
 
 
 @bp.post("")
 @bp.admins_only
-@bp.once
+@bp.idempotent
 @bp.arguments(NewUserSchema)
 @bp.response(201, UserSchema)
 @bp.raises(ResourceExists)
@@ -49,53 +52,53 @@ def create_user(data):
 
 @bp.put("")
 @bp.admins_only
-@bp.arguments(UserReplacementSchema)
+@bp.arguments(UserPutSchema)
 @bp.response(200, UserSchema)
 @bp.raises(UserNotFound, ResourceExists)
 def replace_user(data):
     """Set all of a user that can change"""
-    return _changed(data.pop("id"), data)
+    return _update_user(data.pop("id"), data)
 
 
 @bp.patch("")
 @bp.admins_only
-@bp.arguments(NamedUserChangesSchema)
+@bp.arguments(UserPatchWithIdSchema)
 @bp.response(200, UserSchema)
 @bp.raises(UserNotFound, ResourceExists)
 def update_user(data):
     """Change a user named in the body"""
-    return _changed(data.pop("id"), data)
+    return _update_user(data.pop("id"), data)
 
 
 @bp.delete("")
 @bp.admins_only
-@bp.arguments(UserIdSchema, location="query")
+@bp.arguments(UserIdQuerySchema, location="query")
 @bp.response(200, UserDeletedSchema)
 @bp.raises(UserNotFound)
 def delete_user(query):
     """Delete the user named in the query"""
-    return _deleted(query["id"])
+    return _delete_user(query["id"])
 
 
 @bp.get("/<uuid:id>")
-@bp.signed_in
-@bp.one(UserSchema, UserNotFound)
+@bp.login_required
+@bp.returns_row(UserSchema, UserNotFound)
 @bp.raises(Forbidden)
 def show_user(id):
     """A user: oneself, or for an admin anybody"""
-    require_may_see(current_user, id)
-    return User.one(id)
+    require_self_or_admin(current_user, id)
+    return User.by_id(id)
 
 
 @bp.patch("/<uuid:id>")
-@bp.signed_in
-@bp.arguments(UserChangesSchema)
+@bp.login_required
+@bp.arguments(UserPatchSchema)
 @bp.response(200, UserSchema)
 @bp.raises(Forbidden, UserNotFound, ResourceExists)
 def update_user_by_id(data, id):
     """Change a user: oneself, or for an admin anybody; nobody their own role"""
-    require_may_see(current_user, id)
-    return _changed(id, data)
+    require_self_or_admin(current_user, id)
+    return _update_user(id, data)
 
 
 @bp.delete("/<uuid:id>")
@@ -104,23 +107,23 @@ def update_user_by_id(data, id):
 @bp.raises(UserNotFound)
 def delete_user_by_id(id):
     """Delete a user"""
-    return _deleted(id)
+    return _delete_user(id)
 
 
-def _changed(id, changes):
+def _update_user(id, changes):
     """The user with ``changes`` made. Another standing ends every sign-in that had the old one."""
-    user = User.by_id(id)
-    if standing_changes(user, changes):
-        require_not_oneself(current_user, id)
-        SignIn.end_all(id)
+    user = User.get_for_update(id)
+    if changes_privileges(user, changes):
+        forbid_self(current_user, id)
+        UserSession.revoke_all(id)
     for name, value in changes.items():
         setattr(user, name, value)
     db.session.commit()
     return user
 
 
-def _deleted(id):
-    require_not_oneself(current_user, id)
-    User.by_id(id).leave()
+def _delete_user(id):
+    forbid_self(current_user, id)
+    User.get_for_update(id).erase()
     db.session.commit()
     return {"message": "User deleted"}

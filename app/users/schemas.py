@@ -7,16 +7,16 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, validate
 
 from ..http.authentication import ROLES
-from ..http.fields import Digits, Flag, Id, Moment, Secret, Text
-from ..http.schemas import PageSchema, Schema
+from ..http.fields import Password, QueryInteger, StrictBoolean, StrictUUID, Text, UtcDateTime
+from ..http.schemas import PaginationQuerySchema, Schema
 
 # Blanks, a sign that is none, then anything; no two parts in a row can take the same sign, so the
 # time that it takes does not grow with the square of the name.
 # The blanks that are no control characters are spelled out: \s is not the same in JavaScript, by
 # which the document's patterns are read.
-CONTROL = r"\x00-\x1f\x7f-\x9f"
-BLANK = r"\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-NAME = re.compile(rf"[{BLANK}]*[^{BLANK}{CONTROL}][^{CONTROL}]*\Z")
+CONTROL_CHARS = r"\x00-\x1f\x7f-\x9f"
+BLANKS = r"\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NAME_PATTERN = re.compile(rf"[{BLANKS}]*[^{BLANKS}{CONTROL_CHARS}][^{CONTROL_CHARS}]*\Z")
 
 
 def require_email(email: str) -> None:
@@ -48,14 +48,16 @@ class PersonName(Text):
         super().__init__(
             validate=[
                 validate.Length(1, 200),
-                validate.Regexp(NAME, error="Must not be blank, nor have control characters."),
+                validate.Regexp(
+                    NAME_PATTERN, error="Must not be blank, nor have control characters."
+                ),
             ],
             metadata={"example": "Fatima al-Fihri"},
             **kwargs,
         )
 
 
-class NewPassword(Secret):
+class NewPassword(Password):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=validate.Length(12, 128),
@@ -72,13 +74,13 @@ class Role(Text):
 class UserSchema(Schema):
     """A user, as they and the admins see them. Of one who left, name and email are empty."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
     name = Text(required=True, metadata={"example": "Fatima al-Fihri"})
     email = Text(required=True, metadata={"example": "fatima@example.org"})
     role = Role(required=True)
-    disabled = Flag(required=True, metadata={"example": False})
-    created_at = Moment(required=True)
-    updated_at = Moment(required=True)
+    disabled = StrictBoolean(required=True, metadata={"example": False})
+    created_at = UtcDateTime(required=True)
+    updated_at = UtcDateTime(required=True)
 
 
 class NewUserSchema(Schema):
@@ -90,41 +92,43 @@ class NewUserSchema(Schema):
     role = Role(load_default="user")
 
 
-class UserChangesSchema(Schema):
+class UserPatchSchema(Schema):
     """What of a user is to change; what is not named stays."""
 
     name = PersonName()
     email = Email()
     role = Role()
-    disabled = Flag(metadata={"example": False})
+    disabled = StrictBoolean(metadata={"example": False})
 
 
-class NamedUserChangesSchema(UserChangesSchema):
+class UserPatchWithIdSchema(UserPatchSchema):
     """The same, with the user named in the body."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
 
 
-class UserReplacementSchema(Schema):
+class UserPutSchema(Schema):
     """All of a user that can change."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
     name = PersonName(required=True)
     email = Email(required=True)
     role = Role(required=True)
-    disabled = Flag(required=True, metadata={"example": False})
+    disabled = StrictBoolean(required=True, metadata={"example": False})
 
 
-class UserIdSchema(Schema):
+class UserIdQuerySchema(Schema):
     """Which user is meant."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
 
 
-class AllUsersSchema(PageSchema):
+class UserListQuerySchema(PaginationQuerySchema):
     """Which part of the plain array is asked for."""
 
-    limit = Digits(load_default=100, validate=validate.Range(1, 100), metadata={"example": 100})
+    limit = QueryInteger(
+        load_default=100, validate=validate.Range(1, 100), metadata={"example": 100}
+    )
 
 
 class UserDeletedSchema(Schema):

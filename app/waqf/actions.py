@@ -1,4 +1,4 @@
-"""Giving, and what follows from how its payment goes; receipts."""
+"""Donations and what their payments change, projects, receipts."""
 
 from decimal import Decimal
 from typing import Any
@@ -7,137 +7,213 @@ from uuid import UUID
 from .. import clock
 from ..database.base import db
 from ..errors import ValidationFailed
-from ..http.authentication import current_user
-from ..integrations import stripe_client
-from ..integrations.pdf import Document
-from ..ledger.actions import bring
-from ..money import MAX_DIGITS, require_minor_units, written
-from ..payments.actions.intents import Collection
-from ..payments.actions.refunds import Refund, ask_back
-from ..payments.actions.updates import require, settles
+from ..integrations import stripe_amounts, stripe_client
+from ..integrations.pdf import PdfDocument
+from ..ledger.actions import post_adjustments
+from ..ledger.models import register_check
+from ..money import MAX_DIGITS, format_amount, require_minor_units
+from ..payments.actions.intents import PaymentOperation
+from ..payments.actions.refunds import RefundOperation, request_refund
+from ..payments.actions.updates import must_exist, on_payment_updated
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
-from .models import Donation, Project, ReceiptYear, currency_of
-from .rules import DonationNotFound, GoalMet, ProjectInactive, most_raised, standing
+from .models import Donation, Project, ReceiptCounter, currency_of
+from .rules import DonationNotFound, GoalMet, ProjectInactive, donation_state, max_total
 
 
-def donate(
+def create_donation(
+    donor: Any,
+    *,
     project_id: UUID,
     amount: Decimal,
     is_anonymous: bool,
     message: str | None,
     payment_method_id: str | None,
-) -> Collection:
-    """A donation, and the payment that is to be collected for it."""
+) -> PaymentOperation:
+    """Insert ``donor``'s donation and its payment, and return the payment's operation.
+
+    Raises ProjectNotFound, ProjectInactive, GoalMet, ValidationFailed and PaymentUnavailable.
+    """
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
-    stripe_client.units(amount, currency)
-    stripe_client.require_provider()
-    most = most_raised(currency)
-    given = {
-        "sign_in": current_user.sign_in,
-        "most": most,
-        "method": payment_method_id,
+    stripe_amounts.to_stripe_amount(amount, currency)
+    stripe_client.require_stripe()
+    total_limit = max_total(currency)
+    values = {
+        "session_query": donor.session_query,
+        "total_limit": total_limit,
+        "payment_method_id": payment_method_id,
         "project_id": project_id,
-        "user_id": current_user.id,
+        "user_id": donor.id,
         "amount": amount,
         "currency": currency,
         "is_anonymous": is_anonymous,
         "message": message,
     }
-    pledged = Donation.pledge(**given)
-    if pledged is None:
-        current_user.look_up()
-        require_place(project_id, amount, most)
-        pledged = Donation.pledge(**given)  # it became free, and is kept by the lock
-    return Collection(*current_user.require(pledged))
+    payment = Donation.insert_pledge(**values)
+    if payment is None:
+        donor.load_profile()
+        lock_project_and_check(project_id, amount, total_limit)
+        payment = Donation.insert_pledge(**values)  # the project has changed, and is now locked
+    return PaymentOperation(*donor.verify_session(payment))
 
 
-def require_place(project_id: UUID, amount: Decimal, most: Decimal) -> None:
-    """Lock a project that was seen to take no donation; refuse where it still takes none."""
-    project = Project.locked(project_id)
-    whole = project.raised + project.pledged
+def lock_project_and_check(project_id: UUID, amount: Decimal, total_limit: Decimal) -> None:
+    """Lock the project and raise the reason why it takes no donation, if it still takes none."""
+    project = Project.get_for_update(project_id)
+    total = project.raised + project.pledged
     if not project.active:
         raise ProjectInactive
-    if whole >= project.funding_goal:
+    if total >= project.funding_goal:
         raise GoalMet
-    if whole + amount >= most:
+    if total + amount >= total_limit:
         message = f"The total would need more than {MAX_DIGITS} digits."
         raise ValidationFailed.at(["amount"], message)
 
 
-@settles("donation")
-def settle_donation(payment: Payment) -> None:
-    """Make the donation, its project's figures and the books what the payment says by now."""
-    donation = require(db.session.get(Donation, payment.donation_id, populate_existing=True))
-    now = standing(payment.status, payment.amount, payment.refunded, payment.disputed)
-    if now == (donation.status, donation.refunded_amount, donation.held):
+@on_payment_updated("donation")
+def sync_donation(payment: Payment) -> None:
+    """Derive the donation, its project's totals and the ledger from the payment's state."""
+    donation = must_exist(db.session.get(Donation, payment.donation_id, populate_existing=True))
+    state = donation_state(
+        payment.status, payment.amount, payment.amount_refunded, payment.amount_disputed
+    )
+    if state == (donation.status, donation.refunded_amount, donation.disputed_amount):
         return
-    project = Project.locked(donation.project_id)
-    before, gave, counted = donation.status, donation.status == "succeeded", donation.counted
-    donation.status, donation.refunded_amount, donation.held = now
-    gives = donation.status == "succeeded"
-    project.raised += donation.counted - counted
-    project.pledged += donation.amount * ((donation.status == "pending") - (before == "pending"))
-    if gives != gave:
-        step = 1 if gives else -1
-        project.donation_count += step
-        project.donor_count += 0 if Donation.others_of(donation) else step
-    project.reckon()
-    if gives and donation.receipt_number is None:
+    project = Project.get_for_update(donation.project_id)
+    was_pending, had_succeeded = donation.status == "pending", donation.status == "succeeded"
+    counted_before = donation.countable_amount
+    donation.status, donation.refunded_amount, donation.disputed_amount = state
+    is_pending, has_succeeded = donation.status == "pending", donation.status == "succeeded"
+    project.raised += donation.countable_amount - counted_before
+    project.pledged += donation.amount * (is_pending - was_pending)
+    if has_succeeded != had_succeeded:
+        change = 1 if has_succeeded else -1
+        project.donation_count += change
+        project.donor_count += 0 if Donation.has_other_from_donor(donation) else change
+    project.update_completion()
+    if has_succeeded and donation.receipt_number is None:
         donation.succeeded_at = clock.now()
-        donation.receipt_number = ReceiptYear.next_number(donation.succeeded_at.year)
-    bring(
+        donation.receipt_number = ReceiptCounter.next_number(donation.succeeded_at.year)
+    post_adjustments(
         project.fund,
         project.currency,
         donation.id,
         payment.id,
         {
-            "donations": ("donation received", -payment.received),
-            "refunds": ("donation refunded", payment.refunded),
-            "disputes": ("donation disputed", payment.disputed),
+            "donations": ("donation received", -payment.amount_received),
+            "refunds": ("donation refunded", payment.amount_refunded),
+            "disputes": ("donation disputed", payment.amount_disputed),
         },
     )
 
 
-def refund(donation_id: UUID, amount: Decimal | None) -> Refund:
-    """Mean to give a donation back, whole or in part."""
-    payment = Payment.locked(Payment.donation_id == donation_id)
+def request_donation_refund(donation_id: UUID, amount: Decimal | None) -> RefundOperation:
+    """Insert a refund of a donation, of ``amount`` or of all that is left."""
+    payment = Payment.get_for_update(Payment.donation_id == donation_id)
     if payment is None:
         raise DonationNotFound
     require_minor_units({"amount": amount}, payment.currency)
-    return Refund(ask_back(payment, amount).id)
+    return RefundOperation(request_refund(payment, amount).id)
 
 
-def change(project_id: UUID, changes: dict[str, Any]) -> None:
-    """Change a project; its currency and what was given to it stay."""
-    project = Project.locked(project_id)
+def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
+    """Change a project; its currency and its donations stay."""
+    project = Project.get_for_update(project_id)
     require_minor_units({"fundingGoal": changes.get("funding_goal")}, project.currency)
     for name, value in changes.items():
         setattr(project, name, value)
-    project.reckon()
+    project.update_completion()
     db.session.flush()
 
 
-def receipt(donation: Donation) -> bytes:
-    """The receipt for ``donation`` as a PDF. Raises InvalidTransition while there is none."""
-    if donation.receipt_number is None or donation.succeeded_at is None:
-        more = ", and can become succeeded" if donation.status in ("pending", "failed") else ""
-        raise InvalidTransition(f"The donation is {donation.status}{more}: only then is a receipt")
-    number, currency = donation.receipt_number, donation.currency
-    pages = Document("Receipt", line=f"Receipt {number}", made=donation.succeeded_at)
-    donor = "Anonymous" if donation.is_anonymous else donation.user.name
-    facts = [
+def render_receipt(donation: Donation) -> bytes:
+    """Render the receipt as a PDF. Raises InvalidTransition before the donation has succeeded."""
+    number, received_at = donation.receipt_number, donation.succeeded_at
+    if number is None or received_at is None:
+        message = "A receipt is available once the donation has succeeded."
+        raise InvalidTransition(f"The donation is {donation.status}. {message}")
+
+    def money(amount: Decimal) -> str:
+        return f"{donation.currency} {format_amount(amount, donation.currency)}"
+
+    document = PdfDocument("Receipt", footer=f"Receipt {number}", created_at=received_at)
+    rows = [
         ("Receipt", number),
-        ("Received", f"{donation.succeeded_at:%Y-%m-%d}"),
-        ("From", donor),
+        ("Received", f"{received_at:%Y-%m-%d}"),
+        ("From", "Anonymous" if donation.is_anonymous else donation.user.name),
         ("For", donation.project.name),
-        ("Amount", f"{currency} {written(donation.amount, currency)}"),
+        ("Amount", money(donation.amount)),
     ]
     if donation.refunded_amount:
-        facts.append(("Refunded", f"{currency} {written(donation.refunded_amount, currency)}"))
-    if donation.held:
-        facts.append(("Held by a dispute", f"{currency} {written(donation.held, currency)}"))
-    pages.facts(facts)
-    pages.paragraph("Given for this purpose alone; it is not moved to another.")
-    return pages.bytes()
+        rows.append(("Refunded", money(donation.refunded_amount)))
+    if donation.disputed_amount:
+        rows.append(("Held by a dispute", money(donation.disputed_amount)))
+    document.key_values(rows)
+    document.paragraph("Given for this purpose alone; it is not moved to another.")
+    return document.bytes()
+
+
+# Ledger checks
+
+
+@register_check
+def raised_of_projects() -> str:
+    return """
+        SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
+        FROM waqf_projects p
+        LEFT JOIN ledger_entries e ON e.fund = 'waqf ' || p.id AND e.currency = p.currency
+        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = 'stripe'
+        GROUP BY p.id
+    """
+
+
+@register_check
+def pledged_of_projects() -> str:
+    return """
+        SELECT 'pledged of project ' || p.id, p.pledged,
+               coalesce(sum(d.amount) FILTER (WHERE d.status = 'pending'), 0)
+        FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
+    """
+
+
+@register_check
+def donors_of_projects() -> str:
+    return """
+        SELECT 'donors of project ' || p.id, p.donor_count,
+               count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded')
+        FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
+    """
+
+
+@register_check
+def donations_of_projects() -> str:
+    return """
+        SELECT 'donations of project ' || p.id, p.donation_count,
+               count(*) FILTER (WHERE d.status = 'succeeded')
+        FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
+    """
+
+
+@register_check
+def amounts_of_donations() -> str:
+    return """
+        SELECT a.account || ' of donation ' || d.id,
+               CASE WHEN d.status IN ('succeeded', 'refunded') THEN a.stored ELSE 0 END,
+               coalesce(sum(l.amount), 0)
+        FROM waqf_donations d
+        CROSS JOIN LATERAL (VALUES ('donations', -d.amount), ('refunds', d.refunded_amount),
+                                   ('disputes', d.disputed_amount)) AS a(account, stored)
+        LEFT JOIN ledger_entries e ON e.subject_id = d.id
+        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = a.account
+        GROUP BY d.id, a.account, a.stored
+    """
+
+
+@register_check
+def receipts_of_years() -> str:
+    return """
+        SELECT 'receipts of ' || y.year, y.last, count(d.id)
+        FROM waqf_receipt_years y
+        LEFT JOIN waqf_donations d ON d.receipt_number LIKE 'R-' || y.year || '-%' GROUP BY y.year
+    """

@@ -1,4 +1,4 @@
-"""Projects with their figures, donations, and the numbers of receipts."""
+"""Projects with their totals, donations, and receipt numbers."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,17 +12,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from .. import clock
-from ..database.base import Base, Identified, db
-from ..database.prepared import Query, query, sql
-from ..ledger.models import figure
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import PreparedQuery, prepared_query, sql_property
 from ..money import ZERO
 from ..payments.models import Payment, Reversal
 from ..users.models import User
-from .rules import CATEGORIES, STATUSES, ProjectNotFound, counted
+from .rules import CATEGORIES, STATUSES, ProjectNotFound, countable_amount
 
 
-class Project(Identified, Base):
-    """A purpose, and how far it has come. Its figures are kept as each donation changes them."""
+class Project(UUIDPrimaryKeyMixin, Base):
+    """A purpose to give to. Its totals are updated with each donation."""
 
     __tablename__ = "waqf_projects"
     __table_args__ = (
@@ -42,29 +41,29 @@ class Project(Identified, Base):
     funding_goal: Mapped[Decimal]
     active: Mapped[bool] = mapped_column(default=True)
     raised: Mapped[Decimal] = mapped_column(default=ZERO)
-    pledged: Mapped[Decimal] = mapped_column(default=ZERO)  # pending, and still to be paid
+    pledged: Mapped[Decimal] = mapped_column(default=ZERO)  # by pending donations
     donor_count: Mapped[int] = mapped_column(default=0)
     donation_count: Mapped[int] = mapped_column(default=0)
     completed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    @sql
+    @sql_property
     def progress(cls: Any) -> Any:
-        """The share of the goal that is raised, in whole millionths: 1 only if it is met."""
+        """The raised share of the goal, rounded down to 6 decimals: 1 only if the goal is met."""
         return db.func.trim_scale(db.func.trunc(cls.raised / cls.funding_goal, 6))
 
     @property
     def fund(self) -> str:
         return f"waqf {self.id}"
 
-    def reckon(self) -> None:
-        """Complete as long as the goal is met."""
+    def update_completion(self) -> None:
+        """Set ``completed_at`` if the goal is met, and clear it if it no longer is."""
         met = self.raised >= self.funding_goal
         self.completed_at = (self.completed_at or clock.now()) if met else None
 
-    @query
-    def listed(cls: Any, id, category, active):
-        """All projects, newest first; of a category, active or not, or the one ``id``."""
+    @prepared_query
+    def search(cls: Any, id, category, active):
+        """Select projects, newest first, filtered by category and active; or the one ``id``."""
         found = db.select(cls)
         if id is not None:
             return found.where(cls.id == id)
@@ -75,8 +74,8 @@ class Project(Identified, Base):
         return found.order_by(cls.created_at.desc(), cls.id.desc())
 
     @classmethod
-    def locked(cls, id: UUID) -> "Project":
-        """The project, whose row is locked until the end of the transaction. ProjectNotFound."""
+    def get_for_update(cls, id: UUID) -> "Project":
+        """Lock the project's row until the end of the transaction. Raises ProjectNotFound."""
         project = db.session.get(cls, id, with_for_update=True, populate_existing=True)
         if project is None:
             raise ProjectNotFound
@@ -85,22 +84,22 @@ class Project(Identified, Base):
 
 @lru_cache(maxsize=4096)
 def currency_of(project_id: UUID) -> str:
-    """The currency of a project, which never changes. Raises ProjectNotFound."""
-    found = Project.listed(project_id).only(Project.currency).row()
+    """Return a project's currency, which never changes. Raises ProjectNotFound."""
+    found = Project.search(project_id).select_columns(Project.currency).row()
     if found is None:
         raise ProjectNotFound
     return str(found[0])
 
 
-class Donation(Identified, Base):
-    """What somebody gives to a project."""
+class Donation(UUIDPrimaryKeyMixin, Base):
+    """A gift to a project."""
 
     __tablename__ = "waqf_donations"
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(
-            "amount > 0 AND refunded_amount >= 0 AND held >= 0"
-            " AND refunded_amount + held <= amount",
+            "amount > 0 AND refunded_amount >= 0 AND disputed_amount >= 0"
+            " AND refunded_amount + disputed_amount <= amount",
             name="amount",
         ),
         Index(None, "user_id", "created_at", "id"),
@@ -133,7 +132,7 @@ class Donation(Identified, Base):
     message: Mapped[str | None]
     status: Mapped[str] = mapped_column(default="pending")
     refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
-    held: Mapped[Decimal] = mapped_column(default=ZERO)  # by a dispute
+    disputed_amount: Mapped[Decimal] = mapped_column(default=ZERO)  # by a dispute
     receipt_number: Mapped[str | None]
     succeeded_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -142,77 +141,79 @@ class Donation(Identified, Base):
     user: Mapped[User] = relationship()
     payment: Mapped[Payment] = relationship()
 
-    @sql
+    @sql_property
     def disputed(cls: Any) -> Any:
-        return cls.held > 0
+        return cls.disputed_amount > 0
 
-    @sql
+    @sql_property
     def donor_name(cls: Any) -> Any:
-        """The name of who gave; nobody's where they wished so, or have left."""
+        """The donor's name; NULL if the donor is anonymous or has been erased."""
         name = db.select(db.func.nullif(User.name, "")).where(User.id == cls.user_id)
         own = name.correlate(cls.__table__).scalar_subquery()
         return db.case((cls.is_anonymous, None), else_=own)
 
-    @sql
+    @sql_property
     def donor_id(cls: Any) -> Any:
-        """The id of who gave, for everybody to see."""
+        """The donor's id for public responses; NULL if the donor is anonymous."""
         return db.case((cls.is_anonymous, None), else_=cls.user_id)
 
     @property
-    def counted(self) -> Decimal:
-        return counted(self.status, self.amount, self.refunded_amount, self.held)
+    def countable_amount(self) -> Decimal:
+        return countable_amount(
+            self.status, self.amount, self.refunded_amount, self.disputed_amount
+        )
 
-    @query
-    def of(cls: Any, user_id, id):
-        """The user's own, newest first, or the one ``id``."""
+    @prepared_query
+    def for_user(cls: Any, user_id, id):
+        """Select the user's donations, newest first, or the one ``id``."""
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
             return own.where(cls.id == id)
         return own.order_by(cls.created_at.desc(), cls.id.desc())
 
-    @query
-    def latest(cls: Any, user_id, most):
+    @prepared_query
+    def latest(cls: Any, user_id, max_rows):
         own = db.select(cls).where(cls.user_id == user_id)
-        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(most)
+        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
 
-    @query
-    def paid_by(cls: Any, payment_id):
+    @prepared_query
+    def by_payment(cls: Any, payment_id):
         return db.select(cls).where(
             cls.id
             == db.select(Payment.donation_id).where(Payment.id == payment_id).scalar_subquery()
         )
 
-    @query
-    def refunded_by(cls: Any, refund_id):
+    @prepared_query
+    def by_refund(cls: Any, refund_id):
         payment = db.select(Payment.donation_id).join(Reversal).where(Reversal.id == refund_id)
         return db.select(cls).where(cls.id == payment.scalar_subquery())
 
-    @query
-    def published(cls: Any, project_id):
-        """A project's succeeded ones, newest first."""
+    @prepared_query
+    def public_for_project(cls: Any, project_id):
+        """Select a project's succeeded donations, newest first."""
         found = db.select(cls).where(cls.project_id == project_id, cls.status == "succeeded")
         return found.order_by(cls.created_at.desc(), cls.id.desc())
 
-    @query
-    def how_many(cls: Any, project_id):
-        """How many those are: kept with the project, since to count a million takes a while."""
+    @prepared_query
+    def public_count(cls: Any, project_id):
+        """Select the number of those from the project, because counting a million rows is slow."""
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
-    def pledge(cls, sign_in: Query, **given: Any) -> tuple[Any, ...] | None:
-        """A donation and its payment, if the project takes it: the payment as it goes out.
+    def insert_pledge(cls, session_query: PreparedQuery, **values: Any) -> tuple[Any, ...] | None:
+        """Insert a donation and its payment, and return the payment's request columns.
 
-        One statement, so that the project's row is locked for no longer than it takes; it also
-        finds out whether ``sign_in`` holds.
+        Return None if the project takes no donation or ``session_query`` finds no session. It is
+        one statement, so that the project's row is locked no longer than the statement takes.
         """
-        new = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **given}
-        values = {name: value for name, value in new.items() if value is not None}
-        statement = pledging(tuple(values), sign_in.statement)
-        return Query(cls, statement, {**values, **sign_in.values}).row()
+        row = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
+        row = {name: value for name, value in row.items() if value is not None}
+        statement = _pledge_statement(tuple(row), session_query.statement)
+        return PreparedQuery(cls, statement, {**row, **session_query.values}).row()
 
     @classmethod
-    def others_of(cls, donation: "Donation") -> bool:
-        """Whether its donor has given to its project by another that succeeded."""
+    def has_other_from_donor(cls, donation: "Donation") -> bool:
+        """Whether the donor has another succeeded donation to the same project."""
         found = db.select(cls.id).where(
             cls.project_id == donation.project_id,
             cls.user_id == donation.user_id,
@@ -223,42 +224,43 @@ class Donation(Identified, Base):
 
 
 @cache
-def pledging(names: tuple[str, ...], sign_in: Any) -> Any:
-    """The statement that makes a donation of the values called ``names``, under the row's lock."""
+def _pledge_statement(names: tuple[str, ...], session: Any) -> Any:
+    """Build the statement of ``insert_pledge`` for the parameters called ``names``."""
     value: dict[str, Any] = {name: bindparam(name) for name in names}
+    total_limit, payment_id = value.pop("total_limit"), value.pop("payment_id")
+    payment_method_id = value.pop("payment_method_id", None)
     zero: Any = literal_column("0")
     pending: Any = literal_column("'pending'")
-    whole = Project.raised + Project.pledged
+    total = Project.raised + Project.pledged
     project = (
         db.update(Project)
-        .where(Project.id == value["project_id"], Project.active, sign_in.exists())
-        .where(whole < Project.funding_goal, whole + value["amount"] < value.pop("most"))
+        .where(Project.id == value["project_id"], Project.active, session.exists())
+        .where(total < Project.funding_goal, total + value["amount"] < total_limit)
         .values(pledged=Project.pledged + value["amount"])
         .returning(Project.id)
         .cte("project")
     )
-    method, payment_id = value.pop("method", None), value.pop("payment_id")
-    new = {**value, "status": pending, "refunded_amount": zero, "held": zero}
-    donation = _inserted(Donation, project, new, Donation.id)
+    row = {**value, "status": pending, "refunded_amount": zero, "disputed_amount": zero}
+    donation = _insert_from(Donation, project, row, Donation.id)
     shared = {name: value[name] for name in ("amount", "currency", "created_at")}
-    new = {"id": payment_id, "donation_id": value["id"], **shared}
-    new |= {"status": pending, "charge_refunded": zero, "superseded": false()}
-    if method is not None:
-        new["method"] = method
-    payment = _inserted(Payment, donation, new, *Payment.as_it_goes_out())
+    row = {"id": payment_id, "donation_id": value["id"], **shared}
+    row |= {"status": pending, "stripe_amount_refunded": zero, "superseded": false()}
+    if payment_method_id is not None:
+        row["payment_method_id"] = payment_method_id
+    payment = _insert_from(Payment, donation, row, *Payment.request_columns())
     return db.select(*payment.c)
 
 
-def _inserted(entity: Any, source: Any, values: dict[str, Any], *returned: Any) -> Any:
-    """A row of ``entity`` for each of ``source``'s."""
+def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: Any) -> Any:
+    """Build a CTE that inserts a row of ``entity`` for each row of ``source``."""
     table = entity.__table__
     row = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
     new = db.insert(table).from_select(list(values), db.select(*row).select_from(source))
-    return new.returning(*returned).cte(table.name)
+    return new.returning(*returning).cte(table.name)
 
 
-class ReceiptYear(Base):
-    """The last receipt number of a year, counted in the transaction that uses it: no gaps."""
+class ReceiptCounter(Base):
+    """The last receipt number of a year; incremented in the transaction that uses it: no gaps."""
 
     __tablename__ = "waqf_receipt_years"
 
@@ -272,45 +274,3 @@ class ReceiptYear(Base):
             index_elements=["year"], set_={"last": cls.last + 1}
         ).returning(cls.last)
         return f"R-{year}-{db.session.scalar(counted):06}"
-
-
-figure("""
-    SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
-    FROM waqf_projects p
-    LEFT JOIN ledger_entries e ON e.fund = 'waqf ' || p.id AND e.currency = p.currency
-    LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = 'stripe'
-    GROUP BY p.id
-""")
-figure("""
-    SELECT 'pledged of project ' || p.id, p.pledged,
-           coalesce(sum(d.amount) FILTER (WHERE d.status = 'pending'), 0)
-    FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
-""")
-figure("""
-    SELECT 'donors of project ' || p.id, p.donor_count,
-           count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded')
-    FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
-""")
-figure("""
-    SELECT 'donations of project ' || p.id, p.donation_count,
-           count(*) FILTER (WHERE d.status = 'succeeded')
-    FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
-""")
-for account, column in (
-    ("donations", "-d.amount"),
-    ("refunds", "d.refunded_amount"),
-    ("disputes", "d.held"),
-):
-    figure(f"""
-        SELECT '{account} of donation ' || d.id,
-               CASE WHEN d.status IN ('succeeded', 'refunded') THEN {column} ELSE 0 END,
-               coalesce(sum(l.amount), 0)
-        FROM waqf_donations d LEFT JOIN ledger_entries e ON e.about = d.id
-        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = '{account}'
-        GROUP BY d.id
-    """)  # noqa: S608 (our own words)
-figure("""
-    SELECT 'receipts of ' || y.year, y.last, count(d.id)
-    FROM waqf_receipt_years y
-    LEFT JOIN waqf_donations d ON d.receipt_number LIKE 'R-' || y.year || '-%' GROUP BY y.year
-""")

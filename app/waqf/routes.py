@@ -5,24 +5,25 @@ from ..errors import Forbidden
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..http.rate_limits import limited
-from ..http.schemas import ExportSchema
-from ..payments.actions.intents import Collection
-from ..payments.actions.refunds import Refund
+from ..http.rate_limits import limit
+from ..http.responses import pdf_response
+from ..http.schemas import ExportQuerySchema
+from ..payments.actions.intents import PaymentOperation
+from ..payments.actions.refunds import RefundOperation
 from ..payments.rules import InvalidTransition
 from . import actions
 from .models import Donation, Project
 from .rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
 from .schemas import (
+    DonationExportSchema,
     DonationSchema,
-    ExportedDonationSchema,
     NewDonationSchema,
     NewProjectSchema,
-    ProjectChangesSchema,
-    ProjectFilterSchema,
+    NewRefundSchema,
+    ProjectListQuerySchema,
+    ProjectPatchSchema,
     ProjectSchema,
     PublicDonationSchema,
-    RefundSchema,
 )
 
 bp = Blueprint("waqf", __name__, url_prefix="/api/waqf", description=__doc__)
@@ -39,116 +40,118 @@ EXPORTS = {
 @bp.get("/projects")
 @bp.public
 @bp.cacheable
-@bp.arguments(ProjectFilterSchema, location="query")
-@bp.page(ProjectSchema)
+@bp.arguments(ProjectListQuerySchema, location="query")
+@bp.paginated(ProjectSchema)
 def list_projects(query):
     """All projects, newest first; of a category, active or not"""
     active = query["active"] and query["active"] == "true"
-    return Project.listed(None, query["category"], active)
+    return Project.search(None, query["category"], active)
 
 
 @bp.post("/projects")
 @bp.officers_only
-@bp.once
+@bp.idempotent
 @bp.arguments(NewProjectSchema)
-@bp.one(ProjectSchema, ProjectNotFound, 201)
-def create_project(asked):
+@bp.returns_row(ProjectSchema, ProjectNotFound, 201)
+def create_project(data):
     """Publish a purpose to give to"""
-    project = Project(**asked)
+    project = Project(**data)
     db.session.add(project)
     db.session.flush()
-    return Project.listed(project.id)
+    return Project.search(project.id)
 
 
 @bp.get("/projects/<uuid:id>")
 @bp.public
 @bp.cacheable
-@bp.one(ProjectSchema, ProjectNotFound)
+@bp.returns_row(ProjectSchema, ProjectNotFound)
 def show_project(id):
     """A project, and how far it has come"""
-    return Project.listed(id)
+    return Project.search(id)
 
 
 @bp.patch("/projects/<uuid:id>")
 @bp.officers_only
-@bp.arguments(ProjectChangesSchema)
-@bp.one(ProjectSchema, ProjectNotFound)
+@bp.arguments(ProjectPatchSchema)
+@bp.returns_row(ProjectSchema, ProjectNotFound)
 def update_project(changes, id):
     """Change a project; one that is not active takes no donations"""
-    actions.change(id, changes)
+    actions.update_project(id, changes)
     db.session.commit()
-    return Project.listed(id)
+    return Project.search(id)
 
 
 @bp.get("/projects/<uuid:id>/donations")
 @bp.public
 @bp.cacheable
-@bp.page(PublicDonationSchema)
+@bp.paginated(PublicDonationSchema)
 @bp.raises(ProjectNotFound)
 def list_project_donations(id):
     """What was given to a project, newest first; anonymous donors stay so"""
-    if Project.listed(id).only(Project.id).row() is None:
+    if Project.search(id).select_columns(Project.id).row() is None:
         raise ProjectNotFound
-    return Donation.published(id).counted_by(Donation.how_many(id))
+    return Donation.public_for_project(id).with_total(Donation.public_count(id))
 
 
 # Donations
 
 
 @bp.post("/donations")
-@limited("donations")
-@bp.signed_in
-@bp.asks_itself
-@bp.pays(DonationSchema, Donation.paid_by, Collection.of)
+@limit("donations")
+@bp.login_required
+@bp.defers_session_check
+@bp.idempotent_payment(DonationSchema, Donation.by_payment, PaymentOperation.load)
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
-def donate(asked):
+def donate(data):
     """Give to a project: the payment's clientSecret pays it, or at once a paymentMethodId"""
-    return actions.donate(**asked)
+    return actions.create_donation(current_user, **data)
 
 
 @bp.get("/donations")
-@bp.signed_in
-@bp.page(DonationSchema)
+@bp.login_required
+@bp.paginated(DonationSchema)
 def list_donations():
     """Your donations, newest first"""
-    return Donation.of(current_user.id)
+    return Donation.for_user(current_user.id)
 
 
 @bp.get("/donations/export")
-@bp.signed_in
-@bp.arguments(ExportSchema, location="query")
-@bp.streams(**EXPORTS)
+@bp.login_required
+@bp.arguments(ExportQuerySchema, location="query")
+@bp.streamed(**EXPORTS)
 def export_donations(query):
     """All your donations, as a stream of lines: ndjson or csv"""
-    return sql_json.stream(Donation.of(current_user.id), ExportedDonationSchema, query["format"])
+    return sql_json.stream_rows(
+        Donation.for_user(current_user.id), DonationExportSchema, query["format"]
+    )
 
 
 @bp.get("/donations/<uuid:id>")
-@bp.signed_in
-@bp.one(DonationSchema, DonationNotFound)
+@bp.login_required
+@bp.returns_row(DonationSchema, DonationNotFound)
 def show_donation(id):
     """One of your donations"""
-    return Donation.of(current_user.id, id)
+    return Donation.for_user(current_user.id, id)
 
 
 @bp.get("/donations/<uuid:id>/receipt")
-@bp.signed_in
+@bp.login_required
 @bp.pdf
 @bp.raises(DonationNotFound, InvalidTransition)
 def show_receipt(id):
     """The receipt for one of your donations, once it has come"""
-    found = Donation.of(current_user.id, id).objects()
+    found = Donation.for_user(current_user.id, id).objects()
     if not found:
         raise DonationNotFound
-    return sql_json.document(actions.receipt(found[0]), f"{found[0].receipt_number}.pdf")
+    return pdf_response(actions.render_receipt(found[0]), f"{found[0].receipt_number}.pdf")
 
 
 @bp.post("/donations/<uuid:id>/refund")
 @bp.admins_only
-@bp.pays(DonationSchema, Donation.refunded_by, Refund, status=200)
-@bp.arguments(RefundSchema)
+@bp.idempotent_payment(DonationSchema, Donation.by_refund, RefundOperation, status=200)
+@bp.arguments(NewRefundSchema)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
-def refund_donation(asked, id):
+def refund_donation(data, id):
     """Give a donation back, whole or in part"""
-    return actions.refund(id, asked["amount"])
+    return actions.request_donation_refund(id, data["amount"])

@@ -1,7 +1,7 @@
-"""Waqf: what people give to a purpose, for good.
+"""Waqf: gifts to a purpose, for good.
 
-A project has a goal and takes donations (of the waqif, who gives) until that is met. Money that
-was given to one purpose is never moved to another, so each project is a fund of its own.
+A project takes donations, each from a waqif (donor), until its goal is met. Money given to one
+purpose is never moved to another, so each project is a fund of its own.
 """
 
 from decimal import Decimal
@@ -30,27 +30,29 @@ class GoalMet(ApiError):
     status, code, message = 400, "GOAL_MET", "Project funding goal already met"
 
 
-def most_raised(currency: str) -> Decimal:
-    """What no project's figures may reach: more would not be exact for every client."""
+def max_total(currency: str) -> Decimal:
+    """Return the total that a project must stay below, to be exact in an IEEE 754 double."""
     return Decimal(10) ** (MAX_DIGITS - MINOR_UNITS[currency])
 
 
-class Standing(NamedTuple):
-    """How a donation stands, as far as its payment is known."""
+class DonationState(NamedTuple):
+    """What a donation derives from its payment."""
 
     status: str
     refunded: Decimal
-    held: Decimal  # by a dispute
+    disputed: Decimal
 
 
-def standing(payment_status: str, amount: Decimal, refunded: Decimal, held: Decimal) -> Standing:
-    """A donation whose payment stands like this; wholly refunded, it is no longer one."""
+def donation_state(
+    payment_status: str, amount: Decimal, refunded: Decimal, disputed: Decimal
+) -> DonationState:
+    """Return the state of a donation by its payment; fully refunded it is ``refunded``."""
     status = {"processing": "pending"}.get(payment_status, payment_status)
     if status == "succeeded" and refunded == amount:
         status = "refunded"
-    return Standing(status, refunded, held)
+    return DonationState(status, refunded, disputed)
 
 
-def counted(status: str, amount: Decimal, refunded: Decimal, held: Decimal) -> Decimal:
-    """What of a donation its project has raised."""
-    return amount - refunded - held if status in ("succeeded", "refunded") else ZERO
+def countable_amount(status: str, amount: Decimal, refunded: Decimal, disputed: Decimal) -> Decimal:
+    """Return the part of a donation that counts as raised for its project."""
+    return amount - refunded - disputed if status in ("succeeded", "refunded") else ZERO

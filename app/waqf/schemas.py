@@ -5,16 +5,25 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..http.fields import Amount, Currency, Exact, Flag, Id, Moment, Text, Whole
+from ..http.fields import (
+    Amount,
+    Currency,
+    ExactDecimal,
+    StrictBoolean,
+    StrictInteger,
+    StrictUUID,
+    Text,
+    UtcDateTime,
+)
 from ..http.schemas import Schema
-from ..payments.schemas import PaymentMethod, PaymentSchema
+from ..payments.schemas import PaymentMethodId, PaymentSchema
 from .rules import CATEGORIES, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
 NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
 
 
-class Name(Text):
+class ProjectName(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=[validate.Length(3, 200), NOT_BLANK],
@@ -23,7 +32,7 @@ class Name(Text):
         )
 
 
-class Description(Text):
+class ProjectDescription(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
@@ -43,40 +52,40 @@ class Category(Text):
 class ProjectSchema(Schema):
     """A purpose, and how far it has come."""
 
-    id = Id(required=True)
+    id = StrictUUID(required=True)
     name = Text(required=True, metadata={"example": "A well for Al-Rayyan"})
     description = Text(required=True, allow_none=True, metadata={"example": "Drilling and pump"})
     category = Text(required=True, metadata={"example": "water", "enum": list(CATEGORIES)})
     currency = Text(required=True, metadata={"example": "USD"})
     funding_goal = Amount(required=True, metadata={"example": 1000})
     raised = Amount(required=True, metadata={"example": 400})
-    donor_count = Whole(required=True, metadata={"example": 1})
-    progress = Exact(required=True, metadata={"example": Decimal("0.4")})
-    active = Flag(required=True)
-    completed_at = Moment(required=True, allow_none=True)
-    created_at = Moment(required=True)
+    donor_count = StrictInteger(required=True, metadata={"example": 1})
+    progress = ExactDecimal(required=True, metadata={"example": Decimal("0.4")})
+    active = StrictBoolean(required=True)
+    completed_at = UtcDateTime(required=True, allow_none=True)
+    created_at = UtcDateTime(required=True)
 
 
 class NewProjectSchema(Schema):
-    name = Name(required=True)
-    description = Description(load_default=None)
+    name = ProjectName(required=True)
+    description = ProjectDescription(load_default=None)
     category = Category(required=True)
     currency = Currency()
     funding_goal = Amount(required=True, validate=POSITIVE, metadata={"example": 1000})
-    active = Flag(load_default=True)
+    active = StrictBoolean(load_default=True)
 
 
-class ProjectChangesSchema(Schema):
+class ProjectPatchSchema(Schema):
     """What of a project is to change; what is not named stays."""
 
-    name = Name()
-    description = Description()
+    name = ProjectName()
+    description = ProjectDescription()
     category = Category()
     funding_goal = Amount(validate=POSITIVE, metadata={"example": 1000})
-    active = Flag()
+    active = StrictBoolean()
 
 
-class ProjectFilterSchema(Schema):
+class ProjectListQuerySchema(Schema):
     category = Category(load_default=None)
     active = fields.String(
         load_default=None, validate=validate.OneOf(["true", "false"]), metadata={"example": "true"}
@@ -86,45 +95,45 @@ class ProjectFilterSchema(Schema):
 class PublicDonationSchema(Schema):
     """A donation as everybody may see it: of an anonymous donor, neither name nor id."""
 
-    id = Id(required=True)
-    project_id = Id(required=True)
-    user_id = Id(required=True, allow_none=True, attribute="donor_id")
+    id = StrictUUID(required=True)
+    project_id = StrictUUID(required=True)
+    user_id = StrictUUID(required=True, allow_none=True, attribute="donor_id")
     amount = Amount(required=True, metadata={"example": 25})
     currency = Text(required=True, metadata={"example": "USD"})
-    is_anonymous = Flag(required=True)
+    is_anonymous = StrictBoolean(required=True)
     donor_name = Text(required=True, allow_none=True, metadata={"example": "Fatima al-Fihri"})
     message = Text(required=True, allow_none=True, metadata={"example": "For my parents"})
     status = Text(required=True, metadata={"example": "succeeded", "enum": list(STATUSES)})
     refunded_amount = Amount(required=True, metadata={"example": 0})
-    created_at = Moment(required=True)
+    created_at = UtcDateTime(required=True)
 
 
-class ExportedDonationSchema(PublicDonationSchema):
+class DonationExportSchema(PublicDonationSchema):
     """A donation as a line of its donor's own export."""
 
-    user_id = Id(required=True)
-    disputed = Flag(required=True)
+    user_id = StrictUUID(required=True)
+    disputed = StrictBoolean(required=True)
     receipt_number = Text(required=True, allow_none=True, metadata={"example": "R-2026-000001"})
 
 
-class DonationSchema(ExportedDonationSchema):
+class DonationSchema(DonationExportSchema):
     """A donation as its donor sees it."""
 
     payment = fields.Nested(PaymentSchema, required=True)
 
 
 class NewDonationSchema(Schema):
-    project_id = Id(required=True)
+    project_id = StrictUUID(required=True)
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 25})
-    is_anonymous = Flag(load_default=False)
+    is_anonymous = StrictBoolean(load_default=False)
     message = Text(
         load_default=None,
         allow_none=True,
         validate=validate.Length(max=500),
         metadata={"example": "For my parents"},
     )
-    payment_method_id = PaymentMethod()
+    payment_method_id = PaymentMethodId()
 
 
-class RefundSchema(Schema):
+class NewRefundSchema(Schema):
     amount = Amount(load_default=None, allow_none=True, validate=POSITIVE, metadata={"example": 10})

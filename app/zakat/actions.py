@@ -7,15 +7,15 @@ from typing import Any
 
 from .. import clock
 from ..errors import ValidationFailed
-from ..integrations.pdf import Column, Document
-from ..money import written
-from .models import Calculation, MetalPrice, Threshold
+from ..integrations.pdf import Column, PdfDocument
+from ..money import format_amount
+from .models import Calculation, MetalPrice, NisabThreshold
 from .rules import (
     AAOIFI,
     NISAB_GRAMS,
     NO_FATWA,
     Metal,
-    Prices,
+    MetalPrices,
     assess,
     assess_wealth,
     nisab_value,
@@ -23,7 +23,7 @@ from .rules import (
 from .rules.hijri import hijri_day
 
 
-def assessment(asked: dict[str, Any]) -> dict[str, Any]:
+def run_assessment(asked: dict[str, Any]) -> dict[str, Any]:
     """The outcome of a NewCalculationSchema, as the columns of a Calculation."""
     notes, currency = asked.pop("notes"), asked["currency"]
     if "wealth" in asked:
@@ -40,12 +40,14 @@ def assessment(asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def report(calculation: Calculation, name: str) -> bytes:
+def render_report(calculation: Calculation, name: str) -> bytes:
     """``calculation`` as a PDF for ``name``: worked out line by line, each with rule and source."""
     currency = calculation.currency
     made = calculation.calculated_at
-    pages = Document("Zakat calculation", line=f"Calculation {calculation.id}", made=made)
-    pages.facts(_facts(calculation, name))
+    pages = PdfDocument(
+        "Zakat calculation", footer=f"Calculation {calculation.id}", created_at=made
+    )
+    pages.key_values(_facts(calculation, name))
     pages.heading("How it was worked out")
     pages.table(
         [
@@ -72,8 +74,8 @@ def _facts(calculation: Calculation, name: str) -> list[tuple[str, str]]:
     facts = [
         ("For", name),
         ("Worked out on", f"{calculation.calculated_at:%Y-%m-%d %H:%M} UTC"),
-        ("Net wealth", f"{currency} {written(calculation.wealth, currency)}"),
-        ("Nisab", f"{currency} {written(nisab, currency)}{basis}" if nisab else "Not needed"),
+        ("Net wealth", f"{currency} {format_amount(calculation.wealth, currency)}"),
+        ("Nisab", f"{currency} {format_amount(nisab, currency)}{basis}" if nisab else "Not needed"),
         ("Year", f"{calculation.year_basis}, at {_percent(calculation.rate)}"),
     ]
     if calculation.hawl_started_on and calculation.hawl_completes_on:
@@ -98,7 +100,9 @@ def _whole(calculation: Calculation) -> dict[str, Any]:
 
 def _due(calculation: Calculation) -> str:
     """The total: money and, where herds owe any, animals; nothing before the hawl is over."""
-    money = f"{calculation.currency} {written(calculation.zakat_amount, calculation.currency)}"
+    money = (
+        f"{calculation.currency} {format_amount(calculation.zakat_amount, calculation.currency)}"
+    )
     lines = calculation.breakdown or []
     animals = [one for line in lines for one in _animals(line)] if calculation.eligible else []
     return "\n".join([money, *animals])
@@ -114,9 +118,9 @@ def _worked(line: dict[str, Any], currency: str) -> list[str]:
     return [
         f"{line['label']}\n{category}" if line["label"] else category,
         f"{line['rule']}\n{line['source']}",
-        written(Decimal(line["counted"]), currency),
+        format_amount(Decimal(line["counted"]), currency),
         _percent(Decimal(line["rate"])),
-        "\n".join(_animals(line)) or written(Decimal(line["zakat"]), currency),
+        "\n".join(_animals(line)) or format_amount(Decimal(line["zakat"]), currency),
     ]
 
 
@@ -131,14 +135,14 @@ def _why_nothing_is_due(calculation: Calculation) -> str:
     return "Nothing is due: net wealth does not reach the nisab."
 
 
-def published_prices(currency: str) -> Prices:
+def published_prices(currency: str) -> MetalPrices:
     """What an admin published for ``currency``; nothing where it is missing or too old."""
     table = MetalPrice.__table__.c
     prices = table.gold_price_per_gram, table.silver_price_per_gram
-    return Prices(*(MetalPrice.current(currency).only(*prices).row() or ()))
+    return MetalPrices(*(MetalPrice.current(currency).select_columns(*prices).row() or ()))
 
 
-def nisab_price(
+def build_metal_price(
     currency: str, gold: Decimal, silver: Decimal, effective_at: datetime
 ) -> MetalPrice:
     """The prices per gram of ``gold`` and ``silver``, with the nisab that they make."""
@@ -151,8 +155,8 @@ def nisab_price(
     )
 
 
-def _threshold(price: Decimal, metal: Metal, currency: str) -> Threshold:
+def _threshold(price: Decimal, metal: Metal, currency: str) -> NisabThreshold:
     nisab = nisab_value(price, metal, currency)
     if not nisab:
         raise ValidationFailed.at([f"{metal}PricePerGram"], "Too small: the nisab would be 0.")
-    return Threshold(price, NISAB_GRAMS[metal], nisab)
+    return NisabThreshold(price, NISAB_GRAMS[metal], nisab)

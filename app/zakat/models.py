@@ -13,12 +13,12 @@ from sqlalchemy.orm import Mapped, composite, mapped_column
 from uuid_utils.compat import uuid7
 
 from .. import clock
-from ..database.base import Base, Identified, db
-from ..database.prepared import Insertion, Query, insertion, query
-from ..users.models import belongs_to_user
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import PreparedInsert, PreparedQuery, prepared_insert, prepared_query
+from ..users.models import on_user_erased
 
 
-class Calculation(Identified, Base):
+class Calculation(UUIDPrimaryKeyMixin, Base):
     """One calculation, kept as it was answered: never updated."""
 
     __tablename__ = "zakat_calculations"
@@ -42,11 +42,11 @@ class Calculation(Identified, Base):
     notes: Mapped[str | None]
     calculated_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    @query
-    def latest(cls: Any, user_id, most):
+    @prepared_query
+    def latest(cls: Any, user_id, max_rows):
         """The user's own, newest first, and no more than ``most``."""
         own = db.select(cls).where(cls.user_id == user_id)
-        return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(most)
+        return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod
     def by_year(cls, user_id: UUID) -> list[Row[Any]]:
@@ -62,8 +62,8 @@ class Calculation(Identified, Base):
             )
         )
 
-    @query
-    def of(cls: Any, user_id, id):
+    @prepared_query
+    def for_user(cls: Any, user_id, id):
         """The user's own, newest first; or the one ``id`` among them."""
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
@@ -71,8 +71,8 @@ class Calculation(Identified, Base):
         return own.order_by(cls.calculated_at.desc(), cls.id.desc())
 
     @classmethod
-    def keep(cls, **values: Any) -> Insertion:
-        return insertion(cls, id=uuid7(), **values)
+    def insert(cls, **values: Any) -> PreparedInsert:
+        return prepared_insert(cls, id=uuid7(), **values)
 
     @classmethod
     def delete(cls, user: Any, id: UUID) -> bool:
@@ -101,13 +101,13 @@ class Calculation(Identified, Base):
         )
 
 
-@belongs_to_user
-def forget_calculations(user_id: UUID) -> None:
+@on_user_erased
+def delete_calculations(user_id: UUID) -> None:
     db.session.execute(db.delete(Calculation).where(Calculation.user_id == user_id))
 
 
 @dataclass(frozen=True)
-class Threshold:
+class NisabThreshold:
     """The nisab by one metal, as it was published."""
 
     price_per_gram: Decimal
@@ -115,7 +115,7 @@ class Threshold:
     nisab: Decimal
 
 
-class MetalPrice(Identified, Base):
+class MetalPrice(UUIDPrimaryKeyMixin, Base):
     """What a gram of pure gold and silver costs from a moment on. Published, never changed."""
 
     __tablename__ = "zakat_metal_prices"
@@ -125,12 +125,12 @@ class MetalPrice(Identified, Base):
     )
 
     currency: Mapped[str]
-    gold: Mapped[Threshold] = composite(
+    gold: Mapped[NisabThreshold] = composite(
         mapped_column("gold_price_per_gram"),
         mapped_column("gold_grams"),
         mapped_column("gold_nisab"),
     )
-    silver: Mapped[Threshold] = composite(
+    silver: Mapped[NisabThreshold] = composite(
         mapped_column("silver_price_per_gram"),
         mapped_column("silver_grams"),
         mapped_column("silver_nisab"),
@@ -142,7 +142,7 @@ class MetalPrice(Identified, Base):
     )
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    @query
+    @prepared_query
     def history(cls: Any, currency):
         """All that was published in ``currency``, the latest first."""
         return (
@@ -152,13 +152,13 @@ class MetalPrice(Identified, Base):
         )
 
     @classmethod
-    def current(cls, currency: str) -> Query:
+    def current(cls, currency: str) -> PreparedQuery:
         """The price in effect now, unless it has grown too old to be relied on."""
         now = clock.now()
         oldest = now - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
         return cls.latest(currency, oldest, now)
 
-    @query
+    @prepared_query
     def latest(cls: Any, currency, oldest, now):
         """The last price that took effect between ``oldest`` and ``now``."""
         return (

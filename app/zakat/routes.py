@@ -5,19 +5,20 @@ from ..database.base import db
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
-from ..http.schemas import ExportSchema
-from .actions import assessment, nisab_price, report
+from ..http.responses import pdf_response
+from ..http.schemas import ExportQuerySchema
+from .actions import build_metal_price, render_report, run_assessment
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
 from .schemas import (
     CalculationDeletedSchema,
     CalculationSchema,
-    CurrencySchema,
+    CurrencyQuerySchema,
     NewCalculationSchema,
     NewNisabSchema,
     NisabSchema,
+    SummaryQuerySchema,
     SummarySchema,
-    YearSchema,
 )
 
 bp = Blueprint("zakat", __name__, url_prefix="/api/zakat", description=__doc__)
@@ -29,22 +30,22 @@ EXPORTS = {
 
 
 @bp.get("/calculations")
-@bp.signed_in
-@bp.page(CalculationSchema)
+@bp.login_required
+@bp.paginated(CalculationSchema)
 def list_calculations():
     """Your calculations, newest first"""
-    return Calculation.of(current_user.id)
+    return Calculation.for_user(current_user.id)
 
 
 @bp.post("/calculations")
-@bp.signed_in
-@bp.once
+@bp.login_required
+@bp.idempotent
 @bp.arguments(NewCalculationSchema)
-@bp.keeps(CalculationSchema)
+@bp.inserts_row(CalculationSchema)
 @bp.raises(NisabNotFound)
 def create_calculation(asked):
     """Work out what is due, and keep it"""
-    return Calculation.keep(user_id=current_user.id, **assessment(asked))
+    return Calculation.insert(user_id=current_user.id, **run_assessment(asked))
 
 
 @bp.post("/calculate")
@@ -54,19 +55,19 @@ def create_calculation(asked):
 @bp.raises(NisabNotFound)
 def calculate(asked):
     """Work out what is due, and keep nothing: id and userId are null"""
-    return {"id": None, "user_id": None, **assessment(asked)}
+    return {"id": None, "user_id": None, **run_assessment(asked)}
 
 
 @bp.get("/calculations/<uuid:id>")
-@bp.signed_in
-@bp.one(CalculationSchema, CalculationNotFound)
+@bp.login_required
+@bp.returns_row(CalculationSchema, CalculationNotFound)
 def show_calculation(id):
     """One of your calculations"""
-    return Calculation.of(current_user.id, id)
+    return Calculation.for_user(current_user.id, id)
 
 
 @bp.delete("/calculations/<uuid:id>")
-@bp.signed_in
+@bp.login_required
 @bp.response(200, CalculationDeletedSchema)
 @bp.raises(CalculationNotFound)
 def delete_calculation(id):
@@ -78,29 +79,31 @@ def delete_calculation(id):
 
 
 @bp.get("/calculations/export")
-@bp.signed_in
-@bp.arguments(ExportSchema, location="query")
-@bp.streams(**EXPORTS)
+@bp.login_required
+@bp.arguments(ExportQuerySchema, location="query")
+@bp.streamed(**EXPORTS)
 def export_calculations(query):
     """All your calculations, as a stream of lines: ndjson or csv"""
-    return sql_json.stream(Calculation.of(current_user.id), CalculationSchema, query["format"])
+    return sql_json.stream_rows(
+        Calculation.for_user(current_user.id), CalculationSchema, query["format"]
+    )
 
 
 @bp.get("/calculations/<uuid:id>/report")
-@bp.signed_in
+@bp.login_required
 @bp.pdf
 @bp.raises(CalculationNotFound)
 def report_calculation(id):
     """One of your calculations as a PDF, with the rule and source behind each line"""
-    found = Calculation.of(current_user.id, id).objects()
+    found = Calculation.for_user(current_user.id, id).objects()
     if not found:
         raise CalculationNotFound
-    return sql_json.document(report(found[0], current_user.name), "zakat.pdf")
+    return pdf_response(render_report(found[0], current_user.name), "zakat.pdf")
 
 
 @bp.get("/summary")
-@bp.signed_in
-@bp.arguments(YearSchema, location="query")
+@bp.login_required
+@bp.arguments(SummaryQuerySchema, location="query")
 @bp.response(200, SummarySchema)
 def summarize_year(query):
     """Your calculations of a Gregorian year (UTC), added up for each currency"""
@@ -110,8 +113,8 @@ def summarize_year(query):
 @bp.get("/nisab")
 @bp.public
 @bp.cacheable
-@bp.arguments(CurrencySchema, location="query")
-@bp.one(NisabSchema, NisabNotFound)
+@bp.arguments(CurrencyQuerySchema, location="query")
+@bp.returns_row(NisabSchema, NisabNotFound)
 def show_nisab(query):
     """The nisab now, by gold and by silver"""
     return MetalPrice.current(query["currency"])
@@ -123,7 +126,7 @@ def show_nisab(query):
 @bp.response(200, NisabSchema)
 def publish_nisab(data):
     """Publish what gold and silver cost; earlier prices stay in the history"""
-    price = nisab_price(
+    price = build_metal_price(
         data["currency"],
         data["gold_price_per_gram"],
         data["silver_price_per_gram"],
@@ -138,8 +141,8 @@ def publish_nisab(data):
 @bp.get("/nisab/history")
 @bp.public
 @bp.cacheable
-@bp.arguments(CurrencySchema, location="query")
-@bp.page(NisabSchema)
+@bp.arguments(CurrencyQuerySchema, location="query")
+@bp.paginated(NisabSchema)
 def list_nisab_history(query):
     """All nisab prices that were published in a currency, the latest first"""
     return MetalPrice.history(query["currency"])

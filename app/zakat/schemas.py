@@ -9,17 +9,17 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from ..http.fields import (
     Amount,
+    BoundedList,
     Choice,
     Currency,
-    Day,
-    Digits,
-    Exact,
-    Flag,
-    Id,
-    Items,
-    Moment,
+    ExactDecimal,
+    QueryInteger,
+    StrictBoolean,
+    StrictDate,
+    StrictInteger,
+    StrictUUID,
     Text,
-    Whole,
+    UtcDateTime,
 )
 from ..http.schemas import OneOfSchema, Schema
 from ..money import ZERO
@@ -51,7 +51,7 @@ class Notes(Text):
         )
 
 
-class ValueSchema(Schema):
+class ValuedAssetSchema(Schema):
     """An asset that is known by its value."""
 
     category = Choice(
@@ -69,7 +69,7 @@ class ReceivableSchema(Schema):
     category = Choice("receivable", required=True)
     label = Label()
     amount = Amount(required=True, validate=NOT_NEGATIVE)
-    collectible = Flag(load_default=True)
+    collectible = StrictBoolean(load_default=True)
 
 
 class LongTermSchema(Schema):
@@ -78,7 +78,7 @@ class LongTermSchema(Schema):
     category = Choice("shares_long_term", "retirement", required=True)
     label = Label()
     amount = Amount(required=True, validate=NOT_NEGATIVE)
-    zakatable_share = Exact(
+    zakatable_share = ExactDecimal(
         load_default=LONG_TERM_SHARE, validate=SHARE, metadata={"example": LONG_TERM_SHARE}
     )
 
@@ -87,16 +87,16 @@ class MetalSchema(Schema):
     """What gold and silver have in common; the published price stands in for none given."""
 
     label = Label()
-    grams = Exact(required=True, validate=NOT_NEGATIVE, metadata={"example": 100})
-    personal_use = Flag(load_default=False, metadata={"example": False})
-    price_per_gram = Exact(load_default=None, allow_none=True, validate=POSITIVE)
+    grams = ExactDecimal(required=True, validate=NOT_NEGATIVE, metadata={"example": 100})
+    personal_use = StrictBoolean(load_default=False, metadata={"example": False})
+    price_per_gram = ExactDecimal(load_default=None, allow_none=True, validate=POSITIVE)
 
 
 class GoldSchema(MetalSchema):
     """Gold, by weight and karat."""
 
     category = Choice("gold", required=True)
-    karat = Exact(
+    karat = ExactDecimal(
         load_default=Decimal(24),
         validate=validate.Range(min=ZERO, max=24, min_inclusive=False),
         metadata={"example": 21},
@@ -107,7 +107,7 @@ class SilverSchema(MetalSchema):
     """Silver, by weight and fineness."""
 
     category = Choice("silver", required=True)
-    fineness = Exact(
+    fineness = ExactDecimal(
         load_default=Decimal(1), validate=SHARE, metadata={"example": Decimal("0.925")}
     )
 
@@ -118,7 +118,7 @@ class CropsSchema(Schema):
     category = Choice("crops", required=True)
     label = Label()
     amount = Amount(required=True, validate=NOT_NEGATIVE)
-    kilograms = Exact(required=True, validate=NOT_NEGATIVE, metadata={"example": 653})
+    kilograms = ExactDecimal(required=True, validate=NOT_NEGATIVE, metadata={"example": 653})
     watering = Choice("rain", "irrigated", "mixed", required=True)
 
 
@@ -128,7 +128,7 @@ class LivestockSchema(Schema):
     category = Choice("livestock", required=True)
     label = Label()
     species = Choice("camels", "cattle", "sheep", required=True)
-    count = Whole(
+    count = StrictInteger(
         required=True, validate=validate.Range(0, 1_000_000_000), metadata={"example": 120}
     )
 
@@ -136,8 +136,8 @@ class LivestockSchema(Schema):
 class AssetSchema(OneOfSchema):
     """Something owned; its category says what else there is to know of it."""
 
-    forms: ClassVar = {
-        "value": ValueSchema,
+    variants: ClassVar = {
+        "value": ValuedAssetSchema,
         "receivable": ReceivableSchema,
         "long_term": LongTermSchema,
         "gold": GoldSchema,
@@ -146,12 +146,12 @@ class AssetSchema(OneOfSchema):
         "livestock": LivestockSchema,
     }
     categories: ClassVar = {
-        category: form
-        for form, schema in forms.items()
+        category: variant
+        for variant, schema in variants.items()
         for category in vars(schema._declared_fields["category"])["validate"].choices
     }
 
-    def form_of(self, data: Mapping[str, Any]) -> str:
+    def variant_name(self, data: Mapping[str, Any]) -> str:
         category = data.get("category")
         if not isinstance(category, str) or category not in self.categories:
             raise ValidationError({"category": [f"One of {', '.join(self.categories)}."]})
@@ -163,10 +163,10 @@ class LiabilitySchema(Schema):
 
     label = Label()
     amount = Amount(required=True, validate=NOT_NEGATIVE, metadata={"example": 5000})
-    due_within_year = Flag(load_default=True)
+    due_within_year = StrictBoolean(load_default=True)
 
 
-class WealthSchema(Schema):
+class WealthCalculationSchema(Schema):
     """One sum of wealth, and the nisab to hold it against."""
 
     wealth = Amount(required=True, validate=POSITIVE, metadata={"example": 10000})
@@ -175,15 +175,17 @@ class WealthSchema(Schema):
     notes = Notes()
 
 
-class HouseholdSchema(Schema):
+class ItemizedCalculationSchema(Schema):
     """Everything owned and owed, item by item."""
 
-    assets = Items(fields.Nested(AssetSchema), required=True, least=1, most=MAX_ITEMS)
-    liabilities = Items(fields.Nested(LiabilitySchema), load_default=list, most=MAX_ITEMS)
+    assets = BoundedList(fields.Nested(AssetSchema), required=True, least=1, most=MAX_ITEMS)
+    liabilities = BoundedList(fields.Nested(LiabilitySchema), load_default=list, most=MAX_ITEMS)
     nisab_basis = Choice("gold", "silver", load_default=lambda: current_app.config["NISAB_BASIS"])
     year_basis = Choice("lunar", "solar", load_default="lunar")
     school = Choice("majority", "hanafi", load_default="majority")
-    hawl_started_on = Day(load_default=None, allow_none=True, metadata={"example": "2025-03-01"})
+    hawl_started_on = StrictDate(
+        load_default=None, allow_none=True, metadata={"example": "2025-03-01"}
+    )
     currency = Currency()
     notes = Notes()
 
@@ -199,28 +201,28 @@ class HouseholdSchema(Schema):
 class NewCalculationSchema(OneOfSchema):
     """What zakat is to be worked out of: one sum, or everything item by item."""
 
-    forms: ClassVar = {"wealth": WealthSchema, "household": HouseholdSchema}
+    variants: ClassVar = {"wealth": WealthCalculationSchema, "household": ItemizedCalculationSchema}
 
-    def form_of(self, data: Mapping[str, Any]) -> str:
+    def variant_name(self, data: Mapping[str, Any]) -> str:
         return "household" if "assets" in data else "wealth"
 
 
-class DueSchema(Schema):
+class AnimalsDueSchema(Schema):
     """Animals that are due."""
 
     animal = Text(required=True, metadata={"example": "sheep"})
-    count = Whole(required=True, metadata={"example": 1})
+    count = StrictInteger(required=True, metadata={"example": 1})
 
 
-class LineSchema(Schema):
+class BreakdownLineSchema(Schema):
     """One asset or debt: what counts of it, what that owes, and by which rule."""
 
     category = Text(required=True, metadata={"example": "cash"})
     label = Text(required=True, allow_none=True, metadata={"example": "Savings account"})
     counted = Amount(required=True, metadata={"example": 10000})
-    rate = Exact(required=True, metadata={"example": Decimal("0.025")})
+    rate = ExactDecimal(required=True, metadata={"example": Decimal("0.025")})
     zakat = Amount(required=True, metadata={"example": 250})
-    due = fields.List(fields.Nested(DueSchema), required=True)
+    due = fields.List(fields.Nested(AnimalsDueSchema), required=True)
     rule = Text(required=True, metadata={"example": "Money counts in full."})
     source = Text(required=True, metadata={"example": "AAOIFI Shari'ah Standard 35 (Zakah)"})
 
@@ -228,34 +230,36 @@ class LineSchema(Schema):
 class CalculationSchema(Schema):
     """What is due, and how that came about. ``breakdown`` is null for one sum of wealth."""
 
-    id = Id(required=True, allow_none=True)
-    user_id = Id(required=True, allow_none=True)
+    id = StrictUUID(required=True, allow_none=True)
+    user_id = StrictUUID(required=True, allow_none=True)
     wealth = Amount(required=True, metadata={"example": 10000})
     nisab = Amount(required=True, allow_none=True, metadata={"example": 5000})
     zakat_amount = Amount(required=True, metadata={"example": 250})
-    eligible = Flag(required=True)
-    rate = Exact(required=True, metadata={"example": Decimal("0.025")})
+    eligible = StrictBoolean(required=True)
+    rate = ExactDecimal(required=True, metadata={"example": Decimal("0.025")})
     currency = Text(required=True, metadata={"example": "USD"})
     nisab_basis = Choice("gold", "silver", required=True, allow_none=True)
     year_basis = Choice("lunar", "solar", required=True)
-    breakdown = fields.List(fields.Nested(LineSchema), required=True, allow_none=True)
-    hawl_started_on = Day(required=True, allow_none=True)
-    hawl_completes_on = Day(required=True, allow_none=True)
+    breakdown = fields.List(fields.Nested(BreakdownLineSchema), required=True, allow_none=True)
+    hawl_started_on = StrictDate(required=True, allow_none=True)
+    hawl_completes_on = StrictDate(required=True, allow_none=True)
     notes = Text(required=True, allow_none=True, metadata={"example": "Ramadan 1447"})
-    calculated_at = Moment(required=True)
+    calculated_at = UtcDateTime(required=True)
 
 
 class CalculationDeletedSchema(Schema):
     message = Text(required=True, metadata={"example": "Calculation deleted"})
 
 
-class YearSchema(Schema):
-    year = Digits(required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026})
+class SummaryQuerySchema(Schema):
+    year = QueryInteger(
+        required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026}
+    )
 
 
 class YearTotalSchema(Schema):
     currency = Text(required=True, metadata={"example": "USD"})
-    calculations = Whole(required=True, metadata={"example": 1})
+    calculations = StrictInteger(required=True, metadata={"example": 1})
     wealth = Amount(required=True, metadata={"example": 10000})
     zakat_amount = Amount(required=True, metadata={"example": 250})
 
@@ -263,11 +267,11 @@ class YearTotalSchema(Schema):
 class SummarySchema(Schema):
     """One's own calculations of a Gregorian year (UTC), added up for each currency."""
 
-    year = Whole(required=True, metadata={"example": 2026})
+    year = StrictInteger(required=True, metadata={"example": 2026})
     totals = fields.List(fields.Nested(YearTotalSchema), required=True)
 
 
-class CurrencySchema(Schema):
+class CurrencyQuerySchema(Schema):
     currency = Currency()
 
 
@@ -275,20 +279,20 @@ class NewNisabSchema(Schema):
     """What a gram of each pure metal costs, from a moment on."""
 
     currency = Currency()
-    gold_price_per_gram = Exact(
+    gold_price_per_gram = ExactDecimal(
         required=True, validate=POSITIVE, metadata={"example": Decimal("130.25")}
     )
-    silver_price_per_gram = Exact(
+    silver_price_per_gram = ExactDecimal(
         required=True, validate=POSITIVE, metadata={"example": Decimal("1.55")}
     )
-    effective_at = Moment()
+    effective_at = UtcDateTime()
 
 
-class ThresholdSchema(Schema):
+class NisabThresholdSchema(Schema):
     """The nisab by one metal."""
 
-    price_per_gram = Exact(required=True, metadata={"example": Decimal("130.25")})
-    grams = Whole(required=True, metadata={"example": 85})
+    price_per_gram = ExactDecimal(required=True, metadata={"example": Decimal("130.25")})
+    grams = StrictInteger(required=True, metadata={"example": 85})
     nisab = Amount(required=True, metadata={"example": Decimal("11071.25")})
 
 
@@ -296,7 +300,7 @@ class NisabSchema(Schema):
     """The nisab by gold and by silver, and since when."""
 
     currency = Text(required=True, metadata={"example": "USD"})
-    gold = fields.Nested(ThresholdSchema, required=True)
-    silver = fields.Nested(ThresholdSchema, required=True)
-    effective_at = Moment(required=True)
+    gold = fields.Nested(NisabThresholdSchema, required=True)
+    silver = fields.Nested(NisabThresholdSchema, required=True)
+    effective_at = UtcDateTime(required=True)
     hijri_date = Text(required=True, metadata={"example": "1447-08-07"})

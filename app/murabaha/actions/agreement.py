@@ -4,14 +4,18 @@ from datetime import date
 from decimal import Decimal
 
 from ... import clock
-from ...integrations.pdf import Column, Document
-from ...money import ZERO, written
+from ...integrations.pdf import Column, PdfDocument
+from ...money import ZERO, format_amount
 from ...payments.rules import InvalidTransition
-from ..models import Application, Contract, Event
-from ..rules import GRACE, Due, first_due, schedule
+from ..models import Application, ApplicationEvent, Contract
+from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, schedule
 from .transitions import contract_of
 
-SIGNED_IN = ("acquired", "active", "completed")  # before, there is nothing that could be sold
+STATES_WITH_AGREEMENT = (
+    "acquired",
+    "active",
+    "completed",
+)  # before, there is nothing that could be sold
 
 CLAUSES = [
     (
@@ -27,8 +31,8 @@ CLAUSES = [
     ("Payment", "The buyer pays the instalments on or before their dates, in the currency named."),
     (
         "Lateness",
-        f"An instalment counts as overdue {GRACE.days} days after its date. No fee, penalty or"
-        " interest is charged. Dates may be put off by agreement; amounts do not grow.",
+        f"An instalment counts as overdue {GRACE_PERIOD.days} days after its date. No fee, penalty"
+        " or interest is charged. Dates may be put off by agreement; amounts do not grow.",
     ),
     (
         "Early settlement",
@@ -38,22 +42,24 @@ CLAUSES = [
 ]
 
 
-def agreement(application: Application) -> bytes:
+def render_agreement(application: Application) -> bytes:
     """``application``'s agreement as a PDF. Raises InvalidTransition before there can be one."""
-    if application.status not in SIGNED_IN:
+    if application.status not in STATES_WITH_AGREEMENT:
         raise InvalidTransition(
             f"The application is {application.status}: an agreement wants goods that are owned"
         )
     contract, currency = contract_of(application), application.currency
     made = contract.accepted_at or clock.now()
-    pages = Document("Murabaha agreement", line=application.application_number, made=made)
-    pages.facts(_facts(application, contract))
+    pages = PdfDocument(
+        "Murabaha agreement", footer=application.application_number, created_at=made
+    )
+    pages.key_values(_facts(application, contract))
     pages.heading("Price")
     _price(pages, contract, currency)
     pages.heading("Instalments")
     if contract.accepted_at is None:
         pages.note(f"As they will be if the offer is accepted on {clock.today()}.")
-    _instalments(pages, _schedule(application, contract), currency)
+    _installments(pages, _schedule(application, contract), currency)
     pages.heading("Terms").clauses(CLAUSES)
     pages.signatures(["For the institution", application.user.name])
     return pages.bytes()
@@ -72,9 +78,9 @@ def _facts(application: Application, contract: Contract) -> list[tuple[str, str]
     ]
 
 
-def _price(pages: Document, contract: Contract, currency: str) -> None:
+def _price(pages: PdfDocument, contract: Contract, currency: str) -> None:
     def line(name: str, amount: Decimal) -> list[str]:
-        return [name, f"{currency} {written(amount, currency)}"]
+        return [name, f"{currency} {format_amount(amount, currency)}"]
 
     rate = f"{(contract.profit_rate * 100).normalize():f} %"
     pages.table(
@@ -89,19 +95,22 @@ def _price(pages: Document, contract: Contract, currency: str) -> None:
     )
 
 
-def _instalments(pages: Document, parts: list[Due], currency: str) -> None:
+def _installments(pages: PdfDocument, parts: list[ScheduledInstallment], currency: str) -> None:
     total = sum((one.amount for one in parts), ZERO)
     pages.table(
         [Column("No."), Column("Due", 1), Column("Amount", align="end")],
-        [[str(one.number), f"{one.due_date}", written(one.amount, currency)] for one in parts],
-        ["", "Total", f"{currency} {written(total, currency)}"],
+        [
+            [str(one.number), f"{one.due_date}", format_amount(one.amount, currency)]
+            for one in parts
+        ],
+        ["", "Total", f"{currency} {format_amount(total, currency)}"],
     )
 
 
-def _schedule(application: Application, contract: Contract) -> list[Due]:
+def _schedule(application: Application, contract: Contract) -> list[ScheduledInstallment]:
     """The instalments as they were agreed; settling early moves dates, but not what was signed."""
     due = first_due(clock.today(), None)
     if contract.accepted_at is not None:
-        (sale,) = Event.of(application.id, "accept").objects()
+        (sale,) = ApplicationEvent.for_application(application.id, "accept").objects()
         due = date.fromisoformat(sale.facts["firstDueOn"])
     return schedule(contract.financed, application.term_months, due, application.currency)

@@ -1,187 +1,249 @@
-"""How a sale is paid: by money received elsewhere, through Stripe, or forgone by a rebate."""
+"""Payments of a sale: recorded by an officer, made through Stripe, or waived by a rebate."""
 
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from ... import clock
 from ...database.base import db
-from ...integrations import stripe_client
-from ...ledger.actions import booked, bring
-from ...ledger.models import RECEIVED_ELSEWHERE, STRIPE
+from ...integrations import stripe_amounts, stripe_client
+from ...ledger.actions import balances_by_account, post_adjustments
+from ...ledger.models import RECEIVED_OFFLINE, STRIPE, register_check
 from ...money import ZERO, require_minor_units
-from ...payments.actions.intents import KEYS_KEPT, Collection
-from ...payments.actions.refunds import ask_back
-from ...payments.actions.updates import require, settles
+from ...payments.actions.intents import STRIPE_KEY_TTL, PaymentOperation
+from ...payments.actions.refunds import request_refund
+from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
 from ...payments.rules import InvalidTransition
 from ..models import FUND, Application, Installment
 from ..rules import (
     InstallmentNotFound,
-    allocation,
-    filled,
-    left_of,
+    allocate,
+    allocate_payment,
+    allocate_rebate,
+    deallocate,
+    find_transition,
+    outstanding,
     require_rebate,
-    step_of,
-    taken_back,
-    taking_back,
-    waivers,
+    reversal_transition,
 )
-from .transitions import RECEIVABLE, as_officer, as_owner, book, contract_of, take, take_step
+from .transitions import (
+    RECEIVABLE,
+    apply_action,
+    apply_transition,
+    contract_of,
+    lock_for_decision,
+    lock_own,
+    post_entry,
+)
 
 log = logging.getLogger(__name__)
 
-OWED_BACK = "owed back"  # what we owe to a client
+CUSTOMER_CREDIT = "owed back"  # the account of what the institution owes to clients
 
 
-def record(id: UUID, number: int, amount: Decimal, method: str, reference: str) -> None:
-    """Money that was received elsewhere: it pays the oldest instalments, never beyond the rest."""
-    application = as_officer(id)
+def record_payment(
+    officer: Any, id: UUID, number: int, *, amount: Decimal, method: str, reference: str
+) -> None:
+    """Record money that was received outside Stripe, for instalment ``number`` and those after.
+
+    Raises InvalidTransition if ``number`` is not the oldest unpaid one, and ValidationFailed if
+    ``amount`` exceeds the outstanding balance.
+    """
+    application = lock_for_decision(officer, id)
     require_minor_units({"amount": amount}, application.currency)
-    step_of(application.status, "record")
+    find_transition(application.status, "record")
     _installment(application, number)
-    paid = allocation(amount, application.open_installments, number)
-    take(
-        application, "record", amount=amount, method=method, reference=reference, paid=_keyed(paid)
-    )
-    _pay(application, paid)
-    book(application, "instalment paid", {RECEIVED_ELSEWHERE: amount, RECEIVABLE: -amount})
-    _rest_changed(application, paid)
+    paid = allocate_payment(amount, application.installment_balances, number)
+    facts = {"amount": amount, "method": method, "reference": reference, "paid": _by_number(paid)}
+    apply_action(application, "record", officer, **facts)
+    _update_paid_amounts(application, paid)
+    post_entry(application, "instalment paid", {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount})
+    _after_balance_change(application, paid)
 
 
-def settle(id: UUID, rebate: Decimal) -> None:
-    """The rest is due today, less what the institution gives up of its profit."""
-    application = as_officer(id)
+def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
+    """Make the outstanding balance due today, less a rebate.
+
+    Raises InvalidTransition, and ValidationFailed if the rebate exceeds the profit still to come.
+    """
+    application = lock_for_decision(officer, id)
     require_minor_units({"rebate": rebate}, application.currency)
-    step_of(application.status, "settle")
+    find_transition(application.status, "settle")
     contract = contract_of(application)
-    left = left_of(application.open_installments)
-    require_rebate(rebate, contract.profit, contract.financed, left, contract.rebate)
-    waived = waivers(rebate, application.open_installments)
-    take(application, "settle", rebate=rebate, waived=_keyed(waived))
+    balance = outstanding(application.installment_balances)
+    require_rebate(rebate, contract.profit, contract.financed, balance, contract.rebate)
+    waived = allocate_rebate(rebate, application.installment_balances)
+    apply_action(application, "settle", officer, rebate=rebate, waived=_by_number(waived))
     today = clock.today()
-    for one in application.installments:
-        one.waived += waived.get(one.number, ZERO)
-        one.due_date = min(one.due_date, today)  # what was paid ahead, too: they stay in order
-        if one.number in waived and one.paid_amount and one.paid_amount + one.waived == one.amount:
-            one.paid_at = clock.now()
+    for installment in application.installments:
+        installment.waived += waived.get(installment.number, ZERO)
+        # Instalments that were paid ahead move too, so that the dates stay in order.
+        installment.due_date = min(installment.due_date, today)
+        if installment.number in waived and installment.paid_amount and installment.is_settled:
+            installment.paid_at = clock.now()
     application.contract = replace(contract, rebate=contract.rebate + rebate)
-    book(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
-    _rest_changed(application, waived)
+    post_entry(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
+    _after_balance_change(application, waived)
 
 
-def _rest_changed(application: Application, changed: Iterable[int]) -> None:
-    """What follows where the rest of the instalments ``changed`` is another."""
+def _after_balance_change(application: Application, numbers: Iterable[int]) -> None:
+    """Supersede open payments for instalments ``numbers``; complete a sale that is paid."""
     application.updated_at = clock.now()
     db.session.flush()
-    Payment.supersede([application.installments[number - 1].id for number in changed])
-    if not left_of(application.open_installments):
-        take(application, "complete")
+    Payment.supersede([application.installments[number - 1].id for number in numbers])
+    if not outstanding(application.installment_balances):
+        apply_action(application, "complete")
 
 
-def _keyed(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+def _by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
     return {str(number): part for number, part in parts.items()}
 
 
-def pay(id: UUID, number: int, method: str | None) -> Collection:
-    """The payment for an instalment's rest, under way already or new."""
-    application = as_owner(id)
-    step_of(application.status, "pay")
-    one = _installment(application, number)
-    left = one.amount - one.waived - one.paid_amount
-    allocation(left, application.open_installments, number)
+def start_payment(
+    client: Any, id: UUID, number: int, payment_method_id: str | None
+) -> PaymentOperation:
+    """Insert a payment of the instalment's balance, or return the open one.
+
+    Raises InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
+    """
+    application = lock_own(client, id)
+    find_transition(application.status, "pay")
+    installment = _installment(application, number)
+    balance = installment.amount - installment.waived - installment.paid_amount
+    allocate_payment(balance, application.installment_balances, number)
     current = None
-    for payment in Payment.of_installment(one.id):
+    for payment in Payment.lock_open_for_installment(installment.id):
         if payment.status == "processing":
-            raise InvalidTransition(f"A payment of {payment.amount} for it is on its way")
-        due = payment.status == "pending" and payment.amount == left and not payment.superseded
-        due = due and payment.created_at > clock.now() - KEYS_KEPT  # else it is to be given up
-        if due and (method == payment.method or (method is None and payment.intent_id)):
+            raise InvalidTransition(f"A payment of {payment.amount} is already processing.")
+        if _is_reusable(payment, balance, payment_method_id):
             current = payment
         else:
-            payment.superseded = True  # it is withdrawn at Stripe before another is made
+            payment.superseded = True  # it is cancelled at Stripe before a new one is made
     if current is None:
-        stripe_client.require_provider()
-        stripe_client.units(left, application.currency, None)
+        stripe_client.require_stripe()
+        stripe_amounts.to_stripe_amount(balance, application.currency, None)
         db.session.flush()
         current = Payment(
-            installment_id=one.id,
-            amount=left,
+            installment_id=installment.id,
+            amount=balance,
             currency=application.currency,
-            method=method,
+            payment_method_id=payment_method_id,
         )
         db.session.add(current)
     db.session.flush()
-    return Collection.of(current.id)
+    return PaymentOperation.load(current.id)
 
 
-def _lock(installment_id: UUID) -> Application:
-    return Application.locked(Installment.application_of(installment_id))
+def _is_reusable(payment: Payment, balance: Decimal, payment_method_id: str | None) -> bool:
+    """Whether an earlier payment can serve a request for ``balance`` by the same method."""
+    is_current = (
+        payment.status == "pending"
+        and payment.amount == balance
+        and not payment.superseded
+        and payment.created_at > clock.now() - STRIPE_KEY_TTL
+    )
+    same_method = payment_method_id == payment.payment_method_id
+    return is_current and (same_method or bool(payment_method_id is None and payment.intent_id))
 
 
-@settles("installment", lock=_lock)
-def settle_installment(payment: Payment) -> None:
-    """Make the instalments and the books what the payment says by now.
+def _lock_application(installment_id: UUID) -> Application:
+    return Application.get_for_update(Installment.application_id_of(installment_id))
 
-    What finds no debt left (somebody paid elsewhere meanwhile) is owed back to the client.
+
+@on_payment_updated("installment", lock=_lock_application)
+def sync_installment(payment: Payment) -> None:
+    """Derive the instalments and the ledger from the payment's state.
+
+    Money that finds no debt, because it was paid otherwise meanwhile, is refunded to the client.
     """
-    application = _lock(require(payment.installment_id))
+    application = _lock_application(must_exist(payment.installment_id))
     db.session.expire(application, ["installments"])
-    before = booked(payment.id)
-    net = payment.received - payment.refunded - payment.disputed
-    change, surplus = net - before.get(STRIPE, ZERO), -before.get(OWED_BACK, ZERO)
+    before = balances_by_account(payment.id)
+    net = payment.amount_received - payment.amount_refunded - payment.amount_disputed
+    change, credit = net - before.get(STRIPE, ZERO), -before.get(CUSTOMER_CREDIT, ZERO)
     if change > ZERO:
-        paid = filled(change, application.open_installments)
-        surplus += change - sum(paid.values(), ZERO)
-        _move(application, "receive", paid, payment)
+        paid = allocate(change, application.installment_balances)
+        credit += change - sum(paid.values(), ZERO)
+        _apply_payment(application, "receive", paid, payment)
     else:
-        spared = min(surplus, -change)
-        surplus -= spared
-        lost = taken_back(-change - spared, application.open_installments)
+        from_credit = min(credit, -change)
+        credit -= from_credit
+        lost = deallocate(-change - from_credit, application.installment_balances)
         paid = {number: -part for number, part in lost.items()}
-        _move(application, "take_back", paid, payment)
+        _apply_payment(application, "take_back", paid, payment)
     receivable = before.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
-    bring(
+    post_adjustments(
         FUND,
         application.currency,
         application.id,
         payment.id,
         {
             RECEIVABLE: ("instalment paid", receivable),
-            OWED_BACK: ("paid beyond the contract", -surplus),
+            CUSTOMER_CREDIT: ("paid beyond the contract", -credit),
         },
     )
-    back = stripe_client.payable(surplus - payment.asked_back, payment.currency)
-    if back > ZERO and payment.has_failed_to_return:
-        log.error("payment %s: %s is owed back, and cannot be refunded", payment.id, back)
-    elif back > ZERO:
-        ask_back(payment, back)
+    refund = stripe_amounts.chargeable_amount(credit - payment.pending_refunds, payment.currency)
+    if refund > ZERO and payment.has_failed_refund:
+        log.error("payment %s: %s is owed to the client; refund failed", payment.id, refund)
+    elif refund > ZERO:
+        request_refund(payment, refund)
 
 
-def _move(
+def _apply_payment(
     application: Application, action: str, parts: dict[int, Decimal], payment: Payment
 ) -> None:
-    """Add ``parts`` to what is paid of each instalment, as the service's own step."""
+    """Add ``parts`` to the paid amounts by instalment number, as a transition of the service."""
     if not parts:
         return
-    back = action == "take_back"
-    step = taking_back(application.state) if back else step_of(application.state, action)
-    take_step(application, step, payment=str(payment.id), paid=_keyed(parts))
-    _pay(application, parts)
-    _rest_changed(application, parts)
+    if action == "take_back":
+        transition = reversal_transition(application.state)
+    else:
+        transition = find_transition(application.state, action)
+    facts = {"payment": str(payment.id), "paid": _by_number(parts)}
+    apply_transition(application, transition, **facts)
+    _update_paid_amounts(application, parts)
+    _after_balance_change(application, parts)
 
 
-def _pay(application: Application, parts: dict[int, Decimal]) -> None:
+def _update_paid_amounts(application: Application, parts: dict[int, Decimal]) -> None:
     for number, part in parts.items():
-        one = application.installments[number - 1]
-        one.paid_amount += part
-        whole = one.paid_amount + one.waived == one.amount
-        one.paid_at = clock.now() if whole else None
+        installment = application.installments[number - 1]
+        installment.paid_amount += part
+        installment.paid_at = clock.now() if installment.is_settled else None
 
 
 def _installment(application: Application, number: int) -> Installment:
     if not 1 <= number <= len(application.installments):
         raise InstallmentNotFound
     return application.installments[number - 1]
+
+
+# Ledger checks
+
+
+@register_check
+def receivables_of_applications() -> str:
+    return """
+        SELECT 'receivable of application ' || a.application_number,
+               coalesce((SELECT sum(i.amount - i.paid_amount - i.waived)
+                         FROM murabaha_installments i WHERE i.application_id = a.id), 0),
+               coalesce((SELECT sum(p.amount) FROM ledger_entries e
+                         JOIN ledger_postings p ON p.entry_id = e.id
+                         WHERE e.subject_id = a.id AND p.account = 'receivable'), 0)
+        FROM murabaha_applications a
+    """
+
+
+@register_check
+def rebates_of_applications() -> str:
+    return """
+        SELECT 'rebate of application ' || a.application_number, coalesce(a.rebate, 0),
+               coalesce((SELECT sum(p.amount) FROM ledger_entries e
+                         JOIN ledger_postings p ON p.entry_id = e.id
+                         WHERE e.subject_id = a.id AND p.account = 'rebates'), 0)
+        FROM murabaha_applications a
+    """

@@ -1,4 +1,4 @@
-"""The steps of an application: each locks it, asks the rules, changes it and writes it down."""
+"""The transitions of an application: each locks it, applies the rules and records an event."""
 
 from dataclasses import asdict, replace
 from datetime import date
@@ -11,79 +11,86 @@ from flask import current_app
 from ... import clock
 from ...database.base import db
 from ...errors import Forbidden, ValidationFailed
-from ...http.authentication import current_user
 from ...http.schemas import camel_case
 from ...ledger.actions import post
-from ...ledger.models import Entry
+from ...ledger.models import JournalEntry
 from ...money import require_minor_units
 from ...uploads.models import Upload
-from ...users.rules import email_key
-from ..models import FUND, NUMBERS, Application, Contract, Event, Installment, Vendor
+from ...users.rules import normalize_email
+from ..models import (
+    APPLICATION_NUMBERS,
+    FUND,
+    Application,
+    ApplicationEvent,
+    Contract,
+    Installment,
+    Vendor,
+)
 from ..rules import (
-    OFFER,
+    OFFER_VALIDITY,
     ApplicationNotFound,
     ApplicationNotPending,
     Price,
-    Step,
+    Transition,
+    find_transition,
     first_due,
+    forbid_own_application,
     require_down_payment,
-    require_may_decide,
     require_rate,
     schedule,
     selling_price,
-    step_of,
 )
 
-RECEIVABLE = "receivable"  # what clients owe
+RECEIVABLE = "receivable"  # the account of what clients owe
 
-# Who may take a step
+# Who may act
 
 
-def as_owner(id: UUID) -> Application:
-    """One's own application, locked; another's is not to be found."""
-    application = Application.locked(id)
-    if application.user_id != current_user.id:
+def lock_own(client: Any, id: UUID) -> Application:
+    """Lock the client's own application. Raises ApplicationNotFound for another's."""
+    application = Application.get_for_update(id)
+    if application.user_id != client.id:
         raise ApplicationNotFound
     return application
 
 
-def as_officer(id: UUID) -> Application:
-    """An application of somebody else, locked."""
-    application = Application.locked(id)
-    require_may_decide(current_user.id, application.user_id)
+def lock_for_decision(officer: Any, id: UUID) -> Application:
+    """Lock an application that is not the officer's own. Raises Forbidden."""
+    application = Application.get_for_update(id)
+    forbid_own_application(officer.id, application.user_id)
     return application
 
 
-def take(application: Application, action: str, **facts: Any) -> None:
-    """Take a step, and write down who took it and what they said. Raises InvalidTransition."""
-    take_step(application, step_of(application.status, action), **facts)
+def apply_action(application: Application, action: str, user: Any = None, **facts: Any) -> None:
+    """Apply ``action`` and record who took it, with ``facts``. Raises InvalidTransition."""
+    apply_transition(application, find_transition(application.status, action), user, **facts)
 
 
-def take_step(application: Application, step: Step, **facts: Any) -> None:
-    """The same for a step that the rules have allowed already."""
-    application.state = step.target
-    by = None if step.who == "service" else current_user.id
-    _write_down(application, step.action, step.origin, by, facts)
-
-
-def _write_down(
-    application: Application, action: str, origin: str | None, by: UUID | None, facts: Any
+def apply_transition(
+    application: Application, transition: Transition, user: Any = None, **facts: Any
 ) -> None:
-    """A row of the history: who did what, from where to where, and what they said."""
+    """Apply a transition that the rules allow; ``user`` is None for the service itself."""
+    application.state = transition.to_state
+    _record_event(application, transition.action, transition.from_state, user, facts)
+
+
+def _record_event(
+    application: Application, action: str, from_state: str | None, user: Any, facts: Any
+) -> None:
     db.session.add(
-        Event(
+        ApplicationEvent(
             application_id=application.id,
-            user_id=by,
+            user_id=user.id if user else None,
             action=action,
-            origin=origin,
-            target=application.state,
-            facts=_plain(facts),
+            from_state=from_state,
+            to_state=application.state,
+            facts=_to_json(facts),
         )
     )
 
 
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    """``facts`` as JSON has them, under the wire's names."""
+def _to_json(facts: dict[str, Any]) -> dict[str, Any]:
+    """Convert ``facts`` to JSON values under camelCase names."""
     return {
         camel_case(name): value.isoformat() if isinstance(value, date) else value
         for name, value in facts.items()
@@ -93,31 +100,30 @@ def _plain(facts: dict[str, Any]) -> dict[str, Any]:
 # Before the sale
 
 
-def apply(asked: dict[str, Any]) -> Application:
-    """A new application of the caller's."""
-    require_usable_vendor(asked["vendor_id"], current_user.email)
-    require_down_payment(asked["down_payment"], asked["requested_amount"])
-    for index, name in enumerate(asked["documents"]):
-        require_own_file(name, "documents", index)
-    told = {name: asked[name] for name in ("requested_amount", "term_months", "down_payment")}
-    now = clock.now()
-    number = f"M-{now.year}-{db.session.scalar(NUMBERS.next_value()):06}"
-    application = Application(application_number=number, user_id=current_user.id, **asked)
+def create_application(client: Any, values: dict[str, Any]) -> Application:
+    """Insert an application of the client. Raises VendorNotFound and ValidationFailed."""
+    require_usable_vendor(values["vendor_id"], client.email)
+    require_down_payment(values["down_payment"], values["requested_amount"])
+    for index, filename in enumerate(values["documents"]):
+        require_own_file(client, filename, "documents", index)
+    facts = {name: values[name] for name in ("requested_amount", "term_months", "down_payment")}
+    number = f"M-{clock.now().year}-{db.session.scalar(APPLICATION_NUMBERS.next_value()):06}"
+    application = Application(application_number=number, user_id=client.id, **values)
     db.session.add(application)
     db.session.flush()
-    _write_down(application, "apply", None, current_user.id, told)
+    _record_event(application, "apply", None, client, facts)
     return application
 
 
-def change(id: UUID, changes: dict[str, Any]) -> None:
-    """Change a pending application of one's own."""
-    application = Application.locked(id)
-    if application.user_id != current_user.id:
+def update_application(client: Any, id: UUID, changes: dict[str, Any]) -> None:
+    """Change the client's own pending application. Raises Forbidden and ApplicationNotPending."""
+    application = Application.get_for_update(id)
+    if application.user_id != client.id:
         raise Forbidden
     if application.status != "pending":
         raise ApplicationNotPending
     if "vendor_id" in changes:
-        require_usable_vendor(changes["vendor_id"], current_user.email)
+        require_usable_vendor(changes["vendor_id"], client.email)
     amount = changes.get("requested_amount")
     require_minor_units({"requestedAmount": amount}, application.currency)
     if amount is not None:
@@ -127,96 +133,103 @@ def change(id: UUID, changes: dict[str, Any]) -> None:
 
 
 def require_usable_vendor(id: UUID, email: str) -> None:
-    """A vendor that is there, sells, and is not the client: nobody buys from themself."""
-    vendor = Vendor.by_id(id)
+    """Raise VendorNotFound, or ValidationFailed if the vendor is inactive or is the client."""
+    vendor = Vendor.get(id)
     if not vendor.active:
         raise ValidationFailed.at(["vendorId"], "This vendor is not active.")
-    if vendor.email and email_key(vendor.email) == email_key(email):
+    if vendor.email and normalize_email(vendor.email) == normalize_email(email):
         raise ValidationFailed.at(["vendorId"], "The vendor must not be the applicant.")
 
 
-def require_own_file(name: str, *path: str | int) -> None:
-    """A file that the caller has uploaded, named at ``path`` of the body."""
-    if Upload.named(name, current_user.id).only(Upload.id).row() is None:
-        raise ValidationFailed.at(path, "You have uploaded no such file.")
+def require_own_file(user: Any, filename: str, *path: str | int) -> None:
+    """Raise ValidationFailed, at ``path`` of the body, unless the user has uploaded the file."""
+    if Upload.named(filename, user.id).select_columns(Upload.id).row() is None:
+        raise ValidationFailed.at(path, "You have not uploaded a file of this name.")
 
 
 def approve(
+    officer: Any,
     id: UUID,
+    *,
     cost: Decimal,
     profit_rate: Decimal,
     term_months: int,
     down_payment: Decimal | None,
 ) -> None:
-    """Offer the goods at a fixed price, for 30 days."""
-    application = as_officer(id)
-    step_of(application.status, "approve")
+    """Offer the goods at a fixed price, valid for OFFER_VALIDITY."""
+    application = lock_for_decision(officer, id)
+    find_transition(application.status, "approve")
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     currency = application.currency
     require_minor_units({"cost": cost, "downPayment": down_payment}, currency)
     if down_payment is None:
         down_payment = application.down_payment
     price = selling_price(cost, profit_rate, down_payment, currency)
-    schedule(price.financed, term_months, clock.today(), currency)  # it can be paid in such parts
+    schedule(price.financed, term_months, clock.today(), currency)  # raises if it cannot be split
     require_usable_vendor(application.vendor_id, application.user.email)
-    application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER)
+    application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER_VALIDITY)
     application.term_months, application.down_payment = term_months, down_payment
-    take(application, "approve", **asdict(price), term_months=term_months)
+    apply_action(application, "approve", officer, **asdict(price), term_months=term_months)
 
 
-def reject(id: UUID, reason: str) -> None:
-    take(as_officer(id), "reject", reason=reason)
+def reject(officer: Any, id: UUID, reason: str) -> None:
+    apply_action(lock_for_decision(officer, id), "reject", officer, reason=reason)
 
 
-def cancel(id: UUID) -> None:
-    take(as_owner(id), "cancel")
+def cancel(client: Any, id: UUID) -> None:
+    apply_action(lock_own(client, id), "cancel", client)
 
 
 def expire(id: UUID) -> bool:
-    """Write down that an offer has run out, where it has and nobody did; whether that was so."""
-    application = Application.locked(id)
-    lapsed = application.status == "expired" != application.state
-    if lapsed:
-        take_step(application, step_of(application.state, "expire"))
-    return lapsed
+    """Record that an offer has expired; return False if it has not or is recorded already."""
+    application = Application.get_for_update(id)
+    has_expired = application.status == "expired" != application.state
+    if has_expired:
+        apply_transition(application, find_transition(application.state, "expire"))
+    return has_expired
 
 
-def acquire(id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
-    """Record that the institution owns the goods: before that nothing can be sold."""
-    application = as_officer(id)
-    take(application, "acquire", acquired_on=acquired_on, invoice=invoice, evidence=evidence)
+def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
+    """Record that the institution owns the goods; they cannot be sold before."""
+    application = lock_for_decision(officer, id)
+    facts = {"acquired_on": acquired_on, "invoice": invoice, "evidence": evidence}
+    apply_action(application, "acquire", officer, **facts)
     if acquired_on > clock.today():
         raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
     if evidence:
-        require_own_file(evidence, "evidence")
+        require_own_file(officer, evidence, "evidence")
     application.contract = replace(contract_of(application), acquired_on=acquired_on)
 
 
 # The sale
 
 
-def accept(id: UUID, first_due_on: date | None) -> None:
-    """The sale: price and schedule are fixed from here on."""
-    application = as_owner(id)
+def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
+    """Conclude the sale: price and schedule are fixed from here on."""
+    application = lock_own(client, id)
     due = first_due(clock.today(), first_due_on)
-    take(application, "accept", first_due_on=due)
+    apply_action(application, "accept", client, first_due_on=due)
     contract = replace(contract_of(application), accepted_at=clock.now())
     application.contract = contract
     application.installments = [
-        Installment(**one._asdict())
-        for one in schedule(contract.financed, application.term_months, due, application.currency)
+        Installment(**installment._asdict())
+        for installment in schedule(
+            contract.financed, application.term_months, due, application.currency
+        )
     ]
-    book(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
+    post_entry(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
 
 
-def book(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
-    """Enter in the ledger what moved."""
-    entry = Entry(fund=FUND, currency=application.currency, kind=kind, about=application.id)
+def post_entry(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
+    """Post an entry of murabaha's fund about ``application``."""
+    entry = JournalEntry(
+        fund=FUND, currency=application.currency, kind=kind, subject_id=application.id
+    )
     post(entry, amounts)
 
 
 def contract_of(application: Application) -> Contract:
-    """What was approved; only asked of those that were."""
+    """Return the contract of an application in a state that implies one."""
     return cast("Contract", application.contract)
 
 
@@ -229,9 +242,9 @@ def quote(
     first_due_on: date | None,
     currency: str,
 ) -> dict[str, Any]:
-    """What goods of that cost would be sold for; nothing is kept."""
+    """Calculate price and schedule for goods that cost ``cost``; stores nothing."""
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
     due = first_due(clock.today(), first_due_on)
-    parts = schedule(price.financed, term_months, due, currency)
-    return {**asdict(price), "currency": currency, "installments": parts}
+    installments = schedule(price.financed, term_months, due, currency)
+    return {**asdict(price), "currency": currency, "installments": installments}

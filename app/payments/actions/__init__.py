@@ -1,5 +1,5 @@
-"""What is asked of Stripe for a payment, and what follows from what it says.
+"""What is sent to Stripe for a payment, and what follows from its answers.
 
-Three steps, and never one transaction: the record is committed, Stripe is asked, its answer is
-written down. Webhooks and ``reconcile`` bring the same facts and end in the same place.
+A payment takes three steps and never one transaction: commit the record, call Stripe, record the
+result. Webhooks and reconciliation deliver the same updates to the same functions.
 """

@@ -1,7 +1,7 @@
-"""Asking Stripe for a payment's money.
+"""Create, look up and cancel the PaymentIntent of a payment.
 
-Somebody is charged only while they wait for the answer. Whoever looks at a payment later finds out
-what became of it, and at most makes an intent that its payer may still confirm.
+A card is charged only inside the client's own request. Whatever looks at a payment later fetches
+its state, and at most creates an intent that the payer may still confirm.
 """
 
 import logging
@@ -12,192 +12,227 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from flask import Response
-
 from ... import clock
 from ...database.base import db
+from ...database.prepared import PreparedQuery
 from ...errors import ApiError
-from ...http.idempotency import Answer
 from ...integrations import stripe_client
 from ...integrations.stripe_client import (
-    AskedOtherwise,
-    BrokeDown,
+    IdempotencyMismatch,
     PaymentUnavailable,
-    Refused,
-    Unknown,
+    ReplayedServerError,
+    StripeObjectNotFound,
+    StripeRejected,
 )
-from ...integrations.stripe_updates import Fact
-from ..models import Outgoing, Payment
+from ...integrations.stripe_updates import StripeUpdate
+from ..models import Payment, PaymentRequest
 from ..rules import InvalidTransition
-from .updates import learn, locked, require, settle, take_turns
+from .updates import apply_update, lock_payment, lock_payment_intents, must_exist, notify_handler
 
 log = logging.getLogger(__name__)
 
-KEYS_KEPT = timedelta(hours=23)  # Stripe forgets idempotency keys after a day
-PAYABLE = timedelta(hours=24)  # then a payment that nobody made is given up, and its place is free
-LISTED = timedelta(minutes=1)  # by then Stripe's lists have whatever it made
-ATTEMPTS = 5
-BY_ANOTHER = "The payment is cancelled: it is paid, or to be paid, by another"
+STRIPE_KEY_TTL = timedelta(hours=23)  # Stripe forgets idempotency keys after a day
+PAYMENT_TTL = timedelta(hours=24)  # then an unpaid payment is cancelled and its place is free
+LIST_CONSISTENCY_DELAY = timedelta(minutes=1)  # until Stripe's lists contain a new object
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
+MAX_ATTEMPTS = 5
+SUPERSEDED = "This payment was replaced by a newer one."
 
 T = TypeVar("T")
 
 
-class Said(NamedTuple):
-    """What Stripe said about a payment."""
+class StripeResult(NamedTuple):
+    """What a request to Stripe about a payment returned."""
 
-    fact: Fact | None = None
-    secret: str | None = None  # which its payer needs to pay it
-    refusal: ApiError | None = None  # which they are to hear
-    absent: bool = False  # it has no such payment, and will not make it
+    update: StripeUpdate | None = None
+    client_secret: str | None = None  # which the payer needs to pay
+    error: ApiError | None = None  # for the client
+    absent: bool = False  # Stripe has no intent for the payment, and none will be created
 
     @property
-    def ends_it(self) -> bool:
-        """Whether no money can come by it."""
-        return self.absent or (self.fact is not None and self.fact.status == "canceled")
+    def is_cancelled(self) -> bool:
+        """Whether the payment can no longer receive money."""
+        return self.absent or (self.update is not None and self.update.status == "canceled")
 
 
-def attempted(ask: Callable[[int], T], find: Callable[[], T | None], since: datetime) -> T:
-    """What Stripe answers to ``ask``. Raises PaymentUnavailable.
+class PaymentOutcome(NamedTuple):
+    """The result of an operation at Stripe, for ``http.idempotency`` to render.
 
-    Where it broke down over that it would say so again for a day, and where it was asked otherwise
-    it does not say what came of that. It is looked for, and if it is not there, asked under another
-    key.
+    ``change`` is a last change that the statement of the response makes; if it matches no row,
+    ``fallback`` continues.
     """
-    for attempt in range(ATTEMPTS):
+
+    error: ApiError | None = None
+    change: PreparedQuery | None = None
+    fallback: Callable[[], "PaymentOutcome"] | None = None
+
+
+def retry_idempotently(
+    send: Callable[[int], T], find: Callable[[], T | None], since: datetime
+) -> T:
+    """Call ``send`` with the number of the attempt, and return Stripe's answer.
+
+    Under one idempotency key Stripe replays a server error for a day and rejects other parameters.
+    Then the object is looked up with ``find``, and created under another key only if it does not
+    exist. Raises PaymentUnavailable.
+    """
+    for attempt in range(MAX_ATTEMPTS):
         try:
-            return ask(attempt)
-        except (AskedOtherwise, BrokeDown):
-            found = find()
-            if found:
-                return found
-            if clock.now() - since < LISTED:
+            return send(attempt)
+        except (IdempotencyMismatch, ReplayedServerError):
+            existing = find()
+            if existing:
+                return existing
+            if clock.now() - since < LIST_CONSISTENCY_DELAY:
                 break
     raise PaymentUnavailable
 
 
-class Collection(Outgoing):
-    """The money of a payment, as Stripe is to be asked for it."""
+class PaymentOperation(PaymentRequest):
+    """The collection of a payment's money through Stripe."""
 
     __slots__ = ()
 
     @classmethod
-    def of(cls, payment_id: UUID) -> "Collection":
-        return cls(*require(Payment.outgoing(payment_id).row()))
+    def load(cls, payment_id: UUID) -> "PaymentOperation":
+        return cls(*must_exist(Payment.request(payment_id).row()))
 
-    def act(self, answer: Answer) -> Response | ApiError:
-        """Ask for the payment's money; asked again it completes what was begun.
+    def execute(self) -> PaymentOutcome:
+        """Collect the payment; executed again it completes what was started.
 
-        Raises PaymentUnavailable: nothing was written.
+        Cancels the payments that this one supersedes first. Raises PaymentUnavailable, and then
+        nothing has been recorded.
         """
-        earlier = [(one, one.withdrawn()) for one in self._earlier()]
-        if all(last.ends_it for _, last in earlier) and not self._is_superseded():
-            said = self.ask()
+        superseded = [(payment, payment.cancel()) for payment in self._superseded()]
+        if all(last.is_cancelled for _, last in superseded) and not self._is_superseded():
+            result = self.submit()
         else:
-            said = self.withdrawn()
-            if said.ends_it:
-                said = said._replace(refusal=InvalidTransition(BY_ANOTHER))
-        if earlier:
-            take_turns(said.fact, *(last.fact for _, last in earlier))
-        for one, last in earlier:
-            one.write_down(last)
-        if said.fact and said.secret and said.fact.status == "requires_payment_method":
-            # Nobody can have paid it, since nobody knew where: nothing else follows.
-            offered = answer(Payment.offering(self.id, said.fact.intent, said.secret))
-            if offered:
-                return offered
-        self.write_down(said)
-        now = Collection.of(self.id)
-        if now.status == "cancelled" or (now.status == "pending" and now.superseded):
-            said = said._replace(refusal=said.refusal or InvalidTransition(BY_ANOTHER))
-        return said.refusal or require(answer())
+            result = self.cancel()
+            if result.is_cancelled:
+                result = result._replace(error=InvalidTransition(SUPERSEDED))
+        if superseded:
+            lock_payment_intents(result.update, *(last.update for _, last in superseded))
+        for payment, last in superseded:
+            payment.record_result(last)
+        update = result.update
+        if update and result.client_secret and update.status == "requires_payment_method":
+            # The intent is new and no client has its secret yet: nothing else can follow from it.
+            attach = Payment.attach_intent(self.id, update.payment_intent_id, result.client_secret)
+            return PaymentOutcome(change=attach, fallback=partial(self._record, result))
+        return self._record(result)
 
-    def ask(self) -> Said:
-        """What Stripe says, asked to charge a card if there is one. Raises PaymentUnavailable."""
+    def _record(self, result: StripeResult) -> PaymentOutcome:
+        self.record_result(result)
+        current = PaymentOperation.load(self.id)
+        replaced = current.status == "pending" and current.superseded
+        if current.status == "cancelled" or replaced:
+            return PaymentOutcome(result.error or InvalidTransition(SUPERSEDED))
+        return PaymentOutcome(result.error)
+
+    def submit(self) -> StripeResult:
+        """Send the payment to Stripe, charging the card if there is one.
+
+        Raises PaymentUnavailable.
+        """
         if self.status == "cancelled":
-            return Said(refusal=InvalidTransition("The payment is cancelled: ask for another"))
-        said = Said() if self.intent_id else self._made(charge=True)
-        status = said.fact.status if said.fact else self.status
-        if self.method and status == "failed" and not said.refusal:
-            return said._replace(refusal=stripe_client.PaymentDeclined())
-        return said
+            error = InvalidTransition("The payment is cancelled. Start a new one.")
+            return StripeResult(error=error)
+        result = StripeResult() if self.intent_id else self._ensure_intent(charge=True)
+        status = result.update.status if result.update else self.status
+        if self.payment_method_id and status == "failed" and not result.error:
+            return result._replace(error=stripe_client.PaymentDeclined())
+        return result
 
-    def seen(self) -> Said:
-        """What Stripe knows of it; nobody is charged. Raises PaymentUnavailable and Unknown.
+    def fetch_or_create_intent(self) -> StripeResult:
+        """Fetch the payment's intent, or create one without charging a card.
 
-        Where it was never asked, it is from here on by an intent without a card: a request that
-        still means to charge one comes too late.
+        Once it is created like this, a request that still means to charge a card comes too late.
+        Raises PaymentUnavailable and StripeObjectNotFound.
         """
         if self.intent_id is None:
-            return self._made(charge=False)
-        return Said(stripe_client.retrieve(self.intent_id))
+            return self._ensure_intent(charge=False)
+        return StripeResult(stripe_client.retrieve_payment_intent(self.intent_id))
 
-    def withdrawn(self) -> Said:
-        """The last word on a payment that nobody is to make any more. Raises PaymentUnavailable."""
+    def cancel(self) -> StripeResult:
+        """Cancel the payment at Stripe unless it has succeeded. Raises PaymentUnavailable."""
         if self.status == "cancelled":
-            return Said(absent=True)
+            return StripeResult(absent=True)
         try:
-            said = self.seen()
-            if said.fact and said.fact.status.startswith(("requires_", "failed")):
-                said = Said(self._cancelled(said.fact.intent))
-        except Unknown:
-            log.error("payment %s: Stripe does not know %s", self.id, self.intent_id)
-            return Said(absent=True)
-        return said
+            result = self.fetch_or_create_intent()
+            if result.update and result.update.status.startswith(("requires_", "failed")):
+                result = StripeResult(self._cancel_intent(result.update.payment_intent_id))
+        except StripeObjectNotFound:
+            log.error("payment %s: Stripe has no intent %s", self.id, self.intent_id)
+            return StripeResult(absent=True)
+        return result
 
-    def _cancelled(self, intent: str) -> Fact:
+    def _cancel_intent(self, intent_id: str) -> StripeUpdate:
         try:
-            return stripe_client.cancel(intent)
-        except Refused:  # somebody was quicker
-            return stripe_client.retrieve(intent)
+            return stripe_client.cancel_payment_intent(intent_id)
+        except StripeRejected:  # it has succeeded or was cancelled meanwhile
+            return stripe_client.retrieve_payment_intent(intent_id)
 
-    def write_down(self, said: Said) -> None:
-        if said.fact:
-            learn(said.fact, said.secret, asked=self)
-        elif said.absent:
-            payment = require(locked(Payment.id == self.id))
-            if payment.intent_id == self.intent_id:  # nobody has heard more of it meanwhile
-                payment.moves_to("canceled")
-                settle(payment)
+    def record_result(self, result: StripeResult) -> None:
+        """Apply ``result`` to the payment and everything derived from it."""
+        if result.update:
+            apply_update(result.update, result.client_secret, request=self)
+        elif result.absent:
+            payment = must_exist(lock_payment(Payment.id == self.id))
+            if payment.intent_id == self.intent_id:  # else a webhook has attached an intent
+                payment.apply_status("canceled")
+                notify_handler(payment)
 
     def _is_superseded(self) -> bool:
-        """Whether it is not to be made any more, by what is known in this moment."""
+        """Read whether a newer payment has replaced this one."""
         if self.installment_id is None:
             return False
-        return Collection.of(self.id).superseded
+        return PaymentOperation.load(self.id).superseded
 
-    def _earlier(self) -> list["Collection"]:
-        """Those that it is asked for instead of, and that money could still come by."""
+    def _superseded(self) -> list["PaymentOperation"]:
+        """Return the payments that this one replaces and that could still receive money."""
         if self.installment_id is None:
             return []
-        found = Payment.to_be_withdrawn(self.installment_id, self.id)
-        db.session.rollback()  # Stripe is not waited for inside of a transaction
-        return [Collection(*row) for row in found]
+        rows = Payment.superseded_for_installment(self.installment_id, self.id)
+        db.session.rollback()  # Stripe is never called inside a transaction
+        return [PaymentOperation(*row) for row in rows]
 
-    def _made(self, *, charge: bool) -> Said:
-        """Its PaymentIntent, new or what was made of it before; may its card be charged for it?"""
-        old = clock.now() - self.created_at > KEYS_KEPT
-        ask = partial(self._created, charge)
+    def _ensure_intent(self, *, charge: bool) -> StripeResult:
+        """Find or create the payment's intent, charging its card only if ``charge``."""
+        key_expired = clock.now() - self.created_at > STRIPE_KEY_TTL
+        create = partial(self._create_intent, charge)
         try:
-            made = self._found() if old else attempted(ask, self._found, self.created_at)
-        except Refused as refused:
-            # That it is not taken without its card does not say what became of it with the card.
-            made = None if charge or not self.method or refused.fact else self._found()
-            if made is None:
-                return Said(refused.fact, refusal=refused.refusal, absent=refused.fact is None)
-        if made is None:
-            message = "The payment is cancelled: nobody made it in time"
-            return Said(absent=True, refusal=InvalidTransition(message))
-        return Said(*made)
+            intent = (
+                self._find_intent()
+                if key_expired
+                else retry_idempotently(create, self._find_intent, self.created_at)
+            )
+        except StripeRejected as rejected:
+            # A rejection without the card does not tell what happened to a request with the card.
+            may_exist = not charge and self.payment_method_id and not rejected.update
+            intent = self._find_intent() if may_exist else None
+            if intent is None:
+                return StripeResult(
+                    rejected.update, error=rejected.error, absent=rejected.update is None
+                )
+        if intent is None:
+            message = "The payment is cancelled because it was not paid in time."
+            return StripeResult(absent=True, error=InvalidTransition(message))
+        return StripeResult(*intent)
 
-    def _created(self, charge: bool, attempt: int) -> tuple[Fact, str | None]:
+    def _create_intent(self, charge: bool, attempt: int) -> tuple[StripeUpdate, str | None]:
         create = partial(
-            stripe_client.create, self.id, self.amount, self.currency, self.method, attempt
+            stripe_client.create_payment_intent,
+            self.id,
+            self.amount,
+            self.currency,
+            self.payment_method_id,
+            attempt,
         )
-        if charge and self.method:
-            with suppress(AskedOtherwise):  # somebody has looked at it meanwhile, see ``seen``
+        if charge and self.payment_method_id:
+            with suppress(IdempotencyMismatch):  # fetch_or_create_intent() has come first
                 return create()
         return create(charge=False)
 
-    def _found(self) -> tuple[Fact, str | None] | None:
-        minutes = timedelta(minutes=5)  # no two clocks are the same
-        return stripe_client.find(self.id, self.created_at - minutes, self.created_at + PAYABLE)
+    def _find_intent(self) -> tuple[StripeUpdate, str | None] | None:
+        since, until = self.created_at - CLOCK_DIFFERENCE, self.created_at + PAYMENT_TTL
+        return stripe_client.find_payment_intent(self.id, since, until)

@@ -1,4 +1,4 @@
-"""Asking about what was not heard of."""
+"""Ask Stripe about payments, refunds and disputes whose webhooks may not have arrived."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -7,76 +7,80 @@ from ... import clock
 from ...database.base import db
 from ...errors import ApiError
 from ...integrations import stripe_client
-from ...integrations.stripe_client import Refused
-from ...integrations.stripe_updates import Fact
+from ...integrations.stripe_client import StripeRejected
+from ...integrations.stripe_updates import StripeUpdate
 from ..models import Payment, Reversal
-from ..rules import UNFINISHED
-from . import updates
-from .intents import LISTED, PAYABLE, Collection
-from .refunds import Refund
+from ..rules import OPEN_REVERSAL
+from .intents import LIST_CONSISTENCY_DELAY, PAYMENT_TTL, PaymentOperation
+from .refunds import RefundOperation
+from .updates import apply_update
 
-LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never came
-LONGEST = timedelta(days=180)  # that a dispute goes on
+LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never arrived
+MAX_DISPUTE_AGE = timedelta(days=180)
 
 
-def reconcile(payment_id: UUID) -> None:
-    """Find out about a payment that is still open; nobody is charged.
+def reconcile_payment(payment_id: UUID) -> None:
+    """Apply Stripe's state of an open payment; never charges a card.
 
-    One that nobody made in a day is given up, as is one that is not to be made any more.
+    Cancels a payment that was not paid within PAYMENT_TTL or that has been superseded.
     """
-    asked = Collection.of(payment_id)
-    age = clock.now() - asked.created_at
-    if asked.method and not asked.intent_id and age < LISTED:
-        return  # whoever asked for it may still be waiting for the answer
-    old = age > PAYABLE
-    asked.write_down(asked.withdrawn() if old or asked.superseded else asked.seen())
+    operation = PaymentOperation.load(payment_id)
+    age = clock.now() - operation.created_at
+    unsent_card = operation.payment_method_id and not operation.intent_id
+    if unsent_card and age < LIST_CONSISTENCY_DELAY:
+        return  # the client's request may still be running
+    if age > PAYMENT_TTL or operation.superseded:
+        operation.record_result(operation.cancel())
+    else:
+        operation.record_result(operation.fetch_or_create_intent())
 
 
-def give_back(refund_id: UUID) -> ApiError | None:
-    """Ask for a refund that was meant, and that nobody heard of; the refusal that ends it, if any.
+def retry_refund(refund_id: UUID) -> ApiError | None:
+    """Submit a requested refund again; return the error if Stripe rejects it for good.
 
-    Raises Refused where there is not enough to give it back from: it is asked for again.
+    Raises StripeRejected if Stripe's balance is insufficient: the refund stays requested.
     """
-    refund = Refund(refund_id)
+    refund = RefundOperation(refund_id)
     try:
-        refund.ask()
-    except Refused as refused:
-        if isinstance(refused.refusal, stripe_client.InsufficientFunds):
+        refund.submit()
+    except StripeRejected as rejected:
+        if isinstance(rejected.error, stripe_client.InsufficientFunds):
             raise
-        refund.give_up(refused)
-        return refused.refusal
+        refund.mark_failed(rejected)
+        return rejected.error
     return None
 
 
-def follow_up(known: tuple[str, str]) -> None:
-    """Find out how a refund or dispute goes on that was heard of."""
-    updates.learn(stripe_client.reversal(*known))
+def refresh_reversal(kind_and_id: tuple[str, str]) -> None:
+    """Fetch a refund or dispute from Stripe and apply its state."""
+    apply_update(stripe_client.retrieve_reversal(*kind_and_id))
 
 
-def unsettled() -> list[UUID]:
-    """Each payment that Stripe may know more of than we do."""
-    found = db.select(Payment.id).where(Payment.may_yet_come())
-    return list(db.session.scalars(found.order_by(Payment.created_at)))
+def open_payments() -> list[UUID]:
+    """List the payments that can still succeed, oldest first."""
+    query = db.select(Payment.id).where(Payment.can_still_succeed())
+    return list(db.session.scalars(query.order_by(Payment.created_at)))
 
 
-def unanswered() -> list[UUID]:
-    """Each refund that was asked for and has not been heard of."""
-    found = db.select(Reversal.id).where(
+def unconfirmed_refunds() -> list[UUID]:
+    """List the requested refunds that Stripe has not confirmed, oldest first."""
+    query = db.select(Reversal.id).where(
         Reversal.provider_id.is_(None), Reversal.status == "requested"
     )
-    return list(db.session.scalars(found.order_by(Reversal.created_at)))
+    return list(db.session.scalars(query.order_by(Reversal.created_at)))
 
 
-def unfinished() -> list[tuple[str, str]]:
-    """Each refund and dispute, by kind and Stripe's id, of which more is to be heard."""
-    found = db.select(Reversal.kind, Reversal.provider_id).where(
+def open_reversals() -> list[tuple[str, str]]:
+    """List kind and Stripe's id of the refunds and disputes that are not final."""
+    query = db.select(Reversal.kind, Reversal.provider_id).where(
         Reversal.provider_id.is_not(None),
-        Reversal.status.in_(UNFINISHED),
-        Reversal.created_at > clock.now() - LONGEST,
+        Reversal.status.in_(OPEN_REVERSAL),
+        Reversal.created_at > clock.now() - MAX_DISPUTE_AGE,
     )
-    return [(kind, id) for kind, id in db.session.execute(found.order_by(Reversal.created_at))]
+    rows = db.session.execute(query.order_by(Reversal.created_at))
+    return [(kind, provider_id) for kind, provider_id in rows]
 
 
-def begun_of_late(kind: str) -> list[Fact]:
-    """Each refund or each dispute of late."""
-    return list(stripe_client.reversals_since(kind, clock.now() - LOOK_BACK))
+def recent_reversals(kind: str) -> list[StripeUpdate]:
+    """List Stripe's refunds or disputes of the last LOOK_BACK."""
+    return list(stripe_client.list_reversals(kind, clock.now() - LOOK_BACK))

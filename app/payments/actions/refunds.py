@@ -1,91 +1,108 @@
-"""Asking Stripe to give money back."""
+"""Refund payments through Stripe."""
 
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-from flask import Response
-
 from ... import clock
 from ...database.base import db
-from ...errors import ApiError, ValidationFailed
-from ...http.idempotency import Answer
-from ...integrations import stripe_client
-from ...integrations.stripe_client import Refused
-from ..models import Payment, Returning, Reversal
+from ...errors import ValidationFailed
+from ...integrations import stripe_amounts, stripe_client
+from ...integrations.stripe_client import StripeRejected
+from ..models import Payment, RefundRequest, Reversal
 from ..rules import InvalidTransition
-from .intents import KEYS_KEPT, attempted
-from .updates import learn, locked, require, settle
+from .intents import STRIPE_KEY_TTL, PaymentOutcome, retry_idempotently
+from .updates import apply_update, lock_payment, must_exist, notify_handler
 
 
-def ask_back(payment: Payment, amount: Decimal | None) -> Reversal:
-    """Mean to refund ``amount``, or all that is left, of a payment that is locked."""
-    if payment.left <= 0:
-        what = "nothing is left of it" if payment.status == "succeeded" else "no money came"
-        raise InvalidTransition(f"The payment is {payment.status}, and {what} to be refunded")
-    amount = payment.left if amount is None else amount
-    if amount > payment.left:
-        raise InvalidTransition(f"No more than {payment.left} is left to be refunded")
-    stripe_client.units(amount, payment.currency)
+def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
+    """Insert a refund of ``amount``, or of all that is left, of a locked payment.
+
+    Stripe is asked for it after the commit, by a RefundOperation.
+    """
+    refundable = payment.refundable_amount
+    if refundable <= 0:
+        reason = (
+            "nothing is left to refund" if payment.status == "succeeded" else "nothing was paid"
+        )
+        raise InvalidTransition(f"The payment is {payment.status} and {reason}.")
+    amount = refundable if amount is None else amount
+    if amount > refundable:
+        raise InvalidTransition(f"At most {refundable} is left to refund.")
+    stripe_amounts.to_stripe_amount(amount, payment.currency)
     refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
     db.session.add(refund)
     db.session.flush()
     return refund
 
 
-class Uncovered(Refused):
-    """What a refund was to come from has been taken back otherwise."""
+class InsufficientRefundableBalance(StripeRejected):
+    """The money of a requested refund has been refunded or disputed at Stripe meanwhile."""
 
     def __init__(self) -> None:
-        super().__init__(InvalidTransition("It was taken back otherwise meanwhile"))
+        super().__init__(InvalidTransition("The amount has already been refunded or disputed."))
 
 
-class Refund(NamedTuple):
-    """A refund that was meant, as Stripe is to be asked for it."""
+class RefundOperation(NamedTuple):
+    """A requested refund, to be made by Stripe."""
 
     id: UUID
 
-    def act(self, answer: Answer) -> Response | ApiError:
-        """Ask for it."""
+    def execute(self) -> PaymentOutcome:
+        """Make the refund. Raises PaymentUnavailable, and then nothing has been recorded."""
         try:
-            self.ask()
-        except Refused as refused:
-            self.give_up(refused)
-            if isinstance(refused.refusal, ValidationFailed):  # what was asked for was well formed
-                return InvalidTransition("Stripe does not refund this: it may have been, by hand")
-            return refused.refusal
-        return require(answer())
+            self.submit()
+        except StripeRejected as rejected:
+            self.mark_failed(rejected)
+            if isinstance(rejected.error, ValidationFailed):  # the client's request was valid
+                message = "Stripe rejected the refund. It may have been refunded by hand."
+                return PaymentOutcome(InvalidTransition(message))
+            return PaymentOutcome(rejected.error)
+        return PaymentOutcome()
 
-    def ask(self) -> None:
-        """Write down what Stripe says. Raises PaymentUnavailable and Refused."""
-        asked = Returning(*require(Reversal.outgoing(self.id).row()))
-        if asked.provider_id:
-            return  # it came back by a webhook meanwhile
-        if asked.status != "requested":
-            raise Refused(InvalidTransition("The refund failed, and nothing was given back"))
-        ask = partial(stripe_client.refund, self.id, asked.intent_id, asked.amount, asked.currency)
-        find = partial(stripe_client.find_refund, self.id, asked.intent_id)
-        covered = self._is_covered(asked.payment_id)
-        fact = None
-        if not covered or clock.now() - asked.created_at > KEYS_KEPT:
-            fact = find()
-        if not fact and not covered:
-            raise Uncovered
-        learn(fact or attempted(ask, find, asked.created_at), about=asked.payment_id)
+    def submit(self) -> None:
+        """Ask Stripe for the refund and apply its answer.
 
-    def _is_covered(self, payment_id: UUID) -> bool:
-        """Whether the payment still has what is to be given back of it."""
-        payment = require(db.session.get(Payment, payment_id, populate_existing=True))
-        covered = payment.left >= 0
-        db.session.rollback()  # Stripe is not waited for inside of a transaction
-        return bool(covered)
+        Raises PaymentUnavailable and StripeRejected.
+        """
+        request = RefundRequest(*must_exist(Reversal.request(self.id).row()))
+        if request.provider_id:
+            return  # a webhook has reported it meanwhile
+        if request.status != "requested":
+            raise StripeRejected(
+                InvalidTransition("The refund failed and nothing was returned to the payer.")
+            )
+        create = partial(
+            stripe_client.create_refund,
+            self.id,
+            request.intent_id,
+            request.amount,
+            request.currency,
+        )
+        find = partial(stripe_client.find_refund, self.id, request.intent_id)
+        has_balance = self._has_balance(request.payment_id)
+        update = None
+        if not has_balance or clock.now() - request.created_at > STRIPE_KEY_TTL:
+            update = find()
+        if not update and not has_balance:
+            raise InsufficientRefundableBalance
+        update = update or retry_idempotently(create, find, request.created_at)
+        apply_update(update, payment_id=request.payment_id)
 
-    def give_up(self, refused: Refused) -> None:
-        """It is not to be given back, or not like this."""
-        refund = require(db.session.get(Reversal, self.id))
-        payment = require(locked(Payment.id == refund.payment_id))
+    def _has_balance(self, payment_id: UUID) -> bool:
+        """Read whether the payment still covers its requested refunds."""
+        payment = must_exist(db.session.get(Payment, payment_id, populate_existing=True))
+        has_balance = payment.refundable_amount >= 0
+        db.session.rollback()  # Stripe is never called inside a transaction
+        return bool(has_balance)
+
+    def mark_failed(self, rejected: StripeRejected) -> None:
+        """Record that the refund will not be made, unless a webhook has reported it."""
+        refund = must_exist(db.session.get(Reversal, self.id))
+        payment = must_exist(lock_payment(Payment.id == refund.payment_id))
         db.session.refresh(refund)
         if refund.provider_id is None:
-            refund.moves_to("canceled" if isinstance(refused, Uncovered) else "failed")
-            settle(payment)
+            superseded = isinstance(rejected, InsufficientRefundableBalance)
+            refund.apply_status("canceled" if superseded else "failed")
+            notify_handler(payment)

@@ -1,4 +1,4 @@
-"""Being told: facts are merged into a payment, and what follows from it is worked out anew."""
+"""Apply updates from Stripe to payments, and derive everything that depends on a payment."""
 
 import logging
 from collections.abc import Callable
@@ -9,147 +9,174 @@ from uuid import UUID
 from sqlalchemy import func
 
 from ...database.base import db
-from ...integrations import stripe_client
-from ...integrations.stripe_client import Event
-from ...integrations.stripe_updates import Fact
-from ..models import Outgoing, Payment, Reversal, WebhookEvent
+from ...integrations import stripe_amounts
+from ...integrations.stripe_client import StripeEvent
+from ...integrations.stripe_updates import StripeUpdate
+from ...ledger.models import register_check
+from ..models import Payment, PaymentRequest, Reversal, WebhookEvent
 
 log = logging.getLogger(__name__)
 
-Outcome = Callable[[Payment], None]
-OUTCOMES: dict[str, Outcome] = {}
-LOCKS: dict[str, Callable[[UUID], Any]] = {}
+Handler = Callable[[Payment], None]
+HANDLERS: dict[str, Handler] = {}
+LOCKERS: dict[str, Callable[[UUID], Any]] = {}
 
 
-def settles(
-    column: str, *, lock: Callable[[UUID], Any] = lambda _: None
-) -> Callable[[Outcome], Outcome]:
-    """Let the function work out what follows from payments for ``column``, whatever is known.
+def on_payment_updated(
+    purpose: str, *, lock: Callable[[UUID], Any] = lambda _: None
+) -> Callable[[Handler], Handler]:
+    """Register the function that derives what depends on payments for ``purpose``.
 
-    ``lock`` locks what whoever asks for such a payment locks before it.
+    It is called with the payment's current state, any number of times. ``lock`` takes the locks
+    that precede the payment's own wherever such a payment is started.
     """
 
-    def decorator(outcome: Outcome) -> Outcome:
-        OUTCOMES[column], LOCKS[column] = outcome, lock
-        return outcome
+    def decorator(handler: Handler) -> Handler:
+        HANDLERS[purpose], LOCKERS[purpose] = handler, lock
+        return handler
 
     return decorator
 
 
-def receive(event: Event) -> None:
-    """Count ``event``, once, or keep it until what it is about appears."""
-    intent = event.facts[0].intent if event.facts else None
-    kept = WebhookEvent.keep(
-        id=event.id, type=event.type, version=event.version, facts=event.facts, intent_id=intent
+def handle_event(event: StripeEvent) -> None:
+    """Store ``event`` and apply its updates once; keep it as unmatched until its payment exists."""
+    intent_id = event.updates[0].payment_intent_id if event.updates else None
+    inserted = WebhookEvent.insert_once(
+        id=event.id,
+        type=event.type,
+        version=event.version,
+        updates=event.updates,
+        intent_id=intent_id,
     )
-    if kept and not all(learn(fact) for fact in event.facts):
-        require(db.session.get(WebhookEvent, event.id)).waits = True
+    if inserted and not all(apply_update(update) for update in event.updates):
+        must_exist(db.session.get(WebhookEvent, event.id)).unmatched = True
 
 
-def learn(
-    fact: Fact,
+def apply_update(
+    update: StripeUpdate,
     client_secret: str | None = None,
-    about: UUID | None = None,
-    asked: Outgoing | None = None,
+    payment_id: UUID | None = None,
+    request: PaymentRequest | None = None,
 ) -> bool:
-    """Write down what Stripe says, and what follows; no, where there is no such payment.
+    """Apply an update to its payment and everything derived from it.
 
-    What it answers is outdated where more has been told of the payment since it was ``asked``.
+    Return False if no payment matches. ``request`` is the payment as it was sent to Stripe: the
+    update counts as outdated if the payment has changed since.
     """
-    take_turns(fact)
-    payment = _payment_of(fact, asked.id if asked else about)
+    lock_payment_intents(update)
+    payment = _find_and_lock_payment(update, request.id if request else payment_id)
     if payment is None:
         return False
-    known = (payment.told_at, payment.status)
-    outdated = asked is not None and known != (asked.told_at, asked.status)
+    state = (payment.last_event_at, payment.status)
+    outdated = request is not None and state != (request.last_event_at, request.status)
     if payment.intent_id is None:
-        payment.intent_id = fact.intent
-        for event in WebhookEvent.waiting_for(fact.intent):
-            event.waits = False
-            for earlier in event.facts:
-                _merge(payment, Fact(**earlier))
+        payment.intent_id = update.payment_intent_id
+        for event in WebhookEvent.unmatched_for(update.payment_intent_id):
+            event.unmatched = False
+            for earlier in event.updates:
+                _merge(payment, StripeUpdate(**earlier))
     payment.client_secret = payment.client_secret or client_secret
-    _merge(payment, fact, outdated)
-    if payment.status == "pending" and fact.status == "requires_payment_method":
-        payment.method = None  # whatever card was meant, the intent is without
-    settle(payment)
+    _merge(payment, update, outdated)
+    if payment.status == "pending" and update.status == "requires_payment_method":
+        payment.payment_method_id = None  # the intent has no card
+    notify_handler(payment)
     return True
 
 
-def take_turns(*facts: Fact | None) -> None:
-    """Let whoever comes second, an event or our own answer, see what the first wrote.
+def lock_payment_intents(*updates: StripeUpdate | None) -> None:
+    """Serialize all transactions about the intents of ``updates``.
 
-    Before anything else is locked, or two would wait for each other.
+    Taken before every other lock, and in one order, so that no two transactions wait for each
+    other.
     """
-    for intent in sorted({fact.intent for fact in facts if fact}):
-        turn = func.pg_advisory_xact_lock(func.hashtextextended(intent, 0))
-        db.session.execute(db.select(turn))
+    for intent_id in sorted({update.payment_intent_id for update in updates if update}):
+        lock = func.pg_advisory_xact_lock(func.hashtextextended(intent_id, 0))
+        db.session.execute(db.select(lock))
 
 
-def _payment_of(fact: Fact, about: UUID | None) -> Payment | None:
-    """The payment that ``fact`` is about, locked: by its intent, else by our own id in it."""
-    payment = locked(Payment.intent_id == fact.intent)
-    if payment is None and (about or (fact.record and fact.kind in ("intent", "charge"))):
-        payment = locked(Payment.id == (about or UUID(fact.record)))
-        if payment and payment.intent_id not in (None, fact.intent):
-            log.error("payment %s has another intent than %s", payment.id, fact.intent)
+def _find_and_lock_payment(update: StripeUpdate, payment_id: UUID | None) -> Payment | None:
+    """Lock the payment of ``update``: by its intent, else by our own id in the metadata."""
+    payment = lock_payment(Payment.intent_id == update.payment_intent_id)
+    if payment is None and payment_id is None and update.kind in ("intent", "charge"):
+        payment_id = UUID(update.local_id) if update.local_id else None
+    if payment is None and payment_id:
+        payment = lock_payment(Payment.id == payment_id)
+        if payment and payment.intent_id not in (None, update.payment_intent_id):
+            log.error("payment %s has another intent than %s", payment.id, update.payment_intent_id)
             return None
     return payment
 
 
-def _merge(payment: Payment, fact: Fact, outdated: bool = False) -> None:
-    """Add ``fact`` to what is known of ``payment``; what cannot be true of it is left out."""
-    if fact.currency != payment.currency:
-        log.error("%s of payment %s is in %s", fact.kind, payment.id, fact.currency)
+def _merge(payment: Payment, update: StripeUpdate, outdated: bool = False) -> None:
+    """Merge ``update`` into ``payment``, in any order; log and ignore what cannot be its own."""
+    if update.currency != payment.currency:
+        log.error("%s of payment %s is in %s", update.kind, payment.id, update.currency)
         return
-    amount = stripe_client.amount_of(fact.amount, fact.currency)
-    if fact.kind == "intent":
-        if fact.status == "succeeded" and amount != payment.amount:
-            log.error("payment %s came with the amount %s", payment.id, amount)
+    amount = stripe_amounts.from_stripe_amount(update.amount, update.currency)
+    if update.kind == "intent":
+        if update.status == "succeeded" and amount != payment.amount:
+            log.error("payment %s succeeded with the amount %s", payment.id, amount)
             return
-        payment.moves_to(fact.status, fact.at, outdated)
-    elif fact.kind == "charge":
-        payment.charge_refunded = max(payment.charge_refunded, amount)
+        payment.apply_status(update.status, update.occurred_at, outdated)
+    elif update.kind == "charge":
+        payment.stripe_amount_refunded = max(payment.stripe_amount_refunded, amount)
     else:
-        _merge_reversal(payment, fact, amount)
+        _merge_reversal(payment, update, amount)
 
 
-def _merge_reversal(payment: Payment, fact: Fact, amount: Decimal) -> None:
-    for known in payment.reversals:
-        if known.provider_id == fact.id or (
-            known.provider_id is None and fact.record == str(known.id)
+def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> None:
+    for reversal in payment.reversals:
+        if reversal.provider_id == update.id or (
+            reversal.provider_id is None and update.local_id == str(reversal.id)
         ):
-            if known.provider_id is None:
-                known.status = fact.status  # whatever we thought would become of it
-            known.provider_id, known.amount = fact.id, amount
-            known.moves_to(fact.status)
+            if reversal.provider_id is None:
+                reversal.status = update.status  # Stripe's word replaces our expectation
+            reversal.provider_id, reversal.amount = update.id, amount
+            reversal.apply_status(update.status)
             return
     payment.reversals.append(
-        Reversal(kind=fact.kind, provider_id=fact.id, amount=amount, status=fact.status)
+        Reversal(kind=update.kind, provider_id=update.id, amount=amount, status=update.status)
     )
 
 
-def settle(payment: Payment) -> None:
-    """Make everything that follows from ``payment`` what it is by now."""
-    column = "donation" if payment.donation_id else "installment"
+def notify_handler(payment: Payment) -> None:
+    """Bring everything derived from ``payment`` up to date."""
+    purpose = "donation" if payment.donation_id else "installment"
     with db.session.no_autoflush:  # each row is written once, at the end
-        OUTCOMES[column](payment)
+        HANDLERS[purpose](payment)
     db.session.flush()
 
 
-def locked(*conditions: Any) -> Payment | None:
-    """The payment, locked; what is locked before it by whoever asks for one is locked before it."""
-    payment = Payment.locked(*conditions, Payment.installment_id.is_(None))
+def lock_payment(*conditions: Any) -> Payment | None:
+    """Lock a payment, after the locks that precede it wherever such a payment is started."""
+    payment = Payment.get_for_update(*conditions, Payment.installment_id.is_(None))
     if payment:
         return payment
-    installment = db.session.scalar(db.select(Payment.installment_id).where(*conditions))
-    if installment:
-        LOCKS["installment"](installment)
-    return Payment.locked(*conditions)
+    installment_id = db.session.scalar(db.select(Payment.installment_id).where(*conditions))
+    if installment_id:
+        LOCKERS["installment"](installment_id)
+    return Payment.get_for_update(*conditions)
 
 
-def require(found: Any) -> Any:
-    """What was found by an id that a foreign key or an earlier step vouches for."""
-    if found is None:
-        raise LookupError("a row is gone that is never deleted")
-    return found
+def must_exist(row: Any) -> Any:
+    """Return ``row``, whose existence a foreign key or an earlier step guarantees."""
+    if row is None:
+        raise LookupError("a row that is never deleted is missing")
+    return row
+
+
+# Ledger checks
+
+
+@register_check
+def received_of_payments() -> str:
+    # Payments for instalments are posted net of reversals: only unexpected postings are found.
+    return """
+        SELECT 'received of payment ' || p.id,
+               CASE p.status WHEN 'succeeded' THEN p.amount ELSE 0 END,
+               coalesce(-sum(l.amount)
+                        FILTER (WHERE l.account NOT IN ('stripe', 'refunds', 'disputes')), 0)
+        FROM payments p LEFT JOIN ledger_entries e ON e.payment_id = p.id
+        LEFT JOIN ledger_postings l ON l.entry_id = e.id
+        WHERE p.donation_id IS NOT NULL OR p.status <> 'succeeded' GROUP BY p.id
+    """

@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Literal
 
 from ...money import ZERO, to_minor_unit
-from .assets import Finding, Item, School, appraise, deduct
+from .assets import Item, School, Valuation, deduct_liabilities, value_asset
 from .hawl import hawl_completes_on, hawl_is_complete
-from .livestock import Due
-from .nisab import Metal, Prices, nisab_value
-from .publication import NOTHING, publish, publish_parts
+from .livestock import AnimalsDue
+from .nisab import Metal, MetalPrices, nisab_value
+from .publication import ZERO_FRACTION, round_published, round_published_parts
 
 YearBasis = Literal["lunar", "solar"]
 
@@ -22,7 +22,7 @@ WEALTH_RATES: dict[YearBasis, Decimal] = {"lunar": LUNAR_RATE, "solar": SOLAR_RA
 
 
 @dataclass(frozen=True)
-class Line:
+class BreakdownLine:
     """One asset or debt of an assessment, as it is published."""
 
     category: str
@@ -30,7 +30,7 @@ class Line:
     counted: Decimal
     rate: Decimal
     zakat: Decimal
-    due: list[Due]
+    due: list[AnimalsDue]
     rule: str
     source: str
 
@@ -46,7 +46,7 @@ class Assessment:
     rate: Decimal
     nisab_basis: Metal | None = None
     year_basis: YearBasis = "lunar"
-    breakdown: list[Line] | None = None
+    breakdown: list[BreakdownLine] | None = None
     hawl_started_on: date | None = None
     hawl_completes_on: date | None = None
 
@@ -67,7 +67,7 @@ def assess(
     liabilities: Sequence[Item],
     *,
     currency: str,
-    prices: Prices,
+    prices: MetalPrices,
     today: date,
     nisab_basis: Metal = "gold",
     year_basis: YearBasis = "lunar",
@@ -77,10 +77,10 @@ def assess(
     """Zakat on everything that is listed, a line for each asset and then for each debt."""
     completes_on = hawl_completes_on(hawl_started_on, today)
     rate = WEALTH_RATES[year_basis]
-    findings = [appraise(asset, prices, school) for asset in assets]
+    findings = [value_asset(asset, prices, school) for asset in assets]
     nisab = _nisab(findings, prices, nisab_basis, currency)
-    findings += deduct(liabilities, _wealth(findings))
-    wealth = publish(_wealth(findings), currency)
+    findings += deduct_liabilities(liabilities, _wealth(findings))
+    wealth = round_published(_wealth(findings), currency)
     if nisab is not None and wealth >= nisab:
         findings = [_with_zakat(finding, rate) for finding in findings]
     lines = _lines([*assets, *liabilities], findings, rate, currency)
@@ -100,31 +100,31 @@ def assess(
 
 
 def _nisab(
-    findings: Sequence[Finding], prices: Prices, basis: Metal, currency: str
+    findings: Sequence[Valuation], prices: MetalPrices, basis: Metal, currency: str
 ) -> Decimal | None:
     """The nisab, where there is wealth to compare with it: harvests and herds have their own."""
     if not any(finding.is_wealth for finding in findings):
         return None
-    return nisab_value(prices.of(basis), basis, currency)
+    return nisab_value(prices.price_of(basis), basis, currency)
 
 
-def _wealth(findings: Sequence[Finding]) -> Fraction:
-    return sum((finding.counted for finding in findings if finding.is_wealth), NOTHING)
+def _wealth(findings: Sequence[Valuation]) -> Fraction:
+    return sum((finding.counted for finding in findings if finding.is_wealth), ZERO_FRACTION)
 
 
-def _with_zakat(finding: Finding, rate: Decimal) -> Finding:
+def _with_zakat(finding: Valuation, rate: Decimal) -> Valuation:
     if not finding.is_wealth:
         return finding
     return replace(finding, zakat=finding.counted * Fraction(rate))
 
 
 def _lines(
-    items: Sequence[Item], findings: Sequence[Finding], rate: Decimal, currency: str
-) -> list[Line]:
+    items: Sequence[Item], findings: Sequence[Valuation], rate: Decimal, currency: str
+) -> list[BreakdownLine]:
     counted = _publish_each(findings, [finding.counted for finding in findings], currency)
     zakat = _publish_each(findings, [finding.zakat for finding in findings], currency)
     return [
-        Line(
+        BreakdownLine(
             category=item.get("category", "liability"),
             label=item.get("label"),
             counted=counted[i],
@@ -139,16 +139,18 @@ def _lines(
 
 
 def _publish_each(
-    findings: Sequence[Finding], amounts: Sequence[Fraction], currency: str
+    findings: Sequence[Valuation], amounts: Sequence[Fraction], currency: str
 ) -> list[Decimal]:
     """Shares of the wealth are rounded to add up to its total, every other amount by itself."""
     pairs = list(zip(findings, amounts, strict=True))
-    shares = iter(publish_parts([amount for f, amount in pairs if f.is_wealth], currency))
-    return [next(shares) if f.is_wealth else publish(amount, currency) for f, amount in pairs]
+    shares = iter(round_published_parts([amount for f, amount in pairs if f.is_wealth], currency))
+    return [
+        next(shares) if f.is_wealth else round_published(amount, currency) for f, amount in pairs
+    ]
 
 
 def _due_now(
-    findings: Sequence[Finding], lines: Sequence[Line], hawl_complete: bool
+    findings: Sequence[Valuation], lines: Sequence[BreakdownLine], hawl_complete: bool
 ) -> tuple[Decimal, bool]:
     """The zakat due today, and whether anything is: also what rounds to 0, also animals."""
     now = [
@@ -157,5 +159,5 @@ def _due_now(
         if hawl_complete or not finding.needs_hawl
     ]
     zakat_amount = sum((line.zakat for _, line in now), ZERO)
-    exact = sum((finding.zakat for finding, _ in now), NOTHING)
+    exact = sum((finding.zakat for finding, _ in now), ZERO_FRACTION)
     return zakat_amount, exact > 0 or any(finding.due for finding, _ in now)

@@ -6,22 +6,25 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
-from .livestock import RULES, SOURCES, Due, animals_due
-from .nisab import Metal, Prices
-from .publication import NOTHING
+from .livestock import RULES, SOURCES, AnimalsDue, animals_due
+from .nisab import Metal, MetalPrices
+from .publication import ZERO_FRACTION
 
 Item = Mapping[str, Any]
 School = Literal["majority", "hanafi"]
 
 AAOIFI = "AAOIFI Shari'ah Standard 35 (Zakah)"
-TRADE = "Sunan Abi Dawud 1562"  # what is prepared for sale
+TRADE_SOURCE = "Sunan Abi Dawud 1562"  # what is prepared for sale
 
-IN_FULL = {
+FULL_VALUE_CATEGORIES = {
     "cash": ("Money counts in full.", AAOIFI),
     "bank": ("Money at a bank counts in full.", AAOIFI),
     "crypto": ("Counts in full at its market value.", f"{AAOIFI}, by analogy with money"),
-    "trade_goods": ("Goods for sale count in full at their market value.", TRADE),
-    "property_for_sale": ("Property held for sale counts in full at its market value.", TRADE),
+    "trade_goods": ("Goods for sale count in full at their market value.", TRADE_SOURCE),
+    "property_for_sale": (
+        "Property held for sale counts in full at its market value.",
+        TRADE_SOURCE,
+    ),
     "shares_trading": ("Shares held for trading count in full at their market value.", AAOIFI),
     "other": ("Counts in full, as stated.", "The owner's own statement"),
 }
@@ -55,15 +58,15 @@ RIKAZ_RATE = Decimal("0.2")  # a fifth (al-Bukhari 1499)
 
 
 @dataclass(frozen=True)
-class Finding:
+class Valuation:
     """What a rule says of one asset or debt. Nothing is rounded before it is published."""
 
     counted: Fraction
     rule: str
     source: str
     own_rate: Decimal | None = None  # None: part of the wealth, and zakat is at the year's rate
-    zakat: Fraction = NOTHING
-    due: list[Due] = field(default_factory=list)
+    zakat: Fraction = ZERO_FRACTION
+    due: list[AnimalsDue] = field(default_factory=list)
     needs_hawl: bool = True
 
     @property
@@ -71,7 +74,7 @@ class Finding:
         return self.own_rate is None
 
 
-def appraise(asset: Item, prices: Prices, school: School) -> Finding:
+def value_asset(asset: Item, prices: MetalPrices, school: School) -> Valuation:
     """What ``asset`` counts; asks for a price only where the asset needs one."""
     match asset["category"]:
         case "gold" | "silver" as metal:
@@ -87,10 +90,10 @@ def appraise(asset: Item, prices: Prices, school: School) -> Finding:
         case "livestock":
             return _livestock(asset)
         case category:
-            return Finding(Fraction(asset["amount"]), *IN_FULL[category])
+            return Valuation(Fraction(asset["amount"]), *FULL_VALUE_CATEGORIES[category])
 
 
-def deduct(liabilities: Iterable[Item], wealth: Fraction) -> list[Finding]:
+def deduct_liabilities(liabilities: Iterable[Item], wealth: Fraction) -> list[Valuation]:
     """Debts in order, each deducted as far as there is ``wealth`` left: it is never below 0."""
     findings = []
     for liability in liabilities:
@@ -100,56 +103,60 @@ def deduct(liabilities: Iterable[Item], wealth: Fraction) -> list[Finding]:
     return findings
 
 
-def _debt(liability: Item, left: Fraction) -> Finding:
+def _debt(liability: Item, left: Fraction) -> Valuation:
     if not liability["due_within_year"]:
-        return Finding(NOTHING, "Not due within the year, so not deducted.", AAOIFI)
+        return Valuation(ZERO_FRACTION, "Not due within the year, so not deducted.", AAOIFI)
     rule = "Falls due within the year: deducted, as far as there is wealth."
-    return Finding(-min(left, Fraction(liability["amount"])), rule, AAOIFI)
+    return Valuation(-min(left, Fraction(liability["amount"])), rule, AAOIFI)
 
 
-def _metal(asset: Item, metal: Metal, prices: Prices, school: School) -> Finding:
+def _metal(asset: Item, metal: Metal, prices: MetalPrices, school: School) -> Valuation:
     if asset["personal_use"] and school != "hanafi":
         rule = "Jewellery for personal use is left out, except in the Hanafi school."
-        return Finding(NOTHING, rule, "Muwatta Malik, Book of Zakat, on jewellery")
+        return Valuation(ZERO_FRACTION, rule, "Muwatta Malik, Book of Zakat, on jewellery")
     own_price = asset.get("price_per_gram")
-    price = Fraction(prices.of(metal) if own_price is None else own_price)
+    price = Fraction(prices.price_of(metal) if own_price is None else own_price)
     value = Fraction(asset["grams"]) * _purity(asset, metal) * price
     sources = JEWELLERY_SOURCES if asset["personal_use"] else METAL_SOURCES
-    return Finding(value, PURITY_RULES[metal], sources[metal])
+    return Valuation(value, PURITY_RULES[metal], sources[metal])
 
 
 def _purity(asset: Item, metal: Metal) -> Fraction:
     return Fraction(asset["karat"]) / 24 if metal == "gold" else Fraction(asset["fineness"])
 
 
-def _receivable(asset: Item) -> Finding:
+def _receivable(asset: Item) -> Valuation:
     if not asset["collectible"]:
-        return Finding(NOTHING, "Doubtful, so it does not count before it is received.", AAOIFI)
-    return Finding(Fraction(asset["amount"]), "Expected to be paid, so it counts in full.", AAOIFI)
+        return Valuation(
+            ZERO_FRACTION, "Doubtful, so it does not count before it is received.", AAOIFI
+        )
+    return Valuation(
+        Fraction(asset["amount"]), "Expected to be paid, so it counts in full.", AAOIFI
+    )
 
 
-def _long_term(asset: Item) -> Finding:
+def _long_term(asset: Item) -> Valuation:
     rule = "Held for the long term: the zakatable share of its value counts."
     source = LONG_TERM_SOURCES[asset["category"]]
-    return Finding(Fraction(asset["amount"]) * Fraction(asset["zakatable_share"]), rule, source)
+    return Valuation(Fraction(asset["amount"]) * Fraction(asset["zakatable_share"]), rule, source)
 
 
-def _crops(asset: Item) -> Finding:
+def _crops(asset: Item) -> Valuation:
     amount, rate = Fraction(asset["amount"]), CROPS_RATES[asset["watering"]]
     enough = asset["kilograms"] >= CROPS_NISAB_KILOGRAMS
-    return Finding(
+    return Valuation(
         amount,
         CROPS_RULE if enough else "A harvest below 653 kg owes nothing.",
         "Sahih al-Bukhari 1483 (rates), 1447 (five awsuq)",
         own_rate=rate,
-        zakat=amount * Fraction(rate) if enough else NOTHING,
+        zakat=amount * Fraction(rate) if enough else ZERO_FRACTION,
         needs_hawl=False,
     )
 
 
-def _rikaz(asset: Item) -> Finding:
+def _rikaz(asset: Item) -> Valuation:
     amount = Fraction(asset["amount"])
-    return Finding(
+    return Valuation(
         amount,
         "A fifth of found treasure, whatever its amount, at once and apart from the wealth.",
         "Sahih al-Bukhari 1499",
@@ -159,7 +166,7 @@ def _rikaz(asset: Item) -> Finding:
     )
 
 
-def _livestock(asset: Item) -> Finding:
+def _livestock(asset: Item) -> Valuation:
     species = asset["species"]
     due = animals_due(species, asset["count"])
-    return Finding(NOTHING, RULES[species], SOURCES[species], own_rate=Decimal(0), due=due)
+    return Valuation(ZERO_FRACTION, RULES[species], SOURCES[species], own_rate=Decimal(0), due=due)

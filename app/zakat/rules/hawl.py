@@ -3,7 +3,7 @@
 from datetime import date
 
 from ...errors import ValidationFailed
-from .hijri import OutsideCalendar, one_year_after
+from .hijri import HijriDateOutOfRange, one_year_after
 
 PATH = ["hawlStartedOn"]
 
@@ -16,8 +16,8 @@ def hawl_completes_on(started_on: date | None, today: date) -> date | None:
         raise ValidationFailed.at(PATH, "A hawl cannot start in the future.")
     try:
         return one_year_after(started_on)
-    except OutsideCalendar as outside:
-        raise OutsideCalendar.at(PATH, outside.reason) from None
+    except HijriDateOutOfRange as outside:
+        raise HijriDateOutOfRange.at(PATH, outside.reason) from None
 
 
 def hawl_is_complete(completes_on: date | None, today: date) -> bool:

@@ -10,7 +10,7 @@ from hijridate import Gregorian, Hijri
 from ...errors import ValidationFailed
 
 
-class OutsideCalendar(ValidationFailed):
+class HijriDateOutOfRange(ValidationFailed):
     """The tables do not reach a day, or the day a Hijri year after it."""
 
     reason = "The Hijri calendar known here runs from 1924-08-01 to 2077-11-16."
@@ -22,7 +22,7 @@ def one_year_after(start: date) -> date:
     try:
         month = Hijri(hijri.year + 1, hijri.month, 1)
     except OverflowError:
-        raise OutsideCalendar.at([], OutsideCalendar.reason) from None
+        raise HijriDateOutOfRange.at([], HijriDateOutOfRange.reason) from None
     last_day = min(hijri.day, month.month_length())
     return date.fromordinal(month.to_gregorian().toordinal() + last_day - 1)
 
@@ -36,4 +36,4 @@ def _to_hijri(day: date) -> Hijri:
     try:
         return Gregorian.fromdate(day).to_hijri()
     except OverflowError:
-        raise OutsideCalendar.at([], OutsideCalendar.reason) from None
+        raise HijriDateOutOfRange.at([], HijriDateOutOfRange.reason) from None

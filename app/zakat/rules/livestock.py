@@ -9,7 +9,7 @@ from typing import Literal, TypedDict
 Species = Literal["camels", "cattle", "sheep"]
 
 
-class Due(TypedDict):
+class AnimalsDue(TypedDict):
     animal: str
     count: int
 
@@ -39,36 +39,36 @@ SOURCES: dict[Species, str] = {
 }
 
 
-def animals_due(species: Species, count: int) -> list[Due]:
+def animals_due(species: Species, count: int) -> list[AnimalsDue]:
     """The animals due on ``count`` grazing ones kept for a hawl; none below the first step."""
     tables = {"camels": _for_camels, "cattle": _for_cattle, "sheep": _for_sheep}
     return [due for due in tables[species](count) if due["count"]]
 
 
-def _for_sheep(count: int) -> list[Due]:
+def _for_sheep(count: int) -> list[AnimalsDue]:
     if count >= 400:
-        return [Due(animal="sheep", count=count // 100)]
-    return [Due(animal="sheep", count=sum(count >= step for step in (40, 121, 201)))]
+        return [AnimalsDue(animal="sheep", count=count // 100)]
+    return [AnimalsDue(animal="sheep", count=sum(count >= step for step in (40, 121, 201)))]
 
 
-def _for_cattle(count: int) -> list[Due]:
+def _for_cattle(count: int) -> list[AnimalsDue]:
     if count >= 60:
         return _cover(count, "tabi", "musinnah", 4)
     if count >= 40:
-        return [Due(animal="musinnah", count=1)]
-    return [Due(animal="tabi", count=int(count >= 30))]
+        return [AnimalsDue(animal="musinnah", count=1)]
+    return [AnimalsDue(animal="tabi", count=int(count >= 30))]
 
 
-def _for_camels(count: int) -> list[Due]:
+def _for_camels(count: int) -> list[AnimalsDue]:
     if count >= 121:
         return _cover(count, "bint_labun", "hiqqah", 5)
     for step, animal, number in CAMELS:
         if count >= step:
-            return [Due(animal=animal, count=number)]
-    return [Due(animal="sheep", count=count // 5)]
+            return [AnimalsDue(animal=animal, count=number)]
+    return [AnimalsDue(animal="sheep", count=count // 5)]
 
 
-def _cover(count: int, lesser: str, greater: str, tens: int) -> list[Due]:
+def _cover(count: int, lesser: str, greater: str, tens: int) -> list[AnimalsDue]:
     """The whole tens of ``count``: ``greater`` covers ``tens`` of them, ``lesser`` one less.
 
     Where several covers are full they are equally valid; this is the one of the fewest animals,
@@ -78,4 +78,7 @@ def _cover(count: int, lesser: str, greater: str, tens: int) -> list[Due]:
     """
     lesser_count = -(count // 10) % tens
     greater_count = (count // 10 - lesser_count * (tens - 1)) // tens
-    return [Due(animal=lesser, count=lesser_count), Due(animal=greater, count=greater_count)]
+    return [
+        AnimalsDue(animal=lesser, count=lesser_count),
+        AnimalsDue(animal=greater, count=greater_count),
+    ]

@@ -22,13 +22,13 @@ class NisabNotFound(ApiError):
 
 
 @dataclass(frozen=True)
-class Prices:
+class MetalPrices:
     """What a gram of pure metal costs in the calculation's currency; None where unpublished."""
 
     gold: Decimal | None = None
     silver: Decimal | None = None
 
-    def of(self, metal: Metal) -> Decimal:
+    def price_of(self, metal: Metal) -> Decimal:
         """The price of ``metal``, refused where there is none: a price is never guessed."""
         price = self.gold if metal == "gold" else self.silver
         if price is None:

@@ -13,25 +13,25 @@ from math import floor
 from ...errors import ValidationFailed
 from ...money import MAX_DIGITS, apportion, require_exact
 
-NOTHING = Fraction(0)
+ZERO_FRACTION = Fraction(0)
 GRID = 20  # decimals
 
 
-def publish(amount: Fraction, currency: str) -> Decimal:
+def round_published(amount: Fraction, currency: str) -> Decimal:
     """``amount`` in ``currency``'s minor unit; refused above 15 digits."""
-    return publish_parts([amount], currency)[0]
+    return round_published_parts([amount], currency)[0]
 
 
-def publish_parts(parts: Sequence[Fraction], currency: str) -> list[Decimal]:
+def round_published_parts(parts: Sequence[Fraction], currency: str) -> list[Decimal]:
     """Each of ``parts`` in the minor unit, adding up to their exact total rounded half-up."""
     for part in parts:
         _require_publishable(part)
-    totals = [_cut(total) for total in accumulate(parts, initial=NOTHING)]
+    totals = [_truncate_to_grid(total) for total in accumulate(parts, initial=ZERO_FRACTION)]
     exact = [after - before for before, after in pairwise(totals)]
     return [require_exact(part) for part in apportion(exact, currency)]
 
 
-def _cut(total: Fraction) -> Decimal:
+def _truncate_to_grid(total: Fraction) -> Decimal:
     """``total`` without what is finer than the grid.
 
     Every half of a minor unit is on the grid, so the cut total rounds as the exact one does; and

@@ -1,0 +1,139 @@
+"""Idempotency keys as rows, each with the encrypted response of its request."""
+
+import json
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from flask import current_app
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import ForeignKey, delete, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .. import clock
+from ..database.base import Base, db
+from ..errors import IdempotencyInProgress, IdempotencyKeyReused
+
+TTL = timedelta(hours=24)
+LOCK_TIMEOUT = "1s"  # how long a second request waits for the first
+LEASE = timedelta(seconds=30)  # how long a request between its two phases owns the key
+
+
+class IdempotencyKey(Base):
+    """A request that was made under a key, and its response."""
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    method: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    encrypted_response: Mapped[bytes]  # encrypted because it may contain a client secret
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    leased_until: Mapped[datetime | None]  # by a request between its two phases
+
+    @classmethod
+    def claim(cls, request_key: dict[str, Any]) -> bytes | None:
+        """Insert the key, or return the encrypted response of the request that owns it.
+
+        Raises IdempotencyInProgress if that request does not finish within LOCK_TIMEOUT.
+        """
+        now = clock.now()
+        new = insert(cls).values(**request_key, encrypted_response=b"", created_at=now)
+        claimed = new.on_conflict_do_update(
+            constraint=cls.__table__.primary_key,  # type: ignore[arg-type]
+            set_={"created_at": now, "encrypted_response": b"", "leased_until": None},
+            where=cls.created_at < now - TTL,
+        ).returning(cls.key)
+        db.session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        try:
+            if db.session.scalar(claimed) is None:
+                return db.session.scalar(db.select(cls.encrypted_response).filter_by(**request_key))
+        except OperationalError as error:
+            if isinstance(error.orig, LockNotAvailable):
+                raise IdempotencyInProgress from None
+            raise
+        db.session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
+        return None
+
+    @classmethod
+    def is_expired(cls) -> Any:
+        """Build the condition that the key may be used anew and no request owns it."""
+        now = clock.now()
+        leased = cls.leased_until.is_not(None) & (cls.leased_until > now)
+        return (cls.created_at < now - TTL) & ~leased
+
+    @classmethod
+    def store_response(
+        cls, request_key: dict[str, Any], encrypted: bytes, leased_until: datetime | None = None
+    ) -> None:
+        values = {"encrypted_response": encrypted, "leased_until": leased_until}
+        db.session.execute(update(cls).filter_by(**request_key).values(values))
+
+    @classmethod
+    def acquire_lease(cls, request_key: dict[str, Any]) -> None:
+        """Own the key of an unfinished request. Raises IdempotencyInProgress if it is running."""
+        now = clock.now()
+        free = cls.leased_until.is_(None) | (cls.leased_until <= now)
+        leased = update(cls).filter_by(**request_key).where(free).values(leased_until=now + LEASE)
+        if db.session.scalar(leased.returning(cls.key)) is None:
+            raise IdempotencyInProgress
+
+    @classmethod
+    def release_lease(cls, request_key: dict[str, Any]) -> None:
+        """Allow a repeated request to resume at once."""
+        db.session.execute(update(cls).filter_by(**request_key).values(leased_until=None))
+
+    @classmethod
+    def delete(cls, request_key: dict[str, Any]) -> None:
+        db.session.execute(delete(cls).filter_by(**request_key))
+
+
+class StoredResponse(NamedTuple):
+    """A response as it is stored under a key."""
+
+    status: int
+    content_type: str | None
+    content: bytes
+
+
+def encrypt(body: bytes, response: StoredResponse) -> bytes:
+    """Encrypt ``response`` together with the fingerprint of the request's body."""
+    head = [sha256(body).hexdigest(), response.status, response.content_type]
+    return _cipher().encrypt(json.dumps(head).encode() + b"\n" + response.content)
+
+
+def decrypt(body: bytes, encrypted: bytes) -> StoredResponse:
+    """Decrypt a stored response. Raises IdempotencyKeyReused if ``body`` is not the request's."""
+    try:
+        head, _, content = _cipher().decrypt(encrypted).partition(b"\n")
+    except InvalidToken:  # encrypted with a signing key that has been retired
+        raise IdempotencyKeyReused from None
+    fingerprint, status, content_type = json.loads(head)
+    if fingerprint != sha256(body).hexdigest():
+        raise IdempotencyKeyReused
+    return StoredResponse(status, content_type, content)
+
+
+def _cipher() -> MultiFernet:
+    return _cipher_for(current_app.config["JWT_KEYS"])
+
+
+@lru_cache(maxsize=8)
+def _cipher_for(secrets: tuple[str, ...]) -> MultiFernet:
+    """Build a cipher that encrypts with the first secret and decrypts with every one."""
+    return MultiFernet([Fernet(urlsafe_b64encode(_derive_key(secret))) for secret in secrets])
+
+
+def _derive_key(secret: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"idempotency").derive(secret.encode())
