@@ -26,7 +26,7 @@ class Upload(UUIDPrimaryKeyMixin, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     @prepared_query
-    def named(cls: Any, filename, user_id):
+    def by_filename(cls: Any, filename, user_id):
         """The file of that name, of ``user_id`` where that is given."""
         found = db.select(cls).where(cls.filename == filename)
         return found if user_id is None else found.where(cls.user_id == user_id)

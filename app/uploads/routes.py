@@ -80,7 +80,7 @@ def download_file(filename):
     owner_id = None if current_user.role != "user" else current_user.id
     if has_unstorable_chars(filename):
         raise FileNotFound
-    row = Upload.named(filename, owner_id).select_columns(Upload.type, Upload.size).row()
+    row = Upload.by_filename(filename, owner_id).select_columns(Upload.type, Upload.size).row()
     file = storage.read(filename) if row else None
     if not row or file is None:
         raise FileNotFound

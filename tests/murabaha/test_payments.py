@@ -334,13 +334,13 @@ def test_a_card_is_not_charged_where_the_one_before_turns_out_to_be(
 def test_what_is_told_while_another_is_begun_is_heard(sale, stripe_server, deliver, monkeypatch):
     stripe_server.next("drop", path=ASKED)
     assert_error(pay(sale, **VISA), 503, "PAYMENT_UNAVAILABLE")
-    events, look = stripe_server.events[:], PaymentOperation._superseded
+    events, look = stripe_server.events[:], PaymentOperation._superseded_payments
 
     def late(self):
         tell(deliver, events)
         return look(self)
 
-    monkeypatch.setattr(PaymentOperation, "_superseded", late)
+    monkeypatch.setattr(PaymentOperation, "_superseded_payments", late)
     assert_error(pay(sale, **OTHER), 409, "INVALID_TRANSITION")
     assert (charged(stripe_server), parts(sale)) == (["pm_card_visa"], [1000, 0, 0, 0, 0, 0])
 

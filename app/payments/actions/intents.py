@@ -103,7 +103,7 @@ class PaymentOperation(PaymentRequest):
         Cancels the payments that this one supersedes first. Raises PaymentUnavailable, and then
         nothing has been recorded.
         """
-        superseded = [(payment, payment.cancel()) for payment in self._superseded()]
+        superseded = [(payment, payment.cancel()) for payment in self._superseded_payments()]
         if all(last.is_cancelled for _, last in superseded) and not self._is_superseded():
             result = self.submit()
         else:
@@ -188,7 +188,7 @@ class PaymentOperation(PaymentRequest):
             return False
         return PaymentOperation.load(self.id).superseded
 
-    def _superseded(self) -> list["PaymentOperation"]:
+    def _superseded_payments(self) -> list["PaymentOperation"]:
         """Return the payments that this one replaces and that could still receive money."""
         if self.installment_id is None:
             return []
