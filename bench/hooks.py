@@ -23,11 +23,11 @@ INSERT INTO waqf_projects (id, name, category, currency, funding_goal, active, r
                            donor_count, donation_count, created_at)
 VALUES (gen_random_uuid(), 'hot', 'water', 'USD', 1000000000, true, 0, {EVENTS * 5}, 0, 0, now());
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, status,
-                            refunded_amount, held, created_at)
+                            refunded_amount, disputed_amount, created_at)
 SELECT gen_random_uuid(), p.id, u.id, 5, 'USD', false, 'pending', 0, 0, now()
 FROM waqf_projects p, users u, generate_series(1, {EVENTS // run.PEOPLE});
 INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
-                      charge_refunded, superseded, created_at)
+                      stripe_amount_refunded, superseded, created_at)
 SELECT gen_random_uuid(), id, 5, 'USD', 'pending', 'pi_' || id, 0, false, now()
 FROM waqf_donations;
 """  # noqa: S608

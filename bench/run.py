@@ -41,7 +41,7 @@ INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, cr
 SELECT gen_random_uuid(), 'n', n || '@example.org', n || '@example.org', '-', 'user', false, now(),
        now()
 FROM generate_series(1, {PEOPLE}) n;
-INSERT INTO sign_ins (id, user_id, refresh_jti, created_at, expires_at)
+INSERT INTO user_sessions (id, user_id, refresh_jti, created_at, expires_at)
 SELECT id, id, '-', now(), 'infinity' FROM users;
 INSERT INTO zakat_calculations (id, user_id, wealth, nisab, zakat_amount, eligible, rate, currency,
                                 year_basis, notes, calculated_at)

@@ -1,8 +1,8 @@
--- The yardstick's rows in our tables. A sign-in has its user's id, so that the tokens can name it.
+-- The yardstick's rows in our tables. A session has the id of its user, so that the tokens can name it.
 INSERT INTO public.users (id, name, email, email_key, password_hash, role, disabled, created_at, updated_at)
 SELECT id, name, email, lower(email), '-', 'user', false, created_at, created_at FROM yardstick.users;
 
-INSERT INTO public.sign_ins (id, user_id, refresh_jti, created_at, expires_at)
+INSERT INTO public.user_sessions (id, user_id, refresh_jti, created_at, expires_at)
 SELECT id, id, '-', created_at, 'infinity' FROM yardstick.users;
 
 INSERT INTO public.zakat_calculations (id, user_id, wealth, nisab, zakat_amount, eligible, rate, currency,
@@ -38,8 +38,8 @@ FROM yardstick.waqf_projects p
 LEFT JOIN (SELECT project_id, sum(amount) AS raised, count(DISTINCT user_id) AS donors, count(*) AS donations
            FROM yardstick.waqf_donations GROUP BY 1) d ON d.project_id = p.id;
 INSERT INTO public.waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, message, status,
-                                   refunded_amount, held, created_at)
+                                   refunded_amount, disputed_amount, created_at)
 SELECT id, project_id, user_id, amount, 'USD', is_anonymous, message, 'succeeded', 0, 0, created_at
 FROM yardstick.waqf_donations;
-INSERT INTO public.payments (id, donation_id, amount, currency, status, charge_refunded, superseded, created_at)
+INSERT INTO public.payments (id, donation_id, amount, currency, status, stripe_amount_refunded, superseded, created_at)
 SELECT gen_random_uuid(), id, amount, 'USD', 'succeeded', 0, false, created_at FROM public.waqf_donations;
