@@ -1,4 +1,4 @@
-# Each of these does all of its own set-up; `make help` lists them.
+# Every target sets up the virtual environment it needs; `make help` lists the targets.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,34 +7,34 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: help run test soak bench lint format audit lock
 
-help: ## what can be made
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: $(VENV)/ready ## serve http://127.0.0.1:8000 with a PostgreSQL of its own; Ctrl-C stops it
+run: $(VENV)/ready ## serve http://127.0.0.1:8000 with an embedded PostgreSQL; Ctrl-C stops it
 	@exec $(BIN)/python -m app.dev.local
 
-test: $(VENV)/ready ## run everything, on a PostgreSQL of its own
+test: $(VENV)/ready ## run all tests on an embedded PostgreSQL
 	@$(BIN)/python -m pytest
 
-soak: $(VENV)/ready ## the slow proofs, long: faults under load
+soak: $(VENV)/ready ## run the long tests: faults under load
 	@SOAK=1 $(BIN)/python -m pytest -q -s -m soak
 
-bench: $(VENV)/ready ## what a request costs beside the bare floor, in two minutes (needs wrk)
+bench: $(VENV)/ready ## compare requests with a minimal server, in two minutes (needs wrk)
 	@$(BIN)/python -m bench.run
 
-lint: $(VENV)/ready ## style and types
+lint: $(VENV)/ready ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(VENV)/ready ## put the style right
+format: $(VENV)/ready ## fix style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-audit: $(VENV)/ready ## known holes in what is pinned (asks PyPI; fails where it cannot)
+audit: $(VENV)/ready ## check the pinned packages for known vulnerabilities (needs PyPI)
 	@$(BIN)/pip-audit --strict -r requirements.txt -r tests/requirements.txt --disable-pip --require-hashes
 
-lock: ## pin the newest versions, with hashes, for every platform (needs uv)
+lock: ## pin the newest versions, with hashes, for all platforms (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header .requirements.in -o requirements.txt
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

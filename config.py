@@ -1,6 +1,6 @@
-"""Every setting, typed, with its default. They come from the environment, and only here.
+"""All settings, typed, with their defaults. Only this module reads the environment.
 
-In production a missing or weak setting stops the start with a sentence that names it.
+A missing, invalid or weak setting stops the start with a message that names it.
 """
 
 import os
@@ -18,31 +18,31 @@ INSTANCE = Path(__file__).parent / "instance"
 
 
 class SettingError(SystemExit):
-    """A setting is missing or unfit; ends the process with the sentence that says which."""
+    """A missing or invalid setting; ends the process with a message that names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the service can be told. Names are the environment's, in lower case."""
+    """The settings, named as in the environment, in lower case."""
 
     app_env: str = "development"  # development, testing, production
-    database_url: str = ""  # empty: the embedded PostgreSQL, outside production
-    database_read_url: str = ""  # a replica, for reads that may be a moment old
-    redis_url: str = ""  # shared rate limits; empty: each process counts for itself
-    jwt_secret_key: str = ""  # at least 32 bytes; made when empty, outside production
-    jwt_secret_key_previous: str = ""  # still accepted while a key is rotated
+    database_url: str = ""  # empty outside production: the embedded PostgreSQL
+    database_read_url: str = ""  # a replica, for reads that tolerate its lag
+    redis_url: str = ""  # shared rate limits; empty: separate ones in each process
+    jwt_secret_key: str = ""  # at least 32 bytes; empty outside production: generated
+    jwt_secret_key_previous: str = ""  # still accepted, for key rotation
     jwt_access_token_expires: int = 7 * 24 * 3600  # seconds
     jwt_refresh_token_expires: int = 30 * 24 * 3600  # seconds
     stripe_secret_key: str = ""
     stripe_webhook_secret: str = ""
     stripe_api_base: str = ""
     cors_origins: tuple[str, ...] = ()  # comma-separated; each may send credentials
-    trusted_proxies: int = 0  # how many stand in front and write X-Forwarded-For
+    trusted_proxies: int = 0  # number of proxies that append to X-Forwarded-For
     ratelimit_enabled: bool = True
-    ratelimit_default: str = "100 per minute"  # for a user, else an address
-    ratelimit_limited: str = "10 per minute"  # the same, on /limited
-    ratelimit_donations: str = "10 per minute"  # for a user
-    ratelimit_login: str = "5 per 15 minutes"  # failures, for an e-mail and address
+    ratelimit_default: str = "100 per minute"  # per user, else per address
+    ratelimit_limited: str = "10 per minute"  # the same, for /api/limited
+    ratelimit_donations: str = "10 per minute"  # per user
+    ratelimit_login: str = "5 per 15 minutes"  # failed log-ins, per e-mail and address
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""
     s3_endpoint_url: str = ""
@@ -61,7 +61,7 @@ class Settings:
 
     @property
     def limits(self) -> dict[str, str]:
-        """Each rate limit by its name."""
+        """The rate limits by name."""
         prefix = "ratelimit_"
         return {
             name.removeprefix(prefix): value
@@ -71,26 +71,26 @@ class Settings:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """``url`` as SQLAlchemy wants it, with psycopg 3 as the driver."""
+    """Return ``url`` in SQLAlchemy's form, with psycopg 3 as the driver."""
     return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that ``environ`` gives, checked. Raises SettingError."""
-    given = {
-        field.name: _read(field.name.upper(), environ[field.name.upper()].strip(), field.default)
+    """Read and check the settings in ``environ``. Raises SettingError."""
+    values = {
+        field.name: _parse(field.name.upper(), environ[field.name.upper()].strip(), field.default)
         for field in fields(Settings)
         if environ.get(field.name.upper(), "").strip()
     }
-    settings = Settings(**given)
+    settings = Settings(**values)
     _check(settings)
     if settings.jwt_secret_key:
         return settings
-    return Settings(**{**given, "jwt_secret_key": _development_secret()})
+    return Settings(**{**values, "jwt_secret_key": _development_secret()})
 
 
-def _read(name: str, text: str, default: Any) -> Any:
-    """``text`` as the type of ``default``."""
+def _parse(name: str, text: str, default: Any) -> Any:
+    """Convert ``text`` to the type of ``default``. Raises SettingError."""
     try:
         if isinstance(default, bool):
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
@@ -101,16 +101,16 @@ def _read(name: str, text: str, default: Any) -> Any:
             raise ValueError
         return value
     except (ValueError, KeyError, InvalidOperation):
-        raise SettingError(f"{name} is not a {type(default).__name__}: {text!r}") from None
+        raise SettingError(f"{name} is not a valid {type(default).__name__}: {text!r}.") from None
 
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE | re.ASCII)
-CENTURY = 100 * 365 * 24 * 3600  # seconds; whatever is longer was meant otherwise
+CENTURY = 100 * 365 * 24 * 3600  # seconds; a longer time is a mistake
 
 
 def _check(settings: Settings) -> None:
-    """Stop where a setting cannot work, or is too weak for production."""
-    from app.money import MINOR_UNITS  # noqa: PLC0415 (the app reads this module, too)
+    """Raise SettingError if a setting is out of range, malformed or too weak."""
+    from app.money import MINOR_UNITS  # noqa: PLC0415 (app imports config)
 
     choices = {
         "app_env": {"development", "testing", "production"},
@@ -125,68 +125,72 @@ def _check(settings: Settings) -> None:
         "trusted_proxies": (0, 100),
         "web_threads": (1, 1000),
         "web_concurrency": (1, 1000),
-        "port": (0, 65535),  # 0 is any that is free
+        "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
         "profit_rate_max": (0, 1),
         "jwt_access_token_expires": (1, CENTURY),
         "jwt_refresh_token_expires": (settings.jwt_access_token_expires, CENTURY),
     }
-    for name, (least, most) in ranges.items():
-        within = least <= getattr(settings, name) <= most
-        _require(within, f"{name.upper()} must be from {least} to {most}.")
+    for name, (minimum, maximum) in ranges.items():
+        in_range = minimum <= getattr(settings, name) <= maximum
+        _require(in_range, f"{name.upper()} must be from {minimum} to {maximum}.")
     for key in ("jwt_secret_key", "jwt_secret_key_previous"):
         secret = getattr(settings, key)
-        _require(not secret or len(secret.encode()) >= 32, f"{key.upper()} needs 32 bytes or more.")
+        _require(
+            not secret or len(secret.encode()) >= 32, f"{key.upper()} must have at least 32 bytes."
+        )
     _check_addresses(settings)
     if settings.production:
         _check_production(settings)
 
 
 def _check_addresses(settings: Settings) -> None:
-    """Each address and limit is of a kind that is known here; what it holds is not repeated."""
+    """Check the form of URLs, origins and limits; messages never repeat a URL's secrets."""
     for name in ("database_url", "database_read_url"):
         url = getattr(settings, name)
-        known = re.match(r"postgres(ql)?(\+psycopg)?://", url)
-        _require(not url or known, f"{name.upper()} must begin with postgres:// or postgresql://.")
-    known = re.match(r"rediss?://|unix://", settings.redis_url)
-    _require(not settings.redis_url or known, "REDIS_URL must begin with redis:// or rediss://.")
+        match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
+        _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")
+    match = re.match(r"rediss?://|unix://", settings.redis_url)
+    _require(not settings.redis_url or match, "REDIS_URL must begin with redis:// or rediss://.")
     for origin in settings.cors_origins:
         _require(
             ORIGIN.fullmatch(origin),
-            f"CORS_ORIGINS: {origin!r} is no origin, such as https://app.example.org.",
+            f"CORS_ORIGINS: {origin!r} is not an origin such as https://app.example.org.",
         )
     for name, text in settings.limits.items():
         setting = f"RATELIMIT_{name.upper()}"
         try:
             limit = limits.parse(text)
         except ValueError:
-            raise SettingError(f"{setting} is no limit, such as 100 per minute.") from None
-        _require(limit.amount > 0, f"{setting} must allow something.")
+            raise SettingError(f"{setting} is not a limit such as 100 per minute.") from None
+        _require(limit.amount > 0, f"{setting} must allow at least one request.")
 
 
 def _check_production(settings: Settings) -> None:
-    """What may be missing or weak elsewhere may not be here."""
-    _require(settings.database_url, "DATABASE_URL is missing: production has no database.")
-    _require(settings.jwt_secret_key, "JWT_SECRET_KEY is missing: it needs 32 bytes or more.")
+    """Check what is required in production only."""
+    _require(settings.database_url, "DATABASE_URL is required in production.")
+    _require(
+        settings.jwt_secret_key, "JWT_SECRET_KEY is required in production, with at least 32 bytes."
+    )
     _require(settings.ratelimit_enabled, "RATELIMIT_ENABLED must not be false in production.")
     _require(
         settings.stripe_webhook_secret or not settings.stripe_secret_key,
-        "STRIPE_WEBHOOK_SECRET is missing: payments could never be seen to succeed.",
+        "STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY, to receive payment results.",
     )
 
 
-def _require(condition: object, sentence: str) -> None:
+def _require(condition: object, message: str) -> None:
     if not condition:
-        raise SettingError(sentence)
+        raise SettingError(message)
 
 
 def _development_secret() -> str:
-    """A signing key of this checkout's own, kept so that a restart ends nobody's session."""
+    """Return this checkout's signing key, stored so that sessions outlive a restart."""
     file = INSTANCE / "jwt-secret-key"
     if not file.exists() or len(file.read_bytes()) < 32:
         INSTANCE.mkdir(exist_ok=True)
         draft = INSTANCE / f"jwt-secret-key.{os.getpid()}"
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48))
-        draft.replace(file)  # whole or not at all
+        draft.replace(file)  # atomic
     return file.read_text()

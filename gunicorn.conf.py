@@ -1,4 +1,4 @@
-"""gunicorn as the service runs under it. Every number is a setting of config.py."""
+"""Configuration of gunicorn. The values that vary by deployment are settings of config.py."""
 
 import gc
 import json
@@ -22,42 +22,40 @@ from config import from_environment
 settings = from_environment()
 log = logging.getLogger("gunicorn.error")
 
-host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS routes to it)
+host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS routes requests here)
 bind = f"{host}:{settings.port}"
 workers = settings.web_concurrency
 threads = settings.web_threads
 preload_app = True
-max_requests = 100_000  # a leak, if there is one, does not grow without end
+max_requests = 100_000  # bounds the growth of a memory leak
 max_requests_jitter = 20_000
 timeout = 30
 graceful_timeout = 25  # under the 30 s that a PaaS waits between SIGTERM and SIGKILL
-limit_request_line = 8190  # as long as routers let through
-keepalive = 75  # longer than the router in front keeps its side open
+limit_request_line = 8190  # as in common reverse proxies
+keepalive = 75  # longer than the idle timeout of the router in front
 loglevel = settings.log_level
-forwarder_headers = ""  # nobody in front says which path was meant
-control_socket_disable = True  # nobody steers a server on a PaaS from inside
+forwarder_headers = ""  # no proxy header may set SCRIPT_NAME or PATH_INFO
+control_socket_disable = True  # unused on a PaaS
 
 
 def when_ready(server):
-    """Bound how long a client may say or take nothing; say what an operator would learn late."""
-    patience = struct.pack("ll", server.cfg.timeout, 0)
-    for listener in server.LISTENERS:  # what it accepts inherits these
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    """Set the timeouts of client sockets; warn if rate limits are not shared."""
+    timeval = struct.pack("ll", server.cfg.timeout, 0)
+    for listener in server.LISTENERS:  # accepted connections inherit these options
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     if workers > 1 and not settings.redis_url:
-        server.log.warning(
-            "Without REDIS_URL each of %d workers counts limits for itself.", workers
-        )
+        server.log.warning("Without REDIS_URL the %d workers do not share rate limits.", workers)
 
 
 def pre_fork(server, worker):
-    """What was loaded before the fork is never garbage: workers share it and do not search it."""
+    """Exclude preloaded objects from garbage collection, so that workers share their memory."""
     gc.collect()
     gc.freeze()
 
 
 class Logger(GunicornLogger):
-    """gunicorn's own lines, and one for each answer, in the JSON log."""
+    """gunicorn's log and the access log, as JSON on stdout."""
 
     access_log_enabled = settings.log_level in ("debug", "info")
 
@@ -68,9 +66,9 @@ class Logger(GunicornLogger):
         self.error_log.setLevel(logging.INFO)
 
     def access(self, resp, req, environ, request_time):
-        """Who asked for what, how it ended, how long it took. The query may hold secrets.
+        """Write a line about a request, without its query string, which may contain secrets.
 
-        One write of one line, past the logging module: that alone cost a sixth of an answer.
+        It bypasses the logging module, which took a sixth of the time of a response.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {
@@ -79,7 +77,7 @@ class Logger(GunicornLogger):
             "logger": "gunicorn.access",
             "message": "request",
             "method": environ.get("REQUEST_METHOD"),
-            "path": environ.get("PATH_INFO"),  # of what is no request there is none
+            "path": environ.get("PATH_INFO"),  # None if the request could not be parsed
             "status": int(resp.status[:3]),
             "bytes": resp.sent,
             "ms": round(request_time.total_seconds() * 1000, 1),
@@ -89,20 +87,21 @@ class Logger(GunicornLogger):
         os.write(1, json.dumps(line).encode() + b"\n")
 
     def reopen_files(self):
-        """There are none: a PaaS collects stdout."""
+        """Do nothing: the log goes to stdout."""
 
 
 logger_class = Logger
 
 
 class Worker(ThreadWorker):
-    """gunicorn's own; told to stop, it closes its door instead of standing in it.
+    """gunicorn's worker, which closes its listening socket when it is stopped.
 
-    Whoever is in the queue by then is answered. Whoever comes later is refused at once, and can ask
-    another server; with the door left open they would wait for the last answer, and be reset.
+    Connections in the backlog are served. Later ones fail at once, so that the client can
+    try another server; otherwise they would wait for the worker to exit, and then be reset.
     """
 
     def set_accept_enabled(self, enabled):
+        """Enable or disable accepting; when stopping, accept the backlog and close the socket."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
@@ -114,11 +113,13 @@ class Worker(ThreadWorker):
 worker_class = Worker
 
 
-def refuse(connection, status, reason, _):
-    """Answer what is no HTTP, and so never gets to the app, in the shape of every refusal."""
+def send_error(connection, status, reason, _):
+    """Send an error in the contract's form for a request that gunicorn could not parse."""
     error = InternalError() if status == 500 else ValidationFailed.at([], reason)
     request_id = new_request_id()
-    log.warning("no request was understood: %d", error.status, extra={"requestId": request_id})
+    log.warning(
+        "invalid HTTP request, answered with %d", error.status, extra={"requestId": request_id}
+    )
     body = json.dumps(error_body(error, request_id)).encode()
     headers = [
         ("Connection", "close"),
@@ -132,4 +133,4 @@ def refuse(connection, status, reason, _):
     gunicorn.util.write_nonblock(connection, "\r\n".join([*lines, "\r\n"]).encode() + body)
 
 
-gunicorn.util.write_error = refuse  # gunicorn's own is a page, and has no setting
+gunicorn.util.write_error = send_error  # gunicorn's sends HTML, and no setting replaces it

@@ -1,4 +1,4 @@
-"""What gunicorn and the flask command load."""
+"""The app that gunicorn and the flask command load."""
 
 from dataclasses import replace
 

@@ -49,59 +49,59 @@ BLUEPRINTS = (
 
 
 def create_app(settings: Settings) -> Flask:
-    """The service as ``settings`` have it: what it is made of, in the order that it is put on."""
+    """Create the app from ``settings``."""
     logging_config.init_app(settings.log_level)
     app = Flask("app", static_folder=None)
+    configure(app, settings)
+    init_extensions(app, settings)
+    register_blueprints(app)
+    cors.init_app(app, settings.cors_origins)
+    errors.init_app(app)
+    cli.init_app(app)
+    add_middleware(app, settings)
+    return app
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Configure Flask and its extensions, URL matching and JSON."""
     app.config.from_mapping(flask_config(settings))
-    app.url_map.merge_slashes = False  # a doubled slash is another path, not a redirect
+    app.config.from_mapping(database_config(settings))
+    app.config.from_mapping(jwt_config(settings))
+    app.url_map.merge_slashes = False  # a path with a double slash is not found, not redirected
     app.url_map.converters["int"] = AsciiIntegerConverter
     app.json = strict_json.StrictJSONProvider(app)
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
+
+def init_extensions(app: Flask, settings: Settings) -> None:
+    """Initialize the extensions, and our modules that keep state for the app."""
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
     authentication.init_app(app, UserSession.active)
     rate_limits.init_app(
-        app,
-        settings.redis_url,
-        settings.limits,
-        enabled=settings.ratelimit_enabled,
+        app, settings.redis_url, settings.limits, enabled=settings.ratelimit_enabled
     )
-
     storage.init_app(app, settings.upload_dir, settings.s3_bucket, settings.s3_endpoint_url)
     streaming.init_app(app, settings.web_threads)
 
+
+def register_blueprints(app: Flask) -> None:
+    """Register the blueprints of all domains, with their OpenAPI document."""
     api = Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
 
-    cors.init_app(app, settings.cors_origins)
-    errors.init_app(app)
-    cli.init_app(app)
+
+def add_middleware(app: Flask, settings: Settings) -> None:
+    """Wrap the app in its WSGI middleware, the outermost last."""
+    hops = settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.wsgi_app = HeadersMiddleware(app.wsgi_app, production=settings.production)  # type: ignore[method-assign]
-    return app
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:
-    """``settings`` by the names that Flask and its extensions look for."""
-    replica = settings.database_read_url
-    engine = {
-        "pool_size": settings.web_threads,
-        "max_overflow": 2,
-        "pool_timeout": 5,
-        "pool_reset_on_return": None,  # a session ends what it began; nothing else begins
-        "hide_parameters": True,
-        "json_serializer": strict_json.dumps,
-        "json_deserializer": strict_json.loads,
-        "connect_args": {
-            "autocommit": True,  # a transaction begins where the session says so
-            "connect_timeout": 5,
-            "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
-        },
-    }
+    """Return all ``settings`` in upper case, and those of Flask itself."""
     return {
         **{name.upper(): value for name, value in vars(settings).items()},
         "PRODUCTION": settings.production,
@@ -109,16 +109,43 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
         "MAX_FORM_PARTS": 100,
+    }
+
+
+def database_config(settings: Settings) -> dict[str, Any]:
+    """Return the settings of Flask-SQLAlchemy."""
+    engine = {
+        "pool_size": settings.web_threads,
+        "max_overflow": 2,
+        "pool_timeout": 5,
+        "pool_reset_on_return": None,  # only sessions begin transactions, and they end them
+        "hide_parameters": True,
+        "json_serializer": strict_json.dumps,
+        "json_deserializer": strict_json.loads,
+        "connect_args": {
+            "autocommit": True,  # the session sends BEGIN (database.connection)
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
+        },
+    }
+    replica = settings.database_read_url
+    return {
         "SQLALCHEMY_DATABASE_URI": sqlalchemy_url(settings.database_url),
         "SQLALCHEMY_ENGINE_OPTIONS": engine,
         "SQLALCHEMY_BINDS": {REPLICA: engine | {"url": sqlalchemy_url(replica)}} if replica else {},
+    }
+
+
+def jwt_config(settings: Settings) -> dict[str, Any]:
+    """Return the settings of flask-jwt-extended, and the keys that ``authentication`` accepts."""
+    return {
         "JWT_SECRET_KEY": settings.jwt_secret_key,
         "JWT_KEYS": tuple(
             filter(None, (settings.jwt_secret_key, settings.jwt_secret_key_previous))
         ),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
         "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
-        "JWT_TOKEN_LOCATION": ["cookies"],  # gives each token its CSRF claim; access.py reads them
+        "JWT_TOKEN_LOCATION": ["cookies"],  # adds the CSRF claim to tokens
         "JWT_ACCESS_COOKIE_NAME": COOKIE,
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf-token",
         "JWT_COOKIE_SECURE": settings.production,

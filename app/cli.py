@@ -23,9 +23,9 @@ from .users.schemas import NewUserSchema
 
 log = logging.getLogger(__name__)
 
-users = AppGroup("users", help="Users who can sign in.")
-payments = AppGroup("payments", help="Payments at Stripe.")
-ledger_group = AppGroup("ledger", help="The ledger.")
+users = AppGroup("users", help="Manage users.")
+payments = AppGroup("payments", help="Manage payments at Stripe.")
+ledger_group = AppGroup("ledger", help="Check the ledger.")
 
 BATCH_SIZE = 1000  # rows
 
@@ -51,7 +51,9 @@ def create_user_command(**options: str) -> None:
         db.session.commit()
     except ValidationError as error:
         raise click.ClickException(
-            "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.messages_dict.items())
+            "; ".join(
+                f"{name}: {' '.join(messages)}" for name, messages in error.messages_dict.items()
+            )
         ) from None
     except IntegrityError:
         raise click.ClickException(
@@ -62,7 +64,7 @@ def create_user_command(**options: str) -> None:
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Ask Stripe about every open payment, refund and dispute, and apply what it answers."""
+    """Fetch every open payment, refund and dispute from Stripe and apply its state."""
     checked, failed = 0, 0
     steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
         (reconciliation.reconcile_payment, reconciliation.open_payments),
@@ -85,13 +87,13 @@ def reconcile_command() -> None:
 
 
 def _fetch_recent(kind: str) -> list[Any] | None:
-    """List Stripe's recent refunds or disputes; None if Stripe does not answer."""
+    """List Stripe's recent refunds or disputes; None if Stripe is unavailable."""
     db.session.rollback()
     try:
         return reconciliation.recent_reversals(kind)
     except PaymentUnavailable:
         return None
-    except StripeRejected as error:  # a restricted key may not list everything
+    except StripeRejected as error:  # a restricted API key may not be allowed to list these
         click.echo(f"{kind}s: {error}", err=True)
         return []
 
@@ -113,10 +115,10 @@ def _run_safely(reconcile: Callable[[Any], Any], item: Any) -> bool:
 
 @ledger_group.command("check")
 def ledger_check_command() -> None:
-    """Compare every stored total with the ledger and list the differences."""
+    """Compare every stored total with the ledger and list those that differ."""
     discrepancies = list(ledger.check())
-    for one in discrepancies:
-        click.echo(f"{one.subject}: stored {one.stored}, posted {one.posted}")
+    for subject, stored, posted in discrepancies:
+        click.echo(f"{subject}: stored {stored}, posted {posted}")
     click.echo(f"{len(discrepancies)} differ" if discrepancies else "nothing differs")
     if discrepancies:
         raise SystemExit(1)
@@ -148,7 +150,9 @@ def _delete_batch(model: Any, condition: Any) -> int:
 def demo_command() -> None:
     """Add the sample data; existing rows stay as they are."""
     if current_app.config["PRODUCTION"]:
-        raise click.ClickException("Not in production: the demo passwords are published.")
-    for added in demo.seed():
-        click.echo(f"added {added}")
+        raise click.ClickException(
+            "Sample data cannot be added in production: its passwords are public."
+        )
+    for label in demo.seed():
+        click.echo(f"added {label}")
     db.session.commit()

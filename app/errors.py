@@ -1,7 +1,7 @@
-"""Every refusal that no single domain owns, and the one shape that all refusals answer in.
+"""ApiError, the errors that no single domain owns, and the handlers that render them.
 
-A refusal is an exception with three words: status, code and message. It is raised where the fact
-is discovered, and ``@bp.raises`` writes it into the public document.
+An error is an exception class with a status, a code and a message. It is raised where the fact is
+discovered, and ``@bp.raises`` adds it to the OpenAPI document.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """A refusal that reaches the client as ``{"error", "code", "requestId"}``."""
+    """An error that the client receives as ``{"error", "code", "requestId"}``."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL_ERROR"
@@ -42,7 +42,7 @@ class ValidationFailed(ApiError):
 
     @classmethod
     def at(cls, path: Sequence[str | int], message: str) -> "ValidationFailed":
-        """One thing is wrong, at ``path`` of the body; an empty path is the body itself."""
+        """Create the error with one detail, at ``path`` of the body; [] is the body itself."""
         return cls(details=[{"path": list(path), "message": message}])
 
 
@@ -128,13 +128,10 @@ ERROR_BY_STATUS: dict[int, type[ApiError]] = {
 
 REQUEST_ID_KEY = "ose.request_id"  # in the WSGI environment
 
-UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = (
-    "23505",
-    "23503",
-)  # PostgreSQL's states of a key that does not hold
+# PostgreSQL's SQLSTATE codes.
+UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
 
-
-# The database does not answer, not in time, or has no connection left.
+# Raised if the database is unreachable or too slow, or its pool is exhausted.
 DATABASE_UNAVAILABLE = (
     OperationalError,
     InterfaceError,
@@ -145,10 +142,10 @@ DATABASE_UNAVAILABLE = (
 
 
 def init_app(app: Flask) -> None:
-    """Answer whatever is raised, by whomever, in the one shape."""
+    """Register handlers that render every exception in the contract's form."""
     app.register_error_handler(ApiError, handle_api_error)
     app.register_error_handler(HTTPException, handle_http_exception)
-    # SQLAlchemy's and, from queries.py, the driver's own.
+    # SQLAlchemy's, and psycopg's own from database.prepared.
     for violation in (IntegrityError, psycopg.IntegrityError):
         app.register_error_handler(violation, handle_integrity_error)
     app.register_error_handler(ParseException, handle_parse_error)
@@ -157,7 +154,7 @@ def init_app(app: Flask) -> None:
 
 
 def error_body(error: ApiError, request_id: str | None) -> dict[str, Any]:
-    """``error`` as the client sees it."""
+    """Return the JSON body of ``error``."""
     body: dict[str, Any] = {"error": str(error), "code": error.code, "requestId": request_id}
     if error.details is not None:
         body["details"] = error.details
@@ -174,9 +171,9 @@ def handle_api_error(error: ApiError) -> Response:
 
 
 def handle_http_exception(error: HTTPException) -> Response:
-    """What werkzeug or flask raised: routing, methods, sizes, a bug."""
+    """Render an exception of Flask or werkzeug: routing, methods, sizes, bugs."""
     if error.code is not None and error.code < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect is no refusal
+        return error.get_response()  # type: ignore[return-value]  # a redirect
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     if error.code in ERROR_BY_STATUS:
         return handle_api_error(ERROR_BY_STATUS[error.code](headers=headers))
@@ -184,24 +181,23 @@ def handle_http_exception(error: HTTPException) -> Response:
 
 
 def handle_integrity_error(error: IntegrityError | psycopg.IntegrityError) -> Response:
-    """Two at once, or a row that is gone, are the world's doing; any other violation is ours."""
+    """Render a conflict with a concurrent request; raise any other violation again, as a bug."""
     violation: Any = getattr(error, "orig", error)
     if violation.sqlstate == UNIQUE_VIOLATION:
         return handle_api_error(ResourceExists())
     if violation.sqlstate == FOREIGN_KEY_VIOLATION:
-        account = "user_id" in (violation.diag.constraint_name or "")
-        return handle_api_error(
-            TokenRevoked() if account else ResourceExists()
-        )  # it was deleted meanwhile
+        # The row that it refers to has been deleted meanwhile.
+        is_user = "user_id" in (violation.diag.constraint_name or "")
+        return handle_api_error(TokenRevoked() if is_user else ResourceExists())
     raise error
 
 
 def handle_parse_error(error: ParseException) -> Response:
-    """The server found, while the body was read, that its chunks are none."""
-    return handle_api_error(ValidationFailed.at([], "The body cannot be read."))
+    """Render gunicorn's error for an invalid chunked body, raised while it is read."""
+    return handle_api_error(ValidationFailed.at([], "The body's chunked encoding is invalid."))
 
 
 def handle_database_unavailable(error: Exception) -> Response:
-    """The database does not answer, or not in time."""
+    """Log and render an error of DATABASE_UNAVAILABLE."""
     log.error("database unavailable", exc_info=error)
     return handle_api_error(ServiceUnavailable())

@@ -1,4 +1,4 @@
-"""JSON logs on stdout, each line with its request id; no body, no secret, no query string."""
+"""JSON logs on stdout with request ids; without bodies, secrets and query strings."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ from .errors import REQUEST_ID_KEY
 
 
 class RequestIdJsonFormatter(JsonFormatter):
-    """A line of JSON; what a database error says of a row's values is left out."""
+    """A JSON formatter that adds the request id and removes row values of database errors."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -27,21 +27,21 @@ class RequestIdJsonFormatter(JsonFormatter):
         if has_request_context():
             data["requestId"] = request.environ.get(REQUEST_ID_KEY)
 
-    def formatException(self, ei: Any) -> str:
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
         text = str(super().formatException(ei))
         error: BaseException | None = ei[1]
         while error is not None:
             if isinstance(error, psycopg.Error):
-                # PostgreSQL quotes a row's values in the detail of an error.
+                # PostgreSQL quotes row values in the detail of an error.
                 text = text.replace(str(error), error.diag.message_primary or "")
             error = error.__cause__ or error.__context__
         return text
 
 
 def init_app(level: str) -> None:
-    """Send every logger's lines to stdout, as JSON."""
+    """Write the records of all loggers to stdout as JSON."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(RequestIdJsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for talker in ("stripe", "alembic.runtime.migration"):  # they would tell of every request
-        logging.getLogger(talker).setLevel(logging.WARNING)
+    for name in ("stripe", "alembic.runtime.migration"):  # they log every request or step
+        logging.getLogger(name).setLevel(logging.WARNING)

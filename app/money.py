@@ -1,7 +1,7 @@
-"""Amounts of money: decimals with a currency beside them. The only place that rounds.
+"""Amounts of money: decimals with a currency beside them. The only module that rounds.
 
-Sources: ISO 4217 (codes and minor units). An amount has at most 15 significant digits, so that
-a client that reads it as an IEEE 754 double still has it exactly.
+Codes and minor units are those of ISO 4217. An amount has at most 15 significant digits, so that a
+client that parses it as an IEEE 754 double can recover it exactly.
 """
 
 import decimal
@@ -13,12 +13,12 @@ from .errors import ValidationFailed
 ZERO = Decimal(0)
 MAX_DIGITS = 15
 
-# The widest product, an amount by a price by a share by a rate, is exact: nothing is rounded on
-# the way. New threads copy DefaultContext; the thread that imports this has its context already.
+# Enough for the longest product (amount, price, share and rate) to be exact. New threads copy
+# DefaultContext; the importing thread already has its own context.
 for _context in (decimal.DefaultContext, decimal.getcontext()):
     _context.prec = 80
 
-# ISO 4217's active national currencies, by the number of decimals of their minor unit.
+# Decimals of the minor unit of each active national currency of ISO 4217.
 MINOR_UNITS: dict[str, int] = {
     code: digits
     for digits, codes in {
@@ -36,27 +36,27 @@ MINOR_UNITS: dict[str, int] = {
 
 
 def minor_unit(currency: str) -> Decimal:
-    """The smallest amount that ``currency`` has: 1 for JPY, 0.01 for USD, 0.001 for KWD."""
+    """Return the smallest amount of ``currency``: 1 for JPY, 0.01 for USD, 0.001 for KWD."""
     return Decimal(1).scaleb(-MINOR_UNITS[currency])
 
 
 def to_minor_unit(amount: Decimal, currency: str) -> Decimal:
-    """``amount`` rounded half-up to ``currency``'s minor unit, for publication.
+    """Round ``amount`` half-up to the minor unit of ``currency``.
 
-    Raises ValidationFailed where the result would need more than 15 significant digits.
+    Raises ValidationFailed if the result has more than 15 significant digits.
     """
     if amount.adjusted() > MAX_DIGITS:
-        return require_exact(amount)  # too long before any rounding, which would not take it
+        return require_exact(amount)  # too long for quantize()
     return require_exact(amount.quantize(minor_unit(currency), ROUND_HALF_UP))
 
 
 def format_amount(amount: Decimal, currency: str) -> str:
-    """``amount`` as people read it, with all of ``currency``'s decimals: ``1,916.60``."""
+    """Format ``amount`` for display, with all decimals of ``currency``: ``1,916.60``."""
     return f"{amount.quantize(minor_unit(currency), ROUND_HALF_UP):,f}"
 
 
 def require_minor_units(amounts: Mapping[str, Decimal | None], currency: str) -> None:
-    """Refuse those of ``amounts``, by their names on the wire, that are finer than ``currency``."""
+    """Raise ValidationFailed if one of ``amounts``, by wire name, has too many decimals."""
     unit, places = minor_unit(currency), MINOR_UNITS[currency]
     for name, amount in amounts.items():
         if amount is not None and amount % unit:
@@ -64,28 +64,28 @@ def require_minor_units(amounts: Mapping[str, Decimal | None], currency: str) ->
 
 
 def require_exact(amount: Decimal) -> Decimal:
-    """``amount`` itself, refused where it needs more than 15 significant digits."""
+    """Return ``amount``. Raises ValidationFailed if it has more than 15 significant digits."""
     if len(amount.as_tuple().digits) > MAX_DIGITS or amount.adjusted() >= MAX_DIGITS:
         raise ValidationFailed.at([], f"A total would need more than {MAX_DIGITS} digits.")
     return amount
 
 
 def apportion(parts: Sequence[Decimal], currency: str) -> list[Decimal]:
-    """Each of the exact ``parts`` in ``currency``'s minor unit, adding up to their rounded total.
+    """Round ``parts`` to the minor unit of ``currency`` so that they add up to their rounded total.
 
-    By largest remainder: every part is rounded down, and the units that are then missing go to
-    the parts that lost most, the earlier one first where two lost the same.
+    By the largest remainder method: each part is rounded down, and the missing units go to the
+    parts with the largest remainders, in order if remainders are equal.
     """
     unit = minor_unit(currency)
     floors = [part.quantize(unit, ROUND_FLOOR) for part in parts]
     missing = int((to_minor_unit(sum(parts, ZERO), currency) - sum(floors, ZERO)) / unit)
-    by_loss = sorted(range(len(parts)), key=lambda i: floors[i] - parts[i])
-    raised = set(by_loss[:missing])
-    return [floor + unit if i in raised else floor for i, floor in enumerate(floors)]
+    by_remainder = sorted(range(len(parts)), key=lambda i: floors[i] - parts[i])
+    rounded_up = set(by_remainder[:missing])
+    return [floor + unit if i in rounded_up else floor for i, floor in enumerate(floors)]
 
 
 def split_evenly(total: Decimal, parts: int, currency: str) -> list[Decimal]:
-    """``total`` in ``parts`` amounts that add up to it and differ by at most one minor unit.
+    """Split ``total`` into ``parts`` amounts that differ by at most one minor unit.
 
     The larger ones come first: 100,000 over 3 is 33,333.34 + 33,333.33 + 33,333.33.
     """

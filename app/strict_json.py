@@ -1,7 +1,7 @@
-"""JSON as the contract has it: exact decimals both ways, and one strict reader.
+"""JSON with exact decimals, and a strict parser.
 
-The reader refuses what a lenient one lets through: NaN and Infinity, the same key twice, invalid
-UTF-8, NUL and lone surrogates (no database takes them), nesting without end.
+The parser rejects NaN and Infinity, duplicate keys, invalid UTF-8, NUL and lone surrogates (which
+PostgreSQL cannot store), and excessive nesting.
 """
 
 import math
@@ -11,15 +11,15 @@ from typing import Any
 import simplejson
 from flask.json.provider import JSONProvider
 
-MAX_NUMBER_LENGTH = 100  # signs of a number
+MAX_NUMBER_LENGTH = 100  # characters
 
 
 class InvalidJson(ValueError):
-    """The body is not JSON that can be taken; its text says why."""
+    """The body is not acceptable JSON; the message tells the client why."""
 
 
 def loads(body: bytes) -> Any:
-    """The value that ``body`` says; fractions become Decimals. Raises Unreadable."""
+    """Parse ``body``; numbers with a fraction or exponent become Decimals. Raises InvalidJson."""
     try:
         text = body.decode("utf-8")
         value = simplejson.loads(
@@ -30,7 +30,7 @@ def loads(body: bytes) -> Any:
             object_pairs_hook=_reject_duplicate_keys,
         )
         if "\\u" in text:
-            # Only an escape can bring them in: raw ones are no UTF-8, or no JSON.
+            # They can only be escaped: a raw NUL is invalid JSON, a raw surrogate invalid UTF-8.
             _reject_unstorable_chars(value)
     except InvalidJson:
         raise
@@ -39,24 +39,24 @@ def loads(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise InvalidJson("The body is not UTF-8.") from None
     except simplejson.JSONDecodeError:
-        raise InvalidJson("The body is not JSON.") from None
+        raise InvalidJson("The body is not valid JSON.") from None
     except (ValueError, ArithmeticError):
         raise InvalidJson("A number is too long.") from None
     return value
 
 
 def dumps(value: Any) -> str:
-    """``value`` as JSON, each Decimal as the number that it is."""
+    """Serialize ``value``, each Decimal as an exact number."""
     return simplejson.dumps(value, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def has_unstorable_chars(text: str) -> bool:
-    """Whether PostgreSQL would refuse ``text``: it has a NUL or a lone surrogate."""
+    """Return whether ``text`` has a NUL or a lone surrogate, which PostgreSQL rejects."""
     return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class StrictJSONProvider(JSONProvider):
-    """Flask's door to this module."""
+    """Flask's JSON provider, made of this module."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         return dumps(obj)
@@ -66,7 +66,7 @@ class StrictJSONProvider(JSONProvider):
 
 
 def _parse_number(text: str) -> int | Decimal:
-    """The number that ``text`` is, if a client that reads IEEE doubles has it, too."""
+    """Convert a JSON number. Raises InvalidJson if it is too long or not within IEEE doubles."""
     value = Decimal(text)
     if len(text) > MAX_NUMBER_LENGTH or (value and not 0 < abs(float(value)) < math.inf):
         raise InvalidJson("A number is too long.")
@@ -78,15 +78,15 @@ def _reject_constant(name: str) -> None:
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise InvalidJson("A key stands twice in one object.")
-    return found
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise InvalidJson("Duplicate key in a JSON object.")
+    return members
 
 
 def _reject_unstorable_chars(value: Any) -> None:
     if isinstance(value, str) and has_unstorable_chars(value):
-        raise InvalidJson("Text has a NUL or a lone surrogate.")
+        raise InvalidJson("Text contains a NUL character or a lone surrogate.")
     if isinstance(value, list):
         for item in value:
             _reject_unstorable_chars(item)

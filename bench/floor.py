@@ -1,7 +1,7 @@
-"""The floor: W0, W1 and W2 on our tables by hand. Bare WSGI and psycopg, and nothing that protects.
+"""The lower bound to compare the service with: W0, W1 and W2 in bare WSGI and psycopg.
 
-No limits, no request ids, no revocation, no log, hardly any validation: what the same work costs
-a Python WSGI server at the least, to hold the service against.
+It uses the service's tables, but has no rate limits, request ids, revocation or log, and hardly any
+validation.
 """
 
 import json
@@ -27,7 +27,7 @@ SELECT json_build_object('data', coalesce((SELECT json_agg(c) FROM (
   'pagination', json_build_object('limit', %(limit)s::int, 'offset', %(offset)s::int,
     'total', (SELECT count(*) FROM zakat_calculations WHERE user_id = %(user)s)))::text
 """
-KEEP = """
+INSERT = """
 INSERT INTO zakat_calculations (id, user_id, wealth, nisab, zakat_amount, eligible, rate, currency,
                                 year_basis, notes, calculated_at)
 VALUES (%s, %s, %s, %s, %s, %s, 0.025, 'USD', 'lunar', %s, now())
@@ -37,30 +37,32 @@ RETURNING json_build_object('id', id, 'userId', user_id, 'wealth', wealth, 'nisa
 """
 
 
-def row(sql, values):
+def fetch_json(sql, values):
+    """Execute a statement on this thread's connection, and return its one value."""
     if not hasattr(local, "connection"):
         local.connection = psycopg.connect(DSN, autocommit=True, prepare_threshold=0)
     return local.connection.execute(sql, values).fetchone()[0]
 
 
-def answer(environ):
+def handle(environ):
+    """Return the status line and the body of the response."""
     if environ["PATH_INFO"] == "/api/health":
         return "200 OK", json.dumps({"status": "healthy"})
     user = jwt.decode(environ["HTTP_AUTHORIZATION"][7:], SECRET, ["HS256"])["sub"]
     if environ["REQUEST_METHOD"] == "GET":
         query = parse_qs(environ["QUERY_STRING"])
         limit, offset = int(query["limit"][0]), int(query["offset"][0])
-        return "200 OK", row(PAGE, {"user": user, "limit": limit, "offset": offset})
+        return "200 OK", fetch_json(PAGE, {"user": user, "limit": limit, "offset": offset})
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-    asked = simplejson.loads(body, use_decimal=True)
-    wealth, nisab = asked["wealth"], asked["nisab"]
+    data = simplejson.loads(body, use_decimal=True)
+    wealth, nisab = data["wealth"], data["nisab"]
     due = (wealth * Decimal("0.025")).quantize(Decimal("0.01")) if wealth >= nisab else 0
-    values = (uuid4(), user, wealth, nisab, due, wealth >= nisab, asked["notes"])
-    return "201 Created", row(KEEP, values)
+    values = (uuid4(), user, wealth, nisab, due, wealth >= nisab, data["notes"])
+    return "201 Created", fetch_json(INSERT, values)
 
 
 def app(environ, start_response):
-    status, text = answer(environ)
+    status, text = handle(environ)
     body = text.encode()
     start_response(
         status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]

@@ -1,7 +1,7 @@
-"""What giving costs where a project has a million donations, beside one that has a thousand.
+"""Compare a project that has a million donations with one that has a thousand.
 
-``python -m bench.million`` fills both, with payments and books, and asks about each in turns, in
-this process and without a call to Stripe; then it lets ``ledger check`` work out every figure anew.
+``python -m bench.million`` inserts both with payments and ledger entries, measures requests to each
+in turns, in this process and without calling Stripe, and then runs ``ledger check``.
 """
 
 import os
@@ -15,7 +15,7 @@ import psycopg
 import stripe
 
 from . import run
-from .hooks import SECRET, success
+from .hooks import SECRET, success_event
 
 SIZES = (1_000, 1_000_000)
 TURNS = 300
@@ -27,9 +27,9 @@ VALUES (%(project)s, 'a well', 'water', 'USD', 10000000000, true, 5 * %(size)s, 
         (SELECT count(*) FROM users), %(size)s, now());
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, status,
                             refunded_amount, disputed_amount, created_at)
-SELECT md5(%(project)s || n)::uuid, %(project)s, people[1 + n %% cardinality(people)], 5, 'USD',
+SELECT md5(%(project)s || n)::uuid, %(project)s, u.ids[1 + n %% cardinality(u.ids)], 5, 'USD',
        n %% 3 = 0, 'succeeded', 0, 0, now() - n * interval '1 second'
-FROM generate_series(1, %(size)s) n, (SELECT array_agg(id) AS people FROM users) p;
+FROM generate_series(1, %(size)s) n, (SELECT array_agg(id) AS ids FROM users) u;
 INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
                       stripe_amount_refunded, superseded, created_at)
 SELECT id, id, 5, 'USD', 'succeeded', 'pi_' || id, 0, false, created_at
@@ -47,14 +47,15 @@ ANALYZE;
 
 
 def measure(url: str, _: Path) -> None:
+    """Print the median latencies by number of donations, and the duration of ``ledger check``."""
     settings = {
         "STRIPE_SECRET_KEY": "sk_test_bench",
         "STRIPE_WEBHOOK_SECRET": SECRET,
         "RATELIMIT_DONATIONS": "100000000 per minute",
         "LOG_LEVEL": "error",
     }
-    os.environ |= run.environment_of(url) | settings
-    person = run.prepare(url, dict(os.environ))[0]
+    os.environ |= run.make_environment(url) | settings
+    user = run.prepare(url, dict(os.environ))[0]
     projects = {size: f"00000000-0000-7000-8000-{size:012}" for size in SIZES}
     with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
         for size, project in projects.items():
@@ -63,60 +64,63 @@ def measure(url: str, _: Path) -> None:
     from .unpaid import app  # noqa: PLC0415 (it reads the environment)
 
     client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {run.token(person)}"
-    waits = {size: {work: [] for work in WORK} for size in SIZES}
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {run.make_token(user)}"
+    latencies = {size: {request: [] for request in REQUESTS} for size in SIZES}
     for _ in range(TURNS):
         for size, project in projects.items():
-            given = None
-            for work, ask in WORK.items():
-                began = time.perf_counter()
-                given = ask(client, project, given)
-                waits[size][work].append((time.perf_counter() - began) * 1000)
+            intent = None
+            for request, send in REQUESTS.items():
+                started_at = time.perf_counter()
+                intent = send(client, project, intent)
+                latencies[size][request].append((time.perf_counter() - started_at) * 1000)
     print(f"milliseconds in process, median of {TURNS}")
     print(f"{'donations':12}" + "".join(f"{size:>12,}" for size in SIZES))
-    for work in WORK:
-        medians = [statistics.median(waits[size][work]) for size in SIZES]
-        print(f"{work:12}" + "".join(f"{median:12.2f}" for median in medians))
-    began = time.perf_counter()
-    said = app.test_cli_runner().invoke(args=["ledger", "check"]).output.strip()
-    print(f"ledger check: {said}, in {time.perf_counter() - began:.0f} s")
+    for request in REQUESTS:
+        medians = [statistics.median(latencies[size][request]) for size in SIZES]
+        print(f"{request:12}" + "".join(f"{median:12.2f}" for median in medians))
+    started_at = time.perf_counter()
+    output = app.test_cli_runner().invoke(args=["ledger", "check"]).output.strip()
+    print(f"ledger check: {output}, in {time.perf_counter() - started_at:.0f} s")
 
 
-def give(client, project, _) -> str:
-    """A new donation; what Stripe knows it by."""
+def donate(client, project, _) -> str:
+    """Create a donation, and return the id of its PaymentIntent."""
     body = {"projectId": project, "amount": 5}
-    answer = require(client.post("/api/waqf/donations", json=body))
-    return answer.json["payment"]["clientSecret"].removesuffix("_secret")
+    response = require_success(client.post("/api/waqf/donations", json=body))
+    return response.json["payment"]["clientSecret"].removesuffix("_secret")
 
 
 def deliver(client, _, intent) -> None:
-    """The news that it is paid."""
-    body = success(intent)
+    """Deliver the event that the PaymentIntent has succeeded."""
+    body = success_event(intent)
     signature = stripe.WebhookSignature.generate_signature_header(body, SECRET)
     headers = {"Stripe-Signature": signature}
-    require(client.post("/api/webhooks/stripe", data=body, headers=headers))
+    require_success(client.post("/api/webhooks/stripe", data=body, headers=headers))
 
 
-def read(path: str) -> Callable:
-    def ask(client, project, _) -> None:
-        require(client.get(path.format(project)))
+def get(path: str) -> Callable:
+    """Return a function that sends a GET request for ``path`` of a project."""
 
-    return ask
+    def send(client, project, _) -> None:
+        require_success(client.get(path.format(project)))
 
-
-def require(answer):
-    if answer.status_code >= 400:
-        sys.exit(f"{answer.request.path} was answered {answer.status_code}: {answer.text}")
-    return answer
+    return send
 
 
-WORK = {
-    "donation": give,
+def require_success(response):
+    """Return ``response``; exit if it is an error."""
+    if response.status_code >= 400:
+        sys.exit(f"{response.request.path} returned {response.status_code}: {response.text}")
+    return response
+
+
+REQUESTS = {
+    "donation": donate,
     "webhook": deliver,
-    "project": read("/api/waqf/projects/{}"),
-    "its list": read("/api/waqf/projects/{}/donations"),
+    "project": get("/api/waqf/projects/{}"),
+    "its list": get("/api/waqf/projects/{}/donations"),
 }
 
 
 if __name__ == "__main__":
-    run.on_a_server(measure)
+    run.with_postgres(measure)

@@ -1,22 +1,19 @@
-"""The service without its call to Stripe, to see what W4 costs by itself: peers call nobody."""
-
-import itertools
+"""The service without its call to Stripe, as the peers of W4 do not call a provider either."""
 
 from app.integrations import stripe_amounts, stripe_client
 from app.integrations.stripe_updates import StripeUpdate
 from wsgi import app
 
-numbers = itertools.count(1)
 
-
-def create(record, amount, currency, method, attempt=0, *, charge=True):
-    id = f"pi_{record.hex}"
+def create_payment_intent(payment_id, amount, currency, method, attempt=0, *, charge=True):
+    """Return a new PaymentIntent's state and client secret, as Stripe would."""
+    id = f"pi_{payment_id.hex}"
     units = stripe_amounts.to_stripe_amount(amount, currency)
     status = "requires_payment_method"
-    fact = StripeUpdate("intent", id, id, str(record), status, units, currency)
-    return fact, f"{id}_secret"
+    update = StripeUpdate("intent", id, id, str(payment_id), status, units, currency)
+    return update, f"{id}_secret"
 
 
-stripe_client.create_payment_intent = create
+stripe_client.create_payment_intent = create_payment_intent
 
 __all__ = ["app"]

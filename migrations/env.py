@@ -1,10 +1,10 @@
-"""Runs the migrations over the app's own engine, one runner at a time."""
+"""Run the migrations with the app's engine, in one process at a time."""
 
 from alembic import context
 from flask import current_app
 from sqlalchemy import text
 
-LOCK = 0x05E_2026  # any number, as long as it stays: a second runner waits for the first
+LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processes wait in turn
 
 db = current_app.extensions["migrate"].db
 

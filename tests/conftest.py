@@ -1,4 +1,7 @@
-"""A PostgreSQL of the suite's own, built by the migrations, and makers that need no arguments."""
+"""Fixtures: a database built by the migrations, the app over it, and makers of test data.
+
+Makers work without arguments: ``sign_in()``, ``make_project()``.
+"""
 
 import contextlib
 import itertools
@@ -28,12 +31,13 @@ from app.zakat.actions import build_metal_price
 from .support.settings import PASSWORD_HASH, make_settings
 from .support.stripe_server import StripeServer
 
+DELETE_ALL = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A server to make databases on: TEST_DATABASE_URL's, else one that ends with the suite."""
+    """Yield the URL of a PostgreSQL server: TEST_DATABASE_URL, or one started for this run."""
     if os.environ.get("TEST_DATABASE_URL"):
         yield os.environ["TEST_DATABASE_URL"]
         return
@@ -51,7 +55,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def database_url(postgres_url: str) -> Iterator[str]:
-    """A database of this run, migrated."""
+    """Create a database for this run, migrate it and yield its URL."""
     name = f"ose_test_{os.getpid()}_{secrets.token_hex(4)}"
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
@@ -66,67 +70,66 @@ def database_url(postgres_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def upload_dir(tmp_path_factory) -> str:
+    """Return the folder that apps store uploads in."""
     return str(tmp_path_factory.mktemp("uploads"))
 
 
 @pytest.fixture(scope="session")
 def the_app(database_url: str, upload_dir: str, stripe_settings) -> Iterator[Flask]:
-    given = {"database_url": database_url, "upload_dir": upload_dir, **stripe_settings}
-    app = create_app(make_settings(**given))
+    """Yield the app that most tests share; use ``app``, which also empties the tables."""
+    settings = {"database_url": database_url, "upload_dir": upload_dir, **stripe_settings}
+    app = create_app(make_settings(**settings))
     yield app
     with app.app_context():
         db.engine.dispose()
 
 
-EMPTIED = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608
-
-
 @pytest.fixture
 def app(the_app: Flask) -> Iterator[Flask]:
-    """The app over empty tables, where nobody has asked for anything yet."""
+    """Yield the app over empty tables, with no request counted yet against a rate limit."""
     the_app.extensions["limiter"].memory.windows.clear()
     yield the_app
     with the_app.app_context():
-        # The ledger's triggers let nobody empty it, except who can turn them off. Where there are
-        # a few rows only, it takes a tenth of what TRUNCATE would.
+        # The ledger's triggers forbid deleting, so they are turned off for this transaction. With
+        # few rows DELETE takes a tenth of the time of TRUNCATE.
         db.session.execute(text("SET LOCAL session_replication_role = replica"))
-        db.session.execute(text(EMPTIED))
+        db.session.execute(text(DELETE_ALL))
         db.session.commit()
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Nobody in particular."""
+    """Return a client that is not signed in."""
     return app.test_client()
 
 
 @pytest.fixture
 def make_app(app: Flask, database_url: str, upload_dir: str):
-    """A maker of apps beside the suite's own, as they are when nobody looks."""
-    made = []
+    """Return a function that creates another app, in development unless overridden."""
+    apps = []
 
-    def make(**given) -> Flask:
+    def make(**overrides) -> Flask:
         settings = {"app_env": "development", "database_url": database_url}
-        settings = {**settings, "upload_dir": upload_dir, **given}
-        made.append(create_app(make_settings(**settings)))
-        return made[-1]
+        settings = {**settings, "upload_dir": upload_dir, **overrides}
+        apps.append(create_app(make_settings(**settings)))
+        return apps[-1]
 
     yield make
-    for one in made:
-        with one.app_context():
+    for other in apps:
+        with other.app_context():
             for engine in db.engines.values():
                 engine.dispose()
 
 
 @pytest.fixture
 def make_user(app: Flask):
-    """A maker of users; gives back their id and e-mail."""
+    """Return a function that creates a user with ``PASSWORD``."""
 
     def make(role="user", *, email=None, name="Fatima al-Fihri", disabled=False) -> User:
         with app.app_context():
             user = User(
                 name=name,
-                email=email or f"person{next(_numbers)}@example.org",
+                email=email or f"user{next(_numbers)}@example.org",
                 role=role,
                 disabled=disabled,
                 password_hash=PASSWORD_HASH,
@@ -142,7 +145,10 @@ def make_user(app: Flask):
 
 @pytest.fixture
 def sign_in(app: Flask, make_user):
-    """A maker of clients that are signed in, each somebody new unless told who."""
+    """Return a function that creates a signed-in client, of a new user unless ``user`` is given.
+
+    The client has its ``user`` and ``tokens`` as attributes.
+    """
 
     def make(role="user", *, user: User | None = None) -> FlaskClient:
         user = user or make_user(role)
@@ -159,7 +165,7 @@ def sign_in(app: Flask, make_user):
 
 @pytest.fixture
 def publish_prices(app: Flask):
-    """A maker of published metal prices."""
+    """Return a function that publishes metal prices."""
 
     def make(currency="USD", gold="130.25", silver="1.55", effective_at=None) -> None:
         with app.app_context():
@@ -172,7 +178,7 @@ def publish_prices(app: Flask):
 
 @pytest.fixture
 def set_clock(monkeypatch):
-    """Move the service's clock to a moment, given as ``2026-02-18T12:00:00``."""
+    """Return a function that sets the service's clock, to UTC as in ``2026-02-18T12:00:00``."""
 
     def set_to(moment: str) -> None:
         fixed = datetime.fromisoformat(moment).replace(tzinfo=UTC)
@@ -183,69 +189,70 @@ def set_clock(monkeypatch):
 
 @pytest.fixture
 def statements(app: Flask):
-    """A counter of the SQL statements that a block of code sends."""
+    """Return a context manager that records the SQL statements that are executed inside it."""
 
     @contextlib.contextmanager
-    def counted() -> Iterator[list[str]]:
+    def record() -> Iterator[list[str]]:
         sent: list[str] = []
         execute = psycopg.Cursor.execute
 
-        def noted(cursor, statement, *args, **kwargs):
+        def execute_and_record(cursor, statement, *args, **kwargs):
             sent.append(statement)
             return execute(cursor, statement, *args, **kwargs)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(psycopg.Cursor, "execute", noted)
+            patch.setattr(psycopg.Cursor, "execute", execute_and_record)
             yield sent
 
-    return counted
+    return record
 
 
 @pytest.fixture
 def sql(app: Flask, database_url: str):
-    """The rows of a statement, asked apart from any request."""
+    """Return a function that executes a statement on a separate connection and returns its rows."""
 
-    def ask(statement: str, *values) -> list[tuple]:
+    def execute(statement: str, *values) -> list[tuple]:
         with psycopg.connect(database_url, autocommit=True) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    return ask
+    return execute
 
 
 @pytest.fixture(scope="module")
 def make_server(database_url, tmp_path_factory):
-    """A maker of servers; those that a test did not stop are stopped, and end well."""
-    from .support.serving import Server
+    """Return a function that starts gunicorn; afterwards stop it and assert a clean exit."""
+    from .support.gunicorn_server import GunicornServer
 
-    made = []
+    servers = []
 
     def make(**environment):
-        server = Server(database_url, tmp_path_factory.mktemp("server"), environment)
-        made.append(server)
+        server = GunicornServer(database_url, tmp_path_factory.mktemp("server"), environment)
+        servers.append(server)
         server.start()
         return server
 
     yield make
-    codes = [server.stop() for server in made if server.process.poll() is None]
+    codes = [server.stop() for server in servers if server.process.poll() is None]
     assert not any(codes), codes
 
 
 @pytest.fixture(scope="module")
 def server(make_server):
-    """gunicorn with two workers, over the suite's database."""
+    """Return gunicorn with two workers over the suite's database."""
     return make_server()
 
 
 @pytest.fixture(scope="session")
 def stripe_account() -> Iterator[StripeServer]:
-    """Stripe, as far as anybody in the suite can tell."""
+    """Yield the local Stripe that all tests share; use ``stripe_server``, which empties it."""
     with StripeServer() as account:
         yield account
 
 
 @pytest.fixture(scope="session")
 def stripe_settings(stripe_account: StripeServer) -> dict[str, str]:
+    """Return the settings that make an app use the local Stripe."""
     return {
         "stripe_secret_key": "sk_test_suite",
         "stripe_webhook_secret": stripe_account.secret,
@@ -255,7 +262,7 @@ def stripe_settings(stripe_account: StripeServer) -> dict[str, str]:
 
 @pytest.fixture
 def stripe_server(stripe_account: StripeServer) -> Iterator[StripeServer]:
-    """The Stripe of the suite, which has never heard of anybody."""
+    """Yield the local Stripe, without any objects, events or faults."""
     stripe_account.clear()
     yield stripe_account
     stripe_account.clear()
@@ -263,10 +270,10 @@ def stripe_server(stripe_account: StripeServer) -> Iterator[StripeServer]:
 
 @pytest.fixture
 def deliver(app: Flask, stripe_server: StripeServer):
-    """Stripe's delivery of an event, signed; gives back what it was answered."""
+    """Return a function that delivers an event to the webhook, signed, and returns the response."""
 
     def post(event, **signing):
-        body, headers = stripe_server.signed(event, **signing)
+        body, headers = stripe_server.sign_event(event, **signing)
         return app.test_client().post("/api/webhooks/stripe", data=body, headers=headers)
 
     return post
@@ -274,12 +281,12 @@ def deliver(app: Flask, stripe_server: StripeServer):
 
 @pytest.fixture
 def make_project(app: Flask):
-    """A maker of purposes to give to; gives back their id."""
+    """Return a function that creates a waqf project and returns its id."""
 
-    def make(currency="USD", funding_goal="1000", **given) -> str:
-        told = {"name": "A well", "category": "water", "currency": currency, **given}
+    def make(currency="USD", funding_goal="1000", **overrides) -> str:
+        values = {"name": "A well", "category": "water", "currency": currency, **overrides}
         with app.app_context():
-            project = Project(**told, funding_goal=Decimal(funding_goal))
+            project = Project(**values, funding_goal=Decimal(funding_goal))
             db.session.add(project)
             db.session.commit()
             return str(project.id)
@@ -288,8 +295,8 @@ def make_project(app: Flask):
 
 
 @pytest.fixture
-def books_agree(app: Flask) -> Iterator[None]:
-    """Once the test is over, every figure is what the ledger says it is."""
+def ledger_agrees(app: Flask) -> Iterator[None]:
+    """Assert after the test that every stored total agrees with the ledger."""
     yield
     with app.app_context():
         assert list(ledger.check()) == []
@@ -297,13 +304,13 @@ def books_agree(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def reconcile(app: Flask, stripe_server: StripeServer):
-    """``flask payments reconcile``; gives back the code that it ended with."""
+    """Return a function that runs ``flask payments reconcile`` and returns its exit code."""
     return lambda: app.test_cli_runner().invoke(args=["payments", "reconcile"]).exit_code
 
 
 @pytest.fixture
 def later(set_clock):
-    """Let hours pass."""
+    """Return a function that moves the clock forward by hours."""
     return lambda hours: set_clock(
         (clock.now() + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
     )

@@ -1,4 +1,4 @@
-"""What an operator types, and what becomes of it."""
+"""The commands of an operator, and the migrations."""
 
 import secrets
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.users import passwords
 from app.users.models import User
 from app.zakat.models import MetalPrice
 
-from .support.cli import run
+from .support.cli import run_command
 from .support.settings import PASSWORD, make_settings
 
 FATIMA = {
@@ -26,21 +26,22 @@ FATIMA = {
 }
 
 
-def create_user(app, **given):
-    """``users create`` with FATIMA's options, but for those ``given``; None leaves one out."""
-    options = {**FATIMA, **{f"--{name}": value for name, value in given.items()}}
-    named = [(name, value) for name, value in options.items() if value is not None]
-    return run(app, "users", "create", *(word for pair in named for word in pair))
+def create_user(app, **overrides):
+    """Run ``users create`` with FATIMA's options and ``overrides``; None leaves an option out."""
+    options = {**FATIMA, **{f"--{name}": value for name, value in overrides.items()}}
+    pairs = [(name, value) for name, value in options.items() if value is not None]
+    return run_command(app, "users", "create", *(word for pair in pairs for word in pair))
 
 
-def kept(app, model) -> list:
+def stored_rows(app, model) -> list:
+    """Return all rows of ``model``."""
     with app.app_context():
         return db.session.scalars(db.select(model)).all()
 
 
 @pytest.fixture
 def scratch_app(postgres_url):
-    """An app over a database of its own, with nothing in it."""
+    """Yield an app with its own empty database."""
     name = f"ose_scratch_{secrets.token_hex(4)}"
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
@@ -55,20 +56,20 @@ def scratch_app(postgres_url):
 # users create
 
 
-def test_a_user_is_created_who_can_sign_in(app, client):
-    said = create_user(app)
-    assert said.exit_code == 0
-    (user,) = kept(app, User)
+def test_a_created_user_can_log_in(app, client):
+    result = create_user(app)
+    assert result.exit_code == 0
+    (user,) = stored_rows(app, User)
     assert (user.email, user.name, user.role) == ("fatima@example.org", "Fatima al-Fihri", "admin")
     assert passwords.verify_password(PASSWORD, user.password_hash)
-    assert said.output == f"admin fatima@example.org created: {user.id}\n"
-    answer = client.post("/api/auth/login", json={"email": user.email, "password": PASSWORD})
-    assert answer.json["user"]["role"] == "admin"
+    assert result.output == f"admin fatima@example.org created: {user.id}\n"
+    response = client.post("/api/auth/login", json={"email": user.email, "password": PASSWORD})
+    assert response.json["user"]["role"] == "admin"
 
 
-def test_who_is_given_no_role_is_a_user(app):
+def test_the_default_role_is_user(app):
     assert create_user(app, role=None).exit_code == 0
-    assert [user.role for user in kept(app, User)] == ["user"]
+    assert [user.role for user in stored_rows(app, User)] == ["user"]
 
 
 @pytest.mark.parametrize(
@@ -92,74 +93,74 @@ def test_who_is_given_no_role_is_a_user(app):
         ("password", None),
     ],
 )
-def test_a_bad_option_is_named_and_nobody_is_created(app, option, value):
-    said = create_user(app, **{option: value})
-    assert said.exit_code != 0
-    assert option in said.output
-    assert "Traceback" not in said.output
-    assert option != "password" or not value or value not in said.output
-    assert kept(app, User) == []
+def test_an_invalid_option_is_named_and_no_user_is_created(app, option, value):
+    result = create_user(app, **{option: value})
+    assert result.exit_code != 0
+    assert option in result.output
+    assert "Traceback" not in result.output
+    assert option != "password" or not value or value not in result.output
+    assert stored_rows(app, User) == []
 
 
 @pytest.mark.parametrize("email", ["fatima@example.org", "FATIMA@example.ORG"])
-def test_a_taken_email_is_said_to_be_and_the_first_to_have_it_stays(app, email):
+def test_a_duplicate_email_is_reported_and_the_first_user_stays(app, email):
     assert create_user(app).exit_code == 0
-    said = create_user(app, email=email, name="Another", role="user")
-    assert said.exit_code != 0
-    assert said.output == f"Error: A user with the e-mail {email} already exists.\n"
-    assert [(user.name, user.role) for user in kept(app, User)] == [("Fatima al-Fihri", "admin")]
+    result = create_user(app, email=email, name="Another", role="user")
+    assert result.exit_code != 0
+    assert result.output == f"Error: A user with the e-mail {email} already exists.\n"
+    (user,) = stored_rows(app, User)
+    assert (user.name, user.role) == ("Fatima al-Fihri", "admin")
 
 
 # demo
 
 
-def test_the_demo_is_added_once_and_its_people_can_sign_in(app, client):
-    first = run(app, "demo")
+def test_the_demo_is_added_once_and_its_users_can_log_in(app, client):
+    first = run_command(app, "demo")
     assert first.exit_code == 0
-    assert first.output.count("added ") == len(demo.DEMO_USERS) + len(demo.PRICES) + len(
-        demo.VENDORS
-    ) + len(demo.PROJECTS)
-    second = run(app, "demo")
+    sample_data = (demo.DEMO_USERS, demo.PRICES, demo.VENDORS, demo.PROJECTS)
+    assert first.output.count("added ") == sum(map(len, sample_data))
+    second = run_command(app, "demo")
     assert (second.exit_code, second.output) == (0, "")
 
-    roles = {user.email: user.role for user in kept(app, User)}
+    roles = {user.email: user.role for user in stored_rows(app, User)}
     assert roles == {email: role for email, (_, role) in demo.DEMO_USERS.items()}
-    assert sorted(price.currency for price in kept(app, MetalPrice)) == sorted(demo.PRICES)
+    assert sorted(price.currency for price in stored_rows(app, MetalPrice)) == sorted(demo.PRICES)
     for email in demo.DEMO_USERS:
         body = {"email": email, "password": demo.PASSWORD}
         assert client.post("/api/auth/login", json=body).status_code == 200
     assert client.get("/api/zakat/nisab").status_code == 200
 
 
-def test_the_demo_leaves_what_is_there_as_it_is(app, publish_prices):
+def test_the_demo_leaves_existing_rows_unchanged(app, publish_prices):
     publish_prices("USD", gold="99")
     assert create_user(app, email="Admin@example.org", role="user").exit_code == 0
-    said = run(app, "demo")
-    assert "admin@example.org" not in said.output
-    assert "USD" not in said.output
-    (user,) = (user for user in kept(app, User) if user.email_key == "admin@example.org")
+    result = run_command(app, "demo")
+    assert "admin@example.org" not in result.output
+    assert "USD" not in result.output
+    (user,) = (user for user in stored_rows(app, User) if user.email_key == "admin@example.org")
     assert (user.role, passwords.verify_password(PASSWORD, user.password_hash)) == ("user", True)
-    (price,) = (price for price in kept(app, MetalPrice) if price.currency == "USD")
+    (price,) = (price for price in stored_rows(app, MetalPrice) if price.currency == "USD")
     assert price.gold.price_per_gram == 99
 
 
-def test_the_demo_is_refused_in_production(app, database_url):
+def test_the_demo_is_rejected_in_production(app, database_url):
     production = create_app(make_settings(app_env="production", database_url=database_url))
-    said = run(production, "demo")
-    assert said.exit_code != 0
-    assert "production" in said.output
-    assert (kept(app, User), kept(app, MetalPrice)) == ([], [])
+    result = run_command(production, "demo")
+    assert result.exit_code != 0
+    assert "production" in result.output
+    assert (stored_rows(app, User), stored_rows(app, MetalPrice)) == ([], [])
 
 
 # db
 
 
-def test_the_models_and_the_migrations_say_the_same(app):
-    said = run(app, "db", "check")
-    assert said.exit_code == 0, said.output
+def test_the_models_and_the_migrations_agree(app):
+    result = run_command(app, "db", "check")
+    assert result.exit_code == 0, result.output
 
 
-def test_every_constraint_has_a_name_that_says_what_it_is():
+def test_every_constraint_name_begins_with_its_type():
     for table in db.metadata.sorted_tables:
         names = [constraint.name for constraint in table.constraints]
         assert all(name and name.startswith(("pk_", "fk_", "uq_", "ck_")) for name in names)
@@ -172,27 +173,28 @@ def test_the_migrations_have_one_head_and_are_numbered():
     assert scripts.get_heads() == numbers[-1:]
 
 
-def tables(app) -> set[str]:
+def table_names(app) -> set[str]:
+    """Return the tables of the app's database."""
     with app.app_context():
         return set(inspect(db.engine).get_table_names())
 
 
-def test_the_migrations_go_down_to_nothing_and_up_again(scratch_app):
+def test_the_migrations_downgrade_to_nothing_and_upgrade_again(scratch_app):
     ready = "/api/health/ready"
-    waiting = scratch_app.test_client().get(ready)
-    assert (waiting.status_code, waiting.json["checks"]["migrations"]) == (503, "pending")
+    response = scratch_app.test_client().get(ready)
+    assert (response.status_code, response.json["checks"]["migrations"]) == (503, "pending")
 
     for _ in range(2):
-        assert run(scratch_app, "db", "upgrade").exit_code == 0
-        assert set(db.metadata.tables) < tables(scratch_app)
-        assert run(scratch_app, "db", "check").exit_code == 0
+        assert run_command(scratch_app, "db", "upgrade").exit_code == 0
+        assert set(db.metadata.tables) < table_names(scratch_app)
+        assert run_command(scratch_app, "db", "check").exit_code == 0
         assert scratch_app.test_client().get(ready).status_code == 200
-        assert run(scratch_app, "db", "downgrade", "base").exit_code == 0
-        assert tables(scratch_app) == {"alembic_version"}
+        assert run_command(scratch_app, "db", "downgrade", "base").exit_code == 0
+        assert table_names(scratch_app) == {"alembic_version"}
 
 
-def test_an_upgrade_that_has_nothing_to_do_keeps_what_is_there(scratch_app):
-    assert run(scratch_app, "db", "upgrade").exit_code == 0
+def test_an_upgrade_without_pending_migrations_leaves_rows_unchanged(scratch_app):
+    assert run_command(scratch_app, "db", "upgrade").exit_code == 0
     assert create_user(scratch_app).exit_code == 0
-    assert run(scratch_app, "db", "upgrade").exit_code == 0
-    assert [user.name for user in kept(scratch_app, User)] == ["Fatima al-Fihri"]
+    assert run_command(scratch_app, "db", "upgrade").exit_code == 0
+    assert [user.name for user in stored_rows(scratch_app, User)] == ["Fatima al-Fihri"]

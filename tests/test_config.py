@@ -1,4 +1,4 @@
-"""Settings come from the environment, typed and checked, and say which one is unfit."""
+"""Settings are read from the environment, typed and validated; an error names the setting."""
 
 import stat
 from dataclasses import fields
@@ -11,7 +11,7 @@ import config
 from config import SettingError, Settings, from_environment, sqlalchemy_url
 
 SECRET = "x" * 32
-SOUND = {"JWT_SECRET_KEY": SECRET}
+VALID = {"JWT_SECRET_KEY": SECRET}
 PRODUCTION = {
     "APP_ENV": "production",
     "DATABASE_URL": "postgres://ose:p@db/ose",
@@ -20,16 +20,16 @@ PRODUCTION = {
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
 
-def refusal(environment) -> str:
-    """The sentence that ``environment`` stops the start with."""
-    with pytest.raises(SettingError) as stopped:
+def startup_error(environment) -> str:
+    """Return the message with which ``environment`` stops the start."""
+    with pytest.raises(SettingError) as error:
         from_environment(environment)
-    assert isinstance(stopped.value, SystemExit)
-    assert isinstance(stopped.value.code, str)  # what the shell shows, with exit code 1
-    return stopped.value.code
+    assert isinstance(error.value, SystemExit)
+    assert isinstance(error.value.code, str)  # the interpreter prints it and exits with code 1
+    return error.value.code
 
 
-# What is read
+# Valid settings
 
 
 @pytest.mark.parametrize(
@@ -66,43 +66,41 @@ def refusal(environment) -> str:
         ("LOG_LEVEL", "debug", "debug"),
     ],
 )
-def test_a_setting_is_read_as_what_it_is(name, text, value):
-    read = getattr(from_environment({**SOUND, name: text}), name.lower())
-    assert (read, type(read)) == (value, type(value))
+def test_a_setting_is_read_as_its_type(name, text, value):
+    setting = getattr(from_environment({**VALID, name: text}), name.lower())
+    assert (setting, type(setting)) == (value, type(value))
 
 
-def test_without_an_environment_every_setting_has_its_default():
-    assert from_environment(SOUND) == Settings(jwt_secret_key=SECRET)
+def test_unset_settings_have_their_defaults():
+    assert from_environment(VALID) == Settings(jwt_secret_key=SECRET)
 
 
-def test_what_is_no_setting_is_left_alone():
-    assert from_environment({**SOUND, "PATH": "/bin", "port": "1"}) == from_environment(SOUND)
+def test_other_variables_are_ignored():
+    assert from_environment({**VALID, "PATH": "/bin", "port": "1"}) == from_environment(VALID)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "url",
     [
         "postgres://u:p@h:5432/d?sslmode=require",
         "postgresql://u:p@h:5432/d?sslmode=require",
         "postgresql+psycopg://u:p@h:5432/d?sslmode=require",
     ],
 )
-def test_a_database_url_of_every_form_uses_psycopg(given):
-    settings = from_environment({**SOUND, "DATABASE_URL": given})
-    assert (
-        sqlalchemy_url(settings.database_url) == "postgresql+psycopg://u:p@h:5432/d?sslmode=require"
-    )
+def test_a_database_url_of_every_form_uses_psycopg(url):
+    settings = from_environment({**VALID, "DATABASE_URL": url})
+    expected = "postgresql+psycopg://u:p@h:5432/d?sslmode=require"
+    assert sqlalchemy_url(settings.database_url) == expected
 
 
-def test_a_password_that_looks_like_a_url_is_left_as_it_is():
+def test_a_database_password_that_looks_like_a_url_is_unchanged():
     url = "postgres://u:postgres%3A%2F%2F@h/postgres"
-    settings = from_environment({**SOUND, "DATABASE_URL": url})
-    assert (
-        sqlalchemy_url(settings.database_url) == f"postgresql+psycopg{url.removeprefix('postgres')}"
-    )
+    settings = from_environment({**VALID, "DATABASE_URL": url})
+    expected = "postgresql+psycopg" + url.removeprefix("postgres")
+    assert sqlalchemy_url(settings.database_url) == expected
 
 
-# What is refused
+# Invalid settings
 
 
 @pytest.mark.parametrize(
@@ -133,10 +131,10 @@ def test_a_password_that_looks_like_a_url_is_left_as_it_is():
         ("JWT_SECRET_KEY_PREVIOUS", "x" * 31),
     ],
 )
-def test_a_setting_that_cannot_work_stops_the_start_and_is_named(name, text):
-    sentence = refusal({**SOUND, name: text})
-    assert sentence.startswith(name)
-    assert "SECRET" not in name or text not in sentence
+def test_an_invalid_setting_stops_the_start_and_is_named(name, text):
+    message = startup_error({**VALID, name: text})
+    assert message.startswith(name)
+    assert "SECRET" not in name or text not in message
 
 
 @pytest.mark.parametrize(
@@ -156,11 +154,11 @@ def test_a_setting_that_cannot_work_stops_the_start_and_is_named(name, text):
         ("CORS_ORIGINS", "app.example.org"),
     ],
 )
-def test_a_setting_that_no_request_could_be_served_with_is_named_too(name, text):
-    assert refusal({**SOUND, name: text}).startswith(name)
+def test_a_setting_out_of_range_stops_the_start_and_is_named(name, text):
+    assert startup_error({**VALID, name: text}).startswith(name)
 
 
-def test_a_secret_of_32_bytes_in_fewer_letters_will_do():
+def test_the_length_of_a_secret_is_counted_in_bytes():
     assert from_environment({"JWT_SECRET_KEY": "ﷺ" * 11}).jwt_secret_key == "ﷺ" * 11
 
 
@@ -174,7 +172,7 @@ def test_production_starts_with_a_database_and_a_secret():
 
 
 @pytest.mark.parametrize(
-    ("without", "given", "named"),
+    ("without", "overrides", "name"),
     [
         ("DATABASE_URL", {}, "DATABASE_URL"),
         ("JWT_SECRET_KEY", {}, "JWT_SECRET_KEY"),
@@ -188,14 +186,14 @@ def test_production_starts_with_a_database_and_a_secret():
     ],
 )
 def test_production_does_not_start_with_a_missing_or_weak_setting(
-    monkeypatch, tmp_path, without, given, named
+    monkeypatch, tmp_path, without, overrides, name
 ):
     monkeypatch.setattr(config, "INSTANCE", tmp_path)
-    environment = {name: text for name, text in PRODUCTION.items() if name != without}
-    sentence = refusal({**environment, **given})
-    assert named in sentence
-    assert sentence.endswith(".")
-    assert "sk_live_x" not in sentence
+    environment = {key: text for key, text in PRODUCTION.items() if key != without}
+    message = startup_error({**environment, **overrides})
+    assert name in message
+    assert message.endswith(".")
+    assert "sk_live_x" not in message
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,12 +202,12 @@ def test_production_does_not_start_with_a_missing_or_weak_setting(
 
 @pytest.fixture
 def instance(monkeypatch, tmp_path):
-    """A checkout that nothing has run in."""
+    """Return the instance folder of a new checkout, which does not exist yet."""
     monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
     return tmp_path / "instance"
 
 
-def test_development_makes_a_secret_and_keeps_it_to_itself(instance):
+def test_development_creates_a_secret_that_only_its_user_can_read(instance):
     secret = from_environment({}).jwt_secret_key
     assert len(secret.encode()) >= 32
     assert from_environment({}).jwt_secret_key == secret
@@ -224,12 +222,12 @@ def test_two_checkouts_have_two_secrets(instance, monkeypatch, tmp_path):
     assert from_environment({}).jwt_secret_key != secret
 
 
-def test_a_secret_that_is_given_is_not_kept(instance):
-    from_environment(SOUND)
+def test_a_configured_secret_is_not_written_to_disk(instance):
+    from_environment(VALID)
     assert not instance.exists()
 
 
-def test_a_secret_that_was_cut_short_is_not_relied_on(instance):
+def test_an_empty_secret_file_is_replaced(instance):
     instance.mkdir()
     (instance / "jwt-secret-key").write_text("")
     assert len(from_environment({}).jwt_secret_key.encode()) >= 32
@@ -238,8 +236,8 @@ def test_a_secret_that_was_cut_short_is_not_relied_on(instance):
 # .env.example
 
 
-def example() -> dict[str, str]:
-    """What the example sets."""
+def read_example() -> dict[str, str]:
+    """Return the settings in .env.example."""
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and line[0] != "#"]
     assert all("=" in line for line in lines)
     pairs = [line.split("=", 1) for line in lines]
@@ -248,16 +246,16 @@ def example() -> dict[str, str]:
 
 
 def test_the_example_lists_exactly_the_settings():
-    assert set(example()) == {field.name.upper() for field in fields(Settings)}
+    assert set(read_example()) == {field.name.upper() for field in fields(Settings)}
 
 
 def test_the_example_gives_the_defaults():
-    assert from_environment({**example(), **SOUND}) == Settings(jwt_secret_key=SECRET)
+    assert from_environment({**read_example(), **VALID}) == Settings(jwt_secret_key=SECRET)
 
 
-def test_what_the_example_leaves_empty_has_no_default_or_one_of_this_machine():
-    empty = {name.lower() for name, text in example().items() if not text}
-    of_this_machine = {"web_concurrency", "upload_dir"}
-    assert empty == of_this_machine | {
+def test_settings_empty_in_the_example_have_no_fixed_default():
+    empty = {name.lower() for name, text in read_example().items() if not text}
+    machine_dependent = {"web_concurrency", "upload_dir"}
+    assert empty == machine_dependent | {
         field.name for field in fields(Settings) if field.default in ("", ())
     }

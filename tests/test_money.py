@@ -21,7 +21,7 @@ def test_each_currency_has_its_own_minor_unit(currency, unit):
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "published"),
+    ("amount", "currency", "rounded"),
     [
         ("249.975", "USD", "249.98"),  # 100 g at 99.99, at 2.5 %
         ("249.974999", "USD", "249.97"),
@@ -36,15 +36,15 @@ def test_each_currency_has_its_own_minor_unit(currency, unit):
         ("1.2344999", "KWD", "1.234"),
     ],
 )
-def test_a_half_is_rounded_up(amount, currency, published):
-    assert str(to_minor_unit(Decimal(amount), currency)) == published
+def test_a_half_is_rounded_up(amount, currency, rounded):
+    assert str(to_minor_unit(Decimal(amount), currency)) == rounded
 
 
 @pytest.mark.parametrize(
     ("amount", "currency"),
     [("999999999999999", "JPY"), ("9999999999999.99", "USD"), ("999999999999.999", "KWD")],
 )
-def test_fifteen_digits_are_published(amount, currency):
+def test_fifteen_digits_are_accepted(amount, currency):
     assert to_minor_unit(Decimal(amount), currency) == Decimal(amount)
 
 
@@ -59,7 +59,7 @@ def test_fifteen_digits_are_published(amount, currency):
         ("1000000000000.000", "KWD"),
     ],
 )
-def test_sixteen_digits_are_refused(amount, currency):
+def test_sixteen_digits_are_rejected(amount, currency):
     with pytest.raises(ValidationFailed):
         to_minor_unit(Decimal(amount), currency)
 
@@ -111,20 +111,20 @@ def test_parts_are_apportioned_by_largest_remainder(parts, currency, amounts):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(exact_amounts, max_size=12), currencies)
 def test_apportioned_parts_add_up_and_stay_within_a_unit_of_the_exact(parts, currency):
-    published = apportion(parts, currency)
-    assert sum(published, ZERO) == to_minor_unit(sum(parts, ZERO), currency)
-    for amount, exact in zip(published, parts, strict=True):
+    amounts = apportion(parts, currency)
+    assert sum(amounts, ZERO) == to_minor_unit(sum(parts, ZERO), currency)
+    for amount, exact in zip(amounts, parts, strict=True):
         assert abs(amount - exact) < minor_unit(currency)
         assert amount == to_minor_unit(amount, currency)
 
 
 @settings(max_examples=50, deadline=None)
 @given(exact_amounts, st.integers(1, 12), currencies)
-def test_equal_parts_are_published_at_most_a_unit_apart(part, count, currency):
-    published = apportion([part] * count, currency)
-    assert max(published) - min(published) <= minor_unit(currency)
+def test_equal_parts_are_apportioned_at_most_a_unit_apart(part, count, currency):
+    amounts = apportion([part] * count, currency)
+    assert max(amounts) - min(amounts) <= minor_unit(currency)
 
 
-def test_parts_whose_total_needs_sixteen_digits_are_refused():
+def test_parts_whose_total_needs_sixteen_digits_are_rejected():
     with pytest.raises(ValidationFailed):
         apportion([Decimal("9999999999999.99"), Decimal("0.01")], "USD")

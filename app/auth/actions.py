@@ -1,8 +1,8 @@
 """Sessions and their tokens, and the limit on failed log-ins.
 
 A session is a row (``UserSession``) that its tokens name in ``sid``. Revoking it deletes the row,
-so that each of its tokens is refused from the next request on. A refresh token serves once: the
-row names the current one, and using an older one revokes the session, because it may be stolen.
+so that each of its tokens is rejected from the next request on. A refresh token can be used once:
+the row names the current one, and using an older one revokes the session, because it may be stolen.
 """
 
 from datetime import timedelta
@@ -35,7 +35,7 @@ def create_session(user: User) -> dict[str, Any]:
 def rotate_tokens(user: Any, claims: TokenClaims) -> dict[str, Any] | None:
     """Replace a refresh token by a new pair; if it was used before, revoke its session.
 
-    Return None in that case, for the caller to commit and refuse.
+    Return None in that case, for the caller to commit and raise TokenRevoked.
     """
     tokens, new_jti = _create_tokens(user.id, claims.session_id)
     if UserSession.rotate_refresh_token(claims.session_id, claims.jti, new_jti, _refresh_expiry()):
@@ -52,12 +52,12 @@ def authenticate_password(email: str, password: str, address: str | None) -> Use
     that Argon2 leaves threads to other requests.
     """
     id, password_hash = User.credentials(normalize_email(email)).row() or (None, None)
-    # The id where there is one: a user's e-mail can be changed between two attempts.
+    # By id if the user exists: the e-mail can be changed between two attempts.
     key = f"{id or normalize_email(email)}/{address}"
     rate_limits.check("login", key)
     with passwords.hash_lock:
-        # Counted before the password is verified, so that no attempt of another process passes
-        # between a look at the count and its increment.
+        # Counted before the password is verified, so that attempts in other processes cannot pass
+        # the limit in the meantime.
         rate_limits.hit_or_raise("login", key)
         if not passwords.verify_password(password, password_hash):
             raise InvalidCredentials

@@ -97,7 +97,7 @@ def log_out_everywhere():
 @bp.login_required
 @bp.response(200, UserSchema)
 def show_me():
-    """The signed-in user"""
+    """Get your own account"""
     return current_user
 
 

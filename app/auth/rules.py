@@ -1,9 +1,9 @@
-"""When somebody may not come in."""
+"""Errors of authentication."""
 
 from ..errors import ApiError
 
 
 class InvalidCredentials(ApiError):
-    """Said alike of an unknown e-mail, a wrong password and a disabled account."""
+    """An unknown e-mail, a wrong password or a disabled account; which one is not disclosed."""
 
     status, code, message = 401, "INVALID_CREDENTIALS", "Invalid credentials"

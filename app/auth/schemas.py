@@ -1,4 +1,4 @@
-"""Registering, signing in and what comes of it."""
+"""The wire format of registration, log-in, tokens and passwords."""
 
 from marshmallow import fields, validate
 
@@ -10,7 +10,7 @@ TOKEN_EXAMPLE = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
 
 
 class LoginPassword(Password):
-    """A password that may be somebody's: whether it is one is not for its form to say."""
+    """A password to be verified; one that is too short gets the same error as a wrong one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -21,13 +21,17 @@ class LoginPassword(Password):
 
 
 class RegistrationSchema(Schema):
+    """A user to be registered."""
+
     name = PersonName(required=True)
     email = Email(required=True)
     password = NewPassword(required=True)
 
 
 class LoginSchema(Schema):
-    # Any text may be tried: what is no e-mail is simply nobody's.
+    """Credentials to log in with."""
+
+    # Any text is accepted: an invalid address gets the same error as an unknown one.
     email = Text(
         required=True,
         validate=validate.Length(max=254),
@@ -37,7 +41,7 @@ class LoginSchema(Schema):
 
 
 class TokenPairSchema(Schema):
-    """A pair of tokens, and whose they are."""
+    """A pair of tokens and their user."""
 
     access_token = Text(required=True, metadata=TOKEN_EXAMPLE)
     refresh_token = Text(required=True, metadata=TOKEN_EXAMPLE)
@@ -49,15 +53,19 @@ class TokenPairSchema(Schema):
 
 
 class LoginResponseSchema(TokenPairSchema):
-    """The same after a log-in, with what a client of the cookie sends as X-CSRF-Token."""
+    """A pair of tokens, and the value that a client with the cookie sends as X-CSRF-Token."""
 
     csrf_token = Text(required=True, metadata={"example": "0f4b1c8e-6b0a-4a51-9d3c-6a1f8f6b2c7d"})
 
 
 class ProfilePatchSchema(Schema):
+    """The fields of their own account that users may change."""
+
     name = PersonName(required=True)
 
 
 class PasswordChangeSchema(Schema):
+    """The current password and the new one."""
+
     current_password = LoginPassword()
     new_password = NewPassword(required=True)

@@ -1,1 +1,1 @@
-"""The declarative base, how connections are opened, and statements that are prepared once."""
+"""The database layer: declarative base, connections and prepared statements."""

@@ -1,4 +1,4 @@
-"""What every table has in common, and the session that all of them share."""
+"""The declarative base of all models, and the Flask-SQLAlchemy instance ``db``."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -9,14 +9,14 @@ from sqlalchemy import DateTime, MetaData, Numeric, Text, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from uuid_utils.compat import uuid7
 
-from . import connection  # noqa: F401 (its listeners open every connection)
+from . import connection  # noqa: F401 (registers its engine listeners)
 
 
 class Base(DeclarativeBase):
-    """What every table has in common: named constraints and the types of its columns."""
+    """Declarative base: names of constraints, and the column types of Python types."""
 
-    # A registry of our own: Flask-SQLAlchemy derives from this class, and SQLAlchemy 2.1 does not
-    # let a derived base bring its own type_annotation_map.
+    # An explicit registry, because Flask-SQLAlchemy derives from this class, and SQLAlchemy 2.1
+    # accepts no type_annotation_map on a derived base.
     registry = registry(
         metadata=MetaData(
             naming_convention={
@@ -37,10 +37,10 @@ class Base(DeclarativeBase):
 
 
 class UUIDPrimaryKeyMixin:
-    """A primary key that grows with time (UUIDv7), so that inserts stay local in the index."""
+    """A UUIDv7 primary key; it grows with time, which keeps inserts local in the index."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
 
 
-# What was written is answered as it was written, whatever happens to the row after.
+# A response shows a row as it was committed, without reading it again.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})

@@ -1,4 +1,4 @@
-"""How connections to PostgreSQL are opened, and how long they wait."""
+"""Connections to PostgreSQL: their type, their timeout and their transactions."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from sqlalchemy import Connection, Engine, event
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
-    """A connection that is given up where the server does not say a word for so long.
+    """A connection that is closed if the server does not respond within ``response_timeout``.
 
-    PostgreSQL ends what takes long by itself (``statement_timeout``), unless it stands still.
+    PostgreSQL cancels long statements itself (``statement_timeout``), unless the server hangs.
     """
 
-    patience: float | None = 20  # seconds; more than a statement may take
+    response_timeout: float | None = 20  # seconds; must exceed statement_timeout
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
-            return super().wait(gen, interval, timeout or self.patience)
+            return super().wait(gen, interval, timeout or self.response_timeout)
         except psycopg.OperationalError:
             if self.info.transaction_status == TransactionStatus.ACTIVE:
-                self.close()  # whatever it says later would be taken for another's answer
+                self.close()  # a late result would be read as that of the next statement
             raise
 
 
@@ -31,5 +31,5 @@ def _connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> Ti
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """Connections commit each statement by themselves until the session begins a transaction."""
+    """Begin a transaction for the session; outside of one the connection is in autocommit."""
     connection.exec_driver_sql("BEGIN")

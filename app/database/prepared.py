@@ -1,8 +1,8 @@
-"""Statements that are built once, and run on the driver itself.
+"""Prepared statements: built once with SQLAlchemy, executed directly on psycopg.
 
-A query is written with SQLAlchemy as a function of its parameters. It is built and compiled the
-first time that it is asked for; from then on only values travel, and PostgreSQL keeps the plan.
-A statement that is run inside the session's transaction belongs to it; elsewhere it is its own.
+A query is written as a function of its parameters. It is built and compiled at its first use; later
+uses only send values, and PostgreSQL reuses the plan. A statement runs in the session's transaction
+if there is one, else in autocommit.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,41 +21,41 @@ from .. import strict_json
 from .base import db
 
 DIALECT = dialect()
-REPLICA = "replica"  # where what may be a moment old is read, if there is one
+REPLICA = "replica"  # bind key of the optional replica, for reads that tolerate its lag
 
 
 class PreparedQuery(NamedTuple):
-    """What to ask of ``entity``: a statement, the same object every time, and its values."""
+    """A statement about ``entity``, the same object at every use, and its values."""
 
     entity: Any
     statement: Any
     values: dict[str, Any]
-    total: Any = None  # a statement for how many rows there are, where counting them takes long
+    total: Any = None  # a statement that returns the number of rows, if counting them is slow
 
     def row(self) -> tuple[Any, ...] | None:
-        """The first row that it finds, or None."""
-        sql, constants, moments = _compile(self.statement)
+        """Execute the statement and return its first row, or None."""
+        sql, constants, callables = _compile(self.statement)
         values = constants | {name: _adapt(value) for name, value in self.values.items()}
-        for name, moment in moments:
-            values[name] = moment()
+        for name, get_value in callables:
+            values[name] = get_value()
         with driver_connection() as driver:
             return driver.execute(sql, values, prepare=True).fetchone()
 
     def objects(self) -> list[Any]:
-        """All that it finds, as objects of their class."""
+        """Return all rows as ORM objects."""
         return list(db.session.scalars(self.statement, self.values))
 
     def with_total(self, total: "PreparedQuery") -> "PreparedQuery":
-        """The same; how many rows there are is what ``total`` says, about the same values."""
+        """Return the query with ``total``, which has the same values, to count its rows."""
         return self._replace(total=total.statement)
 
     def with_change(self, change: "PreparedQuery") -> "PreparedQuery":
-        """The same, where ``change`` has been made; of its table only the rows that it changed."""
+        """Return the query after ``change``: of the changed table it sees only the changed rows."""
         statement = _with_change(self.statement, change.statement, change.entity.__table__)
         return self._replace(statement=statement, values=self.values | change.values)
 
     def select_columns(self, *columns: Any) -> "PreparedQuery":
-        """The same, of these columns alone."""
+        """Return the query with only these columns."""
         return self._replace(statement=_select_columns(self.statement, columns))
 
 
@@ -66,32 +66,32 @@ def _select_columns(statement: Any, columns: tuple[Any, ...]) -> Any:
 
 @cache
 def _with_change(statement: Any, change: Any, table: Any) -> Any:
-    # A query by the name of a table stands before it: what is asked of that is asked of the change.
+    # A CTE with the name of a table hides the table.
     return statement.add_cte(change.returning(*table.c).cte(table.name))
 
 
 def prepared_query(build: Callable[..., Any]) -> Any:
-    """Make of ``build(cls, *parameters)`` a class method that gives a Query.
+    """Turn ``build(cls, *parameters)`` into a class method that returns a PreparedQuery.
 
-    ``build`` is called once for each set of parameters that are not None, with placeholders in
-    their place; for the others it sees None, and leaves their condition out.
+    ``build`` is called once for each combination of parameters that are not None, with bind
+    parameters in their place. For the others it receives None and omits their condition.
     """
     names = tuple(signature(build).parameters)[1:]
 
     @cache
-    def built(cls: Any, given: tuple[str, ...]) -> Any:
-        return build(cls, *(bindparam(name) if name in given else None for name in names))
+    def statement(cls: Any, used: tuple[str, ...]) -> Any:
+        return build(cls, *(bindparam(name) if name in used else None for name in names))
 
     @wraps(build)
-    def bound(cls: Any, *args: Any) -> PreparedQuery:
+    def method(cls: Any, *args: Any) -> PreparedQuery:
         values = {name: arg for name, arg in zip(names, args, strict=False) if arg is not None}
-        return PreparedQuery(cls, built(cls, tuple(values)), values)
+        return PreparedQuery(cls, statement(cls, tuple(values)), values)
 
-    return classmethod(bound)
+    return classmethod(method)
 
 
 class PreparedInsert(NamedTuple):
-    """A row of ``entity`` to be: a statement that gives its columns' values."""
+    """A new row of ``entity``, not inserted yet: a SELECT of its columns' values."""
 
     entity: Any
     statement: Any
@@ -99,9 +99,9 @@ class PreparedInsert(NamedTuple):
 
 
 def prepared_insert(entity: Any, **values: Any) -> PreparedInsert:
-    """A new row of ``entity``, which has all of its ``values`` said."""
-    given = {f"new_{name}": value for name, value in values.items()}
-    return PreparedInsert(entity, _select_values(entity, tuple(values)), given)
+    """Return the insert of a row of ``entity``; ``values`` has all of its columns."""
+    parameters = {f"new_{name}": value for name, value in values.items()}
+    return PreparedInsert(entity, _select_values(entity, tuple(values)), parameters)
 
 
 @cache
@@ -110,8 +110,8 @@ def _select_values(entity: Any, names: tuple[str, ...]) -> Any:
     return select(*[bindparam(f"new_{name}", type_=types[name].type).label(name) for name in names])
 
 
-class sql_property:
-    """An attribute that PostgreSQL works out, and only it: an expression of its class."""
+class sql_property:  # noqa: N801 (a decorator, like property)
+    """A read-only attribute of a model that is an SQL expression and has no value in Python."""
 
     def __init__(self, expression: Callable[[Any], Any]) -> None:
         self.expression = expression
@@ -120,25 +120,25 @@ class sql_property:
         return self.expression(entity)
 
 
-def bind_callable(moment: Callable[[], Any], type_: Any) -> Any:
-    """A placeholder for ``moment()``, asked anew each time that its statement is run."""
-    return bindparam(None, callable_=moment, type_=type_, unique=True)
+def bind_callable(get_value: Callable[[], Any], type_: Any) -> Any:
+    """Return a bind parameter whose value is ``get_value()`` at each execution."""
+    return bindparam(None, callable_=get_value, type_=type_, unique=True)
 
 
 @cache
 def _compile(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, ...]]:
-    """``statement`` as psycopg takes it, the values that it has of its own, and its moments."""
+    """Return psycopg's SQL for ``statement``, its constant values and its callable values."""
     result: Any = statement.compile(dialect=DIALECT)
     constants = {name: value for name, value in result.params.items() if value is not None}
-    moments = tuple(
+    callables = tuple(
         (name, bind.callable) for bind, name in result.bind_names.items() if bind.callable
     )
-    return str(result), constants, moments
+    return str(result), constants, callables
 
 
 @contextmanager
 def driver_connection() -> Iterator[Connection[Any]]:
-    """The session's connection where it is in a transaction, else one where a statement commits."""
+    """Yield the session's connection if it is in a transaction, else one in autocommit."""
     if db.session.registry.has() and db.session().in_transaction():
         db.session.flush()
         yield db.session.connection().connection.driver_connection  # type: ignore[misc]
@@ -150,7 +150,7 @@ def driver_connection() -> Iterator[Connection[Any]]:
     finally:
         if pooled.driver_connection.closed:  # type: ignore[union-attr]
             pooled.invalidate()
-            engine.dispose()  # the database went away: the others are dead as well
+            engine.dispose()  # the database restarted: the pool's other connections are dead too
         pooled.close()
 
 

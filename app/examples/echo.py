@@ -1,4 +1,4 @@
-"""What the server understood of a request; of secrets, only whether they were sent."""
+"""Describe a request as the server parsed it, without the values of secrets."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,66 +14,66 @@ from ..http.parsing import read_json_body, read_text_body
 
 
 def echo_request() -> dict[str, Any]:
-    """What came with the request; of secrets, only that they came."""
+    """Describe this request; of credentials, only whether they were sent."""
     return {
         "received": True,
-        "query": _values(request.args),
+        "query": _group_values(request.args),
         "contentType": request.content_type,
         "authorization": "Authorization" in request.headers,
         "authToken": COOKIE in request.cookies,
-        **_body(),
+        **_describe_body(),
     }
 
 
-def _body() -> dict[str, Any]:
-    """The body by its kind; what is neither JSON nor a form nor text is only measured."""
+def _describe_body() -> dict[str, Any]:
+    """Parse the body as JSON, a form or text; of any other type, return only the length."""
     if request.content_encoding:
         raise UnsupportedMediaType
     if request.is_json:
         return {"json": read_json_body()}
     if request.mimetype == "application/x-www-form-urlencoded":
-        return {"form": _values(_fields()), "files": []}
+        return {"form": _group_values(_read_form_fields()), "files": []}
     if request.mimetype == "multipart/form-data":
-        return _form()
+        return _read_multipart_form()
     if request.mimetype.startswith("text/"):
         return {"text": read_text_body()}
     return {"bytes": len(request.get_data())}
 
 
-def _fields() -> MultiDict[str, str]:
-    """The fields of a form that came as text; werkzeug would take any number of them."""
+def _read_form_fields() -> MultiDict[str, str]:
+    """Parse a URL-encoded form; werkzeug's own parser has no limit on the number of fields."""
     body = read_text_body()
     try:
-        most = current_app.config["MAX_FORM_PARTS"]
-        return MultiDict(parse_qsl(body, keep_blank_values=True, max_num_fields=most))
+        max_fields = current_app.config["MAX_FORM_PARTS"]
+        return MultiDict(parse_qsl(body, keep_blank_values=True, max_num_fields=max_fields))
     except ValueError:
         raise PayloadTooLarge from None
 
 
 class StrictFormParser(FormDataParser):
-    """Forms that cannot be read are refused; werkzeug would take them for empty ones."""
+    """A form parser that raises ValueError for malformed forms, which werkzeug takes as empty."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"silent": False})
 
 
-def _form() -> dict[str, Any]:
+def _read_multipart_form() -> dict[str, Any]:
     request.form_data_parser_class = StrictFormParser
     try:
-        return {"form": _values(request.form), "files": _files()}
+        return {"form": _group_values(request.form), "files": _describe_files()}
     except ValueError:
-        raise ValidationFailed.at([], "The form cannot be read.") from None
+        raise ValidationFailed.at([], "The form is malformed.") from None
 
 
-def _values(given: Any) -> dict[str, Any]:
-    """Each name with its value; with a list where it came more than once."""
-    for name, all in given.lists():
-        if any(strict_json.has_unstorable_chars(text) for text in (name, *all)):
-            raise ValidationFailed.at([], "Text has a NUL or a lone surrogate.")
-    return {name: all if len(all) > 1 else all[0] for name, all in given.lists()}
+def _group_values(pairs: MultiDict[str, str]) -> dict[str, Any]:
+    """Map each name to its value, or to a list if the name is repeated."""
+    for name, values in pairs.lists():
+        if any(strict_json.has_unstorable_chars(text) for text in (name, *values)):
+            raise ValidationFailed.at([], "Text must not contain NUL or lone surrogates.")
+    return {name: values if len(values) > 1 else values[0] for name, values in pairs.lists()}
 
 
-def _files() -> list[dict[str, Any]]:
+def _describe_files() -> list[dict[str, Any]]:
     return [
         {
             "name": name,

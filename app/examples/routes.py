@@ -1,6 +1,4 @@
-"""The guide's small routes, by which a developer or an integration suite checks its own HTTP:
-CORS, tokens, 429 and Retry-After, redirects, streams, bodies of every kind, versions.
-"""
+"""Routes to test an HTTP client with: CORS, tokens, rate limits, redirects, streams, bodies."""
 
 from datetime import UTC, datetime
 
@@ -32,8 +30,8 @@ DEPRECATED_SINCE = datetime(2026, 1, 26, tzinfo=UTC)
 @bp.public
 @bp.response(200)
 def show_public_options():
-    """What a browser asks before it lets a page of another origin in"""
-    # Stands before the GET, or Flask's own answer to OPTIONS would go before it.
+    """Return the CORS headers of the public example"""
+    # Registered before the GET: Flask would otherwise handle OPTIONS of its route.
     return cors.allow_any_origin(Response())
 
 
@@ -41,7 +39,7 @@ def show_public_options():
 @bp.public
 @bp.response(200, PublicSchema)
 def show_public():
-    """For pages of any origin: try your CORS here"""
+    """Return a message to pages of every origin, to test CORS"""
     response = jsonify(message="Public API", docs="/api/docs")
     return cors.allow_any_origin(response)
 
@@ -50,7 +48,7 @@ def show_public():
 @bp.login_required
 @bp.response(200, ProtectedSchema)
 def show_protected():
-    """For whoever is signed in: try your tokens here"""
+    """Return a message to signed-in users, to test tokens"""
     return {"message": "Protected data", "user_id": current_user.id}
 
 
@@ -59,7 +57,7 @@ def show_protected():
 @bp.public
 @bp.response(200, MessageSchema)
 def show_limited():
-    """Ten times a minute, then 429: try your patience, and Retry-After, here"""
+    """Return a message ten times a minute, then 429, to test Retry-After"""
     return {"message": "Success"}
 
 
@@ -69,12 +67,12 @@ def show_limited():
 @bp.response(200, {"type": "object"}, example={"received": True, "query": {}, "json": {"a": 1.5}})
 @bp.raises(ValidationFailed, PayloadTooLarge, UnsupportedMediaType)
 def show_example():
-    """What the server understood of your request: JSON, a form, files, text or bytes"""
+    """Describe your request as the server parsed it: JSON, a form, files, text or bytes"""
     return json_response(strict_json.dumps(echo_request()))
 
 
 def message_lines():
-    """Yield ten lines, a second apart."""
+    """Yield ten lines, one a second."""
     for number in range(10):
         if number:
             clock.pause(1)
@@ -85,7 +83,7 @@ def message_lines():
 @bp.public
 @bp.streamed(**{"text/plain": "Message 0\nMessage 1\n"})
 def stream_messages():
-    """Ten lines, one a second, each sent as it is made"""
+    """Stream ten lines, one a second"""
     return streaming_response(message_lines(), "text/plain")
 
 
@@ -93,7 +91,7 @@ def stream_messages():
 @bp.public
 @bp.response(307)
 def redirect_reader():
-    """To the dashboard, with the same method"""
+    """Redirect to the dashboard, keeping the method"""
     return redirect("/dashboard", 307)
 
 
@@ -101,7 +99,7 @@ def redirect_reader():
 @bp.public
 @bp.response(303)
 def redirect_sender():
-    """To the dashboard, to be read there"""
+    """Redirect to the dashboard, to be read with GET"""
     return redirect("/dashboard", 303)
 
 
@@ -111,7 +109,7 @@ def redirect_sender():
 @versions.arguments(PaginationQuerySchema, location="query")
 @versions.response(200, UsersV1Schema)
 def list_users_v1(page):
-    """All users, newest first; superseded by version 2, which says how many there are"""
+    """List all users, newest first; use version 2, which adds the total"""
     users, _ = sql_json.select_slice_json(User.newest(), UserSchema, page["limit"], page["offset"])
     return json_response(f'{{"version":"v1","users":{users}}}')
 
@@ -121,7 +119,7 @@ def list_users_v1(page):
 @versions.arguments(PaginationQuerySchema, location="query")
 @versions.response(200, UsersV2Schema)
 def list_users_v2(page):
-    """All users, newest first, a page at a time"""
+    """List all users, newest first, with pagination"""
     users = sql_json.select_page_json(
         User.newest(), UserSchema, page["limit"], page["offset"], key="users"
     )

@@ -1,1 +1,1 @@
-"""Everything between WSGI and a view: who may call, what comes in, what goes out."""
+"""The HTTP layer between WSGI and the views: authentication, parsing, limits, responses."""

@@ -1,4 +1,4 @@
-"""Example values of schemas for the public document."""
+"""Example values of schemas, for the OpenAPI document."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from .fields import (
 )
 from .schemas import OneOfSchema, Schema
 
-# How each of our types is written in OpenAPI, and an example where the field names none.
+# OpenAPI type, format and default example of each of our field types.
 FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
     ExactDecimal: ("number", None, 1250),
     StrictInteger: ("integer", None, 12),
@@ -28,7 +28,7 @@ FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
 
 
 def example_of(schema: Any) -> Any:
-    """An example of what ``schema`` describes, put together from those of its fields."""
+    """Return an example of ``schema``, built from the examples of its fields."""
     schema = schema() if isinstance(schema, type) else schema
     if isinstance(schema, OneOfSchema):
         return example_of(next(iter(schema.variants.values())))
@@ -39,11 +39,11 @@ def example_of(schema: Any) -> Any:
 
 
 def examples_of(schema: type[Schema]) -> dict[str, Any]:
-    """OpenAPI's ``example``, or ``examples`` with one for each form that ``schema`` may take."""
+    """Return OpenAPI's ``example``, or ``examples`` with one for each variant of ``schema``."""
     if issubclass(schema, OneOfSchema):
         return {
             "examples": {
-                name: {"value": example_of(form)} for name, form in schema.variants.items()
+                name: {"value": example_of(variant)} for name, variant in schema.variants.items()
             }
         }
     return {"example": example_of(schema)}
@@ -56,4 +56,7 @@ def _field_example(field: Any) -> Any:
         return example_of(field.schema)
     if isinstance(field, marshmallow_fields.List):
         return [_field_example(field.inner)]
-    return next((e for kind, (_, _, e) in FIELD_TYPES.items() if isinstance(field, kind)), "text")
+    return next(
+        (example for type_, (_, _, example) in FIELD_TYPES.items() if isinstance(field, type_)),
+        "text",
+    )

@@ -1,7 +1,7 @@
-"""The types that travel over the wire, each strict on the way in and exact on the way out.
+"""Field types of the wire format: strict on input, exact on output.
 
-marshmallow's own are kinder than the contract: they take ``"1_000"``, full-width digits, ``"yes"``
-for true and a week's number for a date.
+marshmallow's own are more lenient than the contract: they accept ``"1_000"``, full-width digits,
+``"yes"`` for true and ISO week dates.
 """
 
 import re
@@ -25,7 +25,7 @@ RFC3339_PATTERN = re.compile(
 
 
 class Text(fields.String):
-    """Text that the database can keep."""
+    """Text that PostgreSQL can store: no NUL, no lone surrogates."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
@@ -35,7 +35,7 @@ class Text(fields.String):
 
 
 class Password(fields.String):
-    """A password: taken to the letter, never given out."""
+    """A password: never normalized, never serialized."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -44,9 +44,9 @@ class Password(fields.String):
 
 
 class ExactDecimal(fields.Field[Decimal]):
-    """A decimal with at most ``places`` decimals and 15 significant digits.
+    """A number with at most ``places`` decimals and 15 significant digits.
 
-    A JSON number or, for clients without decimals, the same number as a string.
+    Accepts a JSON number or, for clients without exact decimals, the same number as a string.
     """
 
     places: int = 6
@@ -75,13 +75,13 @@ class ExactDecimal(fields.Field[Decimal]):
 
 
 class Amount(ExactDecimal):
-    """Money in major units; its decimals are checked against the currency beside it."""
+    """Money in major units. ``Schema`` checks its decimals against the currency beside it."""
 
     places = max(MINOR_UNITS.values())
 
 
 class StrictInteger(fields.Field[int]):
-    """A whole number."""
+    """An integer."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if isinstance(value, Decimal) and value.adjusted() < MAX_DIGITS and value == int(value):
@@ -92,7 +92,7 @@ class StrictInteger(fields.Field[int]):
 
 
 class QueryInteger(StrictInteger):
-    """A whole number of a query string."""
+    """An integer in a query string."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
@@ -101,7 +101,7 @@ class QueryInteger(StrictInteger):
 
 
 class StrictBoolean(fields.Field[bool]):
-    """``true`` or ``false``, and no other word for them."""
+    """``true`` or ``false``; no other value is accepted."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -110,11 +110,11 @@ class StrictBoolean(fields.Field[bool]):
 
 
 class BoundedList(fields.List[Any]):
-    """A list of at most ``most`` items; a longer one is not even read."""
+    """A list of ``min_items`` to ``max_items`` items; the items of a longer one are not loaded."""
 
-    def __init__(self, inner: Any, *, least: int = 0, most: int, **kwargs: Any) -> None:
-        self.max_items = most
-        super().__init__(inner, validate=validate.Length(least or None, most), **kwargs)
+    def __init__(self, inner: Any, *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
+        self.max_items = max_items
+        super().__init__(inner, validate=validate.Length(min_items or None, max_items), **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self.max_items:
@@ -123,7 +123,7 @@ class BoundedList(fields.List[Any]):
 
 
 class StrictUUID(fields.Field[UUID]):
-    """A UUID in its usual form."""
+    """A UUID in its canonical form, with hyphens."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> UUID:
         if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value):
@@ -135,37 +135,37 @@ class StrictUUID(fields.Field[UUID]):
 
 
 class StrictDate(fields.Field[date]):
-    """A day, ``2026-01-26``."""
+    """A date, such as ``2026-01-26``."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not DATE_PATTERN.fullmatch(value):
-            raise ValidationError("Not a valid day: YYYY-MM-DD.")
+            raise ValidationError("Not a valid date. Use YYYY-MM-DD.")
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise ValidationError("There is no such day.") from None
+            raise ValidationError("This date does not exist.") from None
 
     def _serialize(self, value: date | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat()
 
 
 class UtcDateTime(fields.Field[datetime]):
-    """A time, RFC 3339; given out in UTC to the second."""
+    """An RFC 3339 time; serialized in UTC, to the second."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str) or not RFC3339_PATTERN.fullmatch(value):
-            raise ValidationError("Not a valid time: RFC 3339, with its offset.")
+            raise ValidationError("Not a valid time. Use RFC 3339 with a UTC offset.")
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise ValidationError("There is no such time.") from None
+            raise ValidationError("This time does not exist or is out of range.") from None
 
     def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class Choice(Text):
-    """One of a few words; the first is the example."""
+    """One of ``choices``; the first is the example in the OpenAPI document."""
 
     def __init__(self, *choices: str, **kwargs: Any) -> None:
         super().__init__(
@@ -174,30 +174,30 @@ class Choice(Text):
 
 
 class Currency(fields.String):
-    """An ISO 4217 code, the configured one by default."""
+    """An ISO 4217 currency code; DEFAULT_CURRENCY by default."""
 
     CODES: ClassVar = sorted(MINOR_UNITS)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             load_default=lambda: current_app.config["DEFAULT_CURRENCY"],
-            validate=validate.OneOf(self.CODES, error="Not a currency of ISO 4217."),
+            validate=validate.OneOf(self.CODES, error="Not an ISO 4217 currency code."),
             metadata={"example": "USD"},
             **kwargs,
         )
 
 
 def normalize(number: Decimal) -> Decimal:
-    """``number`` without an exponent, and without zeros at the end of its decimals."""
+    """Return ``number`` without an exponent and without trailing zeros in its decimals."""
     number = number.normalize()
     return number.quantize(Decimal(1)) if exponent(number) > 0 else number
 
 
 def decimals(number: Decimal) -> int:
-    """How many decimals ``number`` is written with."""
+    """Return the number of decimals of ``number``."""
     return max(0, -exponent(number))
 
 
 def exponent(number: Decimal) -> int:
-    """The power of ten that the last digit of ``number`` stands for."""
-    return int(number.as_tuple().exponent)  # never a letter: only NaN and Infinity have one
+    """Return the power of ten of the last digit of ``number``."""
+    return int(number.as_tuple().exponent)  # an int: only NaN and Infinity have a letter

@@ -68,7 +68,7 @@ class IdempotencyKey(Base):
 
     @classmethod
     def is_expired(cls) -> Any:
-        """Build the condition that the key may be used anew and no request owns it."""
+        """Build the condition that the key may be used again and no request owns it."""
         now = clock.now()
         leased = cls.leased_until.is_not(None) & (cls.leased_until > now)
         return (cls.created_at < now - TTL) & ~leased

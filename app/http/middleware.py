@@ -1,7 +1,6 @@
-"""What every answer carries, and the request id that ties it to the log.
+"""The request id, and the headers of every response.
 
-A layer around Flask rather than hooks within it: it also covers what is answered before a view is
-found, and costs a list of headers instead of a call for each.
+A WSGI middleware instead of Flask hooks: it covers every response, and adds all headers at once.
 """
 
 import re
@@ -23,23 +22,23 @@ HTML_HEADERS = [
     ),
     ("X-Frame-Options", "DENY"),
 ]
-NO_STORE = [("Cache-Control", "no-store")]  # unless a view says that it may be kept
+NO_STORE = [("Cache-Control", "no-store")]  # unless the view has set Cache-Control
 
 Headers = list[tuple[str, str]]
 
 
 class HeadersMiddleware:
-    """Names each request and completes the headers of its answer."""
+    """WSGI middleware that gives each request an id and completes the headers of its response."""
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], *, production: bool) -> None:
         self.wsgi_app = wsgi_app
         self.production = production
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
+        client_id = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = client_id if REQUEST_ID.fullmatch(client_id) else new_request_id()
         environ[REQUEST_ID_KEY] = request_id
-        environ.pop("HTTP_IF_MATCH", None)  # it is for changes, of which none here knows it
+        environ.pop("HTTP_IF_MATCH", None)  # no view here supports conditional writes
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
             headers.append(("X-Request-ID", request_id))
@@ -54,11 +53,11 @@ def new_request_id() -> str:
 
 
 def default_headers(headers: Headers, *, production: bool) -> Headers:
-    """What ``headers`` lack."""
-    said = {name.lower(): value for name, value in headers}
+    """Return the default headers that ``headers`` lack."""
+    present = {name.lower(): value for name, value in headers}
     added = SECURITY_HEADERS + (HSTS if production else [])
-    if "cache-control" not in said:
+    if "cache-control" not in present:
         added += NO_STORE
-    if said.get("content-type", "").startswith("text/html"):
+    if present.get("content-type", "").startswith("text/html"):
         added += HTML_HEADERS
     return added

@@ -1,4 +1,4 @@
-"""The public document: OpenAPI made from the same schemas and refusals that the views use."""
+"""The OpenAPI document, generated from the schemas and errors that the views use."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -17,6 +17,7 @@ from ..errors import (
     AuthRequired,
     CsrfFailed,
     InternalError,
+    MethodNotAllowed,
     RateLimited,
     ServiceUnavailable,
     ValidationFailed,
@@ -34,13 +35,14 @@ VERSION = "0.1.0"
 OPENAPI_VERSION = "3.0.3"
 
 DESCRIPTION = """\
-Zakat worked out and kept, murabaha financing, waqf projects and donations.
+Zakat calculations, murabaha financing, and waqf projects and donations.
 
-Money is an exact JSON number in major units, with no more decimals than its currency has and at
-most 15 digits; the same number is taken as a string too. Times are RFC 3339 in UTC. Fields may be
-added to an answer; a body with a field that is not named here is refused. Every refusal has the
-shape `{"error", "code", "requestId"}`. Sign in with **POST /api/auth/login**, press *Authorize*
-and paste the `accessToken`. Nothing that this service says is a fatwa.
+Amounts of money are exact JSON numbers in major units (`1916.67`), with at most 15 digits and no
+more decimals than the currency has; a string with the same number is accepted too. Times are
+RFC 3339 in UTC. New fields may be added to responses; requests with undocumented fields are
+rejected. Every error has the form `{"error", "code", "requestId"}`, and `details` for
+`VALIDATION_ERROR`. To try a request, sign in with **POST /api/auth/login**, press *Authorize* and
+paste the `accessToken`. The results are calculations, not a fatwa.
 """
 
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
@@ -52,44 +54,47 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
     "name": idempotency.HEADER,
-    "description": "Names this request, so that it acts once however often it is sent in 24 hours. "
-    "A repetition is answered as the first was, with `Idempotent-Replayed: true`.",
+    "description": "A unique value of your choice. Repeating a request with the same key and body "
+    "within 24 hours returns the first response again, with `Idempotent-Replayed: true`.",
     "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.MAX_KEY_LENGTH}}}$"},
 }
 
-# What answers carry beside their bodies, and the schema of each.
+# Description and schema of each response header.
 HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "X-Request-ID": ("Ties the answer to the log.", {"type": "string"}),
-    "Retry-After": ("In how many seconds to ask again.", {"type": "integer", "minimum": 1}),
-    "X-RateLimit-Limit": ("How many requests may be made in a window.", {"type": "integer"}),
-    "X-RateLimit-Remaining": ("How many are left of them.", {"type": "integer"}),
-    "X-RateLimit-Reset": ("When the next window begins, in Unix time.", {"type": "integer"}),
-    "Idempotent-Replayed": ("It was answered so before.", {"type": "string", "enum": ["true"]}),
-    "ETag": ("Names what it says, for `If-None-Match`.", {"type": "string"}),
+    "X-Request-ID": ("Id of the request in the service's log.", {"type": "string"}),
+    "Retry-After": ("Seconds to wait before retrying.", {"type": "integer", "minimum": 1}),
+    "X-RateLimit-Limit": ("Requests allowed in the current window.", {"type": "integer"}),
+    "X-RateLimit-Remaining": ("Requests left in the current window.", {"type": "integer"}),
+    "X-RateLimit-Reset": ("Unix time in seconds when the window ends.", {"type": "integer"}),
+    "Idempotent-Replayed": ("The response is a repetition.", {"type": "string", "enum": ["true"]}),
+    "ETag": ("Version of the response, for `If-None-Match`.", {"type": "string"}),
+    "Allow": ("Methods that this path supports.", {"type": "string"}),
 }
 
 MAX_AMOUNT = 10**MAX_DIGITS - 1
-NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no type of its own
+NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no null type
 NUMERIC_KEYWORDS = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
-NO_NUL = {"pattern": r"^[^\u0000]*$"}  # what PostgreSQL can keep
+NO_NUL = {"pattern": r"^[^\u0000]*$"}  # PostgreSQL cannot store NUL
 BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-JAVASCRIPT_PATTERNS = {r"\Z": "$", r"\s*\S": f"[{BLANKS}]*[^{BLANKS}]"}  # its blanks are others
+JAVASCRIPT_PATTERNS = {r"\Z": "$", r"\s*\S": f"[{BLANKS}]*[^{BLANKS}]"}  # \s differs from Python's
 
 
 class OpenAPIFieldConverter(OpenAPIConverter):
-    """apispec's converter, which also knows our types, and what bounds and patterns mean here."""
+    """apispec's converter, with our field types, bounds and patterns."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         if isinstance(schema, OneOfSchema):
             return {
-                "oneOf": [self.resolve_nested_schema(form) for form in schema.variants.values()]
+                "oneOf": [
+                    self.resolve_nested_schema(variant) for variant in schema.variants.values()
+                ]
             }
         return super().schema2jsonschema(schema)
 
     def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
         attributes = super().field2range(field, ret)
-        for bound in field.validators:
-            if isinstance(bound, validate.Range) and not bound.min_inclusive:
+        for validator in field.validators:
+            if isinstance(validator, validate.Range) and not validator.min_inclusive:
                 attributes["exclusiveMinimum"] = True
         if isinstance(field, ExactDecimal):
             step = {"multipleOf": Decimal(1).scaleb(-field.places)}
@@ -97,7 +102,7 @@ class OpenAPIFieldConverter(OpenAPIConverter):
         return attributes
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        """A pattern is JavaScript's, and searched for; a Regexp has to match from the start."""
+        """Translate a Regexp, anchored at its start, to an unanchored JavaScript pattern."""
         pattern = super().field2pattern(field, **kwargs).get("pattern")
         if pattern is None:
             return {}
@@ -106,16 +111,22 @@ class OpenAPIFieldConverter(OpenAPIConverter):
         return {"pattern": f"^{pattern}"}
 
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
-        """apispec would take any object beside one that is referred to."""
+        """Allow null beside a reference; apispec's own form would allow any object."""
         if field.allow_none and "$ref" in ret:
             return {"anyOf": [{"$ref": ret.pop("$ref")}, NULL]}
         return super().field2nullable(field, ret)
 
 
 def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
-    """``document``, in which what is sent is described as it is taken, and answers stay open."""
+    """Describe accepted input exactly, and keep responses open for new fields.
+
+    Changes and returns ``document``. In requests a number may also be a string, and text must not
+    contain NUL.
+    """
     operations = _operations(document)
-    for schema in _schemas_in(document, [each.get("requestBody") for each in operations]):
+    requests = [operation.get("requestBody") for operation in operations]
+    responses = [operation["responses"] for operation in operations]
+    for schema in _schemas_in(document, requests):
         if schema.get("type") == "number":
             number = {key: schema.pop(key) for key in NUMERIC_KEYWORDS if key in schema}
             schema["anyOf"] = [
@@ -124,8 +135,8 @@ def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
             ]
         elif _is_free_text(schema):
             schema.update({"allOf": [NO_NUL]} if "pattern" in schema else NO_NUL)
-    for schema in _schemas_in(document, [each["responses"] for each in operations]):
-        schema.pop("additionalProperties", None)  # fields may be added to an answer
+    for schema in _schemas_in(document, responses):
+        schema.pop("additionalProperties", None)
     return document
 
 
@@ -139,65 +150,71 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_free_text(schema: dict[str, Any]) -> bool:
-    """Whether anything may be written there, and so what no database can keep."""
+    """Return whether ``schema`` accepts any string, and so needs NO_NUL."""
     free = schema.get("format", "password") == "password" and "enum" not in schema
     return schema.get("type") == "string" and free
 
 
 def _schemas_in(document: dict[str, Any], parts: list[Any]) -> list[dict[str, Any]]:
-    """Every object in ``parts`` of ``document``, and in what they refer to, each once."""
-    referred: set[str] = set()
+    """Return every object in ``parts`` of ``document`` and in what they refer to, each once."""
+    visited: set[str] = set()
 
-    def within(value: Any) -> Iterator[dict[str, Any]]:
+    def walk(value: Any) -> Iterator[dict[str, Any]]:
         if isinstance(value, dict):
             yield value
-            if isinstance(value.get("$ref"), str) and value["$ref"] not in referred:
-                referred.add(value["$ref"])
-                yield from within(_resolve(document, value["$ref"]))
-            value = [below for key, below in value.items() if not key.startswith("example")]
-        for below in value if isinstance(value, list) else ():
-            yield from within(below)
+            if isinstance(value.get("$ref"), str) and value["$ref"] not in visited:
+                visited.add(value["$ref"])
+                yield from walk(_resolve(document, value["$ref"]))
+            value = [child for key, child in value.items() if not key.startswith("example")]
+        for child in value if isinstance(value, list) else ():
+            yield from walk(child)
 
-    return list(within(parts))
+    return list(walk(parts))
 
 
 def _resolve(document: dict[str, Any], reference: str) -> Any:
-    found: Any = document
-    for step in reference.removeprefix("#/").split("/"):
-        found = found[step]
-    return found
+    target: Any = document
+    for key in reference.removeprefix("#/").split("/"):
+        target = target[key]
+    return target
 
 
 def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` with the headers of each answer, which follow from what else is said of it."""
+    """Add to each response of ``document`` its headers, which follow from its operation.
+
+    Changes and returns ``document``.
+    """
     for operation in _operations(document):
         for status, response in operation["responses"].items():
-            response["headers"] = {
-                name: {"$ref": f"#/components/headers/{name}"}
-                for name in _response_headers(operation, int(status))
-            }
+            if "$ref" not in response:
+                response["headers"] = {
+                    name: {"$ref": f"#/components/headers/{name}"}
+                    for name in _response_headers(operation, int(status))
+                }
     return document
 
 
 def _response_headers(operation: dict[str, Any], status: int) -> Iterator[str]:
     yield "X-Request-ID"
-    limited, well = "429" in operation["responses"], status < 400
+    is_limited, is_success = "429" in operation["responses"], status < 400
     if status in (429, 503):
         yield "Retry-After"
-    if limited and (well or status == 429):
+    if is_limited and (is_success or status == 429):
         yield from ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-    if well and IDEMPOTENCY_KEY in operation.get("parameters", []):
+    if is_success and IDEMPOTENCY_KEY in operation.get("parameters", []):
         yield "Idempotent-Replayed"
-    if well and "304" in operation["responses"]:
+    if is_success and "304" in operation["responses"]:
         yield "ETag"
 
 
 class OpenAPIPlugin(MarshmallowPlugin):
+    """apispec's plugin, with our converter."""
+
     Converter = OpenAPIFieldConverter
 
 
 def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any]]:
-    """OpenAPI's responses for ``errors``: one for each status, with each code as an example."""
+    """Return OpenAPI responses for ``errors``: one per status, with an example per code."""
     responses: dict[int, dict[str, Any]] = {}
     for error in sorted(set(errors), key=lambda error: (error.status, error.code)):
         response = responses.setdefault(
@@ -207,8 +224,8 @@ def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any
                 "content": {"application/json": {"schema": ErrorSchema, "examples": {}}},
             },
         )
-        said = f"`{error.code}`: {error.message}"
-        response["description"] = ". ".join(filter(None, [response["description"], said]))
+        description = f"`{error.code}`: {error.message}"
+        response["description"] = ". ".join(filter(None, [response["description"], description]))
         response["content"]["application/json"]["examples"][error.code] = {
             "value": _error_example(error)
         }
@@ -227,41 +244,47 @@ def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
 
 
 def with_operation_doc(view: View, **info: Any) -> View:
-    """``view``, with its name and ``info`` in the document."""
+    """Add ``info`` and the view's name, as operationId, to its operation in the document."""
     info["operationId"] = camel_case(view.__name__)
     apidoc_of(view).setdefault("manual_doc", {}).update(info)
     return view
 
 
 def apidoc_of(view: View) -> dict[str, Any]:
-    """What flask-smorest is told of ``view``, in a copy of its own: wraps shares the original."""
+    """Return flask-smorest's documentation of ``view``.
+
+    It is copied first, because functools.wraps shares it with the wrapped view.
+    """
     view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
     return view._apidoc  # type: ignore[attr-defined]
 
 
 def copy_apidoc(described: View, view: View) -> View:
-    """``view`` itself, which does by its own what ``described`` would wrap around it."""
+    """Return ``view`` with the documentation of ``described``, a wrapper that is not needed."""
     view._apidoc = described._apidoc  # type: ignore[attr-defined]
     return view
 
 
 def with_errors(doc: Any, doc_info: Any, method: str) -> Any:
-    """``doc`` of an operation, with all that may go wrong."""
+    """Add to ``doc`` the responses and parameters that follow from the view's decorators."""
     errors = {*doc_info.get("errors", []), InternalError, ServiceUnavailable}
     if not doc_info.get("rate_limit_exempt"):
         errors.add(RateLimited)
     if AuthRequired in errors and method not in ("get", "head"):
         errors.add(CsrfFailed)
-    doc["responses"] = {**error_responses(errors), **doc.get("responses", {})}
+    responses = {**error_responses(errors), 405: MethodNotAllowed.__name__}
+    doc["responses"] = {**responses, **doc.get("responses", {})}
     if doc_info.get("cacheable"):
-        doc["responses"][304] = {"description": "It is still as `If-None-Match` has it."}
+        doc["responses"][304] = {
+            "description": "Not modified: `If-None-Match` has the current ETag."
+        }
     if doc_info.get("idempotent"):
         doc["parameters"] = [*doc.get("parameters", []), IDEMPOTENCY_KEY]
     return doc
 
 
 class Api(flask_smorest.Api):
-    """The document of every blueprint; errors are answered by errors.py, not from here."""
+    """flask-smorest's Api; the error handlers are those of ``errors``, not its own."""
 
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -281,13 +304,20 @@ class Api(flask_smorest.Api):
             self.register_field(field, kind, form)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
-        for name, (described, schema) in HEADERS.items():
-            self.spec.components.header(name, {"description": described, "schema": schema})
+        for name, (description, schema) in HEADERS.items():
+            self.spec.components.header(name, {"description": description, "schema": schema})
+        self._register_method_not_allowed()
 
     @cached_property
     def document(self) -> str:
-        """OpenAPI of every blueprint, as JSON; it does not change while the process runs."""
+        """The OpenAPI document as JSON, built once per process."""
         return strict_json.dumps(add_response_headers(split_input_output(self.spec.to_dict())))
 
+    def _register_method_not_allowed(self) -> None:
+        """Register the response that every operation refers to, with its headers."""
+        (response,) = error_responses([MethodNotAllowed]).values()
+        headers = {name: name for name in ("X-Request-ID", "Allow")}
+        self.spec.components.response(MethodNotAllowed.__name__, {**response, "headers": headers})
+
     def _register_error_handlers(self) -> None:
-        pass
+        """Register none; ``errors.init_app`` registers ours."""

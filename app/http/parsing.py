@@ -1,4 +1,4 @@
-"""What a request says, read strictly and refused in one shape."""
+"""Strict parsing of request bodies and query strings; all faults become ValidationFailed."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -12,18 +12,18 @@ from werkzeug.routing import IntegerConverter
 from .. import strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 
-MAX_JSON_BYTES = 1024 * 1024  # bytes
+MAX_JSON_BYTES = 1024 * 1024
 MAX_DETAILS = 100
 
 
 class AsciiIntegerConverter(IntegerConverter):
-    """A number in a path, in ASCII: werkzeug's own takes every script's digits."""
+    """An integer in a path, of ASCII digits only; werkzeug's own accepts those of any script."""
 
     regex = r"[0-9]+"
 
 
 class QueryArgsParser(FlaskParser):
-    """webargs for the query, with our refusal."""
+    """webargs' parser for query strings, with our error."""
 
     DEFAULT_VALIDATION_STATUS = 400
 
@@ -35,7 +35,10 @@ QUERY_PARSER = QueryArgsParser()
 
 
 def load_json(schema: Schema) -> Any:
-    """What the JSON body says, by ``schema``. Raises ValidationFailed and what json_body does."""
+    """Load the JSON body with ``schema``.
+
+    Raises ValidationFailed and the errors of ``read_json_bytes``.
+    """
     try:
         return schema.load(read_json_body())
     except ValidationError as error:
@@ -43,12 +46,12 @@ def load_json(schema: Schema) -> Any:
 
 
 def load_query(schema: Schema) -> Any:
-    """What the query says, by ``schema``; what it does not name is passed over."""
+    """Load the query string with ``schema``; ignore unknown parameters. Raises ValidationFailed."""
     return QUERY_PARSER.parse(schema, location="query")
 
 
 def read_json_body() -> Any:
-    """The JSON that the request has for a body; an empty one is an empty object."""
+    """Return the parsed JSON body; an empty body is an empty object. Raises ValidationFailed."""
     try:
         return strict_json.loads(read_json_bytes() or b"{}")
     except strict_json.InvalidJson as error:
@@ -56,20 +59,23 @@ def read_json_body() -> Any:
 
 
 def read_json_bytes() -> bytes:
-    """The body as it came, which says that it is JSON and is no longer than one may be."""
+    """Return the raw JSON body.
+
+    Raises UnsupportedMediaType, PayloadTooLarge, and ValidationFailed if it is incomplete.
+    """
     if request.content_encoding or (request.content_type and not request.is_json):
-        raise UnsupportedMediaType  # nothing is unpacked: a small body can hold gigabytes
+        raise UnsupportedMediaType  # never decompress: a small body can expand to gigabytes
     body = read_bounded_body()
     if request.content_length is not None and len(body) < request.content_length:
-        raise ValidationFailed.at([], "The body ends too early.")
+        raise ValidationFailed.at([], "The body is shorter than its Content-Length.")
     if body and not request.is_json:
         raise UnsupportedMediaType
     return body
 
 
 def read_bounded_body() -> bytes:
-    """The body as it came, if it is no longer than MAX_JSON. Raises PayloadTooLarge."""
-    request.max_content_length = MAX_JSON_BYTES + 1  # a chunked body is cut there, without a word
+    """Return the raw body. Raises PayloadTooLarge if it is over MAX_JSON_BYTES."""
+    request.max_content_length = MAX_JSON_BYTES + 1  # a chunked body is silently cut there
     body = request.get_data()
     if len(body) > MAX_JSON_BYTES:
         raise PayloadTooLarge
@@ -77,29 +83,32 @@ def read_bounded_body() -> bytes:
 
 
 def read_text_body() -> str:
-    """The body as UTF-8 text. Raises ValidationFailed where it is none, PayloadTooLarge."""
+    """Return the body as text. Raises PayloadTooLarge, and ValidationFailed if it is not UTF-8."""
     try:
         text = read_bounded_body().decode()
     except UnicodeDecodeError:
         raise ValidationFailed.at([], "The body is not UTF-8.") from None
     if "\0" in text:
-        raise ValidationFailed.at([], "The body has a NUL.")
+        raise ValidationFailed.at([], "The body contains a NUL character.")
     return text
 
 
 def to_validation_error(messages: Any) -> ValidationFailed:
-    """marshmallow's ``messages`` as the contract has them; no more than somebody would read."""
-    found = ({"path": path, "message": message} for path, message in _flatten(messages, []))
-    return ValidationFailed(details=list(islice(found, MAX_DETAILS)))
+    """Convert marshmallow's ``messages`` to our error, with at most MAX_DETAILS details."""
+    details = ({"path": path, "message": message} for path, message in _flatten(messages, []))
+    return ValidationFailed(details=list(islice(details, MAX_DETAILS)))
 
 
 def _flatten(messages: Any, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
-    """marshmallow's tree of messages as (path, message); ``_schema`` is the object itself."""
+    """Yield marshmallow's tree of messages as (path, message).
+
+    The key ``_schema`` is the object itself and adds nothing to the path.
+    """
     if isinstance(messages, Mapping):
-        for key, below in messages.items():
-            yield from _flatten(below, path if key == "_schema" else [*path, key])
+        for key, child in messages.items():
+            yield from _flatten(child, path if key == "_schema" else [*path, key])
     elif isinstance(messages, list):
-        for below in messages:
-            yield from _flatten(below, path)
+        for child in messages:
+            yield from _flatten(child, path)
     else:
         yield path, str(messages)

@@ -1,7 +1,7 @@
 """Rate limits: requests of a client in a window of time, counted in Redis or in this process.
 
 Made of the ``limits`` package, which flask-limiter stands on. flask-limiter itself cost a third of
-a request, took any error for an unavailable Redis, and kept one state for all apps of a process.
+a request, took any error for an unavailable Redis, and held one state for all apps of a process.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Our Schema: camelCase on the wire, unknown input refused, money no finer than its currency."""
+"""Our base Schema: camelCase names, unknown fields rejected, decimals limited by currency."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,20 +12,20 @@ from .fields import Amount, Choice, Currency, QueryInteger, StrictInteger, decim
 
 
 def camel_case(name: str) -> str:
-    """``requested_amount`` as ``requestedAmount``."""
+    """Return ``name`` in camelCase: ``requested_amount`` becomes ``requestedAmount``."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 class Schema(marshmallow.Schema):
-    """The base of every schema. Input and output are separate classes."""
+    """Base class of every schema. Input and output are separate classes."""
 
     class Meta:
         unknown = RAISE
 
     @classmethod
     def accepts_empty_body(cls) -> bool:
-        """Whether nothing has to be said."""
+        """Return whether no field is required."""
         return not any(field.required for field in cls().fields.values())
 
     def on_bind_field(self, field_name: str, field_obj: marshmallow.fields.Field[Any]) -> None:
@@ -33,38 +33,38 @@ class Schema(marshmallow.Schema):
 
     @validates_schema
     def require_minor_units(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """Refuse amounts that have more decimals than the currency beside them."""
+        """Raise ValidationError for amounts with more decimals than their currency has."""
         if isinstance(self.fields.get("currency"), Currency):
             errors = self.excess_decimals(data, MINOR_UNITS[data["currency"]])
             if errors:
                 raise ValidationError(errors)
 
     def excess_decimals(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
-        """What in ``data`` has more than ``places`` decimals, by the wire's names."""
+        """Return an error for each amount with more than ``places`` decimals, by wire name."""
         errors: dict[str, Any] = {}
         for name, field in self.load_fields.items():
             value = data.get(name)
-            found: Any = None
+            error: Any = None
             if isinstance(field, Amount) and value is not None and decimals(value) > places:
-                found = [f"At most {places} decimals in this currency."]
+                error = [f"At most {places} decimals in this currency."]
             elif isinstance(field, marshmallow.fields.List) and isinstance(
                 field.inner, marshmallow.fields.Nested
             ):
                 inner: Any = field.inner.schema
-                below = (inner.excess_decimals(item, places) for item in value or [])
-                found = {index: error for index, error in enumerate(below) if error}
-            if found:
-                errors[field.data_key or name] = found
+                item_errors = (inner.excess_decimals(item, places) for item in value or [])
+                error = {index: errors for index, errors in enumerate(item_errors) if errors}
+            if error:
+                errors[field.data_key or name] = error
         return errors
 
 
 class OneOfSchema(Schema):
-    """Input of one of several forms, told apart before it is read."""
+    """Input in one of several variants, chosen before it is loaded."""
 
     variants: ClassVar[Mapping[str, type[Schema]]]
 
     def variant_name(self, data: Mapping[str, Any]) -> str:
-        """The name of the form that ``data`` takes. Raises ValidationError."""
+        """Return the name of the variant that ``data`` has. Raises ValidationError."""
         raise NotImplementedError
 
     @classmethod
@@ -77,7 +77,7 @@ class OneOfSchema(Schema):
         return self.variant(data).load(data, **kwargs)
 
     def variant(self, data: Mapping[str, Any]) -> Schema:
-        """The schema of the form that ``data`` takes."""
+        """Return the schema of the variant that ``data`` has. Raises ValidationError."""
         return _instance(self.variants[self.variant_name(data)])
 
     def excess_decimals(self, data: Mapping[str, Any], places: int) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _instance(schema: type[Schema]) -> Schema:
 
 
 class PaginationQuerySchema(Schema):
-    """Which part of a list is asked for."""
+    """The requested page of a list."""
 
     limit = QueryInteger(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
     offset = QueryInteger(
@@ -99,13 +99,13 @@ class PaginationQuerySchema(Schema):
 
 
 class ExportQuerySchema(Schema):
-    """In which form all of it is streamed."""
+    """The format of an export."""
 
     format = Choice("ndjson", "csv", load_default="ndjson")
 
 
 class PaginationSchema(Schema):
-    """Which part of a list this is, and how long all of it is."""
+    """The returned page of a list, and the total number of its rows."""
 
     limit = StrictInteger(required=True, metadata={"example": 10})
     offset = StrictInteger(required=True, metadata={"example": 0})
@@ -113,7 +113,7 @@ class PaginationSchema(Schema):
 
 
 class ErrorDetailSchema(Schema):
-    """One thing that is wrong with the request, and where."""
+    """A fault of the request, and its path in the body or query."""
 
     path = marshmallow.fields.List(
         marshmallow.fields.Raw(), required=True, metadata={"example": ["wealth"]}
@@ -124,7 +124,7 @@ class ErrorDetailSchema(Schema):
 
 
 class ErrorSchema(Schema):
-    """A refusal. ``code`` is for programs, ``error`` for people, ``requestId`` for the log."""
+    """An error: ``code`` for programs, ``error`` for people, ``requestId`` for support."""
 
     error = marshmallow.fields.String(required=True)
     code = marshmallow.fields.String(required=True)

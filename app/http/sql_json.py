@@ -1,9 +1,8 @@
-"""How what is kept is answered: PostgreSQL writes the JSON that goes over the wire.
+"""Responses from the database: a schema and a query become one SELECT that returns JSON text.
 
-A schema names the columns and their spelling; the row leaves the database as text and passes
-through unopened, so numerics stay exact and nothing is built only to be written out again. What
-Python itself made (a quote, a token) leaves through ``schema.dump``; a test holds the two to the
-same spelling.
+The schema selects the columns and their names and formats. The text is sent unparsed, so numerics
+stay exact and no objects are built only to be serialized again. Values made in Python (a quote, a
+token) are serialized by ``schema.dump``; a test verifies that both produce the same JSON.
 """
 
 import csv
@@ -37,22 +36,20 @@ from . import streaming
 from .authentication import user_pending_session_check
 from .fields import UtcDateTime
 
-FORMULA_PREFIXES = "=+-@\t\r\n"  # what makes a spreadsheet take a cell for a formula
+FORMULA_PREFIXES = "=+-@\t\r\n"  # a cell that starts with one runs in a spreadsheet
 NUMBER = re.compile(r"-?[0-9.]+")
-NO_SESSION_CHECK = PreparedQuery(
-    None, select(), {}
-)  # in the place of a sign-in, where none is to be looked up
+NO_SESSION_CHECK = PreparedQuery(None, select(), {})  # if no session has to be verified
 RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
 
 
 def select_one_json(query: PreparedQuery, schema: type[Schema]) -> str:
-    """The row that ``query`` finds, as JSON; empty where there is none."""
+    """Return the first row of ``query`` as JSON, or an empty string if there is none."""
     (row,) = _execute(_row_statement, query, schema) or ("",)
     return row or ""
 
 
 def insert_returning_json(insertion: PreparedInsert, schema: type[Schema]) -> str:
-    """The row that ``insertion`` makes, as JSON."""
+    """Insert the row and return it as JSON."""
     (row,) = _execute(_insert_statement, insertion, schema)
     return row
 
@@ -60,21 +57,21 @@ def insert_returning_json(insertion: PreparedInsert, schema: type[Schema]) -> st
 def select_slice_json(
     query: PreparedQuery, schema: type[Schema], limit: int, offset: int
 ) -> tuple[str, int]:
-    """That part of what ``query`` finds, in its order, as a JSON array; and how many there are."""
+    """Return the rows from ``offset`` as a JSON array, and the total number of rows."""
     return _execute(_slice_statement, query, schema, limit=limit, offset=offset)
 
 
 def select_page_json(
     query: PreparedQuery, schema: type[Schema], limit: int, offset: int, *, key: str = "data"
 ) -> str:
-    """``{"data": […], "pagination": {…}}`` of what ``query`` finds, as JSON."""
+    """Return a page of rows as JSON: ``{"data": […], "pagination": {…}}``."""
     rows, total = select_slice_json(query, schema, limit, offset)
     pagination = f'{{"limit":{limit},"offset":{offset},"total":{total}}}'
     return f'{{"{key}":{rows},"pagination":{pagination}}}'
 
 
 def stream_rows(query: PreparedQuery, schema: type[Schema], form: str) -> Response:
-    """All that ``query`` finds as ``ndjson`` or ``csv``, fetched as it is sent: constant memory."""
+    """Stream all rows of ``query`` as ``ndjson`` or ``csv``, in constant memory."""
     lines, mimetype = {
         "ndjson": (_ndjson_lines, "application/x-ndjson"),
         "csv": (_csv_lines, "text/csv"),
@@ -83,7 +80,7 @@ def stream_rows(query: PreparedQuery, schema: type[Schema], form: str) -> Respon
 
 
 def output_columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]]:
-    """``entity``'s columns that ``schema`` gives out, under the wire's names."""
+    """Return the columns of ``entity`` that ``schema`` outputs, labelled with their wire names."""
     return [
         _json_expression(field, getattr(entity, field.attribute or name)).label(
             field.data_key or name
@@ -95,41 +92,41 @@ def output_columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]
 def _execute(
     build: Any, query: PreparedQuery | PreparedInsert, schema: type[Schema], **values: int
 ) -> Any:
-    """The first row of the statement that ``build`` makes of ``query``.
+    """Return the first row of the statement that ``build`` makes of ``query``.
 
-    Where the caller was not looked up yet, the same statement finds out whether their sign-in
-    holds: it finds and makes nothing where that is over. A round trip of its own would cost more
-    than all else that a read does.
+    If the user's session has not been verified yet, the same statement verifies it: it finds and
+    inserts nothing if the session has been revoked. A separate round trip would cost more than the
+    rest of a read. Raises TokenRevoked.
     """
-    caller = user_pending_session_check()
-    sign_in = caller.session_query if caller else NO_SESSION_CHECK
-    asked = (query.statement, query.entity, schema, sign_in.statement)
+    user = user_pending_session_check()
+    session = user.session_query if user else NO_SESSION_CHECK
+    parts = (query.statement, query.entity, schema, session.statement)
     total = getattr(query, "total", None)
-    statement = build(*asked) if total is None else build(*asked, total)
-    values = {**query.values, **values, **sign_in.values}
-    found = PreparedQuery(query.entity, statement, values).row()
-    return caller.verify_session(found) if caller else found
+    statement = build(*parts) if total is None else build(*parts, total)
+    values = {**query.values, **values, **session.values}
+    row = PreparedQuery(query.entity, statement, values).row()
+    return user.verify_session(row) if user else row
 
 
 @cache
 def _row_statement(
-    statement: Select[Any], entity: Any, schema: type[Schema], sign_in: Any
+    statement: Select[Any], entity: Any, schema: type[Schema], session: Any
 ) -> Select[Any]:
-    """``statement``'s first row as a JSON object, or NULL."""
-    row = statement.with_only_columns(*output_columns(schema, entity)).limit(1).subquery("answer")
-    found = select(_as_text(func.row_to_json(literal_column("answer")))).select_from(row)
-    return sign_in.with_only_columns(found.scalar_subquery())
+    """Select the first row of ``statement`` as a JSON object, or NULL."""
+    row = statement.with_only_columns(*output_columns(schema, entity)).limit(1).subquery("item")
+    item = select(_as_text(func.row_to_json(literal_column("item")))).select_from(row)
+    return session.with_only_columns(item.scalar_subquery())
 
 
 @cache
 def _insert_statement(
-    given: Select[Any], entity: Any, schema: type[Schema], sign_in: Any
+    values: Select[Any], entity: Any, schema: type[Schema], session: Any
 ) -> Select[Any]:
-    """The row of ``given`` values, which it inserts, as a JSON object."""
-    row = sign_in.with_only_columns(*given.selected_columns)
-    made = insert(entity.__table__).from_select(given.selected_columns.keys(), row)
-    answer = made.returning(*output_columns(schema, entity)).cte("answer")
-    return select(_as_text(func.row_to_json(literal_column("answer")))).select_from(answer)
+    """Insert a row of ``values`` and select it as a JSON object."""
+    row = session.with_only_columns(*values.selected_columns)
+    insertion = insert(entity.__table__).from_select(values.selected_columns.keys(), row)
+    item = insertion.returning(*output_columns(schema, entity)).cte("item")
+    return select(_as_text(func.row_to_json(literal_column("item")))).select_from(item)
 
 
 @cache
@@ -137,17 +134,17 @@ def _slice_statement(
     statement: Select[Any],
     entity: Any,
     schema: type[Schema],
-    sign_in: Any,
+    session: Any,
     total: Select[Any] | None = None,
 ) -> Select[Any]:
-    """A part of ``statement``'s rows as a JSON array, and how many there are in all."""
+    """Select a slice of the rows of ``statement`` as a JSON array, and the number of all rows."""
     limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     rows = statement.with_only_columns(*output_columns(schema, entity)).limit(limit).offset(offset)
     data = select(func.json_agg(literal_column("item"))).select_from(rows.subquery("item"))
     if total is None:
         total = select(func.count()).select_from(statement.order_by(None).subquery())
     array = func.coalesce(_as_text(data.scalar_subquery()), literal_column("'[]'"))
-    return sign_in.with_only_columns(array, total.scalar_subquery())
+    return session.with_only_columns(array, total.scalar_subquery())
 
 
 def _as_text(value: Any) -> ColumnElement[str]:
@@ -155,7 +152,7 @@ def _as_text(value: Any) -> ColumnElement[str]:
 
 
 def _json_object(**members: Any) -> ColumnElement[Any]:
-    """A JSON object; its keys are the code's own words, and so need no parameters."""
+    """Build a JSON object; its keys are names from the code and need no bind parameters."""
     parts: list[Any] = []
     for key, value in members.items():
         parts += [literal_column(f"'{key}'"), value]
@@ -163,33 +160,31 @@ def _json_object(**members: Any) -> ColumnElement[Any]:
 
 
 def _json_expression(field: fields.Field[Any], column: Any) -> ColumnElement[Any]:
-    """``column`` so that PostgreSQL's JSON spells it as ``field`` does."""
+    """Convert ``column`` so that PostgreSQL's JSON equals what ``field`` serializes."""
     if isinstance(field, UtcDateTime):
         utc = func.timezone(literal_column("'UTC'"), column)
         return func.to_char(utc, literal_column(f"'{RFC_3339}'"))
-    kind = getattr(column, "property", None)
-    if isinstance(kind, RelationshipProperty):
-        return _relationship_json(field, kind)
-    if isinstance(kind, CompositeProperty):
-        return _composite_json(field.schema, kind)  # type: ignore[attr-defined]
+    attribute = getattr(column, "property", None)
+    if isinstance(attribute, RelationshipProperty):
+        return _relationship_json(field, attribute)
+    if isinstance(attribute, CompositeProperty):
+        return _composite_json(field.schema, attribute)  # type: ignore[attr-defined]
     return column
 
 
 def _composite_json(schema: Schema, composite: Any) -> ColumnElement[Any]:
-    """A dataclass that is kept in columns of its row, as an object; NULL without the first."""
+    """Build an object of a dataclass stored in columns; NULL if its first column is NULL."""
     parts = dataclasses.fields(composite.composite_class)
-    kept = {part.name: column for part, column in zip(parts, composite.columns, strict=True)}
-    shown = _json_object(
-        **{
-            str(field.data_key): _json_expression(field, kept[name])
-            for name, field in schema.dump_fields.items()
-        }
-    )
-    return case((composite.columns[0].is_not(None), shown))
+    columns = {part.name: column for part, column in zip(parts, composite.columns, strict=True)}
+    members = {
+        str(field.data_key): _json_expression(field, columns[name])
+        for name, field in schema.dump_fields.items()
+    }
+    return case((composite.columns[0].is_not(None), _json_object(**members)))
 
 
 def _relationship_json(field: Any, relationship: Any) -> ColumnElement[Any]:
-    """Rows of another table that belong to this one: an array in their order, or an object."""
+    """Select the related rows: an array in the order of the relationship, or one object."""
     many = isinstance(field, fields.List)
     schema = type(field.inner.schema if many else field.schema)
     rows = (
@@ -206,16 +201,15 @@ def _relationship_json(field: Any, relationship: Any) -> ColumnElement[Any]:
 
 
 def _ndjson_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
-    rows = query.statement.with_only_columns(*output_columns(schema, query.entity)).subquery(
-        "answer"
-    )
-    lines = select(_as_text(func.row_to_json(literal_column("answer")))).select_from(rows)
+    rows = query.statement.with_only_columns(*output_columns(schema, query.entity))
+    item = _as_text(func.row_to_json(literal_column("item")))
+    lines = select(item).select_from(rows.subquery("item"))
     for (line,) in _fetch_rows(lines, query.values):
         yield f"{line}\n"
 
 
 def _csv_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
-    """A header and the rows, RFC 4180; a cell that a spreadsheet would run is quoted for it."""
+    """Yield a header line and the rows as CSV (RFC 4180), with formulas escaped."""
     table = query.statement.with_only_columns(*output_columns(schema, query.entity)).subquery()
     yield _csv_line(table.c.keys())
     texts = select(*[cast(column, Text) for column in table.c.values()])
@@ -224,6 +218,7 @@ def _csv_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
 
 
 def _csv_line(cells: Iterable[str | None]) -> str:
+    """Format a line of CSV; a quote before a formula keeps a spreadsheet from running it."""
     line = io.StringIO()
     csv.writer(line).writerow(
         f"'{cell}" if cell and cell[0] in FORMULA_PREFIXES and not NUMBER.fullmatch(cell) else cell
@@ -233,5 +228,5 @@ def _csv_line(cells: Iterable[str | None]) -> str:
 
 
 def _fetch_rows(statement: Any, values: dict[str, Any]) -> Iterator[Any]:
-    """The rows of ``statement`` through a cursor that stays on the server."""
+    """Yield the rows of ``statement`` through a server-side cursor."""
     yield from db.session.execute(statement, values, execution_options={"yield_per": 500})

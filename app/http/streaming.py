@@ -1,7 +1,7 @@
-"""Answers that are sent as they are made, a line at a time, in constant memory.
+"""Streamed responses: sent a line at a time, in constant memory.
 
-Each holds a thread for as long as its client takes to read. One thread of a process is never given
-to them, so that slow readers, however many, cannot keep everybody else out.
+Each occupies a thread until its client has read it. One thread of each process is reserved for
+other requests, so that slow readers cannot block them.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from ..errors import ServiceUnavailable
 
 
 class SlotReleasingStream:
-    """What is sent; its place is free again once all was read or the client has gone away."""
+    """Lines of a response; releases its slot when all are read or the client disconnects."""
 
-    def __init__(self, lines: Iterator[str], places: Semaphore) -> None:
+    def __init__(self, lines: Iterator[str], slots: Semaphore) -> None:
         self.lines = lines
-        self.slots: Semaphore | None = places
+        self.slots: Semaphore | None = slots
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -30,22 +30,22 @@ class SlotReleasingStream:
             raise
 
     def close(self) -> None:
-        places, self.slots = self.slots, None
-        if places:
+        slots, self.slots = self.slots, None
+        if slots:
             try:
-                self.lines.close()  # type: ignore[attr-defined]  # a generator: its cursor is closed
+                self.lines.close()  # type: ignore[attr-defined]  # a generator: closes its cursor
             finally:
-                places.release()
+                slots.release()
 
 
 def init_app(app: Flask, threads: int) -> None:
-    """Let all of a process's ``threads`` but one be taken up by streams."""
+    """Let streams occupy all but one of the process's ``threads``."""
     app.extensions["streams"] = Semaphore(max(1, threads - 1))
 
 
 def streaming_response(lines: Iterator[str], mimetype: str) -> Response:
-    """``lines``, each sent as it is made. Raises ServiceUnavailable where there is no place."""
-    places: Semaphore = current_app.extensions["streams"]
-    if not places.acquire(blocking=False):
+    """Stream ``lines`` as they are produced. Raises ServiceUnavailable if no slot is free."""
+    slots: Semaphore = current_app.extensions["streams"]
+    if not slots.acquire(blocking=False):
         raise ServiceUnavailable
-    return Response(SlotReleasingStream(stream_with_context(lines), places), mimetype=mimetype)
+    return Response(SlotReleasingStream(stream_with_context(lines), slots), mimetype=mimetype)

@@ -1,8 +1,8 @@
-"""Documents that people keep and sign: calm A4 pages, whatever script a name is written in.
+"""PDF documents in any script, typeset by Typst on A4 pages.
 
-Typst sets them: it breaks lines, joins and orders scripts by Unicode's rules, and repeats a table's
-head. How it all looks is in pdf.typ; what anybody typed reaches that as JSON, never as markup.
-The fonts are Noto's, and IBM Plex for Arabic, whose letters come out whole when text is copied.
+Typst breaks lines, shapes and orders scripts by Unicode's rules and repeats table headers. The
+layout is in pdf.typ, which receives all text as JSON, never as markup. The fonts are Noto, and IBM
+Plex for Arabic, because text copied from it keeps its letters.
 """
 
 import json
@@ -22,35 +22,31 @@ TEMPLATE = Path(__file__).with_suffix(".typ")
 ISSUER = "OSE Platform"
 FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk", "fontpkg_ibm_plex_sans_arabic")
 FIRST_FONTS = ["Noto Sans", "IBM Plex Sans Arabic", "Noto Sans Arabic"]
-HAN_VARIANTS = {
-    "ja": "JP",
-    "ko": "KR",
-    "zh-TW": "TC",
-    "zh-HK": "HK",
-}  # each draws one character its way
+# The glyph of a Han character differs between regions.
+HAN_VARIANTS = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
 RTL_LANGUAGES = {"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}
 
-# Typst remembers what it worked out for that many documents. Empty ones push the large ones out, or
-# a process would keep ten of them: gigabytes, if somebody means it to.
+# Typst caches its results for this many documents. Empty documents evict the large ones, which
+# could otherwise take gigabytes of a process's memory.
 TYPST_CACHE_SIZE = 11
 CREATOR = re.compile(rb"(?<=Creator[(])Typst [0-9.]+|(?<=CreatorTool>)Typst [0-9.]+")
-MAX_TEXT_LENGTH = 10_000  # characters of one text: some three pages
+MAX_TEXT_LENGTH = 10_000  # characters, about three pages
 REPLACEMENT, JOINER, ISOLATE, END_ISOLATE = "\ufffd", "\u200d", "\u2068", "\u2069"
-# Without glyphs of their own: soft hyphen, joiners, direction and variation marks, emoji tags.
+# Characters without a glyph: soft hyphen, joiners, direction and variation marks, emoji tags.
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u200b-\u200f\u2060\u2068\u2069\ufe00-\ufe0f\U000e0020-\U000e01ef]"
 )
-# All but newlines and tabs that are commands rather than text; the overrides can reorder a line.
+# Control characters except newlines and tabs; direction overrides could reorder a line.
 CONTROL_CHARS = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ufeff\ufff9-\ufffb]"
 )
-MAX_MARKS = 8  # on one letter; more would climb over the lines above
-MAX_JOINED = 24  # in one syllable; Typst's shaper panics at a hundred or so
-VIRAMA = 9  # the combining class of what joins an Indian letter to the next
+MAX_MARKS = 8  # on one letter; more would overlap the lines above
+MAX_JOINED = 24  # characters in one syllable; Typst's shaper panics at about a hundred
+VIRAMA = 9  # the combining class of the sign that joins an Indic letter to the next
 
 
 class Column(NamedTuple):
-    """A table's column: its share of the width that is left, or 0 for as wide as its figures."""
+    """A table column; ``width`` is its share of the remaining width, or 0 to fit its text."""
 
     label: str
     width: float = 0
@@ -58,9 +54,9 @@ class Column(NamedTuple):
 
 
 class PdfDocument:
-    """A PDF in the making: each method adds a block below the last, ``bytes`` closes it.
+    """A PDF that is built block by block and rendered by ``bytes()``.
 
-    ``line`` stands at the foot of every page, and ``pages`` beside it says how they are counted.
+    ``footer`` and ``page_label`` are printed at the bottom of each page.
     """
 
     def __init__(
@@ -76,22 +72,28 @@ class PdfDocument:
         self._blocks: list[dict[str, Any]] = []
         self._clauses = 0
         self._created_at = created_at and created_at.replace(microsecond=0)  # typst needs seconds
-        self._page = {"issuer": _one_line(issuer), "page_label": page_label}
-        self._page |= {"footer": _one_line(footer, 240)}
-        self._page |= {"title": _one_line(title, 200), **_language(lang)}
+        self._page = {
+            "title": _one_line(title, 200),
+            "issuer": _one_line(issuer),
+            "footer": _one_line(footer, 240),
+            "page_label": page_label,
+            **_language_settings(lang),
+        }
 
     def heading(self, text: str, level: Literal[1, 2] = 1) -> Self:
+        """Add a heading."""
         return self._add("heading", text=_one_line(text, 200), level=level)
 
     def paragraph(self, text: str) -> Self:
+        """Add a paragraph."""
         return self._add("paragraph", text=_clean_text(text))
 
     def note(self, text: str) -> Self:
-        """Small print."""
+        """Add a paragraph in small print."""
         return self._add("note", text=_clean_text(text))
 
     def key_values(self, pairs: Iterable[tuple[str, str]]) -> Self:
-        """What is known about somebody or something: a name and its value on each line."""
+        """Add lines of a name and its value."""
         return self._add(
             "key_values", rows=[[_one_line(name), _clean_text(value)] for name, value in pairs]
         )
@@ -102,21 +104,24 @@ class PdfDocument:
         rows: Iterable[Sequence[str]],
         totals: Sequence[str] | None = None,
     ) -> Self:
-        """Rows under a head that each page repeats; ``totals`` close it."""
-        heads = [column._replace(label=_one_line(column.label))._asdict() for column in columns]
+        """Add a table, whose header each page repeats, with ``totals`` as its last row."""
+        headers = [column._replace(label=_one_line(column.label))._asdict() for column in columns]
         cells = [_clean_row(columns, row) for row in rows]
-        last = _clean_row(columns, totals) if totals else []
-        return self._add("table", columns=heads, rows=cells, totals=last)
+        last_row = _clean_row(columns, totals) if totals else []
+        return self._add("table", columns=headers, rows=cells, totals=last_row)
 
     def bars(self, title: str, values: Iterable[tuple[str, Decimal]], unit: str = "") -> Self:
-        """A chart of amounts that are not negative, each with its exact value beside its bar."""
+        """Add a bar chart of amounts >= 0, with the exact value beside each bar."""
         bars = [(_one_line(label, 40), value) for label, value in values]
-        longest = max([Decimal(0), *(value for _, value in bars)]) or 1
-        rows = [(label, f"{value:,f}", max(float(value / longest), 0.0)) for label, value in bars]
+        maximum = max([Decimal(0), *(value for _, value in bars)]) or 1
+        rows = [(label, f"{value:,f}", max(float(value / maximum), 0.0)) for label, value in bars]
         return self._add("bars", title=_one_line(title, 200), unit=_one_line(unit), rows=rows)
 
     def clauses(self, clauses: Iterable[str | tuple[str, str]]) -> Self:
-        """What is agreed, each with or without a heading; numbers go on from the clauses before."""
+        """Add numbered clauses, each a text or (heading, text).
+
+        The numbering continues from earlier clauses of the document.
+        """
         pairs = [("", clause) if isinstance(clause, str) else clause for clause in clauses]
         rows = [[_one_line(heading, 200), _clean_text(text)] for heading, text in pairs]
         self._clauses += len(rows)
@@ -125,12 +130,13 @@ class PdfDocument:
     def signatures(
         self, parties: Iterable[str], lines: Sequence[str] = ("Signature", "Name", "Date")
     ) -> Self:
-        """Room for each party to sign, never parted by the end of a page."""
-        return self._add("signatures", parties=[_one_line(p) for p in parties], lines=list(lines))
+        """Add space for each party to sign; it is not split between pages."""
+        names = [_one_line(party) for party in parties]
+        return self._add("signatures", parties=names, lines=list(lines))
 
     def bytes(self) -> bytes:
-        """The PDF; the same blocks give the same bytes."""
-        import typst  # noqa: PLC0415 (a process that makes no document does without)
+        """Render the PDF. The same blocks give the same bytes."""
+        import typst  # noqa: PLC0415 (loaded only by a process that renders a document)
 
         data = {**self._page, "dated": self._created_at is not None, "blocks": self._blocks}
         pdf: bytes = typst.compile(
@@ -142,8 +148,8 @@ class PdfDocument:
         )
         for _ in range(TYPST_CACHE_SIZE):
             typst.compile(b"", font_paths=_fonts())
-        # As long as it was, since a PDF counts its bytes.
-        return CREATOR.sub(lambda found: b"Typst".ljust(len(found[0])), pdf)
+        # Remove the version of Typst, without changing the length: a PDF stores byte offsets.
+        return CREATOR.sub(lambda match: b"Typst".ljust(len(match[0])), pdf)
 
     def _add(self, kind: str, **content: Any) -> Self:
         self._blocks.append({"kind": kind, **content})
@@ -151,12 +157,12 @@ class PdfDocument:
 
 
 def bidi_isolate(text: str) -> str:
-    """``text`` for the middle of a sentence, whose words and figures around it keep their order."""
+    """Isolate ``text``, so that its direction does not reorder the sentence around it."""
     return f"{ISOLATE}{re.sub(f'[{ISOLATE}{END_ISOLATE}]', '', text)}{END_ISOLATE}"
 
 
 def truncate(text: str) -> str:
-    """``text`` on a line of a list, whose rest stands elsewhere."""
+    """Shorten ``text`` to one line of a list."""
     return _one_line(text, 80)
 
 
@@ -164,13 +170,13 @@ def _clean_row(columns: Sequence[Column], row: Sequence[str]) -> list[str]:
     return [_clean_text(cell) for _, cell in zip(columns, row, strict=True)]
 
 
-def _one_line(text: str, longest: int = 120) -> str:
+def _one_line(text: str, max_length: int = 120) -> str:
     line = " ".join(_clean_text(text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
+    return line if len(line) <= max_length else line[: max_length - 1] + "…"
 
 
 def _clean_text(text: str) -> str:
-    """``text`` that can be set: no commands, no hills of marks, nothing that has no glyph."""
+    """Remove control characters and excess marks, and replace what no font can draw."""
     text = text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
     text = CONTROL_CHARS.sub("", unicodedata.normalize("NFC", text).replace("\r\n", "\n"))
     text = re.sub(r"\s*\n\s*\n\s*", "\n\n", re.sub("[\r\v\f\u2028\u2029]", "\n", text))
@@ -178,24 +184,27 @@ def _clean_text(text: str) -> str:
 
 
 def _limit_marks(text: str) -> Iterator[str]:
+    """Yield the characters, with at most MAX_MARKS on a letter and MAX_JOINED in a syllable."""
     marks = joined = 0
-    before, has_glyph = " ", _supported_characters()
+    previous, supported = " ", _supported_characters()
     for char in text:
-        unseen = INVISIBLE.match(char)
-        mark = unseen or unicodedata.category(char)[0] == "M"
-        marks = marks + 1 if mark else 0
-        bound = mark or before == JOINER or unicodedata.combining(before) == VIRAMA
-        joined = (joined + 1) % MAX_JOINED if bound else 0
-        if bound and not joined:
+        is_invisible = bool(INVISIBLE.match(char))
+        is_mark = is_invisible or unicodedata.category(char)[0] == "M"
+        marks = marks + 1 if is_mark else 0
+        is_joined = is_mark or previous == JOINER or unicodedata.combining(previous) == VIRAMA
+        joined = (joined + 1) % MAX_JOINED if is_joined else 0
+        if is_joined and not joined:
             yield " "
         if marks <= MAX_MARKS:
-            yield char if unseen or char.isspace() or ord(char) in has_glyph else REPLACEMENT
-            before = char
+            drawable = is_invisible or char.isspace() or ord(char) in supported
+            yield char if drawable else REPLACEMENT
+            previous = char
 
 
-def _language(tag: str) -> dict[str, Any]:
-    found = re.match(r"([a-z]{2,3})(?:[-_]([A-Z]{2}))?\b", tag)
-    lang, region = found.groups() if found else ("en", None)
+def _language_settings(tag: str) -> dict[str, Any]:
+    """Return the template's language, direction and font order for a tag such as ``zh-TW``."""
+    match = re.match(r"([a-z]{2,3})(?:[-_]([A-Z]{2}))?\b", tag)
+    lang, region = match.groups() if match else ("en", None)
     han = HAN_VARIANTS.get(f"{lang}-{region}") or HAN_VARIANTS.get(lang, "SC")
     first = [*FIRST_FONTS, f"Noto Sans CJK {han}"]
     others = sorted({*_fonts().families()} - {*first})
@@ -213,7 +222,7 @@ def _font_folders() -> list[Path]:
 
 @cache
 def _fonts() -> Any:
-    """The fonts of our packages alone: the machine's own would make its documents differ."""
+    """Load the fonts of our packages only, so that all machines render the same document."""
     import typst  # noqa: PLC0415
 
     return typst.Fonts(False, False, [str(folder) for folder in _font_folders()])
@@ -221,25 +230,34 @@ def _fonts() -> Any:
 
 @cache
 def _supported_characters() -> frozenset[int]:
-    """Every character that one of the fonts can draw."""
+    """Return every character that one of the fonts can draw."""
     fonts = [font for folder in _font_folders() for font in folder.rglob("*.tt[fc]")]
-    return frozenset(n for font in fonts for span in _cmap_ranges(font) for n in span)
+    return frozenset(
+        char for font in fonts for characters in _cmap_ranges(font) for char in characters
+    )
 
 
 def _cmap_ranges(font: Path) -> Iterator[range]:
-    """What the ``cmap`` of a font, or of the first in a collection, covers (OpenType 1.9)."""
+    """Yield the ranges of characters in the ``cmap`` table of a font.
+
+    Of a collection only the first font is read. Source: OpenType 1.9, "cmap".
+    """
     with font.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         start = unpack_from(">12xI", data)[0] if data[:4] == b"ttcf" else 0
         tables = (unpack_from(">4s4xI", data, start + 12 + 16 * i) for i in range(data[start + 5]))
         cmap = dict(tables)[b"cmap"]
         for i in range(data[cmap + 3]):
-            at = cmap + unpack_from(">4xI", data, cmap + 4 + 8 * i)[0]
-            form, double = unpack_from(">H4xH", data, at)
-            if form == 4:  # the end of each span, two bytes, and its start; the last is a sentinel
-                ends = unpack_from(f">{double // 2 - 1}H", data, at + 14)
-                starts = unpack_from(f">{double // 2 - 1}H", data, at + 16 + double)
-                yield from (range(a, b + 1) for a, b in zip(starts, ends, strict=True))
-            elif form == 12:
-                size = 12 * unpack_from(">12xI", data, at)[0]
-                for a, b, _ in iter_unpack(">III", data[at + 16 : at + 16 + size]):
-                    yield range(a, b + 1)
+            subtable = cmap + unpack_from(">4xI", data, cmap + 4 + 8 * i)[0]
+            table_format, double_count = unpack_from(">H4xH", data, subtable)
+            if table_format == 4:  # all last characters, padding, all first; the last is a sentinel
+                count = double_count // 2 - 1
+                lasts = unpack_from(f">{count}H", data, subtable + 14)
+                firsts = unpack_from(f">{count}H", data, subtable + 16 + double_count)
+                yield from (
+                    range(first, last + 1) for first, last in zip(firsts, lasts, strict=True)
+                )
+            elif table_format == 12:
+                size = 12 * unpack_from(">12xI", data, subtable)[0]
+                groups = data[subtable + 16 : subtable + 16 + size]
+                for first, last, _ in iter_unpack(">III", groups):
+                    yield range(first, last + 1)

@@ -1,7 +1,7 @@
-"""Files: the only door to where they are kept, a folder or an S3-compatible bucket.
+"""Stored files, in a local folder or an S3-compatible bucket.
 
-What is kept and deleted belongs to the session's transaction: a file is taken back where that is
-rolled back, and a deletion waits until it is committed.
+Saving and deleting follow the session's transaction: a rollback removes the files that it saved,
+and files are deleted only after the commit.
 """
 
 import logging
@@ -20,31 +20,35 @@ from ..errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
+SAVED, DELETED = "saved_files", "deleted_files"  # names of the transaction, in session.info
+
 
 class Storage(Protocol):
-    """Where bytes are kept under names; raises OSError where it cannot."""
+    """A store of files by name; each method raises OSError if the store fails."""
 
     def write(self, name: str, file: IO[bytes]) -> None:
-        """Keep what is left to read of ``file``; a name is never written twice."""
+        """Store ``file`` from its current position on, under a name that is not in use."""
 
-    def open(self, name: str) -> IO[bytes] | None: ...
+    def open(self, name: str) -> IO[bytes] | None:
+        """Open a file for reading; None if there is no such file."""
 
-    def remove(self, name: str) -> None: ...
+    def remove(self, name: str) -> None:
+        """Remove a file, if it exists."""
 
 
 class LocalStorage:
-    """A folder of this machine."""
+    """A folder on this machine."""
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
 
     def write(self, name: str, file: IO[bytes]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / name).open("xb") as kept:
+        with (self.path / name).open("xb") as target:
             try:
-                shutil.copyfileobj(file, kept)
-                kept.flush()
-                os.fsync(kept.fileno())  # it is said to be kept once the answer is sent
+                shutil.copyfileobj(file, target)
+                target.flush()
+                os.fsync(target.fileno())  # the response promises that the file is stored
             except BaseException:
                 self.remove(name)
                 raise
@@ -60,9 +64,9 @@ class LocalStorage:
 
 
 class S3Storage:
-    """A bucket of S3, or of what speaks its language at ``endpoint``."""
+    """A bucket of S3, or of an S3-compatible service at ``endpoint``."""
 
-    WAIT = 10  # seconds
+    TIMEOUT = 10  # seconds
 
     def __init__(self, name: str, endpoint: str) -> None:
         self.name = name
@@ -70,54 +74,55 @@ class S3Storage:
 
     @cached_property
     def client(self) -> Any:
-        import boto3  # noqa: PLC0415 (half a second that only who has a bucket pays, once)
+        """The client of the bucket."""
+        import boto3  # noqa: PLC0415 (takes half a second, and only buckets need it)
         from botocore.config import Config  # noqa: PLC0415
 
-        patience = Config(connect_timeout=self.WAIT, read_timeout=self.WAIT)
-        return boto3.client("s3", endpoint_url=self.endpoint, config=patience)
+        timeouts = Config(connect_timeout=self.TIMEOUT, read_timeout=self.TIMEOUT)
+        return boto3.client("s3", endpoint_url=self.endpoint, config=timeouts)
 
     def write(self, name: str, file: IO[bytes]) -> None:
         self._call(lambda: self.client.upload_fileobj(file, self.name, name))
 
     def open(self, name: str) -> IO[bytes] | None:
-        found = self._call(lambda: self.client.get_object(Bucket=self.name, Key=name))
-        return found and found["Body"]
+        response = self._call(lambda: self.client.get_object(Bucket=self.name, Key=name))
+        return response and response["Body"]
 
     def remove(self, name: str) -> None:
         self._call(lambda: self.client.delete_object(Bucket=self.name, Key=name))
 
-    def _call(self, question: Callable[[], Any]) -> Any:
-        """The answer to ``question``, None where there is no such file."""
+    def _call(self, request: Callable[[], Any]) -> Any:
+        """Call ``request``; return None if there is no such file. Raises OSError."""
         from boto3.exceptions import Boto3Error  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            return question()
+            return request()
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
-            raise OSError("the bucket refuses") from error
+            raise OSError("the bucket rejected the request") from error
         except (Boto3Error, BotoCoreError) as error:
-            raise OSError("the bucket does not answer") from error
+            raise OSError("the bucket does not respond") from error
 
 
 def init_app(app: Flask, upload_dir: str, bucket: str, endpoint: str) -> None:
-    """Keep files in ``bucket`` where there is one, else in ``upload_dir``."""
+    """Store files in ``bucket`` if one is configured, else in ``upload_dir``."""
     app.extensions["storage"] = S3Storage(bucket, endpoint) if bucket else LocalStorage(upload_dir)
 
 
 def save(name: str, file: IO[bytes]) -> None:
-    """Keep ``file`` as ``name``, if what is done with it is committed."""
+    """Store ``file`` as ``name``; a rollback removes it again. Raises ServiceUnavailable."""
     try:
         _storage().write(name, file)
     except OSError as error:
-        log.exception("a file could not be kept")
+        log.exception("a file could not be stored")
         raise ServiceUnavailable from error
-    db.session().info.setdefault("arrived", []).append(name)
+    db.session().info.setdefault(SAVED, []).append(name)
 
 
 def read(name: str) -> IO[bytes] | None:
-    """The bytes of ``name``, to be read a piece at a time; None where there are none."""
+    """Open a file for reading; None if there is no such file. Raises ServiceUnavailable."""
     try:
         return _storage().open(name)
     except OSError as error:
@@ -126,24 +131,26 @@ def read(name: str) -> IO[bytes] | None:
 
 
 def delete(name: str) -> None:
-    """Remove ``name`` once that is committed."""
-    db.session().info.setdefault("leaving", []).append(name)
+    """Delete a file when the transaction is committed."""
+    db.session().info.setdefault(DELETED, []).append(name)
 
 
 @event.listens_for(db.session, "after_commit")
-def _commit(session: Any) -> None:
+def _remove_deleted(session: Any) -> None:
+    """Remove the files that the transaction deleted."""
     if session.in_nested_transaction():
-        return  # a savepoint; what it is part of may yet fail
-    session.info.pop("arrived", None)
-    _remove(session.info.pop("leaving", []))
+        return  # only a savepoint: the transaction may still be rolled back
+    session.info.pop(SAVED, None)
+    _remove(session.info.pop(DELETED, []))
 
 
 @event.listens_for(db.session, "after_rollback")
-def _roll_back(session: Any) -> None:
+def _remove_saved(session: Any) -> None:
+    """Remove the files that the transaction saved."""
     if session.in_nested_transaction():
         return
-    session.info.pop("leaving", None)
-    _remove(session.info.pop("arrived", []))
+    session.info.pop(DELETED, None)
+    _remove(session.info.pop(SAVED, []))
 
 
 def _remove(names: list[str]) -> None:

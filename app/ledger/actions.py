@@ -39,9 +39,9 @@ def post_adjustments(
     payment_id: UUID,
     targets: Mapping[str, tuple[str, Decimal]],
 ) -> None:
-    """Post the differences that bring a payment's accounts to ``targets``, against Stripe's.
+    """Post the differences between a payment's accounts and ``targets``, against Stripe's account.
 
-    ``targets`` has for each account the kind of its entries and its balance.
+    ``targets`` has the kind of entry and the target balance of each account.
     """
     balances = balances_by_account(payment_id)
     for account, (kind, target) in targets.items():

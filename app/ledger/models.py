@@ -1,6 +1,6 @@
-"""The ledger: each movement of money as an immutable, balanced double entry.
+"""The ledger: every movement of money is an immutable, balanced double entry.
 
-An entry belongs to one fund (of a waqf project, or of murabaha) and has one currency, so that funds
+An entry belongs to one fund (a waqf project's, or murabaha's) and has one currency, so that funds
 and currencies are never mixed. Its postings add up to 0; a debit is positive. PostgreSQL rejects an
 entry that does not balance and every change of a posted one: a mistake is corrected by a new entry.
 """
@@ -50,13 +50,13 @@ CHECKS: list[Callable[[], str]] = []
 
 
 def register_check(build_statement: Callable[[], str]) -> Callable[[], str]:
-    """Register a check: a function that returns a SELECT of (subject, stored total, posted)."""
+    """Register a check, which returns a SELECT of (subject, stored total, posted total)."""
     CHECKS.append(build_statement)
     return build_statement
 
 
 @register_check
-def entries_balance() -> str:
+def unbalanced_entries() -> str:
     return """
         SELECT 'entry ' || e.id, 0, coalesce(sum(p.amount), 0)
         FROM ledger_entries e LEFT JOIN ledger_postings p ON p.entry_id = e.id

@@ -1,4 +1,4 @@
-"""Vendors, applications and what they are sold for, instalments, and who did what when."""
+"""Vendors, applications with their contracts and instalments, and the history of each."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -37,12 +37,12 @@ from .rules import (
     VendorNotFound,
 )
 
-FUND = "murabaha"  # kept apart from what is given to waqf
+FUND = "murabaha"  # separate from the funds of waqf projects
 APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
 
 
 class Vendor(UUIDPrimaryKeyMixin, Base):
-    """Somebody whom the institution buys from."""
+    """A seller that the institution buys from."""
 
     __tablename__ = "murabaha_vendors"
 
@@ -71,7 +71,7 @@ class Vendor(UUIDPrimaryKeyMixin, Base):
 
 @dataclass(frozen=True)
 class Contract(Price):
-    """What was approved, and how far it has come."""
+    """The approved price and offer, and when they became a sale."""
 
     expires_at: datetime
     acquired_on: date | None = None
@@ -80,7 +80,7 @@ class Contract(Price):
 
 
 class Application(UUIDPrimaryKeyMixin, Base):
-    """A client's wish for goods, and the sale that it may become."""
+    """A client's application for goods, and the sale that it may become."""
 
     __tablename__ = "murabaha_applications"
     __table_args__ = (
@@ -105,7 +105,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
     term_months: Mapped[int]
     down_payment: Mapped[Decimal]
     documents: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    state: Mapped[str] = mapped_column(default="pending")  # as it was left; see status
+    state: Mapped[str] = mapped_column(default="pending")  # as stored; see status
     contract: Mapped[Contract | None] = composite(
         mapped_column("cost", nullable=True),
         mapped_column("profit_rate", nullable=True),
@@ -127,21 +127,21 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
     @hybrid_property
     def status(self) -> str:
-        """The state; an offer that has run out is expired whether or not anybody noticed."""
-        lapsed = self.contract and self.contract.expires_at <= clock.now()
-        return "expired" if self.state in OFFERED and lapsed else self.state
+        """The state; an offer is expired from its time on, before that is recorded."""
+        has_lapsed = self.contract and self.contract.expires_at <= clock.now()
+        return "expired" if self.state in OFFERED and has_lapsed else self.state
 
     @status.inplace.expression
     @classmethod
     def _status(cls) -> Any:
         now = bind_callable(clock.now, DateTime(timezone=True))
-        offered = db.or_(*(cls.state == state for state in OFFERED))
-        lapsed = offered & (cls.__table__.c.expires_at <= now)
-        return db.case((lapsed, "expired"), else_=cls.state)
+        is_offered = db.or_(*(cls.state == state for state in OFFERED))
+        has_lapsed = is_offered & (cls.__table__.c.expires_at <= now)
+        return db.case((has_lapsed, "expired"), else_=cls.state)
 
     @sql_property
     def owed(cls: Any) -> Any:
-        """What is financed, once it is sold: before that there is no debt."""
+        """The financed amount; NULL before the sale, when there is no debt yet."""
         return db.case((cls.__table__.c.accepted_at.is_not(None), cls.__table__.c.financed))
 
     @sql_property
@@ -154,36 +154,43 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
     @sql_property
     def remaining(cls: Any) -> Any:
-        left = Installment.amount - Installment.paid_amount - Installment.waived
-        return Installment.total(left)
+        outstanding = Installment.amount - Installment.paid_amount - Installment.waived
+        return Installment.total(outstanding)
 
     @property
     def installment_balances(self) -> list[InstallmentBalance]:
         return [
-            InstallmentBalance(one.number, one.amount - one.waived, one.paid_amount)
-            for one in self.installments
+            InstallmentBalance(
+                installment.number,
+                installment.amount - installment.waived,
+                installment.paid_amount,
+            )
+            for installment in self.installments
         ]
 
     @prepared_query
     def readable_by(cls: Any, reader_id, id, status):
-        """The reader's own, or all of them for an officer; newest first, or the one ``id``."""
-        officer = db.select(User.id).where(User.id == reader_id, User.role != "user")
-        found = db.select(cls).where((cls.user_id == reader_id) | officer.exists())
+        """Select the user's own applications, or all for an officer, newest first.
+
+        With ``id`` select only that one, with ``status`` only those in it.
+        """
+        is_officer = db.select(User.id).where(User.id == reader_id, User.role != "user").exists()
+        query = db.select(cls).where((cls.user_id == reader_id) | is_officer)
         if id is not None:
-            return found.where(cls.id == id)
+            return query.where(cls.id == id)
         if status is not None:
-            found = found.where(cls.status == status)
-        return found.order_by(cls.created_at.desc(), cls.id.desc())
+            query = query.where(cls.status == status)
+        return query.order_by(cls.created_at.desc(), cls.id.desc())
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
-        """The user's own, newest first, and no more than ``most``."""
+        """Select the user's newest applications, at most ``max_rows``."""
         own = db.select(cls).where(cls.user_id == user_id)
         return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "Application":
-        """The application, whose row is locked until the end of the transaction."""
+        """Lock the application's row until the transaction ends. Raises ApplicationNotFound."""
         application = db.session.get(cls, id, with_for_update=True)
         if application is None:
             raise ApplicationNotFound
@@ -191,7 +198,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
 
 class Installment(UUIDPrimaryKeyMixin, Base):
-    """A part of the price, and how much of it was paid or waived."""
+    """A part of the price, and how much of it has been paid or waived."""
 
     __tablename__ = "murabaha_installments"
     __table_args__ = (
@@ -205,31 +212,31 @@ class Installment(UUIDPrimaryKeyMixin, Base):
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
     number: Mapped[int]
     due_date: Mapped[date]
-    amount: Mapped[Decimal]  # as the contract has it, for good
+    amount: Mapped[Decimal]  # as in the contract; never changes
     paid_amount: Mapped[Decimal] = mapped_column(default=Decimal(0))
     waived: Mapped[Decimal] = mapped_column(default=Decimal(0))
     paid_at: Mapped[datetime | None]
 
     @sql_property
     def owed(cls: Any) -> Any:
-        """What it comes to after a rebate."""
+        """The amount due, after a rebate."""
         return cls.amount - cls.waived
 
     @sql_property
     def status(cls: Any) -> Any:
-        late_since = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
+        overdue_before = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
         return db.case(
             (cls.waived == cls.amount, "waived"),
             (cls.paid_amount + cls.waived == cls.amount, "paid"),
             (Payment.is_processing_for(cls.id), "processing"),
-            (cls.due_date < late_since, "overdue"),  # also where somebody only means to pay
+            (cls.due_date < overdue_before, "overdue"),  # also if a payment was only started
             (Payment.is_pending_for(cls.id), "processing"),
             else_="pending",
         )
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of it is outstanding."""
+        """Whether nothing is outstanding."""
         return self.paid_amount + self.waived == self.amount
 
     @classmethod
@@ -238,21 +245,21 @@ class Installment(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def total(cls, amount: Any) -> Any:
-        """The sum of ``amount`` over an application's instalments."""
+        """Build the sum of ``amount`` over an application's instalments."""
         own = cls.application_id == Application.id
         total = db.func.coalesce(db.func.sum(amount), 0)
         return db.select(total).where(own).correlate(Application.__table__).scalar_subquery()
 
 
 class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
-    """One step of an application: written once, never changed, not even by us."""
+    """A transition of an application. Append-only: a trigger rejects every change."""
 
     __tablename__ = "murabaha_events"
     __table_args__ = (Index(None, "application_id", "position"),)
 
-    position: Mapped[int] = mapped_column(BigInteger, Identity())  # two can be of one moment
+    position: Mapped[int] = mapped_column(BigInteger, Identity())  # orders events of one time
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
-    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: the service
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: the service itself
     action: Mapped[str]
     from_state: Mapped[str | None]
     to_state: Mapped[str]
@@ -261,7 +268,7 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def for_application(cls: Any, application_id, action):
-        """What happened to an application, the latest first; or each ``action`` of it."""
+        """Select an application's events, newest first; with ``action`` only those."""
         own = db.select(cls).where(cls.application_id == application_id)
         if action is not None:
             own = own.where(cls.action == action)

@@ -1,4 +1,4 @@
-"""Murabaha: goods bought for a client and sold on at cost plus a known profit, in instalments."""
+"""Murabaha: sales of goods to clients at cost plus a known profit, paid in instalments."""
 
 from ..database.base import db
 from ..errors import Forbidden
@@ -50,7 +50,7 @@ bp = Blueprint("murabaha", __name__, url_prefix="/api/murabaha", description=__d
 @bp.login_required
 @bp.paginated(VendorSchema)
 def list_vendors():
-    """Whom the institution buys from, newest first"""
+    """List the vendors that the institution buys from, newest first"""
     return Vendor.newest()
 
 
@@ -60,7 +60,7 @@ def list_vendors():
 @bp.arguments(NewVendorSchema)
 @bp.returns_row(VendorSchema, VendorNotFound, 201)
 def create_vendor(data):
-    """Name somebody to buy from"""
+    """Create a vendor"""
     vendor = Vendor(**data)
     db.session.add(vendor)
     db.session.flush()
@@ -73,7 +73,7 @@ def create_vendor(data):
 @bp.response(200, VendorSchema)
 @bp.raises(VendorNotFound)
 def update_vendor(changes, id):
-    """Change a vendor; one that is not active takes no new applications"""
+    """Update a vendor; an inactive one is not available for new applications"""
     vendor = Vendor.get(id)
     for name, value in changes.items():
         setattr(vendor, name, value)
@@ -86,7 +86,7 @@ def update_vendor(changes, id):
 @bp.arguments(QuoteRequestSchema)
 @bp.response(200, QuoteSchema)
 def quote_price(data):
-    """What goods would be sold for, and in which instalments; binds nobody"""
+    """Calculate a selling price and its instalments, without obligation"""
     return transitions.quote(**data)
 
 
@@ -100,7 +100,7 @@ def quote_price(data):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound, 201)
 @bp.raises(VendorNotFound, UserNotFound)
 def apply_for_goods(data):
-    """Ask the institution to buy something for you and sell it on to you"""
+    """Apply for goods that the institution buys and sells to you"""
     return visible_application(transitions.create_application(current_user, data).id)
 
 
@@ -109,7 +109,7 @@ def apply_for_goods(data):
 @bp.arguments(ApplicationListQuerySchema, location="query")
 @bp.paginated(ApplicationSchema)
 def list_applications(query):
-    """Your applications, or for an officer everybody's; newest first"""
+    """List your applications, or all of them for an officer, newest first"""
     return Application.readable_by(current_user.id, None, query["status"])
 
 
@@ -117,7 +117,7 @@ def list_applications(query):
 @bp.login_required
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 def show_application(id):
-    """An application with its vendor, contract and instalments"""
+    """Get an application with its vendor, contract and instalments"""
     return visible_application(id)
 
 
@@ -127,7 +127,7 @@ def show_application(id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
 def update_application(changes, id):
-    """Change your application while it is pending"""
+    """Update your application while it is pending"""
     transitions.update_application(current_user, id, changes)
     db.session.commit()
     return visible_application(id)
@@ -138,14 +138,14 @@ def update_application(changes, id):
 @bp.paginated(ApplicationEventSchema)
 @bp.raises(ApplicationNotFound)
 def list_application_history(id):
-    """Each step of an application, the latest first"""
+    """List the events of an application, newest first"""
     require_readable(id)
     if transitions.expire(id):
         db.session.commit()
     return ApplicationEvent.for_application(id)
 
 
-# Its steps
+# Transitions
 
 
 @bp.post("/applications/<uuid:id>/approve")
@@ -155,7 +155,7 @@ def list_application_history(id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def approve_application(data, id):
-    """Offer the goods at a fixed price, for 30 days; never to oneself"""
+    """Approve an application that is not your own: offer a fixed price, valid for 30 days"""
     transitions.approve(current_user, id, **data)
     return visible_application(id)
 
@@ -167,7 +167,7 @@ def approve_application(data, id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def reject_application(data, id):
-    """Decline it, with the reason; never one's own"""
+    """Reject an application that is not your own, with a reason"""
     transitions.reject(current_user, id, **data)
     return visible_application(id)
 
@@ -179,7 +179,7 @@ def reject_application(data, id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def acquire_goods(data, id):
-    """Record that the institution owns the goods; before that they cannot be sold"""
+    """Record that the institution owns the goods, which allows their sale"""
     transitions.acquire(current_user, id, **data)
     return visible_application(id)
 
@@ -191,7 +191,7 @@ def acquire_goods(data, id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def accept_offer(data, id):
-    """Buy: price and schedule are fixed for good"""
+    """Accept the offer: this is the sale, which fixes price and schedule"""
     transitions.accept(current_user, id, **data)
     return visible_application(id)
 
@@ -203,7 +203,7 @@ def accept_offer(data, id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def cancel_application(_, id):
-    """Withdraw your application, before the sale"""
+    """Cancel your application before the sale"""
     transitions.cancel(current_user, id)
     return visible_application(id)
 
@@ -212,7 +212,7 @@ def cancel_application(_, id):
 @bp.login_required
 @bp.returns_row(ScheduleSchema, ApplicationNotFound)
 def show_schedule(id):
-    """What is due when, and what was paid of it"""
+    """Get the payment schedule with what has been paid"""
     return visible_application(id)
 
 
@@ -221,11 +221,12 @@ def show_schedule(id):
 @bp.pdf
 @bp.raises(ApplicationNotFound, InvalidTransition)
 def show_agreement(id):
-    """The agreement that both sides sign, as a PDF; once the institution owns the goods"""
-    found = visible_application(id).objects()
-    if not found:
+    """Download the agreement as a PDF, once the institution owns the goods"""
+    applications = visible_application(id).objects()
+    if not applications:
         raise ApplicationNotFound
-    return pdf_response(render_agreement(found[0]), f"{found[0].application_number}.pdf")
+    (application,) = applications
+    return pdf_response(render_agreement(application), f"{application.application_number}.pdf")
 
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")
@@ -235,7 +236,7 @@ def show_agreement(id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition, InstallmentNotFound)
 def record_payment(data, id, number):
-    """Record money that was received elsewhere, for the oldest unpaid instalment and those after"""
+    """Record a payment received outside Stripe, from the oldest unpaid instalment on"""
     payments.record_payment(current_user, id, number, **data)
     return visible_application(id)
 
@@ -246,7 +247,7 @@ def record_payment(data, id, number):
 @bp.arguments(PayInstallmentSchema)
 @bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
 def pay_installment(data, id, number):
-    """Pay the oldest unpaid instalment: by the payment's clientSecret, or a paymentMethodId"""
+    """Pay the oldest unpaid instalment, with the payment's clientSecret or a paymentMethodId"""
     return payments.start_payment(current_user, id, number, data["payment_method_id"])
 
 
@@ -257,16 +258,17 @@ def pay_installment(data, id, number):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @bp.raises(InvalidTransition)
 def settle_early(data, id):
-    """Make the rest due today, less a rebate if the institution gives one"""
+    """Settle early: make the outstanding balance due today, less an optional rebate"""
     payments.settle_early(current_user, id, **data)
     return visible_application(id)
 
 
 def visible_application(id):
-    """The application as whoever asks may see it."""
+    """Build the query for an application that the current user may read."""
     return Application.readable_by(current_user.id, id)
 
 
 def require_readable(id):
+    """Raise ApplicationNotFound unless the current user may read the application."""
     if visible_application(id).select_columns(Application.id).row() is None:
         raise ApplicationNotFound

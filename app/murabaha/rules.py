@@ -1,8 +1,10 @@
-"""Murabaha: a sale at cost plus a profit that both sides know.
+"""Rules of murabaha: a sale at cost plus a profit that both parties know.
 
-The client asks for goods; the institution buys them, owns them, and sells them on at a price that
-is fixed for good and paid in instalments. Lateness earns it nothing. An early end may bring a
-rebate (ibra'), which is a gift and never owed. Source: AAOIFI Shari'ah Standard 8 (Murabahah).
+The client applies for goods; the institution buys them, owns them, and sells them to the client at
+a fixed price, paid in instalments. Late payment is never charged for. On early settlement the
+institution may grant a rebate (ibra'), but does not owe one.
+
+Source: AAOIFI Shari'ah Standard 8 (Murabahah).
 """
 
 from calendar import monthrange
@@ -16,10 +18,10 @@ from ..errors import ApiError, Forbidden, ValidationFailed
 from ..money import ZERO, split_evenly, to_minor_unit
 from ..payments.rules import InvalidTransition
 
-OFFER_VALIDITY = timedelta(days=30)  # how long an approval stands
-GRACE_PERIOD = timedelta(days=7)  # how late an instalment may be before it is overdue
+OFFER_VALIDITY = timedelta(days=30)  # of an approval
+GRACE_PERIOD = timedelta(days=7)  # before a late instalment is overdue
 TERM_RANGE = (6, 60)  # months
-MAX_FIRST_DUE_MONTHS = 12  # months after the sale within which the first instalment is due
+MAX_FIRST_DUE_MONTHS = 12  # months from the sale to the first due date
 
 
 class VendorNotFound(ApiError):
@@ -38,15 +40,15 @@ class ApplicationNotPending(ApiError):
     status, code, message = 400, "APPLICATION_NOT_PENDING", "Cannot update non-pending application"
 
 
-# The states
+# States and transitions
 
 
 class Transition(NamedTuple):
-    """One thing that may be done with an application."""
+    """An action that is allowed in a state, and the state that it leads to."""
 
     from_state: str
     action: str
-    actor: str  # owner, officer (never the owner), service
+    actor: str  # owner, officer (never the owner) or service
     to_state: str
     requires: str
 
@@ -62,31 +64,36 @@ TRANSITIONS = (
     Transition(
         "approved", "expire", "service", "expired", "30 days have passed since the approval"
     ),
-    Transition("acquired", "accept", "owner", "active", "the offer still stands; this is the sale"),
+    Transition("acquired", "accept", "owner", "active", "the offer has not expired"),
     Transition("acquired", "cancel", "owner", "cancelled", "nothing has been sold"),
     Transition(
         "acquired", "expire", "service", "expired", "30 days have passed since the approval"
     ),
-    Transition("active", "record", "officer", "active", "no more is paid than is left"),
-    Transition("active", "pay", "owner", "active", "it is the oldest unpaid instalment"),
-    Transition("active", "receive", "service", "active", "Stripe has the money"),
+    Transition("active", "record", "officer", "active", "the amount does not exceed the balance"),
+    Transition("active", "pay", "owner", "active", "the instalment is the oldest unpaid one"),
+    Transition("active", "receive", "service", "active", "Stripe has received the money"),
     Transition(
-        "active", "settle", "officer", "active", "the rebate is within the profit still to come"
+        "active", "settle", "officer", "active", "the rebate is at most the profit still to come"
     ),
-    Transition("active", "complete", "service", "completed", "nothing is left to pay"),
+    Transition("active", "complete", "service", "completed", "nothing is outstanding"),
 )
 STATES = tuple(
-    dict.fromkeys(state for step in TRANSITIONS for state in (step.from_state, step.to_state))
+    dict.fromkeys(
+        state
+        for transition in TRANSITIONS
+        for state in (transition.from_state, transition.to_state)
+    )
 )
-OFFERED = ("approved", "acquired")  # the states in which an offer can run out
+OFFERED = ("approved", "acquired")  # states in which the offer can expire
 
 
 def state_diagram() -> str:
-    """The steps as a Mermaid diagram: those that lead to another state."""
+    """Return a Mermaid diagram of the transitions that change the state."""
     arrows = [
-        f"    {step.from_state} --> {step.to_state}: {step.action} ({step.actor})"
-        for step in TRANSITIONS
-        if step.from_state != step.to_state
+        f"    {transition.from_state} --> {transition.to_state}:"
+        f" {transition.action} ({transition.actor})"
+        for transition in TRANSITIONS
+        if transition.from_state != transition.to_state
     ]
     return "\n".join(
         ["stateDiagram-v2", f"    [*] --> {TRANSITIONS[0].from_state}: apply (owner)", *arrows]
@@ -94,26 +101,36 @@ def state_diagram() -> str:
 
 
 def find_transition(state: str, action: str) -> Transition:
-    """The step that ``action`` is in ``state``. Raises InvalidTransition."""
-    for step in TRANSITIONS:
-        if (step.from_state, step.action) == (state, action):
-            return step
-    targets = dict.fromkeys(
-        step.to_state for step in TRANSITIONS if step.from_state == state != step.to_state
+    """Return the transition for ``action`` in ``state``.
+
+    Raises InvalidTransition, which names the actions of users and the states that are possible.
+    """
+    possible = [transition for transition in TRANSITIONS if transition.from_state == state]
+    for transition in possible:
+        if transition.action == action:
+            return transition
+    actions = [transition.action for transition in possible if transition.actor != "service"]
+    states = dict.fromkeys(transition.to_state for transition in possible)
+    states.pop(state, None)
+    raise InvalidTransition(
+        f"Cannot {action}: the application is {state}."
+        f" Allowed next: {', '.join(actions) or 'none'}."
+        f" Next states: {', '.join(states) or 'none'}."
     )
-    where = f"it can become {', '.join(targets)}" if targets else "it stays so"
-    raise InvalidTransition(f"The application is {state}: {where}, and cannot be told to {action}")
 
 
 def reversal_transition(state: str) -> Transition:
-    """What a refund or dispute at Stripe does, whether anybody likes it or not: a debt is open."""
+    """Return the transition for a refund or dispute at Stripe: the sale is, or again is, active.
+
+    It is allowed in every state, because Stripe has moved the money already.
+    """
     return Transition(
         state, "take_back", "service", "active", "a payment was refunded or is disputed"
     )
 
 
 def forbid_own_application(caller_id: Any, owner_id: Any) -> None:
-    """Whoever applies does not decide: not about their own application, in any role."""
+    """Raise Forbidden if the applicant decides on their own application, in any role."""
     if caller_id == owner_id:
         raise Forbidden
 
@@ -123,7 +140,7 @@ def forbid_own_application(caller_id: Any, owner_id: Any) -> None:
 
 @dataclass(frozen=True)
 class Price:
-    """What the goods cost, and what they are sold for: fixed, and known to both."""
+    """Cost, profit and selling price of the goods: fixed, and known to both parties."""
 
     cost: Decimal
     profit_rate: Decimal
@@ -136,23 +153,27 @@ class Price:
 def selling_price(
     cost: Decimal, profit_rate: Decimal, down_payment: Decimal, currency: str
 ) -> Price:
-    """The price of goods that ``cost`` that much: the profit is flat, whatever the term."""
+    """Return the price of goods that cost ``cost``. The profit does not depend on the term.
+
+    Raises ValidationFailed unless the down payment is less than the selling price.
+    """
     price = to_minor_unit(cost * (1 + profit_rate), currency)
     if down_payment >= price:
         raise ValidationFailed.at(["downPayment"], "Must be less than the selling price.")
     return Price(cost, profit_rate, price - cost, price, down_payment, price - down_payment)
 
 
-def require_rate(profit_rate: Decimal, most: Decimal) -> None:
-    if profit_rate > most:
-        raise ValidationFailed.at(["profitRate"], f"Must be at most {most}.")
+def require_rate(profit_rate: Decimal, maximum: Decimal) -> None:
+    """Raise ValidationFailed if the profit rate exceeds ``maximum``."""
+    if profit_rate > maximum:
+        raise ValidationFailed.at(["profitRate"], f"Must be at most {maximum}.")
 
 
 # The schedule
 
 
 class ScheduledInstallment(NamedTuple):
-    """One instalment of a schedule."""
+    """An instalment of a schedule."""
 
     number: int
     due_date: date
@@ -162,10 +183,13 @@ class ScheduledInstallment(NamedTuple):
 def schedule(
     financed: Decimal, term_months: int, first_due_on: date, currency: str
 ) -> list[ScheduledInstallment]:
-    """``financed`` in equal parts, a month apart; the larger ones first if they differ."""
+    """Split ``financed`` into monthly instalments, equal or the larger ones first.
+
+    Raises ValidationFailed if an instalment would be 0.
+    """
     amounts = split_evenly(financed, term_months, currency)
     if amounts[-1] <= ZERO:
-        raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be nothing.")
+        raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be 0.")
     return [
         ScheduledInstallment(number + 1, months_after(first_due_on, number), amount)
         for number, amount in enumerate(amounts)
@@ -173,30 +197,35 @@ def schedule(
 
 
 def months_after(day: date, months: int) -> date:
-    """The same day ``months`` later, or the month's last where it has none such."""
+    """Return the same day ``months`` later, or the month's last day if it is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def first_due(today: date, asked: date | None) -> date:
-    """When the first instalment is due: a month from ``today`` unless another day was asked for."""
-    if asked is not None and not today <= asked <= months_after(today, MAX_FIRST_DUE_MONTHS):
+def first_due(today: date, requested: date | None) -> date:
+    """Return the first due date: the ``requested`` one, or a month from ``today``.
+
+    Raises ValidationFailed unless it is within MAX_FIRST_DUE_MONTHS.
+    """
+    latest = months_after(today, MAX_FIRST_DUE_MONTHS)
+    if requested is not None and not today <= requested <= latest:
         raise ValidationFailed.at(
             ["firstDueOn"], f"Must be within {MAX_FIRST_DUE_MONTHS} months from today."
         )
-    return asked or months_after(today, 1)
+    return requested or months_after(today, 1)
 
 
-def require_down_payment(down_payment: Decimal, requested: Decimal) -> None:
-    if down_payment >= requested:
+def require_down_payment(down_payment: Decimal, requested_amount: Decimal) -> None:
+    """Raise ValidationFailed unless the down payment is less than the requested amount."""
+    if down_payment >= requested_amount:
         raise ValidationFailed.at(["downPayment"], "Must be less than the requested amount.")
 
 
-# Paying
+# Payments
 
 
 class InstallmentBalance(NamedTuple):
-    """An instalment as far as it stands: what it comes to, and what was paid of it."""
+    """What is due for an instalment after rebates, and what has been paid."""
 
     number: int
     amount: Decimal
@@ -207,57 +236,76 @@ class InstallmentBalance(NamedTuple):
         return self.amount - self.paid
 
 
-def outstanding(instalments: Iterable[InstallmentBalance]) -> Decimal:
-    return sum((one.outstanding for one in instalments), ZERO)
+def outstanding(installments: Iterable[InstallmentBalance]) -> Decimal:
+    """Return the outstanding balance of all ``installments``."""
+    return sum((installment.outstanding for installment in installments), ZERO)
 
 
 def allocate_payment(
-    amount: Decimal, instalments: Sequence[InstallmentBalance], number: int
+    amount: Decimal, installments: Sequence[InstallmentBalance], number: int
 ) -> dict[int, Decimal]:
-    """What ``amount`` pays of each instalment by number: the oldest first, never beyond the rest.
+    """Allocate a payment for instalment ``number`` to it and those after it, by number.
 
-    Raises InvalidTransition where ``number`` is not the oldest that is unpaid.
+    Raises InvalidTransition if ``number`` is not the oldest unpaid instalment, and ValidationFailed
+    if ``amount`` exceeds the outstanding balance.
     """
-    unpaid = [one for one in instalments if one.outstanding > ZERO]
-    if not unpaid or unpaid[0].number != number:
-        oldest = f"the oldest unpaid instalment is {unpaid[0].number}" if unpaid else "all is paid"
-        raise InvalidTransition(f"Instalment {number} cannot be paid now: {oldest}")
+    unpaid = [installment for installment in installments if installment.outstanding > ZERO]
+    if not unpaid:
+        raise InvalidTransition(f"Cannot pay instalment {number}: all instalments are paid.")
+    oldest = unpaid[0].number
+    if oldest != number:
+        reason = f"the oldest unpaid instalment is {oldest}"
+        raise InvalidTransition(f"Cannot pay instalment {number}: {reason}. Pay that one first.")
     if amount > outstanding(unpaid):
         raise ValidationFailed.at(["amount"], f"More than is left to pay: {outstanding(unpaid)}.")
     return allocate(amount, unpaid)
 
 
-def allocate(amount: Decimal, instalments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
-    """What ``amount`` pays of each instalment by number, the oldest first."""
-    return _distribute(amount, [(one.number, one.outstanding) for one in instalments])
+def allocate(amount: Decimal, installments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
+    """Allocate a payment to the instalments by number, the oldest first."""
+    return _distribute(
+        amount, [(installment.number, installment.outstanding) for installment in installments]
+    )
 
 
-def deallocate(amount: Decimal, instalments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
-    """What is no longer paid of each once ``amount`` was taken back, the last one first."""
-    return _distribute(amount, [(one.number, one.paid) for one in reversed(instalments)])
+def deallocate(amount: Decimal, installments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
+    """Return what a reversal of ``amount`` takes from each instalment by number, the last first."""
+    return _distribute(
+        amount, [(installment.number, installment.paid) for installment in reversed(installments)]
+    )
 
 
-def _distribute(amount: Decimal, places: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
-    """``amount`` over ``places`` in their order, as far as each takes it; empty ones left out."""
+def _distribute(amount: Decimal, limits: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
+    """Distribute ``amount`` in the order of ``limits``, up to each one; leave out empty shares."""
     shares = {}
-    for number, room in places:
-        shares[number] = min(amount, room)
+    for number, limit in limits:
+        shares[number] = min(amount, limit)
         amount -= shares[number]
     return {number: share for number, share in shares.items() if share}
 
 
 def require_rebate(
-    rebate: Decimal, profit: Decimal, financed: Decimal, left: Decimal, given: Decimal = ZERO
+    rebate: Decimal,
+    profit: Decimal,
+    financed: Decimal,
+    balance: Decimal,
+    earlier_rebates: Decimal = ZERO,
 ) -> None:
-    """A rebate is at most the profit still to come: that of the part that is not paid, less what
-    was ``given`` before."""
-    most = profit * (left + given) / financed - given
-    if rebate > max(ZERO, min(most, left)):
+    """Raise ValidationFailed if the rebate exceeds the profit still to come.
+
+    That is the unpaid part's share of the profit, less earlier rebates, and at most the
+    outstanding ``balance``.
+    """
+    maximum = profit * (balance + earlier_rebates) / financed - earlier_rebates
+    if rebate > max(ZERO, min(maximum, balance)):
         raise ValidationFailed.at(["rebate"], "More than the profit that is still to come.")
 
 
 def allocate_rebate(
-    rebate: Decimal, instalments: Sequence[InstallmentBalance]
+    rebate: Decimal, installments: Sequence[InstallmentBalance]
 ) -> dict[int, Decimal]:
-    """What ``rebate`` takes off each instalment by number, the last one first."""
-    return _distribute(rebate, [(one.number, one.outstanding) for one in reversed(instalments)])
+    """Return what ``rebate`` takes off each instalment by number, the last one first."""
+    return _distribute(
+        rebate,
+        [(installment.number, installment.outstanding) for installment in reversed(installments)],
+    )

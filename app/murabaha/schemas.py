@@ -1,4 +1,4 @@
-"""Vendors, applications and contracts over the wire."""
+"""Request and response schemas of vendors, applications and contracts."""
 
 from decimal import Decimal
 from typing import Any
@@ -23,12 +23,12 @@ from .rules import STATES, TERM_RANGE
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=0)
-
-
 NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
 
 
 class Term(StrictInteger):
+    """A number of months."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=validate.Range(*TERM_RANGE), metadata={"example": 12}, **kwargs)
 
@@ -46,14 +46,14 @@ class ProfitRate(ExactDecimal):
 
 
 class Reference(Text):
-    """Words that somebody else can look something up by."""
+    """A short text, such as an invoice number, a reason or a file name."""
 
-    def __init__(self, longest: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=[validate.Length(1, longest), NOT_BLANK], **kwargs)
+    def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
+        super().__init__(validate=[validate.Length(1, max_length), NOT_BLANK], **kwargs)
 
 
 class VendorSchema(Schema):
-    """Somebody whom the institution buys from."""
+    """A seller that the institution buys from."""
 
     id = StrictUUID(required=True)
     name = Text(required=True, metadata={"example": "Bait al-Sayyarat"})
@@ -72,7 +72,7 @@ class NewVendorSchema(Schema):
 
 
 class VendorPatchSchema(Schema):
-    """What of a vendor is to change; what is not named stays."""
+    """Changes of a vendor; a missing field keeps its value."""
 
     name = PersonName()
     email = Email(allow_none=True)
@@ -92,7 +92,7 @@ class QuoteRequestSchema(Schema):
 
 
 class QuotedInstallmentSchema(Schema):
-    """One instalment of a schedule."""
+    """An instalment of a schedule."""
 
     number = StrictInteger(required=True, metadata={"example": 1})
     due_date = StrictDate(required=True)
@@ -109,14 +109,14 @@ class PriceSchema(Schema):
 
 
 class QuoteSchema(PriceSchema):
-    """What goods would be sold for; an offer only once it is approved."""
+    """A calculated price and schedule; not an offer."""
 
     currency = Text(required=True, metadata={"example": "USD"})
     installments = fields.List(fields.Nested(QuotedInstallmentSchema), required=True)
 
 
 class ContractSchema(PriceSchema):
-    """What was approved; fixed for good once it is accepted."""
+    """The approved price and offer; fixed once it is accepted."""
 
     expires_at = UtcDateTime(required=True)
     acquired_on = StrictDate(required=True, allow_none=True)
@@ -125,7 +125,7 @@ class ContractSchema(PriceSchema):
 
 
 class InstallmentSchema(Schema):
-    """A part of the price; what a rebate takes off its amount is ``waivedAmount``."""
+    """A part of the price; ``waivedAmount`` is what a rebate has taken off its amount."""
 
     id = StrictUUID(required=True)
     number = StrictInteger(required=True, metadata={"example": 1})
@@ -138,7 +138,7 @@ class InstallmentSchema(Schema):
 
 
 class ApplicationSchema(Schema):
-    """A client's wish for goods, and the sale that it may become."""
+    """A client's application for goods, and the sale that it may become."""
 
     id = StrictUUID(required=True)
     application_number = Text(required=True, metadata={"example": "M-2026-000001"})
@@ -176,11 +176,13 @@ class NewApplicationSchema(Schema):
         load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 2000}
     )
     currency = Currency()
-    documents = BoundedList(Reference(255), most=20, load_default=list, metadata={"example": []})
+    documents = BoundedList(
+        Reference(255), max_items=20, load_default=list, metadata={"example": []}
+    )
 
 
 class ApplicationPatchSchema(Schema):
-    """What of a pending application is to change; what is not named stays."""
+    """Changes of a pending application; a missing field keeps its value."""
 
     vendor_id = StrictUUID()
     item_description = ItemDescription()
@@ -223,7 +225,7 @@ class RecordPaymentSchema(Schema):
 
 
 class EmptySchema(Schema):
-    """A body that may be left out, and says nothing."""
+    """A body without fields, which may be left out."""
 
 
 class EarlySettlementSchema(Schema):
@@ -231,7 +233,7 @@ class EarlySettlementSchema(Schema):
 
 
 class ScheduleSchema(Schema):
-    """The instalments of a sale, and what they come to."""
+    """The instalments of a sale and their totals."""
 
     application_id = StrictUUID(required=True, attribute="id")
     currency = Text(required=True, metadata={"example": "USD"})
@@ -243,7 +245,7 @@ class ScheduleSchema(Schema):
 
 
 class ApplicationEventSchema(Schema):
-    """One step of an application: who, when, from where to where, and the facts given."""
+    """A transition of an application: user, time, states and details."""
 
     id = StrictUUID(required=True)
     user_id = StrictUUID(required=True, allow_none=True)

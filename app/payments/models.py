@@ -1,8 +1,8 @@
 """Payments, their refunds and disputes, and the webhook events that reported them.
 
-All of it merges what Stripe reports, so that neither the order nor the number of messages matters:
-a status only moves forward, a refund or dispute is identified by its id, and whatever depends on a
-payment (ledger, project totals, instalment) is derived again from its current state.
+Updates from Stripe are merged, so that neither their order nor their number matters: a status only
+moves forward, a refund or dispute is identified by its id, and everything that depends on a payment
+(ledger, project totals, instalment) is derived again from its current state.
 """
 
 from collections.abc import Collection
@@ -33,7 +33,7 @@ EVENT_RETENTION = timedelta(days=90)  # Stripe retries for three days and can re
 
 
 class PaymentRequest(NamedTuple):
-    """The columns of a payment that a request to Stripe needs."""
+    """The columns of a payment that are needed to request it from Stripe."""
 
     id: UUID
     amount: Decimal
@@ -48,7 +48,7 @@ class PaymentRequest(NamedTuple):
 
 
 class RefundRequest(NamedTuple):
-    """The columns of a refund that a request to Stripe needs."""
+    """The columns of a refund that are needed to request it from Stripe."""
 
     currency: str
     intent_id: str
@@ -128,53 +128,52 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     @property
     def amount_refunded(self) -> Decimal:
         """The part of the received amount that was refunded."""
-        refunds = [one for one in self.reversals if one.kind == "refund" and one.provider_id]
-        failed = sum((one.amount for one in refunds if is_failed_refund(one.status)), ZERO)
-        return min(
-            self.amount_received, max(self._refunds(True), self.stripe_amount_refunded - failed)
+        confirmed = [refund for refund in self._reversals("refund") if refund.provider_id]
+        failed = sum((refund.amount for refund in confirmed if refund.has_failed), ZERO)
+        total = max(self._refund_sum(is_known=True), self.stripe_amount_refunded - failed)
+        return min(self.amount_received, total)
+
+    def _refund_sum(self, *, is_known: bool) -> Decimal:
+        """Sum the refunds that have not failed and that are, or are not, known to Stripe."""
+        refunds = [refund for refund in self._reversals("refund") if not refund.has_failed]
+        return sum(
+            (refund.amount for refund in refunds if bool(refund.provider_id) == is_known), ZERO
         )
 
-    def _refunds(self, known: bool) -> Decimal:
-        """Sum the refunds that have not failed; ``known``: those that Stripe has confirmed."""
-        refunds = [
-            one
-            for one in self.reversals
-            if one.kind == "refund" and not is_failed_refund(one.status)
-        ]
-        return sum((one.amount for one in refunds if bool(one.provider_id) == known), ZERO)
+    def _reversals(self, kind: str) -> list["Reversal"]:
+        return [reversal for reversal in self.reversals if reversal.kind == kind]
 
     @property
     def amount_disputed(self) -> Decimal:
         """The part of the received amount that a dispute withholds or has taken."""
         disputes = [
-            one for one in self.reversals if one.kind == "dispute" and withholds_funds(one.status)
+            dispute for dispute in self._reversals("dispute") if withholds_funds(dispute.status)
         ]
-        return min(
-            self.amount_received - self.amount_refunded, sum((one.amount for one in disputes), ZERO)
-        )
+        disputed = sum((dispute.amount for dispute in disputes), ZERO)
+        return min(self.amount_received - self.amount_refunded, disputed)
 
     @property
     def pending_refunds(self) -> Decimal:
         """Requested refunds that Stripe has not confirmed."""
-        return self._refunds(False)
+        return self._refund_sum(is_known=False)
 
     @property
     def refundable_amount(self) -> Decimal:
-        """What can be refunded; negative if more has been requested than is left."""
+        """What can be refunded; negative if more than the received amount was requested."""
         # A requested refund may be part of the charge's reported total; it is not counted twice.
-        refunds = max(self.amount_refunded, self._refunds(True) + self.pending_refunds)
+        refunds = max(self.amount_refunded, self._refund_sum(is_known=True) + self.pending_refunds)
         return self.amount_received - self.amount_disputed - refunds
 
     @property
     def has_failed_refund(self) -> bool:
         """Whether a refund has failed, so that another one would fail too."""
-        return any(one.kind == "refund" and one.status == "failed" for one in self.reversals)
+        return any(refund.status == "failed" for refund in self._reversals("refund"))
 
     def apply_status(self, status: str, at: int | None = None, outdated: bool = False) -> None:
         """Apply a status that Stripe reported, ``at`` Unix time or now, unless it is outdated."""
-        known = self.last_event_at
+        last = self.last_event_at
         older = outdated or bool(
-            at and known and (at < known or (at == known and self.status == "failed"))
+            at and last and (at < last or (at == last and self.status == "failed"))
         )
         self.status = next_payment_status(self.status, status, older)
         if at and not older:
@@ -205,6 +204,7 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def request(cls: Any, payment_id):
+        """Select the columns of a PaymentRequest."""
         return db.select(*cls.request_columns()).where(cls.id == payment_id)
 
     @prepared_query
@@ -232,27 +232,26 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def superseded_for_installment(cls, installment_id: UUID, other_than: UUID) -> list[Any]:
         """Return PaymentRequest rows of superseded payments that can still succeed."""
-        found = db.select(*cls.request_columns()).where(
+        query = db.select(*cls.request_columns()).where(
             cls.installment_id == installment_id,
             cls.id != other_than,
             cls.superseded,
             cls.can_still_succeed(),
         )
-        return list(db.session.execute(found))
+        return list(db.session.execute(query))
 
     @classmethod
     def supersede(cls, installment_ids: Collection[UUID]) -> None:
         """Mark the open payments for these instalments, whose balance has changed."""
-        mine = cls.installment_id.in_(installment_ids)
-        db.session.execute(
-            db.update(cls).where(mine, cls.can_still_succeed()).values(superseded=True)
-        )
+        for_installments = cls.installment_id.in_(installment_ids)
+        update = db.update(cls).where(for_installments, cls.can_still_succeed())
+        db.session.execute(update.values(superseded=True))
 
     @classmethod
     def get_for_update(cls, *conditions: Any) -> "Payment | None":
         """Lock the payment's row until the end of the transaction and return it, refreshed."""
-        found = db.select(cls).where(*conditions).with_for_update()
-        return db.session.scalar(found, execution_options={"populate_existing": True})
+        query = db.select(cls).where(*conditions).with_for_update()
+        return db.session.scalar(query, execution_options={"populate_existing": True})
 
 
 class Reversal(UUIDPrimaryKeyMixin, Base):
@@ -277,7 +276,13 @@ class Reversal(UUIDPrimaryKeyMixin, Base):
     status: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a refund has returned nothing to the payer."""
+        return is_failed_refund(self.status)
+
     def apply_status(self, status: str) -> None:
+        """Apply a status that Stripe reported."""
         self.status = next_reversal_status(self.kind, self.status, status)
 
     @prepared_query
@@ -285,20 +290,16 @@ class Reversal(UUIDPrimaryKeyMixin, Base):
         """Select the columns of a RefundRequest."""
         payment = (Payment.currency, Payment.intent_id)
         own = (cls.payment_id, cls.provider_id, cls.amount, cls.status, cls.created_at)
-        asked = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
-        return asked.where(cls.id == reversal_id)
+        query = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
+        return query.where(cls.id == reversal_id)
 
 
 class WebhookEvent(Base):
-    """A webhook event by Stripe's id, applied once. Of its payload only the updates are stored."""
+    """A webhook event, applied once by its Stripe id. Only its updates are stored."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
-        Index(
-            "ix_webhook_events_unmatched",
-            "intent_id",
-            postgresql_where=db.text("unmatched"),
-        ),
+        Index("ix_webhook_events_unmatched", "intent_id", postgresql_where=db.text("unmatched")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -311,11 +312,10 @@ class WebhookEvent(Base):
 
     @classmethod
     def insert_once(cls, **values: Any) -> bool:
-        """Insert the event, or return False if it exists; waits for a concurrent delivery."""
-        new = insert(cls).values(**values, unmatched=False, received_at=clock.now())
-        return bool(
-            db.session.scalar(new.on_conflict_do_nothing(index_elements=["id"]).returning(cls.id))
-        )
+        """Insert the event, or return False if it exists; wait for a concurrent delivery."""
+        insertion = insert(cls).values(**values, unmatched=False, received_at=clock.now())
+        insertion = insertion.on_conflict_do_nothing(index_elements=["id"])
+        return bool(db.session.scalar(insertion.returning(cls.id)))
 
     @classmethod
     def is_expired(cls) -> Any:
@@ -324,5 +324,6 @@ class WebhookEvent(Base):
 
     @classmethod
     def unmatched_for(cls, intent_id: str) -> list["WebhookEvent"]:
-        found = db.select(cls).where(cls.intent_id == intent_id, cls.unmatched)
-        return list(db.session.scalars(found.order_by(cls.received_at)))
+        """Return the events for the intent that arrived before its payment, oldest first."""
+        query = db.select(cls).where(cls.intent_id == intent_id, cls.unmatched)
+        return list(db.session.scalars(query.order_by(cls.received_at)))

@@ -1,4 +1,4 @@
-"""What others tell the service: Stripe's events, signed, at least once and in any order."""
+"""Webhooks: signed events from Stripe, delivered at least once and in any order."""
 
 from flask import request
 from sqlalchemy.exc import IntegrityError
@@ -16,20 +16,26 @@ bp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description=__d
 SIGNATURE = {
     "in": "header",
     "name": "Stripe-Signature",
-    "description": "The time and the signature of the body, as Stripe makes them.",
+    "description": "Stripe's timestamp and signature of the raw body.",
     "required": True,
     "schema": {"type": "string"},
+}
+
+SIGNED_EVENT = {
+    "description": "An event as JSON, byte for byte as Stripe has signed it.",
+    "required": True,
+    "content": {"*/*": {"schema": {}}},
 }
 
 
 @bp.post("/stripe")
 @bp.rate_limit_exempt
 @bp.public
-@bp.doc(requestBody={"content": {"*/*": {"schema": {}}}}, parameters=[SIGNATURE])
+@bp.doc(requestBody=SIGNED_EVENT, parameters=[SIGNATURE])
 @bp.response(200, WebhookReceivedSchema)
 @bp.raises(InvalidWebhook, PayloadTooLarge, UnsupportedMediaType)
 def receive_stripe_event():
-    """An event: kept and counted once, however often it is sent"""
+    """Receive a Stripe event; a repeated delivery has no further effect"""
     if request.content_encoding:
         raise UnsupportedMediaType
     event = construct_event(read_bounded_body(), request.headers.get("Stripe-Signature", ""))
@@ -37,6 +43,6 @@ def receive_stripe_event():
         handle_event(event)
         db.session.commit()
     except (ApiError, IntegrityError) as error:
-        # It is no fault of Stripe's, which is to send it again.
-        raise RuntimeError(f"event {event.id} could not be counted") from error
+        # The event is valid: respond 500, so that Stripe sends it again.
+        raise RuntimeError(f"event {event.id} could not be applied") from error
     return {"received": True}

@@ -1,14 +1,14 @@
-"""How what is known of a payment grows: messages come at least once and in any order.
+"""Rules of payments: how a status follows from updates that arrive in any order, or repeatedly.
 
-Sources: Stripe's documentation of the lives of PaymentIntents, refunds and disputes.
+Source: Stripe's documentation of the lifecycles of PaymentIntents, refunds and disputes.
 """
 
 from ..errors import ApiError
 
 STATUSES = ("pending", "processing", "failed", "cancelled", "succeeded")
-OPEN = ("pending", "processing")  # can still be paid, and count towards a goal
+OPEN = ("pending", "processing")  # can still be paid; a donation counts towards its goal
 
-STATUS_FROM_STRIPE = {  # Stripe's words for a PaymentIntent's status, in ours
+STATUS_FROM_STRIPE = {  # a PaymentIntent's status to a payment's
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
     "requires_action": "pending",
@@ -18,11 +18,11 @@ STATUS_FROM_STRIPE = {  # Stripe's words for a PaymentIntent's status, in ours
     "canceled": "cancelled",
     "succeeded": "succeeded",
 }
-FINAL = ("cancelled", "succeeded")  # in order: success is never undone, and undoes the others
+FINAL = ("cancelled", "succeeded")  # in order of precedence: a later one replaces an earlier one
 
-FAILED_REFUND = ("failed", "canceled")  # a refund that came to nothing: the money is here again
-# How far a dispute has come: an inquiry, one that is closed but may still become more, holding
-# money, over. Won is the last word.
+FAILED_REFUND = ("failed", "canceled")  # statuses of a refund whose money has come back
+# In order of precedence: an inquiry, a closed inquiry (which may still become a dispute), a dispute
+# that withholds money, a lost one, a won one.
 DISPUTE_STAGES = (
     ("warning_needs_response", "warning_under_review"),
     ("warning_closed", "prevented"),
@@ -30,44 +30,45 @@ DISPUTE_STAGES = (
     ("lost",),
     ("won",),
 )
-# Refunds and disputes of which more is to be heard.
+# Refunds and disputes whose status Stripe may still change.
 OPEN_REVERSAL = ("pending", "requires_action", *DISPUTE_STAGES[0], "needs_response", "under_review")
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", "lost")
 
 
 class InvalidTransition(ApiError):
-    status, code, message = 409, "INVALID_TRANSITION", "This cannot be done now"
+    status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
 
 
-def next_payment_status(known: str, said: str, older: bool = False) -> str:
-    """What a payment's status is once Stripe said ``said`` of it, in its own words.
+def next_payment_status(current: str, stripe_status: str, older: bool = False) -> str:
+    """Return a payment's status after an update with the intent's ``stripe_status``.
 
-    Where that is ``older`` than what is known, or as old, only the last word of all counts.
+    An update that is ``older`` than the current status, or as old, counts only if it is final.
     """
-    told = STATUS_FROM_STRIPE.get(said, known)
-    if known in FINAL:
-        return told if FINAL.index(known) < (FINAL.index(told) if told in FINAL else -1) else known
-    if told == "pending" and known == "failed":
-        return known  # a decline leaves the intent open, in which somebody may try again
-    return known if older and told not in FINAL else told
+    status = STATUS_FROM_STRIPE.get(stripe_status, current)
+    if current in FINAL:
+        rank = FINAL.index(status) if status in FINAL else -1
+        return status if rank > FINAL.index(current) else current
+    if status == "pending" and current == "failed":
+        return current  # after a decline the intent is open again, but the failure is reported
+    return current if older and status not in FINAL else status
 
 
 def is_failed_refund(status: str) -> bool:
-    """Whether a refund of this status gave nothing back in the end."""
+    """Whether a refund with this status has returned nothing to the payer."""
     return status in FAILED_REFUND
 
 
 def withholds_funds(status: str) -> bool:
-    """Whether a dispute of this status holds money, or has taken it."""
+    """Whether a dispute with this status withholds or has taken money."""
     return status in FUNDS_WITHHELD
 
 
-def next_reversal_status(kind: str, known: str, said: str) -> str:
-    """What the status of a refund or dispute is once Stripe said ``said`` of it."""
+def next_reversal_status(kind: str, current: str, status: str) -> str:
+    """Return the status of a refund or dispute after an update with ``status``."""
     if kind == "refund":
-        return known if is_failed_refund(known) else said
-    return said if _dispute_stage(said) >= _dispute_stage(known) else known
+        return current if is_failed_refund(current) else status
+    return status if _dispute_stage(status) >= _dispute_stage(current) else current
 
 
 def _dispute_stage(status: str) -> int:
-    return next((n for n, names in enumerate(DISPUTE_STAGES) if status in names), 0)
+    return next((stage for stage, names in enumerate(DISPUTE_STAGES) if status in names), 0)

@@ -1,4 +1,4 @@
-"""A payment over the wire, and what is said to pay at once."""
+"""Request and response schemas of payments."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from .rules import STATUSES
 
 
 class PaymentSchema(Schema):
-    """Money on its way; with ``clientSecret`` a client pays it at Stripe."""
+    """A payment; the client confirms it at Stripe with ``clientSecret``."""
 
     id = StrictUUID(required=True)
     provider = Text(required=True, metadata={"example": "stripe", "enum": ["stripe"]})
@@ -22,7 +22,7 @@ class PaymentSchema(Schema):
 
 
 class PaymentMethodId(Text):
-    """Stripe's id of a card; with it the payment is made at once."""
+    """Stripe's id of a payment method, which is charged within the request."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -39,6 +39,6 @@ class WebhookReceivedSchema(Schema):
 
 
 class PayInstallmentSchema(Schema):
-    """How to pay; the body may be left out."""
+    """How to pay an instalment; the body may be left out."""
 
     payment_method_id = PaymentMethodId()

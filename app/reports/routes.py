@@ -1,4 +1,4 @@
-"""Documents over all domains."""
+"""Documents that cover all domains."""
 
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
@@ -12,5 +12,5 @@ bp = Blueprint("reports", __name__, url_prefix="/api", description=__doc__)
 @bp.login_required
 @bp.pdf
 def download_statement():
-    """Your own statement, as a PDF"""
+    """Download your statement as a PDF"""
     return pdf_response(render_statement(current_user), "report.pdf")

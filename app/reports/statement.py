@@ -1,4 +1,4 @@
-"""The signed-in user's statement: zakat, purchases and donations, as a PDF."""
+"""A user's statement as a PDF: zakat, murabaha and donations."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,34 +13,36 @@ from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
 
-MAX_ROWS = 200  # calculations that a statement lists; more would be a book
-MAX_BARS = 15  # years that a chart shows
+MAX_ROWS = 200  # of each table; exports have all rows
+MAX_BARS = 15  # years of a chart
 
 
 def render_statement(user: Any) -> bytes:
-    """What is kept of ``user``, as a PDF: who, when, their zakat, purchases and donations."""
+    """Render the statement of ``user`` as a PDF."""
     now = clock.now()
-    made = f"{now:%Y-%m-%d %H:%M} UTC"
-    pages = PdfDocument("Statement", footer=f"Statement of {made}", created_at=now)
-    pages.key_values([("Name", user.name), ("E-mail", user.email), ("As of", made)])
-    pages.heading("Zakat")
+    issued_at = f"{now:%Y-%m-%d %H:%M} UTC"
+    document = PdfDocument("Statement", footer=f"Statement of {issued_at}", created_at=now)
+    document.key_values([("Name", user.name), ("E-mail", user.email), ("As of", issued_at)])
+    document.heading("Zakat")
     calculations = Calculation.latest(user.id, MAX_ROWS).objects()
     if not calculations:
-        pages.paragraph("No zakat has been worked out.")
+        document.paragraph("No zakat has been calculated yet.")
     else:
-        _zakat(pages, calculations, Calculation.by_year(user.id))
-    _murabaha(pages, Application.latest(user.id, MAX_ROWS).objects())
-    _waqf(pages, Donation.latest(user.id, MAX_ROWS).objects())
-    pages.note(NO_FATWA)
-    return pages.bytes()
+        _add_zakat(document, calculations, Calculation.by_year(user.id))
+    _add_murabaha(document, Application.latest(user.id, MAX_ROWS).objects())
+    _add_donations(document, Donation.latest(user.id, MAX_ROWS).objects())
+    document.note(NO_FATWA)
+    return document.bytes()
 
 
-def _zakat(pages: PdfDocument, calculations: Sequence[Calculation], years: Sequence[Any]) -> None:
-    """A chart of the years for each currency, and each calculation on a line."""
-    for currency, sums in groupby(years, lambda row: row.currency):
-        bars = [(str(row.year), row.zakat.quantize(minor_unit(currency))) for row in sums]
-        pages.bars("Zakat by year", bars[-MAX_BARS:], currency)
-    pages.table(
+def _add_zakat(
+    document: PdfDocument, calculations: Sequence[Calculation], years: Sequence[Any]
+) -> None:
+    """Add a chart of the years for each currency, and a table of the calculations."""
+    for currency, rows in groupby(years, lambda row: row.currency):
+        bars = [(str(row.year), row.zakat.quantize(minor_unit(currency))) for row in rows]
+        document.bars("Zakat by year", bars[-MAX_BARS:], currency)
+    document.table(
         [
             Column("Date"),
             Column("Notes", 1),
@@ -52,15 +54,15 @@ def _zakat(pages: PdfDocument, calculations: Sequence[Calculation], years: Seque
         [_calculation_row(calculation) for calculation in calculations],
     )
     if len(calculations) == MAX_ROWS:
-        pages.note(f"These are the latest {MAX_ROWS}; the export has all of them.")
+        document.note(f"These are the latest {MAX_ROWS} calculations; the export has all of them.")
 
 
-def _murabaha(pages: PdfDocument, applications: Sequence[Application]) -> None:
-    """What each application has come to, and how much of its price is still to be paid."""
+def _add_murabaha(document: PdfDocument, applications: Sequence[Application]) -> None:
+    """Add a table of the applications, with the amounts paid and outstanding."""
     if not applications:
         return
-    pages.heading("Murabaha")
-    pages.table(
+    document.heading("Murabaha")
+    document.table(
         [
             Column("Number"),
             Column("Goods", 1),
@@ -75,28 +77,28 @@ def _murabaha(pages: PdfDocument, applications: Sequence[Application]) -> None:
 
 
 def _application_row(application: Application) -> list[str]:
-    currency, parts = application.currency, application.installment_balances
-    contract = application.contract
+    currency, contract = application.currency, application.contract
+    balances = application.installment_balances
     amounts = [
         contract.financed if contract else ZERO,
-        sum((one.paid for one in parts), ZERO),
-        outstanding(parts),
+        sum((balance.paid for balance in balances), ZERO),
+        outstanding(balances),
     ]
     return [
         application.application_number,
         truncate(application.item_description),
         application.status,
-        *[format_amount(amount, currency) if parts else "–" for amount in amounts],
+        *[format_amount(amount, currency) if balances else "–" for amount in amounts],
         currency,
     ]
 
 
-def _waqf(pages: PdfDocument, donations: Sequence[Donation]) -> None:
-    """What was given, to what, and whether it came."""
+def _add_donations(document: PdfDocument, donations: Sequence[Donation]) -> None:
+    """Add a table of the donations."""
     if not donations:
         return
-    pages.heading("Donations")
-    pages.table(
+    document.heading("Donations")
+    document.table(
         [
             Column("Date"),
             Column("Project", 1),

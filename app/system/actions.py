@@ -1,4 +1,4 @@
-"""Whether what the service depends on is there."""
+"""Checks of the service's dependencies."""
 
 import redis
 from alembic.runtime.migration import MigrationContext
@@ -10,14 +10,14 @@ from ..extensions import migrate
 
 
 def check_readiness() -> dict[str, str]:
-    """``ok`` or what is wrong, for each thing that requests need."""
+    """Return the state of each dependency: ``ok`` or what is wrong."""
     checks = {"database": "ok", "migrations": "ok"}
     try:
         with db.engine.connect() as connection:
             applied = MigrationContext.configure(connection).get_current_heads()
         if set(applied) != set(_scripts().get_heads()):
             checks["migrations"] = "pending"
-    except Exception:  # whatever it is, requests cannot be served
+    except Exception:  # any failure means that requests cannot be served
         checks = {"database": "unreachable", "migrations": "unknown"}
     if current_app.config["REDIS_URL"]:
         checks["redis"] = _check_redis()

@@ -1,13 +1,9 @@
-"""What an operator, a client's developer and a browser ask of the service itself.
-
-Below health and the document stand the small routes, by which a developer or an integration suite
-checks its own HTTP: CORS, tokens, 429 and Retry-After, redirects, streams, bodies of every kind.
-"""
+"""Health, readiness, and the documentation of the API."""
 
 import time
 from importlib.resources import files
 
-from flask import Response, render_template, send_from_directory
+from flask import Response, redirect, render_template, send_from_directory
 from flask_smorest import current_api
 
 from .. import clock
@@ -22,7 +18,7 @@ bp = Blueprint(
     "system", __name__, url_prefix="/api", template_folder="templates", description=__doc__
 )
 
-pages = Blueprint("pages", __name__, description="For people, outside /api")
+pages = Blueprint("pages", __name__, description="Pages for browsers, outside /api")
 
 STARTED = time.monotonic()
 DOCS_FOLDER = str(files("flask_swagger_ui") / "dist")
@@ -34,7 +30,7 @@ DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 @bp.public
 @bp.response(200, HealthSchema)
 def show_health():
-    """Whether the process is alive; asks no database"""
+    """Check that the process responds; the database is not checked"""
     return {
         "status": "healthy",
         "timestamp": clock.now(),
@@ -49,10 +45,11 @@ def show_health():
 @bp.response(200, ReadinessSchema)
 @bp.alt_response(503, schema=ReadinessSchema, example={"status": "unhealthy", "checks": {}})
 def show_readiness():
-    """Whether requests can be served: the database, its migrations, Redis where it is set"""
+    """Check the database, its migrations and, if configured, Redis"""
     checks = check_readiness()
-    ready = all(state == "ok" for state in checks.values())
-    return {"status": "ready" if ready else "unhealthy", "checks": checks}, 200 if ready else 503
+    is_ready = all(state == "ok" for state in checks.values())
+    status = "ready" if is_ready else "unhealthy"
+    return {"status": status, "checks": checks}, 200 if is_ready else 503
 
 
 @bp.get("/openapi.json")
@@ -60,7 +57,7 @@ def show_readiness():
 @bp.cacheable
 @bp.response(200, {"type": "object"}, example={"openapi": "3.0.3"})
 def show_document():
-    """This document"""
+    """Get this OpenAPI document"""
     return json_response(current_api.document)
 
 
@@ -68,7 +65,7 @@ def show_document():
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
 def show_docs():
-    """This document as a page, to read and to try"""
+    """Show this document as a page to read and try"""
     return Response(render_template("docs.html"))
 
 
@@ -78,17 +75,25 @@ def show_docs():
 @bp.streamed(**{"text/javascript": "…", "text/css": "…", "image/png": "…"})
 @bp.raises(NotFound)
 def show_docs_asset(name):
-    """A script, style or picture of the page"""
+    """Get a script, style sheet or image of the documentation page"""
     if name == "start.js":
         return Response(render_template("docs.js"), mimetype="text/javascript")
-    if name not in DOCS_ASSETS:  # among the others is one with a version
+    if name not in DOCS_ASSETS:  # other files of the package disclose its version
         raise NotFound
     return send_from_directory(DOCS_FOLDER, name, max_age=86400)
+
+
+@pages.get("/")
+@bp.public
+@bp.response(302)
+def show_root():
+    """Redirect to the dashboard"""
+    return redirect("/dashboard")
 
 
 @pages.get("/dashboard")
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
 def show_dashboard():
-    """What this service is, and where to read on"""
+    """Show what this service is, with links to its documentation"""
     return Response(render_template("dashboard.html", version=VERSION))

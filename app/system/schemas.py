@@ -1,4 +1,4 @@
-"""What the service says of itself."""
+"""The wire format of health and readiness."""
 
 from marshmallow import fields
 
@@ -8,7 +8,7 @@ from ..http.schemas import Schema
 
 
 class HealthSchema(Schema):
-    """That the process answers, and since when."""
+    """The state of the process, and its uptime."""
 
     status = Choice("healthy", required=True)
     timestamp = UtcDateTime(required=True)
@@ -17,7 +17,7 @@ class HealthSchema(Schema):
 
 
 class ReadinessSchema(Schema):
-    """Whether what the service stands on is there."""
+    """The state of each dependency of the service."""
 
     status = Choice("ready", "unhealthy", required=True)
     checks = fields.Dict(

@@ -20,7 +20,7 @@ MAX_PARTS = 20  # fields that a form may have beside the file
 
 
 class IncomingFile:
-    """An uploaded file in a temporary file that ends with the process.
+    """An uploaded file, written to a temporary file while it is received.
 
     Bytes beyond MAX_SIZE are read but not stored, so that the client receives the error.
     """
@@ -33,6 +33,7 @@ class IncomingFile:
         self.filename = ""
 
     def write(self, data: bytes) -> None:
+        """Write the next bytes, up to MAX_SIZE in all."""
         self.size += len(data)
         if self.size <= MAX_SIZE:
             self.hash.update(data)
@@ -40,10 +41,12 @@ class IncomingFile:
                 self.file.write(data)
 
     def seek(self, offset: int) -> None:
+        """Set the position for the next read."""
         with _raise_if_disk_is_full():
             self.file.seek(offset)
 
     def close(self) -> None:
+        """Close and delete the temporary file."""
         with suppress(OSError):  # flushing may fail on a full disk, and the file is not needed
             self.file.close()
 

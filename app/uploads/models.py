@@ -1,4 +1,4 @@
-"""Who uploaded which file."""
+"""Uploaded files and their owners."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from ..users.models import on_user_erased
 
 
 class Upload(UUIDPrimaryKeyMixin, Base):
-    """One file that is kept, under a name that the service made."""
+    """A stored file, under a name made by the service."""
 
     __tablename__ = "uploads"
 
@@ -27,14 +27,14 @@ class Upload(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def by_filename(cls: Any, filename, user_id):
-        """The file of that name, of ``user_id`` where that is given."""
-        found = db.select(cls).where(cls.filename == filename)
-        return found if user_id is None else found.where(cls.user_id == user_id)
+        """Select the file of this name; if ``user_id`` is not None, only of that user."""
+        query = db.select(cls).where(cls.filename == filename)
+        return query if user_id is None else query.where(cls.user_id == user_id)
 
 
 @on_user_erased
 def delete_files(user_id: UUID) -> None:
-    """A user's files go with them, once it is sure that they go."""
-    names = db.delete(Upload).where(Upload.user_id == user_id).returning(Upload.filename)
-    for name in db.session.scalars(names):
-        storage.delete(name)
+    """Delete all files of the user; the stored bytes are removed after the commit."""
+    statement = db.delete(Upload).where(Upload.user_id == user_id).returning(Upload.filename)
+    for filename in db.session.scalars(statement):
+        storage.delete(filename)

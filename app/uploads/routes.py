@@ -44,6 +44,7 @@ def fingerprint():
 
 @bp.teardown_request
 def close_incoming_files(_):
+    """Close the temporary files of this request."""
     for file in g.pop("opened_files", []):
         file.close()
 

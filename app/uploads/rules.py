@@ -1,4 +1,4 @@
-"""Which files are taken, and under which names they are kept."""
+"""Which files are accepted, and under which names they are stored."""
 
 import re
 import unicodedata
@@ -10,21 +10,18 @@ from ..errors import ApiError
 
 MAX_SIZE = 5 * 1024 * 1024  # bytes
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
-# How each begins (WHATWG MIME Sniffing, 6). The libraries that know hundreds of types take more for
-# these, such as a page that only spells their signs out, and refuse some that are.
+# The first bytes of each type (WHATWG MIME Sniffing, 6). Libraries that detect hundreds of types
+# accept other files as these, such as a page that quotes a signature, and reject some valid ones.
 SIGNATURES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"%PDF-": "application/pdf",
 }
-MAX_PIXELS = 200_000_000  # more than any camera takes: who unpacks more has gigabytes to hold
+MAX_PIXELS = 200_000_000  # above any camera's; a larger image takes gigabytes when unpacked
 MAX_SEGMENTS = 1000  # of a JPEG before its frame; a few are usual
-FRAME_MARKERS = {*range(0xC0, 0xD0)} - {
-    0xC4,
-    0xC8,
-    0xCC,
-}  # markers that say how large it is (T.81, B.1)
-MAX_STEM_LENGTH = 80  # signs of the client's name that are kept; file systems take 255 bytes in all
+# The markers of a JPEG segment that has the dimensions (ITU-T T.81, B.1).
+FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+MAX_STEM_LENGTH = 80  # characters of the client's name; file systems allow 255 bytes in all
 
 
 class NoFile(ApiError):
@@ -44,49 +41,51 @@ class FileNotFound(ApiError):
 
 
 def require_type(head: bytes) -> str:
-    """The media type of a file that begins with ``head``, if it is one that is taken."""
-    for beginning, kind in SIGNATURES.items():
-        if head.startswith(beginning):
-            return kind
+    """Return the media type of a file by its first bytes. Raises InvalidFileType."""
+    for signature, media_type in SIGNATURES.items():
+        if head.startswith(signature):
+            return media_type
     raise InvalidFileType
 
 
-def require_bounded_dimensions(file: IO[bytes], kind: str) -> None:
-    """Refuse a picture that says it is far larger unpacked than its bytes; nothing is unpacked."""
-    sides = {"image/png": _png_dimensions, "image/jpeg": _jpeg_dimensions}.get(kind)
-    if sides and prod(sides(file)) > MAX_PIXELS:
+def require_bounded_dimensions(file: IO[bytes], media_type: str) -> None:
+    """Raise InvalidFileType for an image whose header states more than MAX_PIXELS."""
+    readers = {"image/png": _png_dimensions, "image/jpeg": _jpeg_dimensions}
+    read_dimensions = readers.get(media_type)
+    if read_dimensions and prod(read_dimensions(file)) > MAX_PIXELS:
         raise InvalidFileType
 
 
 def _png_dimensions(file: IO[bytes]) -> tuple[int, ...]:
-    """Width and height, which its first chunk says (ISO 15948, 11.2.2); none where it ends."""
+    """Read width and height from the first chunk (ISO 15948, 11.2.2); () if the file is cut off."""
     file.seek(16)
-    said = file.read(8)
-    return unpack(">II", said) if len(said) == 8 else ()
+    header = file.read(8)
+    return unpack(">II", header) if len(header) == 8 else ()
 
 
 def _jpeg_dimensions(file: IO[bytes]) -> tuple[int, ...]:
-    """Height and width, which the header of its frame says; none where it has no frame."""
+    """Read height and width from the header of the frame; () if there is no frame."""
     file.seek(2)
     for _ in range(MAX_SEGMENTS):
         segment = file.read(9)  # marker, length, precision, height, width
         if len(segment) < 9:
             break
-        sign, marker, length, height, width = unpack(">BBHxHH", segment)
-        if sign != 0xFF or marker in FRAME_MARKERS:
-            return (height, width) if sign == 0xFF else ()
+        prefix, marker, length, height, width = unpack(">BBHxHH", segment)
+        if prefix != 0xFF or marker in FRAME_MARKERS:
+            return (height, width) if prefix == 0xFF else ()
         file.seek(length - 7, 1)
     return ()
 
 
-def stored_name(given: str, kind: str, number: str) -> str:
-    """The client's name with nothing left of it that a path, a header or a shell would read.
+def stored_name(client_name: str, media_type: str, unique_id: str) -> str:
+    """Build a file's stored name from the client's, without special characters.
 
-    ``number`` makes it unique, and the ending says what the file is, not what it was said to be.
+    Only word characters and hyphens are left of it. ``unique_id`` is appended, and the extension
+    follows from the detected media type.
     """
-    base = re.split(r"[/\\]", unicodedata.normalize("NFKC", given))[-1]
+    base = re.split(r"[/\\]", unicodedata.normalize("NFKC", client_name))[-1]
     stem = base.rpartition(".")[0] or base
     words = "-".join(re.findall(r"\w+", stem))[:MAX_STEM_LENGTH].strip("-_") or "file"
     while len(words.encode()) > 2 * MAX_STEM_LENGTH:
         words = words[:-1]
-    return f"{words}-{number}.{EXTENSIONS[kind]}"
+    return f"{words}-{unique_id}.{EXTENSIONS[media_type]}"

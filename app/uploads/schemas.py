@@ -1,11 +1,11 @@
-"""Uploads over the wire."""
+"""The wire format of uploads."""
 
 from ..http.fields import StrictInteger, Text
 from ..http.schemas import Schema
 
 
 class UploadSchema(Schema):
-    """A file that is kept; ``filename`` is what it is asked for by."""
+    """A stored file; ``filename`` is its name in the download path."""
 
     filename = Text(
         required=True,

@@ -57,10 +57,12 @@ class User(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def newest(cls: Any):
+        """Select all users, newest first."""
         return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
 
     @prepared_query
     def by_id(cls: Any, id):
+        """Select the user with ``id``."""
         return db.select(cls).where(cls.id == id)
 
     @classmethod
@@ -87,6 +89,7 @@ class User(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def credentials(cls: Any, email_key):
+        """Select id and password hash of the user with this normalized e-mail address."""
         return db.select(cls.id, cls.password_hash).where(cls.email_key == email_key)
 
 
@@ -113,16 +116,17 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def rotate_refresh_token(cls, id: UUID, jti: str, new_jti: str, expires_at: datetime) -> bool:
         """Replace the refresh token ``jti`` by ``new_jti``; False if it was used before."""
-        rotated = db.session.scalar(
+        updated_id = db.session.scalar(
             db.update(cls)
             .where(cls.id == id, cls.refresh_jti == jti)
             .values(refresh_jti=new_jti, expires_at=expires_at)
             .returning(cls.id)
         )
-        return rotated is not None
+        return updated_id is not None
 
     @classmethod
     def revoke(cls, id: UUID) -> None:
+        """Revoke the session with ``id``, if it is active."""
         db.session.execute(db.delete(cls).where(cls.id == id))
 
     @classmethod

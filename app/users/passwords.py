@@ -1,8 +1,8 @@
-"""Passwords: Argon2id, and the same cost whether or not there is somebody to check.
+"""Password hashes (Argon2id), verified at the same cost whether or not the user exists.
 
-With the least that OWASP's Password Storage Cheat Sheet allows, 19 MiB twice over in one lane:
-20 ms. RFC 9106's 64 MiB in four lanes take eight times as long, and with it from every other
-request: thirty log-ins at once then held up reads for 2.8 s (``bench/NOTES.md``).
+The parameters are the minimum of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane;
+20 ms. RFC 9106's 64 MiB in 4 lanes take eight times as long and delay other requests: thirty
+concurrent log-ins held up reads for 2.8 s (``bench/NOTES.md``).
 """
 
 from threading import Lock
@@ -10,19 +10,19 @@ from threading import Lock
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-hash_lock = Lock()  # more at once would only take the cores from other requests
+hash_lock = Lock()  # hashing in parallel would take the cores from other requests
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# Checked where there is no such user, so that the answer takes as long.
-_DUMMY_HASH = _hasher.hash("nobody has this password")
+# Verified if there is no such user, so that the response takes as long.
+_DUMMY_HASH = _hasher.hash("the password of no user")
 
 
 def hash_password(password: str) -> str:
-    """What is kept of ``password``."""
+    """Return the hash of ``password`` that is stored."""
     return _hasher.hash(password)
 
 
 def verify_password(password: str, hashed: str | None) -> bool:
-    """Whether ``hashed`` was made of ``password``; never for None, and just as slowly."""
+    """Return whether ``hashed`` is a hash of ``password``; False for None, in the same time."""
     try:
         return _hasher.verify(hashed or _DUMMY_HASH, password) and hashed is not None
     except (VerificationError, InvalidHashError):
@@ -30,5 +30,5 @@ def verify_password(password: str, hashed: str | None) -> bool:
 
 
 def needs_rehash(hashed: str) -> bool:
-    """Whether ``hashed`` was made with less effort than is now usual."""
+    """Return whether ``hashed`` was made with other parameters than the current ones."""
     return _hasher.check_needs_rehash(hashed)

@@ -1,4 +1,4 @@
-"""Users: all of them for admins, and for everybody their own."""
+"""Users: admins manage all of them, and each user their own account."""
 
 from ..database.base import db
 from ..errors import Forbidden, ResourceExists
@@ -27,7 +27,7 @@ bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
 @bp.arguments(UserListQuerySchema, location="query")
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
-    """All users, newest first, as a plain array; X-Total-Count says how many there are"""
+    """List all users, newest first, as a plain array; X-Total-Count is their number"""
     users, total = sql_json.select_slice_json(
         User.newest(), UserSchema, page["limit"], page["offset"]
     )
@@ -43,7 +43,7 @@ def list_users(page):
 @bp.response(201, UserSchema)
 @bp.raises(ResourceExists)
 def create_user(data):
-    """Make a user, with any role"""
+    """Create a user with any role"""
     user = User.with_password(**data)
     db.session.add(user)
     db.session.flush()
@@ -56,7 +56,7 @@ def create_user(data):
 @bp.response(200, UserSchema)
 @bp.raises(UserNotFound, ResourceExists)
 def replace_user(data):
-    """Set all of a user that can change"""
+    """Replace all changeable fields of a user"""
     return _update_user(data.pop("id"), data)
 
 
@@ -66,7 +66,7 @@ def replace_user(data):
 @bp.response(200, UserSchema)
 @bp.raises(UserNotFound, ResourceExists)
 def update_user(data):
-    """Change a user named in the body"""
+    """Change the user whose id is in the body"""
     return _update_user(data.pop("id"), data)
 
 
@@ -76,7 +76,7 @@ def update_user(data):
 @bp.response(200, UserDeletedSchema)
 @bp.raises(UserNotFound)
 def delete_user(query):
-    """Delete the user named in the query"""
+    """Delete the user whose id is in the query string"""
     return _delete_user(query["id"])
 
 
@@ -85,7 +85,7 @@ def delete_user(query):
 @bp.returns_row(UserSchema, UserNotFound)
 @bp.raises(Forbidden)
 def show_user(id):
-    """A user: oneself, or for an admin anybody"""
+    """Get your own account or, as an admin, any user"""
     require_self_or_admin(current_user, id)
     return User.by_id(id)
 
@@ -96,7 +96,7 @@ def show_user(id):
 @bp.response(200, UserSchema)
 @bp.raises(Forbidden, UserNotFound, ResourceExists)
 def update_user_by_id(data, id):
-    """Change a user: oneself, or for an admin anybody; nobody their own role"""
+    """Change your own account or, as an admin, any user; you cannot change your own role"""
     require_self_or_admin(current_user, id)
     return _update_user(id, data)
 
@@ -111,7 +111,7 @@ def delete_user_by_id(id):
 
 
 def _update_user(id, changes):
-    """The user with ``changes`` made. Another standing ends every sign-in that had the old one."""
+    """Apply ``changes`` and commit; a change of privileges revokes the user's sessions."""
     user = User.get_for_update(id)
     if changes_privileges(user, changes):
         forbid_self(current_user, id)
@@ -123,6 +123,7 @@ def _update_user(id, changes):
 
 
 def _delete_user(id):
+    """Erase the user and commit."""
     forbid_self(current_user, id)
     User.get_for_update(id).erase()
     db.session.commit()

@@ -1,4 +1,4 @@
-"""Who may see and change what of a user."""
+"""Who may read and change a user, and when two e-mail addresses are equal."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import idna
 
 from ..errors import ApiError, Forbidden
 
-PRIVILEGES = ("role", "disabled")  # what decides whether somebody may come in, and where to
+PRIVILEGES = ("role", "disabled")  # the fields that decide what a user may access
 
 
 class UserNotFound(ApiError):
@@ -18,8 +18,11 @@ class UserNotFound(ApiError):
 
 
 def normalize_email(email: str) -> str:
-    """What makes two e-mail addresses the same: neither case nor Unicode form tells them apart,
-    nor whether the domain is written in its own script or in Punycode."""
+    """Return the key by which e-mail addresses are compared.
+
+    Addresses are equal regardless of case, of Unicode form, and of whether an internationalized
+    domain is written in Unicode or Punycode.
+    """
     local, _, domain = unicodedata.normalize("NFKC", email).rpartition("@")
     with suppress(idna.IDNAError):
         domain = idna.encode(domain, uts46=True).decode()
@@ -27,17 +30,17 @@ def normalize_email(email: str) -> str:
 
 
 def require_self_or_admin(caller: Any, user_id: UUID) -> None:
-    """A user is for themself and for admins, whether or not there is such a user."""
+    """Raise Forbidden unless the caller is this user or an admin, also if no such user exists."""
     if caller.id != user_id and caller.role != "admin":
         raise Forbidden
 
 
 def forbid_self(caller: Any, user_id: UUID) -> None:
-    """Nobody deletes themself or changes their own standing: the last admin would be lost."""
+    """Raise Forbidden if the caller is this user: the last admin could lock themself out."""
     if caller.id == user_id:
         raise Forbidden
 
 
 def changes_privileges(user: Any, changes: Mapping[str, Any]) -> bool:
-    """Whether ``changes`` give ``user`` another role, disable or enable them."""
+    """Return whether ``changes`` give the user another role, or disable or enable them."""
     return any(name in changes and changes[name] != getattr(user, name) for name in PRIVILEGES)

@@ -1,4 +1,4 @@
-"""Users over the wire."""
+"""The wire format of users."""
 
 import re
 from typing import Any
@@ -10,17 +10,16 @@ from ..http.authentication import ROLES
 from ..http.fields import Password, QueryInteger, StrictBoolean, StrictUUID, Text, UtcDateTime
 from ..http.schemas import PaginationQuerySchema, Schema
 
-# Blanks, a sign that is none, then anything; no two parts in a row can take the same sign, so the
-# time that it takes does not grow with the square of the name.
-# The blanks that are no control characters are spelled out: \s is not the same in JavaScript, by
-# which the document's patterns are read.
+# Blanks, a visible character, then any text. Adjacent parts share no character, so that matching
+# takes linear time. The blanks are listed because the OpenAPI document publishes the pattern, and
+# \s means something else in JavaScript.
 CONTROL_CHARS = r"\x00-\x1f\x7f-\x9f"
 BLANKS = r"\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 NAME_PATTERN = re.compile(rf"[{BLANKS}]*[^{BLANKS}{CONTROL_CHARS}][^{CONTROL_CHARS}]*\Z")
 
 
 def require_email(email: str) -> None:
-    """Refuse what no mail could be sent to; nobody is asked whether the domain exists."""
+    """Raise ValidationError for an invalid address; whether its domain exists is not checked."""
     try:
         address = validate_email(
             email,
@@ -35,6 +34,8 @@ def require_email(email: str) -> None:
 
 
 class Email(Text):
+    """An e-mail address."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=[validate.Length(max=254), require_email],
@@ -44,12 +45,14 @@ class Email(Text):
 
 
 class PersonName(Text):
+    """A person's name."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=[
                 validate.Length(1, 200),
                 validate.Regexp(
-                    NAME_PATTERN, error="Must not be blank, nor have control characters."
+                    NAME_PATTERN, error="Must not be blank or contain control characters."
                 ),
             ],
             metadata={"example": "Fatima al-Fihri"},
@@ -58,6 +61,8 @@ class PersonName(Text):
 
 
 class NewPassword(Password):
+    """A password to be set."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=validate.Length(12, 128),
@@ -67,12 +72,14 @@ class NewPassword(Password):
 
 
 class Role(Text):
+    """A user's role."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=validate.OneOf(ROLES), metadata={"example": "user"}, **kwargs)
 
 
 class UserSchema(Schema):
-    """A user, as they and the admins see them. Of one who left, name and email are empty."""
+    """A user. The name and e-mail of an erased user are empty."""
 
     id = StrictUUID(required=True)
     name = Text(required=True, metadata={"example": "Fatima al-Fihri"})
@@ -84,7 +91,7 @@ class UserSchema(Schema):
 
 
 class NewUserSchema(Schema):
-    """A user that an admin makes."""
+    """A user to be created by an admin."""
 
     name = PersonName(required=True)
     email = Email(required=True)
@@ -93,7 +100,7 @@ class NewUserSchema(Schema):
 
 
 class UserPatchSchema(Schema):
-    """What of a user is to change; what is not named stays."""
+    """The fields of a user to change; fields left out keep their values."""
 
     name = PersonName()
     email = Email()
@@ -102,13 +109,13 @@ class UserPatchSchema(Schema):
 
 
 class UserPatchWithIdSchema(UserPatchSchema):
-    """The same, with the user named in the body."""
+    """The fields of a user to change, with the user's id."""
 
     id = StrictUUID(required=True)
 
 
 class UserPutSchema(Schema):
-    """All of a user that can change."""
+    """All fields of a user that can be changed."""
 
     id = StrictUUID(required=True)
     name = PersonName(required=True)
@@ -118,13 +125,13 @@ class UserPutSchema(Schema):
 
 
 class UserIdQuerySchema(Schema):
-    """Which user is meant."""
+    """The id of a user in the query string."""
 
     id = StrictUUID(required=True)
 
 
 class UserListQuerySchema(PaginationQuerySchema):
-    """Which part of the plain array is asked for."""
+    """The page of the plain array of users."""
 
     limit = QueryInteger(
         load_default=100, validate=validate.Range(1, 100), metadata={"example": 100}

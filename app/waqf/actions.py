@@ -1,4 +1,4 @@
-"""Donations and what their payments change, projects, receipts."""
+"""Create, update and refund donations; update projects; render receipts."""
 
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,7 @@ def create_donation(
     message: str | None,
     payment_method_id: str | None,
 ) -> PaymentOperation:
-    """Insert ``donor``'s donation and its payment, and return the payment's operation.
+    """Insert a donation and its payment, and return the payment's operation.
 
     Raises ProjectNotFound, ProjectInactive, GoalMet, ValidationFailed and PaymentUnavailable.
     """
@@ -54,12 +54,12 @@ def create_donation(
     if payment is None:
         donor.load_profile()
         lock_project_and_check(project_id, amount, total_limit)
-        payment = Donation.insert_pledge(**values)  # the project has changed, and is now locked
+        payment = Donation.insert_pledge(**values)  # the project accepts it now, and is locked
     return PaymentOperation(*donor.verify_session(payment))
 
 
 def lock_project_and_check(project_id: UUID, amount: Decimal, total_limit: Decimal) -> None:
-    """Lock the project and raise the reason why it takes no donation, if it still takes none."""
+    """Lock the project and raise the reason why it does not accept the donation, if any."""
     project = Project.get_for_update(project_id)
     total = project.raised + project.pledged
     if not project.active:
@@ -109,7 +109,10 @@ def sync_donation(payment: Payment) -> None:
 
 
 def request_donation_refund(donation_id: UUID, amount: Decimal | None) -> RefundOperation:
-    """Insert a refund of a donation, of ``amount`` or of all that is left."""
+    """Insert a refund of a donation, of ``amount`` or of all that is refundable.
+
+    Raises DonationNotFound, InvalidTransition and ValidationFailed.
+    """
     payment = Payment.get_for_update(Payment.donation_id == donation_id)
     if payment is None:
         raise DonationNotFound
@@ -118,7 +121,7 @@ def request_donation_refund(donation_id: UUID, amount: Decimal | None) -> Refund
 
 
 def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
-    """Change a project; its currency and its donations stay."""
+    """Update a project. Raises ProjectNotFound and ValidationFailed."""
     project = Project.get_for_update(project_id)
     require_minor_units({"fundingGoal": changes.get("funding_goal")}, project.currency)
     for name, value in changes.items():
@@ -148,9 +151,9 @@ def render_receipt(donation: Donation) -> bytes:
     if donation.refunded_amount:
         rows.append(("Refunded", money(donation.refunded_amount)))
     if donation.disputed_amount:
-        rows.append(("Held by a dispute", money(donation.disputed_amount)))
+        rows.append(("Withheld by a dispute", money(donation.disputed_amount)))
     document.key_values(rows)
-    document.paragraph("Given for this purpose alone; it is not moved to another.")
+    document.paragraph("This donation is used for this purpose only and is not moved to another.")
     return document.bytes()
 
 

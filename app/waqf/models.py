@@ -21,7 +21,7 @@ from .rules import CATEGORIES, STATUSES, ProjectNotFound, countable_amount
 
 
 class Project(UUIDPrimaryKeyMixin, Base):
-    """A purpose to give to. Its totals are updated with each donation."""
+    """A purpose that donations are made for. Its totals are updated with each donation."""
 
     __tablename__ = "waqf_projects"
     __table_args__ = (
@@ -63,15 +63,15 @@ class Project(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def search(cls: Any, id, category, active):
-        """Select projects, newest first, filtered by category and active; or the one ``id``."""
-        found = db.select(cls)
+        """Select projects by category and active, newest first; or only the one with ``id``."""
+        query = db.select(cls)
         if id is not None:
-            return found.where(cls.id == id)
+            return query.where(cls.id == id)
         if category is not None:
-            found = found.where(cls.category == category)
+            query = query.where(cls.category == category)
         if active is not None:
-            found = found.where(cls.active == active)
-        return found.order_by(cls.created_at.desc(), cls.id.desc())
+            query = query.where(cls.active == active)
+        return query.order_by(cls.created_at.desc(), cls.id.desc())
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "Project":
@@ -85,10 +85,10 @@ class Project(UUIDPrimaryKeyMixin, Base):
 @lru_cache(maxsize=4096)
 def currency_of(project_id: UUID) -> str:
     """Return a project's currency, which never changes. Raises ProjectNotFound."""
-    found = Project.search(project_id).select_columns(Project.currency).row()
-    if found is None:
+    row = Project.search(project_id).select_columns(Project.currency).row()
+    if row is None:
         raise ProjectNotFound
-    return str(found[0])
+    return str(row[0])
 
 
 class Donation(UUIDPrimaryKeyMixin, Base):
@@ -132,7 +132,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     message: Mapped[str | None]
     status: Mapped[str] = mapped_column(default="pending")
     refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
-    disputed_amount: Mapped[Decimal] = mapped_column(default=ZERO)  # by a dispute
+    disputed_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     receipt_number: Mapped[str | None]
     succeeded_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -165,7 +165,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def for_user(cls: Any, user_id, id):
-        """Select the user's donations, newest first, or the one ``id``."""
+        """Select the user's donations, newest first; or only the one with ``id``."""
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
             return own.where(cls.id == id)
@@ -173,6 +173,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
+        """Select the user's newest donations, at most ``max_rows``."""
         own = db.select(cls).where(cls.user_id == user_id)
         return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
 
@@ -191,20 +192,20 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     @prepared_query
     def public_for_project(cls: Any, project_id):
         """Select a project's succeeded donations, newest first."""
-        found = db.select(cls).where(cls.project_id == project_id, cls.status == "succeeded")
-        return found.order_by(cls.created_at.desc(), cls.id.desc())
+        query = db.select(cls).where(cls.project_id == project_id, cls.status == "succeeded")
+        return query.order_by(cls.created_at.desc(), cls.id.desc())
 
     @prepared_query
     def public_count(cls: Any, project_id):
-        """Select the number of those from the project, because counting a million rows is slow."""
+        """Select their number from the project, because counting a million rows is slow."""
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
     def insert_pledge(cls, session_query: PreparedQuery, **values: Any) -> tuple[Any, ...] | None:
         """Insert a donation and its payment, and return the payment's request columns.
 
-        Return None if the project takes no donation or ``session_query`` finds no session. It is
-        one statement, so that the project's row is locked no longer than the statement takes.
+        Return None if the project does not accept the donation or ``session_query`` finds no
+        session. A single statement locks the project's row for the shortest time.
         """
         row = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
         row = {name: value for name, value in row.items() if value is not None}
@@ -214,13 +215,13 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def has_other_from_donor(cls, donation: "Donation") -> bool:
         """Whether the donor has another succeeded donation to the same project."""
-        found = db.select(cls.id).where(
+        query = db.select(cls.id).where(
             cls.project_id == donation.project_id,
             cls.user_id == donation.user_id,
             cls.status == "succeeded",
             cls.id != donation.id,
         )
-        return db.session.scalar(found.limit(1)) is not None
+        return db.session.scalar(query.limit(1)) is not None
 
 
 @cache
@@ -255,12 +256,15 @@ def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: A
     """Build a CTE that inserts a row of ``entity`` for each row of ``source``."""
     table = entity.__table__
     row = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
-    new = db.insert(table).from_select(list(values), db.select(*row).select_from(source))
-    return new.returning(*returning).cte(table.name)
+    insertion = db.insert(table).from_select(list(values), db.select(*row).select_from(source))
+    return insertion.returning(*returning).cte(table.name)
 
 
 class ReceiptCounter(Base):
-    """The last receipt number of a year; incremented in the transaction that uses it: no gaps."""
+    """The last receipt number of a year.
+
+    It is incremented in the transaction that uses it, so that there are no gaps.
+    """
 
     __tablename__ = "waqf_receipt_years"
 
@@ -269,8 +273,11 @@ class ReceiptCounter(Base):
 
     @classmethod
     def next_number(cls, year: int) -> str:
-        new = insert(cls).values(year=year, last=1)
-        counted = new.on_conflict_do_update(
-            index_elements=["year"], set_={"last": cls.last + 1}
-        ).returning(cls.last)
-        return f"R-{year}-{db.session.scalar(counted):06}"
+        """Increment the year's counter, and return the receipt number."""
+        increment = (
+            insert(cls)
+            .values(year=year, last=1)
+            .on_conflict_do_update(index_elements=["year"], set_={"last": cls.last + 1})
+            .returning(cls.last)
+        )
+        return f"R-{year}-{db.session.scalar(increment):06}"

@@ -1,4 +1,4 @@
-"""Waqf: projects with a goal, and the donations that people make to them through Stripe."""
+"""Waqf: projects with a funding goal, and donations to them through Stripe."""
 
 from ..database.base import db
 from ..errors import Forbidden
@@ -43,7 +43,7 @@ EXPORTS = {
 @bp.arguments(ProjectListQuerySchema, location="query")
 @bp.paginated(ProjectSchema)
 def list_projects(query):
-    """All projects, newest first; of a category, active or not"""
+    """List projects, newest first, by category and active"""
     active = query["active"] and query["active"] == "true"
     return Project.search(None, query["category"], active)
 
@@ -54,7 +54,7 @@ def list_projects(query):
 @bp.arguments(NewProjectSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound, 201)
 def create_project(data):
-    """Publish a purpose to give to"""
+    """Create a project"""
     project = Project(**data)
     db.session.add(project)
     db.session.flush()
@@ -66,7 +66,7 @@ def create_project(data):
 @bp.cacheable
 @bp.returns_row(ProjectSchema, ProjectNotFound)
 def show_project(id):
-    """A project, and how far it has come"""
+    """Get a project and its progress"""
     return Project.search(id)
 
 
@@ -75,7 +75,7 @@ def show_project(id):
 @bp.arguments(ProjectPatchSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound)
 def update_project(changes, id):
-    """Change a project; one that is not active takes no donations"""
+    """Update a project; an inactive one does not accept donations"""
     actions.update_project(id, changes)
     db.session.commit()
     return Project.search(id)
@@ -87,7 +87,7 @@ def update_project(changes, id):
 @bp.paginated(PublicDonationSchema)
 @bp.raises(ProjectNotFound)
 def list_project_donations(id):
-    """What was given to a project, newest first; anonymous donors stay so"""
+    """List the succeeded donations to a project, newest first, without anonymous donors' names"""
     if Project.search(id).select_columns(Project.id).row() is None:
         raise ProjectNotFound
     return Donation.public_for_project(id).with_total(Donation.public_count(id))
@@ -104,7 +104,7 @@ def list_project_donations(id):
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(data):
-    """Give to a project: the payment's clientSecret pays it, or at once a paymentMethodId"""
+    """Donate to a project, with the payment's clientSecret or a paymentMethodId"""
     return actions.create_donation(current_user, **data)
 
 
@@ -112,7 +112,7 @@ def donate(data):
 @bp.login_required
 @bp.paginated(DonationSchema)
 def list_donations():
-    """Your donations, newest first"""
+    """List your donations, newest first"""
     return Donation.for_user(current_user.id)
 
 
@@ -121,7 +121,7 @@ def list_donations():
 @bp.arguments(ExportQuerySchema, location="query")
 @bp.streamed(**EXPORTS)
 def export_donations(query):
-    """All your donations, as a stream of lines: ndjson or csv"""
+    """Export all your donations as a stream of lines, ndjson or csv"""
     return sql_json.stream_rows(
         Donation.for_user(current_user.id), DonationExportSchema, query["format"]
     )
@@ -131,7 +131,7 @@ def export_donations(query):
 @bp.login_required
 @bp.returns_row(DonationSchema, DonationNotFound)
 def show_donation(id):
-    """One of your donations"""
+    """Get one of your donations"""
     return Donation.for_user(current_user.id, id)
 
 
@@ -140,11 +140,12 @@ def show_donation(id):
 @bp.pdf
 @bp.raises(DonationNotFound, InvalidTransition)
 def show_receipt(id):
-    """The receipt for one of your donations, once it has come"""
-    found = Donation.for_user(current_user.id, id).objects()
-    if not found:
+    """Download the receipt for one of your donations as a PDF, once it has succeeded"""
+    donations = Donation.for_user(current_user.id, id).objects()
+    if not donations:
         raise DonationNotFound
-    return pdf_response(actions.render_receipt(found[0]), f"{found[0].receipt_number}.pdf")
+    (donation,) = donations
+    return pdf_response(actions.render_receipt(donation), f"{donation.receipt_number}.pdf")
 
 
 @bp.post("/donations/<uuid:id>/refund")
@@ -153,5 +154,5 @@ def show_receipt(id):
 @bp.arguments(NewRefundSchema)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
 def refund_donation(data, id):
-    """Give a donation back, whole or in part"""
+    """Refund a donation in full or in part"""
     return actions.request_donation_refund(id, data["amount"])

@@ -1,7 +1,7 @@
-"""Waqf: gifts to a purpose, for good.
+"""Rules of waqf: permanent gifts for a purpose.
 
-A project takes donations, each from a waqif (donor), until its goal is met. Money given to one
-purpose is never moved to another, so each project is a fund of its own.
+A project accepts donations, each from a waqif (donor), until its goal is met. Money given for one
+purpose is never moved to another, so each project has a separate fund.
 """
 
 from decimal import Decimal
@@ -46,7 +46,7 @@ class DonationState(NamedTuple):
 def donation_state(
     payment_status: str, amount: Decimal, refunded: Decimal, disputed: Decimal
 ) -> DonationState:
-    """Return the state of a donation by its payment; fully refunded it is ``refunded``."""
+    """Derive a donation's state from its payment; a full refund makes it ``refunded``."""
     status = {"processing": "pending"}.get(payment_status, payment_status)
     if status == "succeeded" and refunded == amount:
         status = "refunded"

@@ -1,4 +1,4 @@
-"""Projects and donations over the wire."""
+"""Request and response schemas of projects and donations."""
 
 from decimal import Decimal
 from typing import Any
@@ -50,7 +50,7 @@ class Category(Text):
 
 
 class ProjectSchema(Schema):
-    """A purpose, and how far it has come."""
+    """A project with its totals."""
 
     id = StrictUUID(required=True)
     name = Text(required=True, metadata={"example": "A well for Al-Rayyan"})
@@ -76,7 +76,7 @@ class NewProjectSchema(Schema):
 
 
 class ProjectPatchSchema(Schema):
-    """What of a project is to change; what is not named stays."""
+    """Changes of a project; a missing field keeps its value."""
 
     name = ProjectName()
     description = ProjectDescription()
@@ -93,7 +93,7 @@ class ProjectListQuerySchema(Schema):
 
 
 class PublicDonationSchema(Schema):
-    """A donation as everybody may see it: of an anonymous donor, neither name nor id."""
+    """A donation in public; an anonymous donor's name and id are null."""
 
     id = StrictUUID(required=True)
     project_id = StrictUUID(required=True)
@@ -109,7 +109,7 @@ class PublicDonationSchema(Schema):
 
 
 class DonationExportSchema(PublicDonationSchema):
-    """A donation as a line of its donor's own export."""
+    """A donation in its donor's export."""
 
     user_id = StrictUUID(required=True)
     disputed = StrictBoolean(required=True)
@@ -117,7 +117,7 @@ class DonationExportSchema(PublicDonationSchema):
 
 
 class DonationSchema(DonationExportSchema):
-    """A donation as its donor sees it."""
+    """A donation for its donor, with its payment."""
 
     payment = fields.Nested(PaymentSchema, required=True)
 

@@ -1,4 +1,4 @@
-"""From what was asked to an assessment: the prices, the rules, and what of it is kept."""
+"""Run assessments at the published prices, and render their reports."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -23,16 +23,20 @@ from .rules import (
 from .rules.hijri import hijri_day
 
 
-def run_assessment(asked: dict[str, Any]) -> dict[str, Any]:
-    """The outcome of a NewCalculationSchema, as the columns of a Calculation."""
-    notes, currency = asked.pop("notes"), asked["currency"]
-    if "wealth" in asked:
-        outcome = assess_wealth(**asked)
+def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
+    """Assess a NewCalculationSchema's data, and return the columns of a Calculation.
+
+    Raises NisabNotFound if a price is needed that is missing or outdated.
+    """
+    notes, currency = new_calculation.pop("notes"), new_calculation["currency"]
+    if "wealth" in new_calculation:
+        assessment = assess_wealth(**new_calculation)
     else:
-        outcome = assess(**asked, prices=published_prices(currency), today=clock.today())
-    lines = outcome.breakdown
+        prices = get_published_prices(currency)
+        assessment = assess(**new_calculation, prices=prices, today=clock.today())
+    lines = assessment.breakdown
     return {
-        **vars(outcome),
+        **vars(assessment),
         "breakdown": None if lines is None else [asdict(line) for line in lines],
         "currency": currency,
         "notes": notes,
@@ -41,15 +45,15 @@ def run_assessment(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def render_report(calculation: Calculation, name: str) -> bytes:
-    """``calculation`` as a PDF for ``name``: worked out line by line, each with rule and source."""
-    currency = calculation.currency
-    made = calculation.calculated_at
-    pages = PdfDocument(
-        "Zakat calculation", footer=f"Calculation {calculation.id}", created_at=made
+    """Render a calculation of the user called ``name`` as a PDF, with each line's rule."""
+    document = PdfDocument(
+        "Zakat calculation",
+        footer=f"Calculation {calculation.id}",
+        created_at=calculation.calculated_at,
     )
-    pages.key_values(_facts(calculation, name))
-    pages.heading("How it was worked out")
-    pages.table(
+    document.key_values(_summary(calculation, name))
+    document.heading("Breakdown")
+    document.table(
         [
             Column("Item", 2),
             Column("Rule and source", 4),
@@ -57,35 +61,38 @@ def render_report(calculation: Calculation, name: str) -> bytes:
             Column("Rate", align="end"),
             Column("Zakat", align="end"),
         ],
-        [_worked(line, currency) for line in calculation.breakdown or [_whole(calculation)]],
-        ["Zakat due", "", "", "", _due(calculation)],
+        [
+            _table_row(line, calculation.currency)
+            for line in calculation.breakdown or [_single_line(calculation)]
+        ],
+        ["Zakat due", "", "", "", _total_due(calculation)],
     )
     if not calculation.eligible:
-        pages.paragraph(_why_nothing_is_due(calculation))
+        document.paragraph(_reason_for_no_zakat(calculation))
     if calculation.notes:
-        pages.heading("Notes").paragraph(calculation.notes)
-    pages.note(NO_FATWA)
-    return pages.bytes()
+        document.heading("Notes").paragraph(calculation.notes)
+    document.note(NO_FATWA)
+    return document.bytes()
 
 
-def _facts(calculation: Calculation, name: str) -> list[tuple[str, str]]:
+def _summary(calculation: Calculation, name: str) -> list[tuple[str, str]]:
     currency, nisab = calculation.currency, calculation.nisab
     basis = f", by {calculation.nisab_basis}" if calculation.nisab_basis else ""
-    facts = [
+    rows = [
         ("For", name),
-        ("Worked out on", f"{calculation.calculated_at:%Y-%m-%d %H:%M} UTC"),
+        ("Calculated on", f"{calculation.calculated_at:%Y-%m-%d %H:%M} UTC"),
         ("Net wealth", f"{currency} {format_amount(calculation.wealth, currency)}"),
         ("Nisab", f"{currency} {format_amount(nisab, currency)}{basis}" if nisab else "Not needed"),
-        ("Year", f"{calculation.year_basis}, at {_percent(calculation.rate)}"),
+        ("Year", f"{calculation.year_basis}, at {_format_percent(calculation.rate)}"),
     ]
     if calculation.hawl_started_on and calculation.hawl_completes_on:
         started, completes = calculation.hawl_started_on, calculation.hawl_completes_on
-        facts.append(("Hawl", f"from {started} to {completes}"))
-    return facts
+        rows.append(("Hawl", f"from {started} to {completes}"))
+    return rows
 
 
-def _whole(calculation: Calculation) -> dict[str, Any]:
-    """The one line of a calculation that was made from a sum of wealth."""
+def _single_line(calculation: Calculation) -> dict[str, Any]:
+    """Build the breakdown line of a calculation from a single amount of wealth."""
     return {
         "category": "wealth",
         "label": None,
@@ -98,45 +105,48 @@ def _whole(calculation: Calculation) -> dict[str, Any]:
     }
 
 
-def _due(calculation: Calculation) -> str:
-    """The total: money and, where herds owe any, animals; nothing before the hawl is over."""
-    money = (
-        f"{calculation.currency} {format_amount(calculation.zakat_amount, calculation.currency)}"
-    )
-    lines = calculation.breakdown or []
-    animals = [one for line in lines for one in _animals(line)] if calculation.eligible else []
-    return "\n".join([money, *animals])
+def _total_due(calculation: Calculation) -> str:
+    """Format the total of money and, once the hawl is complete, of animals."""
+    currency = calculation.currency
+    total = [f"{currency} {format_amount(calculation.zakat_amount, currency)}"]
+    if calculation.eligible:
+        for line in calculation.breakdown or []:
+            total += _format_animals(line)
+    return "\n".join(total)
 
 
-def _animals(line: dict[str, Any]) -> list[str]:
+def _format_animals(line: dict[str, Any]) -> list[str]:
     return [f"{due['count']} {due['animal'].replace('_', ' ')}" for due in line["due"]]
 
 
-def _worked(line: dict[str, Any], currency: str) -> list[str]:
-    """A line of the breakdown as the report's table has it."""
+def _table_row(line: dict[str, Any], currency: str) -> list[str]:
+    """Format a line of the breakdown as a row of the report's table."""
     category = line["category"].replace("_", " ").capitalize()
     return [
         f"{line['label']}\n{category}" if line["label"] else category,
         f"{line['rule']}\n{line['source']}",
         format_amount(Decimal(line["counted"]), currency),
-        _percent(Decimal(line["rate"])),
-        "\n".join(_animals(line)) or format_amount(Decimal(line["zakat"]), currency),
+        _format_percent(Decimal(line["rate"])),
+        "\n".join(_format_animals(line)) or format_amount(Decimal(line["zakat"]), currency),
     ]
 
 
-def _percent(rate: Decimal) -> str:
+def _format_percent(rate: Decimal) -> str:
     return f"{(rate * 100).normalize():f} %"
 
 
-def _why_nothing_is_due(calculation: Calculation) -> str:
+def _reason_for_no_zakat(calculation: Calculation) -> str:
     completes = calculation.hawl_completes_on
     if completes and completes > calculation.calculated_at.date():
-        return f"Nothing is due before the hawl completes on {completes}. The lines show what will."
+        return (
+            f"Nothing is due before the hawl completes on {completes}."
+            " The lines show what will be due then."
+        )
     return "Nothing is due: net wealth does not reach the nisab."
 
 
-def published_prices(currency: str) -> MetalPrices:
-    """What an admin published for ``currency``; nothing where it is missing or too old."""
+def get_published_prices(currency: str) -> MetalPrices:
+    """Return the prices in effect for ``currency``; they are None if missing or too old."""
     table = MetalPrice.__table__.c
     prices = table.gold_price_per_gram, table.silver_price_per_gram
     return MetalPrices(*(MetalPrice.current(currency).select_columns(*prices).row() or ()))
@@ -145,7 +155,10 @@ def published_prices(currency: str) -> MetalPrices:
 def build_metal_price(
     currency: str, gold: Decimal, silver: Decimal, effective_at: datetime
 ) -> MetalPrice:
-    """The prices per gram of ``gold`` and ``silver``, with the nisab that they make."""
+    """Build a MetalPrice from prices per gram, with the nisab by each metal.
+
+    Raises ValidationFailed if a price is so small that the nisab would be 0.
+    """
     return MetalPrice(
         currency=currency,
         gold=_threshold(gold, "gold", currency),

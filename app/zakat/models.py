@@ -1,4 +1,4 @@
-"""Calculations that were kept, and the prices of metal that they stand on."""
+"""Stored calculations, and the metal prices that they are based on."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +19,7 @@ from ..users.models import on_user_erased
 
 
 class Calculation(UUIDPrimaryKeyMixin, Base):
-    """One calculation, kept as it was answered: never updated."""
+    """A calculation as its response had it; it is never updated."""
 
     __tablename__ = "zakat_calculations"
     __table_args__ = (
@@ -44,19 +44,19 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
-        """The user's own, newest first, and no more than ``most``."""
+        """Select the user's calculations, newest first, at most ``max_rows``."""
         own = db.select(cls).where(cls.user_id == user_id)
         return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod
     def by_year(cls, user_id: UUID) -> list[Row[Any]]:
-        """The user's zakat in each currency and each year (UTC)."""
+        """Return the user's zakat by currency and year (UTC)."""
         year = db.extract("year", db.func.timezone("UTC", cls.calculated_at)).cast(db.Integer)
         zakat = db.func.sum(cls.zakat_amount)
-        found = db.select(year.label("year"), cls.currency, zakat.label("zakat"))
+        columns = db.select(year.label("year"), cls.currency, zakat.label("zakat"))
         return list(
             db.session.execute(
-                found.where(cls.user_id == user_id)
+                columns.where(cls.user_id == user_id)
                 .group_by(year, cls.currency)
                 .order_by(cls.currency, year)
             )
@@ -64,7 +64,7 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def for_user(cls: Any, user_id, id):
-        """The user's own, newest first; or the one ``id`` among them."""
+        """Select the user's calculations, newest first, or the one with ``id``."""
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
             return own.where(cls.id == id)
@@ -72,11 +72,12 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def insert(cls, **values: Any) -> PreparedInsert:
+        """Prepare the insert of a calculation."""
         return prepared_insert(cls, id=uuid7(), **values)
 
     @classmethod
     def delete(cls, user: Any, id: UUID) -> bool:
-        """Delete ``user``'s own calculation ``id``; whether there was one."""
+        """Delete the user's calculation with ``id``. Return False if there is none."""
         deleted = db.session.scalar(
             db.delete(cls).where(cls.user_id == user.id, cls.id == id).returning(cls.id)
         )
@@ -84,7 +85,7 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def totals(cls, user: Any, year: int) -> list[Row[Any]]:
-        """How many ``user`` made in the Gregorian ``year`` (UTC), and their sums, by currency."""
+        """Return number and sums of the user's calculations in ``year`` (UTC), by currency."""
         begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
         return list(
             db.session.execute(
@@ -103,12 +104,13 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
 @on_user_erased
 def delete_calculations(user_id: UUID) -> None:
+    """Delete all calculations of the user."""
     db.session.execute(db.delete(Calculation).where(Calculation.user_id == user_id))
 
 
 @dataclass(frozen=True)
 class NisabThreshold:
-    """The nisab by one metal, as it was published."""
+    """The nisab by a metal, as published."""
 
     price_per_gram: Decimal
     grams: int
@@ -116,7 +118,7 @@ class NisabThreshold:
 
 
 class MetalPrice(UUIDPrimaryKeyMixin, Base):
-    """What a gram of pure gold and silver costs from a moment on. Published, never changed."""
+    """The prices of a gram of pure gold and silver from ``effective_at`` on; never changed."""
 
     __tablename__ = "zakat_metal_prices"
     __table_args__ = (
@@ -144,7 +146,7 @@ class MetalPrice(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def history(cls: Any, currency):
-        """All that was published in ``currency``, the latest first."""
+        """Select all prices published in ``currency``, the latest first."""
         return (
             db.select(cls)
             .where(cls.currency == currency)
@@ -153,14 +155,14 @@ class MetalPrice(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def current(cls, currency: str) -> PreparedQuery:
-        """The price in effect now, unless it has grown too old to be relied on."""
+        """Select the price in effect now, if it is not older than NISAB_MAX_AGE_DAYS."""
         now = clock.now()
         oldest = now - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
         return cls.latest(currency, oldest, now)
 
     @prepared_query
     def latest(cls: Any, currency, oldest, now):
-        """The last price that took effect between ``oldest`` and ``now``."""
+        """Select the last price that took effect between ``oldest`` and ``now``."""
         return (
             db.select(cls)
             .where(cls.currency == currency, cls.effective_at.between(oldest, now))

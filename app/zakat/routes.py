@@ -1,4 +1,4 @@
-"""Work out zakat and keep a record of it."""
+"""Zakat calculations, their reports, and the nisab."""
 
 from .. import clock
 from ..database.base import db
@@ -33,7 +33,7 @@ EXPORTS = {
 @bp.login_required
 @bp.paginated(CalculationSchema)
 def list_calculations():
-    """Your calculations, newest first"""
+    """List your calculations, newest first"""
     return Calculation.for_user(current_user.id)
 
 
@@ -43,9 +43,9 @@ def list_calculations():
 @bp.arguments(NewCalculationSchema)
 @bp.inserts_row(CalculationSchema)
 @bp.raises(NisabNotFound)
-def create_calculation(asked):
-    """Work out what is due, and keep it"""
-    return Calculation.insert(user_id=current_user.id, **run_assessment(asked))
+def create_calculation(new_calculation):
+    """Calculate zakat and store the result"""
+    return Calculation.insert(user_id=current_user.id, **run_assessment(new_calculation))
 
 
 @bp.post("/calculate")
@@ -53,16 +53,16 @@ def create_calculation(asked):
 @bp.arguments(NewCalculationSchema)
 @bp.response(200, CalculationSchema)
 @bp.raises(NisabNotFound)
-def calculate(asked):
-    """Work out what is due, and keep nothing: id and userId are null"""
-    return {"id": None, "user_id": None, **run_assessment(asked)}
+def calculate(new_calculation):
+    """Calculate zakat without storing the result: id and userId are null"""
+    return {"id": None, "user_id": None, **run_assessment(new_calculation)}
 
 
 @bp.get("/calculations/<uuid:id>")
 @bp.login_required
 @bp.returns_row(CalculationSchema, CalculationNotFound)
 def show_calculation(id):
-    """One of your calculations"""
+    """Get one of your calculations"""
     return Calculation.for_user(current_user.id, id)
 
 
@@ -83,7 +83,7 @@ def delete_calculation(id):
 @bp.arguments(ExportQuerySchema, location="query")
 @bp.streamed(**EXPORTS)
 def export_calculations(query):
-    """All your calculations, as a stream of lines: ndjson or csv"""
+    """Export all of your calculations as a stream of NDJSON or CSV lines"""
     return sql_json.stream_rows(
         Calculation.for_user(current_user.id), CalculationSchema, query["format"]
     )
@@ -94,11 +94,11 @@ def export_calculations(query):
 @bp.pdf
 @bp.raises(CalculationNotFound)
 def report_calculation(id):
-    """One of your calculations as a PDF, with the rule and source behind each line"""
-    found = Calculation.for_user(current_user.id, id).objects()
-    if not found:
+    """Download one of your calculations as a PDF, with the rule and source of each line"""
+    rows = Calculation.for_user(current_user.id, id).objects()
+    if not rows:
         raise CalculationNotFound
-    return pdf_response(render_report(found[0], current_user.name), "zakat.pdf")
+    return pdf_response(render_report(rows[0], current_user.name), "zakat.pdf")
 
 
 @bp.get("/summary")
@@ -106,7 +106,7 @@ def report_calculation(id):
 @bp.arguments(SummaryQuerySchema, location="query")
 @bp.response(200, SummarySchema)
 def summarize_year(query):
-    """Your calculations of a Gregorian year (UTC), added up for each currency"""
+    """Total your calculations of a Gregorian year (UTC) by currency"""
     return {"year": query["year"], "totals": Calculation.totals(current_user, query["year"])}
 
 
@@ -116,7 +116,7 @@ def summarize_year(query):
 @bp.arguments(CurrencyQuerySchema, location="query")
 @bp.returns_row(NisabSchema, NisabNotFound)
 def show_nisab(query):
-    """The nisab now, by gold and by silver"""
+    """Get the current nisab, by gold and by silver"""
     return MetalPrice.current(query["currency"])
 
 
@@ -125,7 +125,7 @@ def show_nisab(query):
 @bp.arguments(NewNisabSchema)
 @bp.response(200, NisabSchema)
 def publish_nisab(data):
-    """Publish what gold and silver cost; earlier prices stay in the history"""
+    """Publish the prices of gold and silver; earlier prices stay in the history"""
     price = build_metal_price(
         data["currency"],
         data["gold_price_per_gram"],
@@ -144,5 +144,5 @@ def publish_nisab(data):
 @bp.arguments(CurrencyQuerySchema, location="query")
 @bp.paginated(NisabSchema)
 def list_nisab_history(query):
-    """All nisab prices that were published in a currency, the latest first"""
+    """List the nisab prices published in a currency, the latest first"""
     return MetalPrice.history(query["currency"])

@@ -1,4 +1,4 @@
-"""Zakat over the wire: two ways to ask, one way to answer."""
+"""The wire format of zakat: two kinds of requests, one kind of response."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -27,7 +27,7 @@ from ..money import ZERO
 POSITIVE = validate.Range(min=ZERO, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=ZERO)
 SHARE = validate.Range(min=ZERO, max=1)
-LONG_TERM_SHARE = Decimal("0.25")  # of a company's value, what is money, stock and claims
+LONG_TERM_SHARE = Decimal("0.25")  # of a company's value: its cash, inventory and receivables
 MAX_ITEMS = 1000
 
 
@@ -52,7 +52,7 @@ class Notes(Text):
 
 
 class ValuedAssetSchema(Schema):
-    """An asset that is known by its value."""
+    """An asset given by its value."""
 
     category = Choice(
         *("cash", "bank", "crypto", "trade_goods", "property_for_sale", "other"),
@@ -64,7 +64,7 @@ class ValuedAssetSchema(Schema):
 
 
 class ReceivableSchema(Schema):
-    """Money that somebody owes."""
+    """Money owed to the user."""
 
     category = Choice("receivable", required=True)
     label = Label()
@@ -73,7 +73,7 @@ class ReceivableSchema(Schema):
 
 
 class LongTermSchema(Schema):
-    """Shares kept for their dividends, and retirement savings."""
+    """Shares held for their dividends, and retirement savings."""
 
     category = Choice("shares_long_term", "retirement", required=True)
     label = Label()
@@ -84,7 +84,7 @@ class LongTermSchema(Schema):
 
 
 class MetalSchema(Schema):
-    """What gold and silver have in common; the published price stands in for none given."""
+    """The fields of gold and silver; without a price, the published one applies."""
 
     label = Label()
     grams = ExactDecimal(required=True, validate=NOT_NEGATIVE, metadata={"example": 100})
@@ -113,7 +113,7 @@ class SilverSchema(MetalSchema):
 
 
 class CropsSchema(Schema):
-    """A harvest, by weight and by its value."""
+    """A harvest, by weight and value."""
 
     category = Choice("crops", required=True)
     label = Label()
@@ -123,7 +123,7 @@ class CropsSchema(Schema):
 
 
 class LivestockSchema(Schema):
-    """A grazing herd, by its head."""
+    """A grazing herd, by the number of animals."""
 
     category = Choice("livestock", required=True)
     label = Label()
@@ -134,7 +134,7 @@ class LivestockSchema(Schema):
 
 
 class AssetSchema(OneOfSchema):
-    """Something owned; its category says what else there is to know of it."""
+    """An asset; its category decides which other fields it has."""
 
     variants: ClassVar = {
         "value": ValuedAssetSchema,
@@ -152,6 +152,7 @@ class AssetSchema(OneOfSchema):
     }
 
     def variant_name(self, data: Mapping[str, Any]) -> str:
+        """Return the variant of the asset's category. Raises ValidationError."""
         category = data.get("category")
         if not isinstance(category, str) or category not in self.categories:
             raise ValidationError({"category": [f"One of {', '.join(self.categories)}."]})
@@ -159,7 +160,7 @@ class AssetSchema(OneOfSchema):
 
 
 class LiabilitySchema(Schema):
-    """Something owed; only what is due within the year is deducted."""
+    """A debt of the user; only one that is due within the year is deducted."""
 
     label = Label()
     amount = Amount(required=True, validate=NOT_NEGATIVE, metadata={"example": 5000})
@@ -167,7 +168,7 @@ class LiabilitySchema(Schema):
 
 
 class WealthCalculationSchema(Schema):
-    """One sum of wealth, and the nisab to hold it against."""
+    """A single amount of wealth, and the nisab to compare it with."""
 
     wealth = Amount(required=True, validate=POSITIVE, metadata={"example": 10000})
     nisab = Amount(required=True, validate=POSITIVE, metadata={"example": 5000})
@@ -176,10 +177,14 @@ class WealthCalculationSchema(Schema):
 
 
 class ItemizedCalculationSchema(Schema):
-    """Everything owned and owed, item by item."""
+    """All assets and liabilities, item by item."""
 
-    assets = BoundedList(fields.Nested(AssetSchema), required=True, least=1, most=MAX_ITEMS)
-    liabilities = BoundedList(fields.Nested(LiabilitySchema), load_default=list, most=MAX_ITEMS)
+    assets = BoundedList(
+        fields.Nested(AssetSchema), required=True, min_items=1, max_items=MAX_ITEMS
+    )
+    liabilities = BoundedList(
+        fields.Nested(LiabilitySchema), load_default=list, max_items=MAX_ITEMS
+    )
     nisab_basis = Choice("gold", "silver", load_default=lambda: current_app.config["NISAB_BASIS"])
     year_basis = Choice("lunar", "solar", load_default="lunar")
     school = Choice("majority", "hanafi", load_default="majority")
@@ -189,9 +194,9 @@ class ItemizedCalculationSchema(Schema):
     currency = Currency()
     notes = Notes()
 
-    @validates_schema  # not of the field alone: that would see animals that are not valid too
+    @validates_schema  # a validator of the field would also receive invalid items
     def require_whole_herds(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """A species is counted as one herd, wherever it grazes."""
+        """Reject a species that is listed twice: all of its herds are counted as one."""
         herds = [asset["species"] for asset in data["assets"] if asset["category"] == "livestock"]
         if len(set(herds)) < len(herds):
             error = "List each species of livestock once, with its whole count."
@@ -199,23 +204,24 @@ class ItemizedCalculationSchema(Schema):
 
 
 class NewCalculationSchema(OneOfSchema):
-    """What zakat is to be worked out of: one sum, or everything item by item."""
+    """The input of a calculation: a single amount, or assets and liabilities item by item."""
 
     variants: ClassVar = {"wealth": WealthCalculationSchema, "household": ItemizedCalculationSchema}
 
     def variant_name(self, data: Mapping[str, Any]) -> str:
+        """Return ``household`` for an itemized body, else ``wealth``."""
         return "household" if "assets" in data else "wealth"
 
 
 class AnimalsDueSchema(Schema):
-    """Animals that are due."""
+    """Animals due as zakat."""
 
     animal = Text(required=True, metadata={"example": "sheep"})
     count = StrictInteger(required=True, metadata={"example": 1})
 
 
 class BreakdownLineSchema(Schema):
-    """One asset or debt: what counts of it, what that owes, and by which rule."""
+    """An asset or debt: the amount that counts, the zakat on it, and the rule applied."""
 
     category = Text(required=True, metadata={"example": "cash"})
     label = Text(required=True, allow_none=True, metadata={"example": "Savings account"})
@@ -228,7 +234,7 @@ class BreakdownLineSchema(Schema):
 
 
 class CalculationSchema(Schema):
-    """What is due, and how that came about. ``breakdown`` is null for one sum of wealth."""
+    """A calculation and its result. ``breakdown`` is null for a single amount of wealth."""
 
     id = StrictUUID(required=True, allow_none=True)
     user_id = StrictUUID(required=True, allow_none=True)
@@ -265,7 +271,7 @@ class YearTotalSchema(Schema):
 
 
 class SummarySchema(Schema):
-    """One's own calculations of a Gregorian year (UTC), added up for each currency."""
+    """The user's calculations of a Gregorian year (UTC), totalled by currency."""
 
     year = StrictInteger(required=True, metadata={"example": 2026})
     totals = fields.List(fields.Nested(YearTotalSchema), required=True)
@@ -276,7 +282,7 @@ class CurrencyQuerySchema(Schema):
 
 
 class NewNisabSchema(Schema):
-    """What a gram of each pure metal costs, from a moment on."""
+    """The prices of a gram of pure gold and silver, in effect from a given time on."""
 
     currency = Currency()
     gold_price_per_gram = ExactDecimal(
@@ -289,7 +295,7 @@ class NewNisabSchema(Schema):
 
 
 class NisabThresholdSchema(Schema):
-    """The nisab by one metal."""
+    """The nisab by a metal."""
 
     price_per_gram = ExactDecimal(required=True, metadata={"example": Decimal("130.25")})
     grams = StrictInteger(required=True, metadata={"example": 85})
@@ -297,7 +303,7 @@ class NisabThresholdSchema(Schema):
 
 
 class NisabSchema(Schema):
-    """The nisab by gold and by silver, and since when."""
+    """The nisab by gold and by silver, and the time since which it applies."""
 
     currency = Text(required=True, metadata={"example": "USD"})
     gold = fields.Nested(NisabThresholdSchema, required=True)

@@ -1,4 +1,4 @@
-"""users and zakat."""
+"""Create the tables of users, sessions and zakat."""
 
 import sqlalchemy as sa
 from alembic import op

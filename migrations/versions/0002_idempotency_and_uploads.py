@@ -1,4 +1,4 @@
-"""idempotency keys and uploads."""
+"""Create the tables of idempotency keys and uploads."""
 
 import sqlalchemy as sa
 from alembic import op

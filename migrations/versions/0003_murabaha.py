@@ -1,4 +1,4 @@
-"""murabaha."""
+"""Create the tables of murabaha, and the triggers that protect a sale."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ revision = "0003"
 down_revision = "0002"
 
 
-# What must never happen to a contract, whoever writes: said once more where nothing gets past it.
+# The rules of the contract, enforced again in the database, also against other programs.
 GUARDS = """
 CREATE FUNCTION murabaha_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -72,7 +72,7 @@ CREATE CONSTRAINT TRIGGER the_sale_adds_up
 
 def upgrade() -> None:
     op.execute(sa.schema.CreateSequence(sa.Sequence("murabaha_application_numbers")))
-    op.alter_column("users", "email_key", nullable=True)  # a user who left has none
+    op.alter_column("users", "email_key", nullable=True)  # NULL for a user who was erased
     op.create_table(
         "murabaha_vendors",
         sa.Column("name", sa.Text(), nullable=False),

@@ -1,4 +1,4 @@
-"""waqf and payments."""
+"""Create the tables of waqf, payments and the ledger, and open the ledger for earlier sales."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0004"
 down_revision = "0003"
 
-# The books: every entry balances, none is ever changed, whoever writes.
+# Each entry balances and is never changed, also by other programs.
 GUARDS = """
 CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -51,7 +51,7 @@ CREATE CONSTRAINT TRIGGER every_posting_balances AFTER INSERT ON ledger_postings
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_balance();
 """
 
-# A payment that is refunded or disputed at Stripe opens its instalment again.
+# A refund or dispute at Stripe reduces the paid amount of an instalment.
 MAY_BE_TAKEN_BACK = """
 DROP TRIGGER an_installment_is_fixed ON murabaha_installments;
 CREATE TRIGGER an_installment_is_fixed BEFORE UPDATE ON murabaha_installments
@@ -68,7 +68,7 @@ CREATE TRIGGER an_installment_is_fixed BEFORE UPDATE ON murabaha_installments
     EXECUTE FUNCTION murabaha_refuse();
 """
 
-# What was sold, paid and forgone before there was a ledger.
+# Post the sales, payments and rebates from before the ledger.
 OPENING = """
 WITH parts AS (
     SELECT application_id, sum(paid_amount) AS paid, sum(waived) AS waived

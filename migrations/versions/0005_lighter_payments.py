@@ -1,4 +1,4 @@
-"""payments: superseded, told at a moment; no payer of their own, no index over what is empty."""
+"""Add superseded payments and the time of the last event; drop the payer and indexes of NULLs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,6 +6,7 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+# Restore the payers from the donations and applications that the payments belong to.
 PAYERS = """
 UPDATE payments p SET user_id = coalesce(
     (SELECT d.user_id FROM waqf_donations d WHERE d.id = p.donation_id),

@@ -1,6 +1,6 @@
-"""Rename tables, columns and their constraints to the field's terms; no data is rewritten.
+"""Rename tables, columns, constraints and indexes to the field's terms.
 
-The keys of updates that still wait for their payment are renamed with their column.
+No row is rewritten except unmatched webhook events, whose updates have renamed keys.
 """
 
 from alembic import op
@@ -32,7 +32,7 @@ INDEXES = [
     ("ix_ledger_entries_about", "ix_ledger_entries_subject_id"),
     ("ix_payment_reversals_asked", "ix_payment_reversals_requested"),
 ]
-# The keys of a stored update that have other names from here on.
+# Keys of the updates that webhook_events stores as JSON.
 UPDATE_KEYS = [("record", "local_id"), ("intent", "payment_intent_id"), ("at", "occurred_at")]
 
 
@@ -61,7 +61,7 @@ def downgrade():
 
 
 def rename_update_keys(column, unmatched, keys):
-    """Rename keys in the few events that are still to be applied."""
+    """Rename the keys of the updates of unmatched events; the others are never read again."""
     removed = " - ".join(f"'{old}'" for old, _ in keys)
     added = ", ".join(f"'{new}', item->'{old}'" for old, new in keys)
     op.execute(

@@ -15,7 +15,7 @@ from app.users.models import User, UserSession
 
 from ..support.assertions import assert_error
 from ..support.settings import PASSWORD
-from ..support.tokens import bearer, claims_of, forged
+from ..support.tokens import bearer, decode_claims, forge_token
 
 ME = "/api/auth/me"
 LOGIN = "/api/auth/login"
@@ -96,7 +96,7 @@ def browser(app, sign_in):
     """A client that is signed in by its cookies alone; ``csrf`` is what goes with them."""
     person, client = sign_in(), app.test_client()
     client.user, client.token = person.user, person.tokens["access_token"]
-    client.csrf = claims_of(client.token)["csrf"]
+    client.csrf = decode_claims(client.token)["csrf"]
     client.set_cookie("auth-token", client.token)
     client.set_cookie("csrf-token", client.csrf)
     return client
@@ -122,8 +122,8 @@ def test_registering_answers_with_a_pair_of_tokens_and_the_user(client):
 
 def test_the_tokens_say_who_until_when_and_of_which_sign_in(sign_in):
     person = sign_in()
-    access = claims_of(person.tokens["access_token"])
-    refresh = claims_of(person.tokens["refresh_token"])
+    access = decode_claims(person.tokens["access_token"])
+    refresh = decode_claims(person.tokens["refresh_token"])
     assert access["sub"] == refresh["sub"] == str(person.user.id)
     assert access["sid"] == refresh["sid"]
     assert access["jti"] != refresh["jti"]
@@ -389,7 +389,7 @@ def test_a_refresh_token_is_taken_as_a_bearer_and_nowhere_else(client, sign_in, 
 
 def test_a_refresh_token_that_is_not_its_sign_ins_ends_it(client, sign_in):
     person = sign_in()
-    token = forged(person.tokens["refresh_token"], jti=str(uuid4()))
+    token = forge_token(person.tokens["refresh_token"], jti=str(uuid4()))
     assert_error(spend(client, token), 401, REVOKED)
     assert_error(person.get(ME), 401, REVOKED)
 
@@ -439,7 +439,7 @@ def test_a_browser_logs_out_by_its_cookie_and_loses_it(browser, count):
 
 def test_an_expired_access_token_still_ends_its_sign_in(client, sign_in):
     person = sign_in()
-    expired = forged(person.tokens["access_token"], exp=int(time.time()) - 1)
+    expired = forge_token(person.tokens["access_token"], exp=int(time.time()) - 1)
     for _ in range(2):
         assert client.post(LOGOUT, headers=bearer(expired)).status_code == 204
     assert_error(spend(client, person.tokens["refresh_token"]), 401, REVOKED)
@@ -450,7 +450,7 @@ def test_a_token_that_we_did_not_sign_ends_nothing(client, sign_in, path):
     person = sign_in()
     foreign = {"key": "another key, as long as it has to be"}
     for changes in (foreign, {**foreign, "exp": int(time.time()) - 1}):
-        token = forged(person.tokens["access_token"], **changes)
+        token = forge_token(person.tokens["access_token"], **changes)
         assert_error(client.post(path, headers=bearer(token)), 401, INVALID)
     assert person.get(ME).status_code == 200
 
@@ -470,7 +470,7 @@ def test_logging_out_everywhere_ends_all_of_ones_own_sign_ins(client, sign_in, c
 def test_a_token_whose_sign_in_is_over_cannot_end_the_others(client, sign_in):
     person = sign_in()
     elsewhere = sign_in(user=person.user)
-    expired = forged(person.tokens["access_token"], exp=int(time.time()) - 1)
+    expired = forge_token(person.tokens["access_token"], exp=int(time.time()) - 1)
     assert person.post(LOGOUT).status_code == 204
     assert person.post(LOGOUT_ALL).status_code == 204
     assert client.post(LOGOUT_ALL, headers=bearer(expired)).status_code == 204
@@ -480,7 +480,7 @@ def test_a_token_whose_sign_in_is_over_cannot_end_the_others(client, sign_in):
 def test_an_expired_access_token_still_ends_all_sign_ins(client, sign_in):
     person = sign_in()
     elsewhere = sign_in(user=person.user)
-    expired = forged(person.tokens["access_token"], exp=int(time.time()) - 1)
+    expired = forge_token(person.tokens["access_token"], exp=int(time.time()) - 1)
     assert client.post(LOGOUT_ALL, headers=bearer(expired)).status_code == 204
     assert_error(elsewhere.get(ME), 401, REVOKED)
 
@@ -642,7 +642,7 @@ def test_a_csrf_token_that_is_not_ascii_is_a_wrong_one(browser, stored, method, 
 
 def test_the_csrf_token_of_another_sign_in_is_a_wrong_one(browser, sign_in, stored):
     elsewhere = sign_in(user=browser.user)
-    headers = {"X-CSRF-Token": claims_of(elsewhere.tokens["access_token"])["csrf"]}
+    headers = {"X-CSRF-Token": decode_claims(elsewhere.tokens["access_token"])["csrf"]}
     assert_error(browser.patch(ME, json={"name": "Mallory"}, headers=headers), 403, "CSRF_FAILED")
     assert stored(browser.user).name != "Mallory"
 
@@ -701,20 +701,20 @@ FORGERIES = {
 @pytest.mark.parametrize(("changes", "code"), FORGERIES.values(), ids=FORGERIES.keys())
 def test_a_forged_token_opens_nothing_and_renews_nothing(client, sign_in, stored, changes, code):
     person = sign_in()
-    access = forged(person.tokens["access_token"], **changes)
+    access = forge_token(person.tokens["access_token"], **changes)
     answer = client.patch(ME, json={"name": "Mallory"}, headers=bearer(access))
     assert_error(answer, 401, code)
     assert answer.json["error"] == "Invalid token"
     assert stored(person.user).name != "Mallory"
 
-    assert_error(spend(client, forged(person.tokens["refresh_token"], **changes)), 401, code)
+    assert_error(spend(client, forge_token(person.tokens["refresh_token"], **changes)), 401, code)
     assert spend(client, person.tokens["refresh_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["other", "Access", "", None, 5, []])
 def test_a_token_of_an_unknown_type_renews_nothing(client, sign_in, kind):
     person = sign_in()
-    token = forged(person.tokens["refresh_token"], type=kind)
+    token = forge_token(person.tokens["refresh_token"], type=kind)
     assert_error(spend(client, token), 401, INVALID)
     assert spend(client, person.tokens["refresh_token"]).status_code == 200
 
@@ -722,7 +722,7 @@ def test_a_token_of_an_unknown_type_renews_nothing(client, sign_in, kind):
 @pytest.mark.parametrize("kind", ["other", "Access", "", None, 5, []])
 def test_a_token_of_an_unknown_type_opens_nothing(client, sign_in, stored, kind):
     person = sign_in()
-    token = forged(person.tokens["access_token"], type=kind)
+    token = forge_token(person.tokens["access_token"], type=kind)
     answer = client.patch(ME, json={"name": "Mallory"}, headers=bearer(token))
     assert_error(answer, 401, INVALID)
     assert stored(person.user).name != "Mallory"

@@ -1,8 +1,11 @@
-"""Which pages of other origins may read what: the public reads all, the rest only those listed."""
+"""CORS: every origin may read the public routes; only configured origins may use the others."""
 
 import pytest
 
 from app.zakat import routes as zakat_routes
+
+from ..support.assertions import assert_error
+from ..support.tokens import bearer
 
 LISTED, ALSO_LISTED = "https://app.example.org", "http://localhost:3000"
 UNLISTED = [
@@ -17,7 +20,7 @@ UNLISTED = [
     "http://localhost",
     "null",
 ]
-OPEN = {
+PUBLIC_READS = {
     "/api/health": 200,
     "/api/health/ready": 200,
     "/api/openapi.json": 200,
@@ -27,7 +30,7 @@ OPEN = {
     "/api/zakat/nisab?currency=XXX": 400,
     "/api/zakat/nisab/history": 200,
 }
-CLOSED = {
+OTHER_ROUTES = {
     ("GET", "/api/auth/me"): 401,
     ("GET", "/api/users"): 401,
     ("GET", "/api/zakat/calculations"): 401,
@@ -38,7 +41,7 @@ CLOSED = {
 }
 BODIES = {
     "/api/zakat/calculate": {"wealth": 1, "nisab": 1},
-    "/api/auth/login": {"email": "nobody@example.org", "password": "x"},
+    "/api/auth/login": {"email": "unknown@example.org", "password": "x"},
 }
 EXPOSED = {
     "X-Request-ID",
@@ -54,34 +57,34 @@ EXPOSED = {
 
 
 @pytest.fixture
-def make_listing(make_app):
-    """A maker of apps that list two origins."""
-    usual = {"cors_origins": (LISTED, ALSO_LISTED), "log_level": "critical"}
-    return lambda **given: make_app(**{**usual, **given})
+def make_cors_app(make_app):
+    """Return a function that creates apps which allow two origins."""
+    defaults = {"cors_origins": (LISTED, ALSO_LISTED), "log_level": "critical"}
+    return lambda **overrides: make_app(**{**defaults, **overrides})
 
 
 @pytest.fixture
-def page(make_listing):
-    """What pages of other origins send their requests with."""
-    return make_listing().test_client()
+def browser(make_cors_app):
+    """Return the client of a browser, which sends the origin of its page."""
+    return make_cors_app().test_client()
 
 
-def allowed(answer) -> dict[str, str]:
-    """What ``answer`` allows a page to do."""
+def allow_headers(response) -> dict[str, str]:
+    """Return the headers of ``response`` that allow something."""
     return {
-        name: ", ".join(answer.headers.getlist(name))
-        for name, _ in answer.headers
+        name: ", ".join(response.headers.getlist(name))
+        for name, _ in response.headers
         if name.startswith("Access-Control-Allow")
     }
 
 
-def exposed(answer) -> set[str]:
-    return set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+def exposed_headers(response) -> set[str]:
+    return set(response.headers["Access-Control-Expose-Headers"].split(", "))
 
 
-def preflight(page, path, method, origin, headers="Content-Type, Authorization"):
-    """What a browser asks before it sends ``method`` from a page of ``origin``."""
-    return page.options(
+def send_preflight(browser, path, method, origin, headers="Content-Type, Authorization"):
+    """Send the preflight request of ``method`` from a page of ``origin``."""
+    return browser.options(
         path,
         headers={
             "Origin": origin,
@@ -91,113 +94,115 @@ def preflight(page, path, method, origin, headers="Content-Type, Authorization")
     )
 
 
-def require_echo(answer, origin=LISTED) -> None:
-    """``answer`` is for pages of ``origin`` alone, and those may send credentials."""
-    assert answer.headers.getlist("Access-Control-Allow-Origin") == [origin]
-    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert "Origin" in answer.headers["Vary"]
+def assert_allowed_with_credentials(response, origin=LISTED) -> None:
+    """Assert that ``origin`` alone may read ``response``, with credentials."""
+    assert response.headers.getlist("Access-Control-Allow-Origin") == [origin]
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "Origin" in response.headers["Vary"]
 
 
-# Reads that are public
+# Public reads
 
 
 @pytest.mark.parametrize("origin", UNLISTED)
-def test_any_page_may_read_what_is_public_without_credentials(page, publish_prices, origin):
+def test_any_origin_may_read_public_routes_without_credentials(browser, publish_prices, origin):
     publish_prices("USD")
-    for path, status in OPEN.items():
-        answer = page.get(path, headers={"Origin": origin})
-        assert answer.status_code == status
-        assert allowed(answer) == {"Access-Control-Allow-Origin": "*"}
-        assert exposed(answer) >= EXPOSED
+    for path, status in PUBLIC_READS.items():
+        response = browser.get(path, headers={"Origin": origin})
+        assert response.status_code == status
+        assert allow_headers(response) == {"Access-Control-Allow-Origin": "*"}
+        assert exposed_headers(response) >= EXPOSED
 
 
-def test_a_page_that_is_listed_may_read_what_is_public_too(page):
-    for path in OPEN:
-        answer = page.get(path, headers={"Origin": LISTED})
-        assert answer.headers["Access-Control-Allow-Origin"] in ("*", LISTED)
+def test_a_listed_origin_may_read_public_routes(browser):
+    for path in PUBLIC_READS:
+        response = browser.get(path, headers={"Origin": LISTED})
+        assert response.headers["Access-Control-Allow-Origin"] in ("*", LISTED)
 
 
-def test_the_assets_of_the_docs_are_public_reads(page):
-    with page.get("/api/docs/swagger-ui.css", headers={"Origin": UNLISTED[0]}) as answer:
-        assert allowed(answer) == {"Access-Control-Allow-Origin": "*"}
+def test_any_origin_may_read_the_docs_assets(browser):
+    with browser.get("/api/docs/swagger-ui.css", headers={"Origin": UNLISTED[0]}) as response:
+        assert allow_headers(response) == {"Access-Control-Allow-Origin": "*"}
 
 
-# The rest
+# Other routes
 
 
 @pytest.mark.parametrize("origin", [LISTED, ALSO_LISTED])
-def test_a_page_that_is_listed_may_read_everything_refusals_included(page, origin):
-    for (method, path), status in CLOSED.items():
-        answer = page.open(path, method=method, json=BODIES.get(path), headers={"Origin": origin})
-        assert answer.status_code == status
-        require_echo(answer, origin)
-        assert exposed(answer) >= EXPOSED
+def test_a_listed_origin_may_read_every_response_errors_included(browser, origin):
+    for (method, path), status in OTHER_ROUTES.items():
+        body = BODIES.get(path)
+        response = browser.open(path, method=method, json=body, headers={"Origin": origin})
+        assert response.status_code == status
+        assert_allowed_with_credentials(response, origin)
+        assert exposed_headers(response) >= EXPOSED
 
 
 @pytest.mark.parametrize("origin", UNLISTED)
-def test_any_other_page_may_read_nothing_of_it(page, origin):
-    for (method, path), status in CLOSED.items():
-        if path != "/api/auth/login":  # as slow as it is meant to be
+def test_an_unlisted_origin_may_read_public_routes_only(browser, origin):
+    for (method, path), status in OTHER_ROUTES.items():
+        if path != "/api/auth/login":  # hashing is slow by design
             body = BODIES.get(path)
-            answer = page.open(path, method=method, json=body, headers={"Origin": origin})
-            assert answer.status_code == status
-            assert allowed(answer) == {}
+            response = browser.open(path, method=method, json=body, headers={"Origin": origin})
+            assert response.status_code == status
+            assert allow_headers(response) == {}
 
 
-def test_where_none_is_listed_no_page_may(make_listing):
-    page = make_listing(cors_origins=()).test_client()
+def test_without_configured_origins_no_origin_is_allowed(make_cors_app):
+    browser = make_cors_app(cors_origins=()).test_client()
     for origin in (LISTED, "null", ""):
-        assert allowed(page.get("/api/auth/me", headers={"Origin": origin})) == {}
+        assert allow_headers(browser.get("/api/auth/me", headers={"Origin": origin})) == {}
 
 
-def test_who_names_no_origin_is_not_told_which_are_listed(page):
-    assert allowed(page.get("/api/auth/me")) == {}
+def test_a_request_without_an_origin_gets_no_allow_headers(browser):
+    assert allow_headers(browser.get("/api/auth/me")) == {}
 
 
-def test_who_is_signed_in_reads_their_own_from_a_listed_page_alone(page, sign_in):
-    token = {"Authorization": f"Bearer {sign_in().tokens['access_token']}"}
-    mine = page.get("/api/auth/me", headers={"Origin": LISTED, **token})
-    assert mine.status_code == 200
-    require_echo(mine)
-    assert allowed(page.get("/api/auth/me", headers={"Origin": UNLISTED[0], **token})) == {}
+def test_a_user_reads_own_data_from_a_listed_origin_only(browser, sign_in):
+    token = bearer(sign_in().tokens["access_token"])
+    response = browser.get("/api/auth/me", headers={"Origin": LISTED, **token})
+    assert response.status_code == 200
+    assert_allowed_with_credentials(response)
+    response = browser.get("/api/auth/me", headers={"Origin": UNLISTED[0], **token})
+    assert allow_headers(response) == {}
 
 
 @pytest.mark.parametrize(("data", "status"), [("{", 400), ("{}", 400), (" " * 2**21, 413)])
-def test_a_listed_page_may_read_why_its_body_was_refused(page, data, status):
-    answer = page.post(
+def test_a_listed_origin_may_read_body_errors(browser, data, status):
+    response = browser.post(
         "/api/zakat/calculate",
         data=data,
         content_type="application/json",
         headers={"Origin": LISTED},
     )
-    assert answer.status_code == status
-    require_echo(answer)
+    assert response.status_code == status
+    assert_allowed_with_credentials(response)
 
 
-def test_a_listed_page_may_read_with_credentials_why_a_price_was_not_published(page):
-    require_echo(page.put("/api/zakat/nisab", json={}, headers={"Origin": LISTED}))
+def test_a_listed_origin_may_read_the_error_of_a_write_to_a_public_path(browser):
+    response = browser.put("/api/zakat/nisab", json={}, headers={"Origin": LISTED})
+    assert_allowed_with_credentials(response)
 
 
-def test_a_listed_page_may_read_that_it_asks_too_much(make_listing):
-    page = make_listing(ratelimit_default="1 per minute").test_client()
-    answers = [page.get("/api/auth/me", headers={"Origin": LISTED}) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [401, 429]
-    require_echo(answers[1])
-    assert {"Retry-After", "X-RateLimit-Reset"} <= exposed(answers[1]) & set(
-        answers[1].headers.keys()
-    )
+def test_a_listed_origin_may_read_rate_limit_errors(make_cors_app):
+    browser = make_cors_app(ratelimit_default="1 per minute").test_client()
+    responses = [browser.get("/api/auth/me", headers={"Origin": LISTED}) for _ in range(2)]
+    assert [response.status_code for response in responses] == [401, 429]
+    assert_allowed_with_credentials(responses[1])
+    readable = exposed_headers(responses[1]) & set(responses[1].headers.keys())
+    assert {"Retry-After", "X-RateLimit-Reset"} <= readable
 
 
-def test_a_listed_page_may_read_that_something_broke(page, monkeypatch):
-    monkeypatch.setattr(zakat_routes, "run_assessment", lambda asked: 1 / 0)
-    answer = page.post(
+def test_a_listed_origin_may_read_internal_errors(browser, monkeypatch):
+    monkeypatch.setattr(zakat_routes, "run_assessment", lambda body: 1 / 0)
+    response = browser.post(
         "/api/zakat/calculate", json={"wealth": 1, "nisab": 1}, headers={"Origin": LISTED}
     )
-    assert (answer.status_code, answer.json["code"]) == (500, "INTERNAL_ERROR")
-    require_echo(answer)
+    assert_error(response, 500, "INTERNAL_ERROR")
+    assert_allowed_with_credentials(response)
 
 
-# What a browser asks first
+# Preflight requests
 
 
 @pytest.mark.parametrize(
@@ -210,34 +215,34 @@ def test_a_listed_page_may_read_that_something_broke(page, monkeypatch):
         ("GET", "/api/auth/me"),
     ],
 )
-def test_a_listed_page_may_send_every_method_with_the_headers_of_the_contract(page, method, path):
-    sent = ["Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-Token", "X-Request-ID"]
-    answer = preflight(page, path, method, LISTED, ", ".join([*sent, "X-Anything"]))
-    assert answer.status_code in (200, 204)
-    require_echo(answer)
-    assert method in answer.headers["Access-Control-Allow-Methods"]
-    headers = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
-    assert set(headers) == {name.lower() for name in sent}
-    assert int(answer.headers["Access-Control-Max-Age"]) > 0
+def test_a_listed_origin_may_send_every_method_and_the_contracts_headers(browser, method, path):
+    names = ["Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-Token", "X-Request-ID"]
+    response = send_preflight(browser, path, method, LISTED, ", ".join([*names, "X-Anything"]))
+    assert response.status_code in (200, 204)
+    assert_allowed_with_credentials(response)
+    assert method in response.headers["Access-Control-Allow-Methods"]
+    headers = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert set(headers) == {name.lower() for name in names}
+    assert int(response.headers["Access-Control-Max-Age"]) > 0
 
 
-def test_any_other_page_may_not_publish_a_price(page):
-    answer = preflight(page, "/api/zakat/nisab", "PUT", UNLISTED[0])
-    assert answer.status_code in (200, 204)
-    assert "PUT" not in answer.headers.get("Access-Control-Allow-Methods", "")
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+def test_an_unlisted_origin_may_not_publish_a_price(browser):
+    response = send_preflight(browser, "/api/zakat/nisab", "PUT", UNLISTED[0])
+    assert response.status_code in (200, 204)
+    assert "PUT" not in response.headers.get("Access-Control-Allow-Methods", "")
+    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
-def test_any_other_page_may_send_nothing_where_nothing_is_public(page):
-    for method, path in CLOSED:
-        answer = preflight(page, path, method, UNLISTED[0])
-        assert answer.status_code < 500
-        assert allowed(answer) == {}
+def test_an_unlisted_origin_may_send_nothing_to_other_routes(browser):
+    for method, path in OTHER_ROUTES:
+        response = send_preflight(browser, path, method, UNLISTED[0])
+        assert response.status_code < 500
+        assert allow_headers(response) == {}
 
 
-def test_any_page_may_read_what_is_public_with_a_header_of_its_own(page):
-    answer = preflight(page, "/api/zakat/nisab", "GET", UNLISTED[0], "X-Request-ID")
-    assert answer.status_code in (200, 204)
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert "GET" in answer.headers["Access-Control-Allow-Methods"]
-    assert answer.headers["Access-Control-Allow-Headers"].lower() == "x-request-id"
+def test_any_origin_may_read_public_routes_with_a_request_id(browser):
+    response = send_preflight(browser, "/api/zakat/nisab", "GET", UNLISTED[0], "X-Request-ID")
+    assert response.status_code in (200, 204)
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "GET" in response.headers["Access-Control-Allow-Methods"]
+    assert response.headers["Access-Control-Allow-Headers"].lower() == "x-request-id"

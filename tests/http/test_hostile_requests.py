@@ -14,12 +14,12 @@ import pytest
 from app import create_app
 from app.database.base import db
 
-from ..support.files import JPEG, PNG, form
-from ..support.hostile import HOSTILE, JSON
-from ..support.murabaha import Case
-from ..support.responses import created
-from ..support.routes import NOWHERE, bodies, document_of
-from ..support.serving import PATIENCE, until
+from ..support.assertions import assert_created
+from ..support.concurrency import TIMEOUT, wait_until
+from ..support.files import JPEG, PNG, multipart_form
+from ..support.hostile_json import HOSTILE_BODIES, JSON_TYPE
+from ..support.murabaha import ApplicationFlow
+from ..support.routes import UNKNOWN_ID, iter_json_routes, openapi_document
 from ..support.settings import make_settings
 
 UPLOAD, EXAMPLE, VENDORS = "/api/upload", "/api/example", "/api/murabaha/vendors"
@@ -55,14 +55,14 @@ def admin(sign_in):
 
 
 def filled(rule):
-    path = re.sub(r"[<{](uuid:)?id[>}]", NOWHERE, rule)
+    path = re.sub(r"[<{](uuid:)?id[>}]", UNKNOWN_ID, rule)
     path = re.sub(r"[<{](int:)?number[>}]", "1", path)
     return re.sub(r"[<{]\w+[>}]", "x.png", path)
 
 
 def operations(client):
     """Each route that takes JSON as (method, path, example)."""
-    found = [(*route.split(" "), example) for route, example, _ in bodies(client)]
+    found = [(*route.split(" "), example) for route, example, _ in iter_json_routes(client)]
     assert len(found) > 20
     return [(method, filled(path), example) for method, path, example in found]
 
@@ -120,9 +120,9 @@ def failing(answers):
 
 def test_no_route_takes_a_hostile_body(admin):
     assert not failing(
-        ((name, path), wrong(ask(admin, method, path, data=body, **JSON), "VALIDATION_ERROR"))
+        ((name, path), wrong(ask(admin, method, path, data=body, **JSON_TYPE), "VALIDATION_ERROR"))
         for method, path, _ in operations(admin)
-        for name, body in HOSTILE.items()
+        for name, body in HOSTILE_BODIES.items()
         if body
     )
 
@@ -134,7 +134,7 @@ def test_no_field_of_any_route_takes_a_hostile_value(admin, value):
         for body in spoiled(example):
             raw = json.dumps(body, ensure_ascii=False, default=str)
             data = raw.replace(f'"{SPOILED}"', value).encode()
-            answer = ask(admin, method, path, data=data, **JSON)
+            answer = ask(admin, method, path, data=data, **JSON_TYPE)
             answers.append((f"{method} {path} {raw}", wrong(answer, "VALIDATION_ERROR")))
     assert len(answers) > 80
     assert not failing(answers)
@@ -156,10 +156,10 @@ def test_no_route_reads_json_that_is_not_said_to_be_json(admin, kind):
 def test_ten_megabytes_are_too_much_for_every_route_that_takes_json(admin):
     body = b'{"name": "' + b"x" * 10 * MIB + b'"}'
     assert not failing(
-        (path, wrong(ask(admin, method, path, data=body, **JSON), "PAYLOAD_TOO_LARGE"))
+        (path, wrong(ask(admin, method, path, data=body, **JSON_TYPE), "PAYLOAD_TOO_LARGE"))
         for method, path, _ in operations(admin)
     )
-    assert ask(admin, "POST", "/api/webhooks/stripe", data=body, **JSON).status_code == 413
+    assert ask(admin, "POST", "/api/webhooks/stripe", data=body, **JSON_TYPE).status_code == 413
 
 
 def test_seventeen_megabytes_are_too_much_for_every_path_and_method(app, client):
@@ -180,10 +180,10 @@ def test_nothing_that_is_packed_is_unpacked(admin, encoding):
         found = failing(
             (path, wrong(answer, "UNSUPPORTED_MEDIA_TYPE"))
             for method, path, _ in operations(admin)
-            if (answer := ask(admin, method, path, headers=headers, data=bomb, **JSON))
+            if (answer := ask(admin, method, path, headers=headers, data=bomb, **JSON_TYPE))
         )
     assert not found
-    body, kind = form(bomb)
+    body, kind = multipart_form(bomb)
     answer = ask(admin, "POST", UPLOAD, data=body, content_type=kind, headers=headers)
     assert wrong(answer, "UNSUPPORTED_MEDIA_TYPE") is None
 
@@ -263,7 +263,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_a_picture_that_would_fill_the_memory_is_refused_and_never_unpacked(admin, bomb):
-    body, kind = form(bomb + zlib.compress(bytes(100 * MIB)))
+    body, kind = multipart_form(bomb + zlib.compress(bytes(100 * MIB)))
     with memory():
         answer = ask(admin, "POST", UPLOAD, data=body, content_type=kind)
     assert wrong(answer, "INVALID_FILE_TYPE") is None
@@ -274,13 +274,13 @@ def test_a_picture_that_a_camera_could_have_taken_is_taken(admin, side):
     png = PNG[:16] + side.to_bytes(4) * 2 + PNG[24:]
     frame = b"\xff\xc2\0\x11\x08" + side.to_bytes(2) * 2 + b"\x03" + bytes(9)
     for picture in (png, JPEG[:-2] + frame + b"\xff\xd9"):
-        body, kind = form(picture)
-        created(ask(admin, "POST", UPLOAD, data=body, content_type=kind), 200)
+        body, kind = multipart_form(picture)
+        assert_created(ask(admin, "POST", UPLOAD, data=body, content_type=kind), 200)
 
 
 def test_a_page_behind_a_picture_is_never_shown_as_a_page(admin):
-    body, kind = form(PNG + b"<html><script>alert(1)</script>", "page.html", "text/html")
-    name = created(ask(admin, "POST", UPLOAD, data=body, content_type=kind), 200)["filename"]
+    body, kind = multipart_form(PNG + b"<html><script>alert(1)</script>", "page.html", "text/html")
+    name = assert_created(ask(admin, "POST", UPLOAD, data=body, content_type=kind), 200)["filename"]
     shown = ask(admin, "GET", f"/api/uploads/{name}", headers={"Accept": "text/html"})
     assert (shown.mimetype, shown.headers["X-Content-Type-Options"]) == ("image/png", "nosniff")
     assert shown.headers["Content-Disposition"].startswith("attachment")
@@ -295,14 +295,14 @@ TRAVERSALS = [
 @pytest.mark.parametrize("name", TRAVERSALS)
 def test_no_name_of_a_file_leads_anywhere_else(client, sign_in, sql, name):
     owner, officer = sign_in(), sign_in("officer")
-    vendor = created(officer.post(VENDORS, json={"name": "Bait"}))["id"]
+    vendor = assert_created(officer.post(VENDORS, json={"name": "Bait"}))["id"]
     asked = {"vendorId": vendor, "itemDescription": "A car", "requestedAmount": 1}
     answer = owner.post("/api/murabaha/applications", json={**asked, "documents": [name]})
     assert wrong(answer, "VALIDATION_ERROR", "FILE_NOT_FOUND") is None
     assert sql("SELECT count(*) FROM murabaha_applications") == [(0,)]
-    case = Case(owner, officer, vendor).approve()
+    case = ApplicationFlow(owner, officer, vendor).approve()
     evidence = {"acquiredOn": f"{time.gmtime().tm_year}-01-01", "invoice": "I", "evidence": name}
-    answer = case.ask(officer, "acquire", evidence)
+    answer = case.post(officer, "acquire", evidence)
     assert wrong(answer, "VALIDATION_ERROR", "FILE_NOT_FOUND") is None
     for folder in ("/api/uploads/", "/api/docs/"):
         answer = ask(officer, "GET", folder + name)
@@ -320,7 +320,7 @@ PARTS = [
 
 def queried(app):
     """Each parameter of a query as (method, path, name, the words that fit)."""
-    for path, methods in document_of(app)["paths"].items():
+    for path, methods in openapi_document(app)["paths"].items():
         for method in set(methods) & {"get", "post", "put", "patch", "delete"}:
             for said in methods[method].get("parameters", []):
                 if said.get("in") == "query":
@@ -340,11 +340,13 @@ def test_no_parameter_of_any_query_takes_what_is_none(app, admin):
 def test_no_number_in_a_path_is_too_large_for_the_database(sign_in, make_user, set_clock, number):
     set_clock("2026-01-26T09:30:00")
     owner, officer = sign_in(), sign_in("officer")
-    case = Case(owner, officer, created(officer.post(VENDORS, json={"name": "Bait"}))["id"])
+    case = ApplicationFlow(
+        owner, officer, assert_created(officer.post(VENDORS, json={"name": "Bait"}))["id"]
+    )
     case.approve().acquire().accept()
     body = {"amount": 1, "method": "cash", "reference": "R"}
     for person, step, sent in ((officer, "record", body), (owner, "pay", {})):
-        answer = case.ask(person, f"installments/{number}/{step}", sent)
+        answer = case.post(person, f"installments/{number}/{step}", sent)
         assert wrong(answer, "INSTALLMENT_NOT_FOUND", "NOT_FOUND") is None, answer.text
 
 
@@ -370,7 +372,7 @@ def test_head_and_options_are_answered_everywhere_and_without_a_body(app, admin,
 
 def raw(server, sent):
     """The whole answer to ``sent``."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as connection:
         try:
             connection.sendall(sent)
             with connection.makefile("rb") as answer:
@@ -409,8 +411,8 @@ def test_what_is_no_http_is_refused_and_the_next_is_served(server, sent):
     assert said.keys() == {"error", "code", "requestId", "details"}
     assert said["code"] == "VALIDATION_ERROR"
     assert f"X-Request-ID: {said['requestId']}\r\n".encode() in head
-    assert until(lambda: said["requestId"] in server.stdout.read_text())
-    assert server.ask("GET", "/api/health").status == 200
+    assert wait_until(lambda: said["requestId"] in server.stdout.read_text())
+    assert server.request("GET", "/api/health").status == 200
 
 
 def test_no_query_and_no_header_adds_one_to_an_answer(server):

@@ -1,4 +1,4 @@
-"""The public document says all that there is, and nothing that is not so."""
+"""The OpenAPI document describes every route of the service as it behaves."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import ApiError
 
-# CONTRACT.md's table: the status of each code, and its message where the table has it in full.
+# CONTRACT.md's table: the status of each code, and its message if the message is fixed.
 CODES: dict[str, tuple[int, str | None]] = {
     "VALIDATION_ERROR": (400, "Validation failed"),
     "APPLICATION_NOT_PENDING": (400, "Cannot update non-pending application"),
@@ -51,7 +51,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "SERVICE_UNAVAILABLE": (503, None),
 }
 METHODS = {"get", "put", "post", "delete", "patch"}
-UNLIMITED = {  # nobody counts these
+UNLIMITED = {  # exempt from rate limits
     "/api/health", "/api/health/ready", "/api/docs/{name}", "/api/webhooks/stripe",
 }  # fmt: skip
 ASSET_TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
@@ -59,72 +59,75 @@ ASSET_TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
 
 @pytest.fixture
 def document(client) -> dict[str, Any]:
-    answer = client.get("/api/openapi.json")
-    assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    return answer.json
+    response = client.get("/api/openapi.json")
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+    return response.json
 
 
 def operations(document) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every method, path and operation."""
+    """Yield every method, path and operation, with its responses resolved."""
     for path, item in document["paths"].items():
         for method in METHODS & item.keys():
-            yield method, path, item[method]
+            responses = item[method]["responses"].items()
+            responses = {status: resolve_ref(document, ref) for status, ref in responses}
+            yield method, path, {**item[method], "responses": responses}
 
 
-def within(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in ``value``, itself included."""
+def nested_objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object nested in ``value``, itself included."""
     if isinstance(value, dict):
         yield value
-    for below in value.values() if isinstance(value, dict) else value:
-        if isinstance(below, dict | list):
-            yield from within(below)
+    for child in value.values() if isinstance(value, dict) else value:
+        if isinstance(child, dict | list):
+            yield from nested_objects(child)
 
 
-def resolved(document, schema: dict[str, Any]) -> dict[str, Any]:
-    """What ``schema`` refers to, where it is no more than a reference."""
-    if "$ref" not in schema:
-        return schema
-    found: Any = document
-    for step in schema["$ref"].removeprefix("#/").split("/"):
-        found = found[step]
-    return resolved(document, found)
+def resolve_ref(document, node: dict[str, Any]) -> dict[str, Any]:
+    """Return ``node``, or the part of ``document`` that it refers to."""
+    if "$ref" not in node:
+        return node
+    target: Any = document
+    for key in node["$ref"].removeprefix("#/").split("/"):
+        target = target[key]
+    return resolve_ref(document, target)
 
 
 def json_bodies(document) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every JSON body that is sent or answered with success, and where."""
+    """Yield every JSON request body and success response, with its operation."""
     for method, path, operation in operations(document):
-        said = [operation.get("requestBody", {})]
-        said += [body for status, body in operation["responses"].items() if status < "400"]
-        for body in said:
+        bodies = [operation.get("requestBody", {})]
+        bodies += [body for status, body in operation["responses"].items() if status < "400"]
+        for body in bodies:
             if "application/json" in body.get("content", {}):
                 yield f"{method} {path}", body["content"]["application/json"]
 
 
 def examples_of(body: dict[str, Any]) -> list[Any]:
-    """The examples of ``body``, be they one or several."""
+    """Return the one or several examples of ``body``."""
     if "example" in body:
         return [body["example"]]
-    return [each["value"] for each in body.get("examples", {}).values()]
+    return [example["value"] for example in body.get("examples", {}).values()]
 
 
-def refusals(document) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def error_responses(document) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Yield every error response, with its operation and status."""
     for method, path, operation in operations(document):
         for status, response in operation["responses"].items():
-            # Its 503 says what is missing, and is no refusal.
+            # The 503 of readiness lists its checks and does not have the shape of an error.
             if status >= "400" and (path, status) != ("/api/health/ready", "503"):
                 yield f"{method} {path}", int(status), response
 
 
-def concrete(path: str) -> str:
-    """``path`` with something in the place of each of its parameters."""
+def fill_path(path: str) -> str:
+    """Return ``path`` with a value for each of its parameters."""
     path = path.replace("{number}", "1")
     return re.sub(r"\{[^}]*\}", str(uuid4()), path)
 
 
-# The form of it
+# Structure
 
 
-def test_it_is_openapi_3(document):
+def test_the_document_is_openapi_3(document):
     assert re.fullmatch(r"3\.\d+\.\d+", document["openapi"])
     assert document["info"]["title"]
     assert document["info"]["version"]
@@ -132,20 +135,20 @@ def test_it_is_openapi_3(document):
     assert set(document) <= {"openapi", "info", "servers", "paths", "components", "tags"}
 
 
-def test_every_reference_leads_somewhere(document):
-    references = [each for each in within(document) if isinstance(each.get("$ref"), str)]
+def test_every_reference_resolves(document):
+    references = [node for node in nested_objects(document) if isinstance(node.get("$ref"), str)]
     assert references
     for reference in references:
-        assert resolved(document, reference)
+        assert resolve_ref(document, reference)
 
 
-def test_no_two_operations_have_one_id(document):
+def test_operation_ids_are_unique(document):
     ids = [operation.get("operationId") for _, _, operation in operations(document)]
     ids = [id for id in ids if id]
     assert len(set(ids)) == len(ids)
 
 
-def test_every_operation_has_what_openapi_asks_of_it(document):
+def test_every_operation_has_what_openapi_requires(document):
     for method, path, operation in operations(document):
         where = f"{method} {path}"
         assert operation.get("summary"), where
@@ -158,27 +161,26 @@ def test_every_operation_has_what_openapi_asks_of_it(document):
             assert method != "get", where
 
 
-def test_every_parameter_of_a_path_is_described_and_no_other(document):
+def test_every_path_parameter_is_described_and_no_other(document):
     for method, path, operation in operations(document):
         parameters = document["paths"][path].get("parameters", []) + operation.get("parameters", [])
-        parameters = [resolved(document, parameter) for parameter in parameters]
+        parameters = [resolve_ref(document, parameter) for parameter in parameters]
         assert all("schema" in parameter for parameter in parameters), f"{method} {path}"
         named = [parameter["name"] for parameter in parameters if parameter["in"] == "path"]
         assert sorted(named) == sorted(re.findall(r"\{([^}]*)\}", path))
         assert all(parameter["required"] for parameter in parameters if parameter["in"] == "path")
 
 
-def test_every_tag_is_explained(document):
-    explained = {tag["name"] for tag in document["tags"] if tag.get("description")}
-    assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == (
-        explained
-    )
+def test_every_tag_has_a_description(document):
+    described = {tag["name"] for tag in document["tags"] if tag.get("description")}
+    tags = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
+    assert tags == described
 
 
-# That it is so
+# Agreement with the service
 
 
-def test_it_has_every_route_and_no_other(app, document):
+def test_the_document_has_every_route_and_no_other(app, document):
     routes = {
         (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -187,163 +189,176 @@ def test_it_has_every_route_and_no_other(app, document):
     assert {(method, path) for method, path, _ in operations(document)} == routes
 
 
-def test_every_operation_says_who_may_call_it_and_holds_to_it(client, document):
+def test_every_operation_enforces_its_documented_security(client, document):
     schemes = document["components"]["securitySchemes"]
     for method, path, operation in operations(document):
-        asked = operation["security"]
-        assert {name for choice in asked for name in choice} <= set(schemes)
-        with client.open(concrete(path), method=method) as answer:
-            refused = answer.status_code == 401 and answer.json["code"] == "AUTH_REQUIRED"
-        assert refused == bool(asked), f"{method} {path}"
+        security = operation["security"]
+        assert {name for choice in security for name in choice} <= set(schemes)
+        token_required = bool(security) and {} not in security  # {}: the token is optional
+        with client.open(fill_path(path), method=method) as response:
+            rejected = response.status_code == 401 and response.json["code"] == "AUTH_REQUIRED"
+        assert rejected == token_required, f"{method} {path}"
 
 
 def test_every_json_body_has_an_example_with_all_of_its_fields(document):
     for where, body in json_bodies(document):
-        schema = resolved(document, body["schema"])
+        schema = resolve_ref(document, body["schema"])
         examples = examples_of(body)
         if schema.get("type") == "array":
-            (examples,), schema = examples, resolved(document, schema["items"])
-        forms = [resolved(document, form) for form in schema.get("oneOf", [schema])]
-        fields = [form["properties"].keys() for form in forms if "properties" in form]
+            (examples,), schema = examples, resolve_ref(document, schema["items"])
+        variants = [resolve_ref(document, variant) for variant in schema.get("oneOf", [schema])]
+        fields = [variant["properties"].keys() for variant in variants if "properties" in variant]
         assert examples, where
         assert not fields or [example.keys() for example in examples] == fields, where
 
 
-def test_every_example_of_a_body_is_taken_by_the_service(sign_in, publish_prices, document):
+def test_the_service_accepts_every_example_body(sign_in, publish_prices, document):
     publish_prices()
-    admin, taken = sign_in("admin"), 0
+    admin, accepted = sign_in("admin"), 0
     for method, path, operation in operations(document):
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         for example in examples_of(body):
             client = admin if operation["security"] else admin.application.test_client()
-            answer = client.open(concrete(path), method=method, json=example)
-            # It may name somebody who is not there, or who is there already.
-            refused = answer.status_code not in (200, 201, 204, 401, 404, 409)
-            assert not refused, (method, path, answer.json)
-            taken += 1
-    assert taken > 5
+            response = client.open(fill_path(path), method=method, json=example)
+            # It may name a row that does not exist, or an e-mail that does.
+            expected = (200, 201, 204, 401, 404, 409)
+            assert response.status_code in expected, (method, path, response.json)
+            accepted += 1
+    assert accepted > 5
 
 
-def test_every_parameter_of_a_query_has_an_example_or_choices(document):
+def test_every_query_parameter_has_an_example_or_choices(document):
     for method, path, operation in operations(document):
         for parameter in operation.get("parameters", []):
-            schema = resolved(document, resolved(document, parameter)["schema"])
+            schema = resolve_ref(document, resolve_ref(document, parameter)["schema"])
             if parameter["in"] == "query" and "format" not in schema:
                 assert {"example", "enum", "default"} & schema.keys(), (method, path, parameter)
 
 
-# Refusals
+# Errors
 
 
-def test_every_refusal_lists_its_codes_as_examples_in_the_one_shape(document):
-    for where, status, response in refusals(document):
+def test_every_error_response_has_an_example_for_each_code(document):
+    for where, status, response in error_responses(document):
         (mimetype,) = response["content"]
         assert mimetype == "application/json", where
         body = response["content"][mimetype]
-        assert resolved(document, body["schema"]) == document["components"]["schemas"]["Error"]
+        assert resolve_ref(document, body["schema"]) == document["components"]["schemas"]["Error"]
         assert body["examples"], where
         for code, example in body["examples"].items():
-            said = dict(example["value"])
+            error = dict(example["value"])
             if code == "VALIDATION_ERROR":
-                assert all(each.keys() == {"path", "message"} for each in said.pop("details"))
-            assert said.keys() == {"error", "code", "requestId"}, where
-            assert said["code"] == code, where
-            assert CODES[code] in ((status, said["error"]), (status, None)), where
+                details = error.pop("details")
+                assert all(detail.keys() == {"path", "message"} for detail in details)
+            assert error.keys() == {"error", "code", "requestId"}, where
+            assert error["code"] == code, where
+            assert CODES[code] in ((status, error["error"]), (status, None)), where
             assert code in response["description"], where
 
 
-def test_every_operation_lists_what_may_always_go_wrong(document):
+def test_every_operation_lists_the_errors_that_can_always_occur(document):
     for method, path, operation in operations(document):
         assert ("429" in operation["responses"]) == (path not in UNLIMITED), f"{method} {path}"
-        due = {"500", "503"}
-        due |= {"401"} if operation["security"] else set()
-        due |= {"400", "413", "415"} if "requestBody" in operation else set()
-        assert due <= operation["responses"].keys(), f"{method} {path}"
+        expected = {"405", "500", "503"}
+        expected |= {"401"} if operation["security"] else set()
+        expected |= {"400", "413", "415"} if "requestBody" in operation else set()
+        assert expected <= operation["responses"].keys(), f"{method} {path}"
 
 
-def test_every_answer_lists_the_headers_that_it_carries(document, sign_in, client):
-    listed = {
-        (method, path, status): {*response["headers"]}
+def test_a_405_documents_the_allow_header(document):
+    for method, path, operation in operations(document):
+        response = operation["responses"]["405"]
+        assert {*response["content"]["application/json"]["examples"]} == {"METHOD_NOT_ALLOWED"}
+        assert {*response["headers"]} == {"X-Request-ID", "Allow"}, f"{method} {path}"
+    assert resolve_ref(document, response["headers"]["Allow"])["description"]
+
+
+def test_every_response_lists_its_headers(document, sign_in, client):
+    documented = {
+        (method, path, status): {*resolve_ref(document, response)["headers"]}
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
         if method != "parameters"
         for status, response in operation["responses"].items()
     }
-    later = {status for (*_, status), names in listed.items() if "Retry-After" in names}
-    assert later == {"429", "503"}
-    person, new = sign_in(), {"wealth": 1, "nisab": 1}
+    with_retry_after = {
+        status for (*_, status), names in documented.items() if "Retry-After" in names
+    }
+    assert with_retry_after == {"429", "503"}
+    user, path = sign_in(), "/api/zakat/calculations"
     for _ in range(2):
-        path = "/api/zakat/calculations"
-        kept = person.post(path, json=new, headers={"Idempotency-Key": "k"})
-    answers = {
-        ("post", path, "201"): kept,
+        body = {"wealth": 1, "nisab": 1}
+        replayed = user.post(path, json=body, headers={"Idempotency-Key": "k"})
+    responses = {
+        ("post", path, "201"): replayed,
         ("get", "/api/waqf/projects", "200"): client.get("/api/waqf/projects"),
         ("get", "/api/health", "200"): client.get("/api/health"),
     }
     known = {*document["components"]["headers"]}
-    for route, answer in answers.items():
-        assert known & {*answer.headers.keys()} == listed[route], route
+    for operation, response in responses.items():
+        assert known & {*response.headers.keys()} == documented[operation], operation
 
 
-def test_the_answer_of_a_service_that_is_not_ready_is_documented(document):
+def test_the_503_of_readiness_is_documented(document):
     unready = document["paths"]["/api/health/ready"]["get"]["responses"]["503"]
     body = unready["content"]["application/json"]
-    assert "checks" in resolved(document, body["schema"])["properties"]
+    assert "checks" in resolve_ref(document, body["schema"])["properties"]
     assert body["example"]["status"] == "unhealthy"
 
 
-def every(error: type[ApiError]) -> Iterator[type[ApiError]]:
+def error_classes(error: type[ApiError]) -> Iterator[type[ApiError]]:
+    """Yield ``error`` and all classes derived from it."""
     yield error
-    for below in error.__subclasses__():
-        yield from every(below)
+    for subclass in error.__subclasses__():
+        yield from error_classes(subclass)
 
 
 def test_every_code_of_the_service_is_in_the_contract():
-    for error in every(ApiError):
+    for error in error_classes(ApiError):
         if error.__module__.startswith("app."):
             assert error.code in CODES, error
             assert CODES[error.code] in ((error.status, error.message), (error.status, None)), error
 
 
-# The page
+# The documentation page
 
 
 def asset_paths(page: str) -> list[str]:
     return re.findall(r'(?:src|href)="([^"]+)"', page)
 
 
-def test_the_page_takes_everything_from_here(client):
+def test_the_docs_page_loads_nothing_from_other_hosts(client):
     page = client.get("/api/docs")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     start = client.get("/api/docs/start.js")
-    for said in (page.text, start.text):
-        assert not re.search(r"(https?:|\"|'|\()//", said)
+    for source in (page.text, start.text):
+        assert not re.search(r"(https?:|\"|'|\()//", source)
     assert all(path.startswith("/api/") for path in asset_paths(page.text))
     assert "/api/openapi.json" in start.text
 
 
-def test_every_asset_of_the_page_is_there_under_its_type(client):
+def test_every_asset_of_the_docs_page_is_served_with_its_type(client):
     paths = [path for path in asset_paths(client.get("/api/docs").text) if "/docs/" in path]
     assert len(paths) >= 3
     for path in paths:
-        with client.get(path) as answer:
-            assert answer.status_code == 200
-            assert answer.mimetype == ASSET_TYPES[path.rsplit(".", 1)[1]]
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert answer.data
+        with client.get(path) as response:
+            assert response.status_code == 200
+            assert response.mimetype == ASSET_TYPES[path.rsplit(".", 1)[1]]
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.data
 
 
-def test_the_page_runs_no_script_that_stands_in_it(client):
-    page = client.get("/api/docs").text  # its policy would not let it
+def test_the_docs_page_has_no_inline_script(client):
+    page = client.get("/api/docs").text  # its Content-Security-Policy forbids them
     assert not re.search(r"<script(?![^>]*\ssrc=)", page)
     assert not re.search(r"\son\w+=|javascript:", page)
 
 
-def test_an_asset_that_a_browser_has_is_not_sent_again(client):
+def test_an_asset_with_a_matching_etag_is_not_sent_again(client):
     with client.get("/api/docs/swagger-ui.css") as first:
         assert int(first.cache_control.max_age) > 0
-        tag = first.headers["ETag"]
-    with client.get("/api/docs/swagger-ui.css", headers={"If-None-Match": tag}) as again:
+        etag = first.headers["ETag"]
+    with client.get("/api/docs/swagger-ui.css", headers={"If-None-Match": etag}) as again:
         assert (again.status_code, again.data) == (304, b"")
 
 
@@ -368,6 +383,6 @@ def test_an_asset_that_a_browser_has_is_not_sent_again(client):
         "x" * 5000,
     ],
 )
-def test_nothing_but_the_assets_can_be_had_from_beside_them(client, name):
-    with client.get(f"/api/docs/{name}", follow_redirects=True) as answer:
-        assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
+def test_only_docs_assets_are_served_below_the_docs_path(client, name):
+    with client.get(f"/api/docs/{name}", follow_redirects=True) as response:
+        assert (response.status_code, response.json["code"]) == (404, "NOT_FOUND")

@@ -1,4 +1,4 @@
-"""Whose is it: every route that names a row, asked by everybody; and fields that are nobody's."""
+"""Ownership: every route with a row in its path, called by every role; and read-only fields."""
 
 import json
 import re
@@ -10,68 +10,67 @@ import pytest
 from app import create_app
 from app.database.base import db
 
-from ..support.files import PNG, form
-from ..support.murabaha import TERMS, VENDORS, Case
-from ..support.pdf import text_of
-from ..support.responses import created
-from ..support.routes import bodies
-from ..support.serving import until
+from ..support.assertions import assert_created
+from ..support.concurrency import wait_until
+from ..support.files import PNG, multipart_form
+from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.pdf import pdf_text
+from ..support.routes import UNKNOWN_ID, iter_json_routes
 from ..support.settings import PASSWORD_HASH, SECRET, make_settings
 from ..support.stripe_server import StripeServer
 
-SPOKEN = "words that are said once"
-WHO = ("owner", "other", "officer", "admin", "nobody")
-OWN = {"owner": 200, "other": 404, "officer": 404, "admin": 404, "nobody": 401}
-SEEN = {"owner": 200, "other": 404, "officer": 200, "admin": 200, "nobody": 401}
-DESK = {"owner": 403, "other": 403, "officer": 200, "admin": 200, "nobody": 401}
-MAY_SEE = {"owner": 200, "other": 403, "officer": 403, "admin": 200, "nobody": 401}
-CHIEF = {"owner": 403, "other": 403, "officer": 403, "admin": 200, "nobody": 401}
-PUBLIC = dict.fromkeys(WHO, 200)
+SENT_PASSWORD = "a password that a client sends"
+CALLERS = ("owner", "other", "officer", "admin", "anonymous")
+OWNER_ONLY = {"owner": 200, "other": 404, "officer": 404, "admin": 404, "anonymous": 401}
+OWNER_AND_STAFF = {"owner": 200, "other": 404, "officer": 200, "admin": 200, "anonymous": 401}
+OFFICERS_ONLY = {"owner": 403, "other": 403, "officer": 200, "admin": 200, "anonymous": 401}
+SELF_AND_ADMINS = {"owner": 200, "other": 403, "officer": 403, "admin": 200, "anonymous": 401}
+ADMINS_ONLY = {"owner": 403, "other": 403, "officer": 403, "admin": 200, "anonymous": 401}
+PUBLIC = dict.fromkeys(CALLERS, 200)
 
 APPLICATION, DONATION = "/api/murabaha/applications/<uuid:id>", "/api/waqf/donations/<uuid:id>"
 PROJECT, NUMBER = "/api/waqf/projects/<uuid:id>", f"{APPLICATION}/installments/<int:number>"
-DAY = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
-RECEIVED = {"amount": 1, "method": "cash", "reference": "R-1"}
+ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
+CASH_PAYMENT = {"amount": 1, "method": "cash", "reference": "R-1"}
 
-# A route with an id, a number or a name in its path stands here: what is made for it, what is sent,
-# and how each of the five is answered. A new one is added here, or a test fails.
-TABLE = {
-    "GET /api/users/<uuid:id>": ("user", None, MAY_SEE),
-    "PATCH /api/users/<uuid:id>": ("user", {"name": "Mallory"}, MAY_SEE),
-    "DELETE /api/users/<uuid:id>": ("user", None, CHIEF),
-    "GET /api/zakat/calculations/<uuid:id>": ("calculation", None, OWN),
-    "DELETE /api/zakat/calculations/<uuid:id>": ("calculation", None, OWN),
-    "GET /api/zakat/calculations/<uuid:id>/report": ("calculation", None, OWN),
-    "GET /api/uploads/<filename>": ("upload", None, SEEN),
+# Every route with a parameter in its path: the object to create for it, the body to send, and the
+# status that each caller gets. A test fails if a route is missing here.
+ROUTES = {
+    "GET /api/users/<uuid:id>": ("user", None, SELF_AND_ADMINS),
+    "PATCH /api/users/<uuid:id>": ("user", {"name": "Mallory"}, SELF_AND_ADMINS),
+    "DELETE /api/users/<uuid:id>": ("user", None, ADMINS_ONLY),
+    "GET /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
+    "DELETE /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
+    "GET /api/zakat/calculations/<uuid:id>/report": ("calculation", None, OWNER_ONLY),
+    "GET /api/uploads/<filename>": ("upload", None, OWNER_AND_STAFF),
     "GET /api/docs/<name>": ("asset", None, PUBLIC),
-    "PATCH /api/murabaha/vendors/<uuid:id>": ("vendor", {"name": "Mallory"}, DESK),
-    f"GET {APPLICATION}": ("pending", None, SEEN),
-    f"GET {APPLICATION}/history": ("pending", None, SEEN),
-    f"GET {APPLICATION}/schedule": ("active", None, SEEN),
-    f"GET {APPLICATION}/agreement": ("active", None, SEEN),
+    "PATCH /api/murabaha/vendors/<uuid:id>": ("vendor", {"name": "Mallory"}, OFFICERS_ONLY),
+    f"GET {APPLICATION}": ("pending", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/history": ("pending", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/schedule": ("active", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/agreement": ("active", None, OWNER_AND_STAFF),
     f"PATCH {APPLICATION}": (
         *("pending", {"itemDescription": "A yacht"}),
-        {"owner": 200, "other": 403, "officer": 403, "admin": 403, "nobody": 401},
+        {"owner": 200, "other": 403, "officer": 403, "admin": 403, "anonymous": 401},
     ),
-    f"POST {APPLICATION}/approve": ("pending", TERMS, DESK),
-    f"POST {APPLICATION}/reject": ("pending", {"reason": "Papers are missing"}, DESK),
-    f"POST {APPLICATION}/cancel": ("pending", {}, OWN),
-    f"POST {APPLICATION}/acquire": ("approved", DAY, DESK),
-    f"POST {APPLICATION}/accept": ("acquired", {}, OWN),
-    f"POST {APPLICATION}/settle": ("active", {}, DESK),
-    f"POST {NUMBER}/record": ("active", RECEIVED, DESK),
-    f"POST {NUMBER}/pay": ("active", {}, {**OWN, "owner": 201}),
-    # Waqf: what is made for its routes is in Scene.project and Scene.donation.
+    f"POST {APPLICATION}/approve": ("pending", TERMS, OFFICERS_ONLY),
+    f"POST {APPLICATION}/reject": ("pending", {"reason": "Papers are missing"}, OFFICERS_ONLY),
+    f"POST {APPLICATION}/cancel": ("pending", {}, OWNER_ONLY),
+    f"POST {APPLICATION}/acquire": ("approved", ACQUISITION, OFFICERS_ONLY),
+    f"POST {APPLICATION}/accept": ("acquired", {}, OWNER_ONLY),
+    f"POST {APPLICATION}/settle": ("active", {}, OFFICERS_ONLY),
+    f"POST {NUMBER}/record": ("active", CASH_PAYMENT, OFFICERS_ONLY),
+    f"POST {NUMBER}/pay": ("active", {}, {**OWNER_ONLY, "owner": 201}),
     f"GET {PROJECT}": ("project", None, PUBLIC),
-    f"PATCH {PROJECT}": ("project", {"name": "Mallory's well"}, DESK),
+    f"PATCH {PROJECT}": ("project", {"name": "Mallory's well"}, OFFICERS_ONLY),
     f"GET {PROJECT}/donations": ("project", None, PUBLIC),
-    f"GET {DONATION}": ("donation", None, OWN),
-    f"GET {DONATION}/receipt": ("donation", None, OWN),
-    f"POST {DONATION}/refund": ("donation", {"amount": 1}, CHIEF),
+    f"GET {DONATION}": ("donation", None, OWNER_ONLY),
+    f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
+    f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
 }
 
-# What no client sets, wherever it is said; and where one of these words is a field after all.
-NEVER = {
+# Fields that no client may set, and the routes where a field of such a name may be set after all.
+READ_ONLY_FIELDS = {
     *("id", "userId", "role", "disabled", "status", "createdAt", "updatedAt", "deletedAt"),
     *("raised", "pledged", "donorCount", "donationCount", "progress", "completedAt", "contract"),
     *("installments", "paidAmount", "waivedAmount", "refundedAmount", "applicationNumber"),
@@ -80,7 +79,7 @@ NEVER = {
     *("sellingPrice", "financed", "profit", "vendor", "emailKey", "email_key", "passwordHash"),
     *("password_hash", "user_id", "created_at", "isAdmin", "type", "__class__", "__proto__"),
 }
-SAID = {
+WRITABLE_FIELDS = {
     "POST /api/users": {"role"},
     "PUT /api/users": {"id", "role", "disabled"},
     "PATCH /api/users": {"id", "role", "disabled"},
@@ -90,7 +89,7 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def the_app(database_url, upload_dir):
-    """The app, with a Stripe to pay at."""
+    """Yield an app with its own Stripe server."""
     stripe = StripeServer().start()
     account = {"stripe_secret_key": "sk_test_owners", "stripe_webhook_secret": stripe.secret}
     app = create_app(
@@ -108,62 +107,63 @@ def the_app(database_url, upload_dir):
 
 
 @pytest.fixture(autouse=True)
-def january(set_clock):
+def fixed_clock(set_clock):
     set_clock("2026-01-26T09:30:00")
 
 
 class Scene:
-    """The five who ask, and what belongs to the first of them; ``mark`` stands in all of it."""
+    """The five callers, and objects of the owner, all of which contain ``mark``."""
 
     mark = "Zubaida"
 
     def __init__(self, client, make_user, sign_in):
-        named = make_user(name=f"{self.mark} bint Jafar", email=f"{self.mark}@example.org")
-        self.owner, self.other = sign_in(user=named), sign_in()
-        self.officer, self.admin, self.nobody = sign_in("officer"), sign_in("admin"), client
+        owner = make_user(name=f"{self.mark} bint Jafar", email=f"{self.mark}@example.org")
+        self.owner, self.other = sign_in(user=owner), sign_in()
+        self.officer, self.admin, self.anonymous = sign_in("officer"), sign_in("admin"), client
 
-    def made(self, kind):
-        """What stands in the path in the place of its parts."""
+    def create(self, kind):
+        """Create an object of ``kind`` and return the path parameters that name it."""
         states = ["pending", "approved", "acquired", "active"]
         if kind in states:
-            return self.application(states.index(kind))
-        return getattr(self, kind)()
+            return self.create_application(states.index(kind))
+        return getattr(self, f"create_{kind}")()
 
-    def user(self):
-        return {"id": self.owner.user.id}
+    def create_user(self):
+        return {"id": self.owner.user.id}  # created with the scene
 
-    def calculation(self):
-        asked = {"wealth": 10000, "nisab": 5000, "notes": self.mark}
-        return {"id": created(self.owner.post("/api/zakat/calculations", json=asked))["id"]}
+    def create_calculation(self):
+        body = {"wealth": 10000, "nisab": 5000, "notes": self.mark}
+        return {"id": assert_created(self.owner.post("/api/zakat/calculations", json=body))["id"]}
 
-    def upload(self):
-        body, content_type = form(PNG + self.mark.encode())
-        answer = self.owner.post("/api/upload", data=body, content_type=content_type)
-        return {"filename": created(answer, 200)["filename"]}
+    def create_upload(self):
+        body, content_type = multipart_form(PNG + self.mark.encode())
+        response = self.owner.post("/api/upload", data=body, content_type=content_type)
+        return {"filename": assert_created(response, 200)["filename"]}
 
-    def asset(self):
-        return {"name": "start.js"}
+    def create_asset(self):
+        return {"name": "start.js"}  # shipped with the app
 
-    def vendor(self):
-        return {"id": created(self.officer.post(VENDORS, json={"name": "Bait"}))["id"]}
+    def create_vendor(self):
+        return {"id": assert_created(self.officer.post(VENDORS, json={"name": "Bait"}))["id"]}
 
-    def application(self, steps):
-        vendor = self.vendor()["id"]
-        case = Case(self.owner, self.officer, vendor, itemDescription=f"A car for {self.mark}")
-        for step in (case.approve, case.acquire, case.accept)[:steps]:
+    def create_application(self, steps):
+        vendor = self.create_vendor()["id"]
+        item = f"A car for {self.mark}"
+        flow = ApplicationFlow(self.owner, self.officer, vendor, itemDescription=item)
+        for step in (flow.approve, flow.acquire, flow.accept)[:steps]:
             step()
-        return {"id": case.said["id"], "number": 1}
+        return {"id": flow.application["id"], "number": 1}
 
-    def project(self):
-        asked = {"name": "A well", "category": "water", "fundingGoal": 1000}
-        return {"id": created(self.officer.post("/api/waqf/projects", json=asked))["id"]}
+    def create_project(self):
+        body = {"name": "A well", "category": "water", "fundingGoal": 1000}
+        return {"id": assert_created(self.officer.post("/api/waqf/projects", json=body))["id"]}
 
-    def donation(self):
-        asked = {"amount": 25, "isAnonymous": True, "paymentMethodId": "pm_card_visa"}
-        project = self.project()["id"]
-        answer = self.owner.post("/api/waqf/donations", json={"projectId": project, **asked})
-        assert created(answer)["status"] == "succeeded", answer.json
-        return {"id": answer.json["id"], "project": project}
+    def create_donation(self):
+        body = {"amount": 25, "isAnonymous": True, "paymentMethodId": "pm_card_visa"}
+        project = self.create_project()["id"]
+        response = self.owner.post("/api/waqf/donations", json={"projectId": project, **body})
+        assert assert_created(response)["status"] == "succeeded", response.json
+        return {"id": response.json["id"], "project": project}
 
 
 @pytest.fixture
@@ -171,34 +171,30 @@ def scene(client, make_user, sign_in):
     return Scene(client, make_user, sign_in)
 
 
-def filled(rule, parts):
-    """The path that ``rule`` is for ``parts``."""
-    return re.sub(r"[<{](?:\w+:)?(\w+)[>}]", lambda name: quote(str(parts[name[1]])), rule)
+def fill_path(rule, params):
+    """Return the path of ``rule`` with ``params`` filled in."""
+    return re.sub(r"[<{](?:\w+:)?(\w+)[>}]", lambda name: quote(str(params[name[1]])), rule)
 
 
-def send(person, route, parts, body):
+def send(caller, route, params, body):
     method, rule = route.split(" ")
-    with person.open(filled(rule, parts), method=method, json=body) as answer:
-        answer.get_data()
-        return answer
+    with caller.open(fill_path(rule, params), method=method, json=body) as response:
+        response.get_data()
+        return response
 
 
 @pytest.fixture
-def stored(sql, app):
-    """All that the tables have."""
-
-    each = " UNION ALL ".join(
+def read_tables(sql, app):
+    """Return a function that reads every row of every table."""
+    query = " UNION ALL ".join(
         f"SELECT '{table}', string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t"  # noqa: S608
         for table in db.metadata.sorted_tables
     )
 
-    def rows():
-        return dict(sql(each))
-
-    return rows
+    return lambda: dict(sql(query))
 
 
-def routes_with_parts(app):
+def routes_with_params(app):
     return {
         f"{method} {rule.rule}"
         for rule in app.url_map.iter_rules()
@@ -210,41 +206,40 @@ def routes_with_parts(app):
 # Rows
 
 
-def test_every_route_that_names_a_row_says_whose_it_is(the_app):
-    assert routes_with_parts(the_app) == TABLE.keys()
+def test_every_route_with_parameters_is_in_the_table(the_app):
+    assert routes_with_params(the_app) == ROUTES.keys()
 
 
-@pytest.mark.parametrize("route", TABLE)
-def test_a_row_is_for_those_alone_whom_it_is_for(scene, stored, route):
-    kind, body, expected = TABLE[route]
-    parts, answered = None, {}
-    for who in WHO:
-        if parts is None or not route.startswith("GET"):
-            parts = scene.made(kind)
-        before = stored()
-        answer = send(getattr(scene, who), route, parts, body)
-        answered[who] = answer.status_code
-        if answer.status_code >= 400:
-            assert stored() == before, who
-            assert scene.mark not in f"{answer.text}{answer.headers}", who
-        if answer.status_code == 401:
-            assert answer.json["code"] == "AUTH_REQUIRED"
-    assert answered == expected
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_row_is_available_to_its_permitted_callers_only(scene, read_tables, route):
+    kind, body, expected = ROUTES[route]
+    params, statuses = None, {}
+    for caller_name in CALLERS:
+        if params is None or not route.startswith("GET"):
+            params = scene.create(kind)
+        before = read_tables()
+        response = send(getattr(scene, caller_name), route, params, body)
+        statuses[caller_name] = response.status_code
+        if response.status_code >= 400:
+            assert read_tables() == before, caller_name
+            assert scene.mark not in f"{response.text}{response.headers}", caller_name
+        if response.status_code == 401:
+            assert response.json["code"] == "AUTH_REQUIRED"
+    assert statuses == expected
 
 
-@pytest.mark.parametrize("route", [name for name, row in TABLE.items() if row[2]["other"] == 404])
-def test_what_is_not_there_is_answered_as_what_is_anothers(scene, route):
-    kind, body, _ = TABLE[route]
-    parts = scene.made(kind)
-    nowhere = "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"
-    gone = {**parts, "id": nowhere, "filename": f"scan-{'0' * 32}.png"}
-    said = [send(scene.other, route, there, body).json for there in (parts, gone)]
-    for answer in said:
-        del answer["requestId"]
-    assert said[0] == said[1]
+@pytest.mark.parametrize("route", [name for name, row in ROUTES.items() if row[2]["other"] == 404])
+def test_a_missing_row_and_another_users_row_get_the_same_error(scene, route):
+    kind, body, _ = ROUTES[route]
+    params = scene.create(kind)
+    missing = {**params, "id": UNKNOWN_ID, "filename": f"scan-{'0' * 32}.png"}
+    errors = [send(scene.other, route, row, body).json for row in (params, missing)]
+    for error in errors:
+        del error["requestId"]
+    assert errors[0] == errors[1]
 
 
-LISTS = [  # what is made, and which read of a caller's own is not to show it to another
+OWN_DATA = [  # the object to create, and a read of the caller's own data that must not show it
     ("user", "/api/auth/me"),
     ("user", "/api/protected"),
     ("user", "/api/download"),
@@ -263,127 +258,125 @@ LISTS = [  # what is made, and which read of a caller's own is not to show it to
 ]
 
 
-def test_every_read_of_ones_own_is_looked_at(the_app):
+def test_every_read_of_own_data_is_in_the_table(the_app):
     reads = {
         rule.rule
         for rule in the_app.url_map.iter_rules()
         if "GET" in rule.methods and not rule.arguments
         if the_app.view_functions[rule.endpoint].access == "user"
     }
-    assert reads == {path.partition("?")[0] for _, path in LISTS}
+    assert reads == {path.partition("?")[0] for _, path in OWN_DATA}
 
 
-def shown_by(answer):
-    """What it says; of a PDF, the text that somebody reads in it."""
-    return text_of(answer) if answer.mimetype == "application/pdf" else answer.text
+def read_text(response):
+    """Assert success and return the text, extracted if it is a PDF."""
+    assert response.status_code == 200, response.text
+    return pdf_text(response) if response.mimetype == "application/pdf" else response.text
 
 
-@pytest.mark.parametrize(("kind", "path"), LISTS)
-def test_a_list_of_ones_own_has_nothing_of_anothers(scene, kind, path):
-    scene.made(kind)
-    shown = scene.other.get(path)
-    assert shown.status_code == 200
-    shown.text, own = shown_by(shown), scene.owner.get(path)
-    assert scene.mark not in shown.text
+@pytest.mark.parametrize(("kind", "path"), OWN_DATA)
+def test_a_read_of_own_data_has_nothing_of_another_user(scene, kind, path):
+    scene.create(kind)
+    text = read_text(scene.other.get(path))
     if "vendors" not in path and (kind, path) != ("user", "/api/protected"):
-        assert shown_by(own) != shown.text, "or there would be nothing to see"
-    assert str(scene.owner.user.id) not in shown.text
-    assert "10000" not in shown.text
-    assert scene.nobody.get(path).status_code == 401
+        assert text != read_text(scene.owner.get(path)), "the owner sees no data either"
+    for secret in (scene.mark, str(scene.owner.user.id), "10000"):
+        assert secret not in text
+    assert scene.anonymous.get(path).status_code == 401
 
 
-def test_a_donor_who_stays_anonymous_is_named_nowhere_in_public(scene):
-    project = scene.donation()["project"]
+def test_an_anonymous_donor_is_not_named_in_public(scene):
+    project = scene.create_donation()["project"]
     for path in ("", "/donations"):
-        shown = scene.nobody.get(f"/api/waqf/projects/{project}{path}")
-        assert shown.status_code == 200
+        response = scene.anonymous.get(f"/api/waqf/projects/{project}{path}")
+        assert response.status_code == 200
         for secret in (scene.mark, str(scene.owner.user.id)):
-            assert secret.lower() not in f"{shown.text}{shown.headers}".lower()
+            assert secret.lower() not in f"{response.text}{response.headers}".lower()
 
 
-# Rows that a body or a query names
+# Rows named in a body or a query
 
 
-def test_a_user_whom_a_body_or_a_query_names_is_for_admins_alone(scene, stored, client):
-    named = {route for route, _, fields in bodies(client) if "id" in fields}
-    assert named == {"PUT /api/users", "PATCH /api/users"}
-    whole = {"name": "Mallory", "email": "m@example.org", "role": "admin", "disabled": True}
-    for who, status in CHIEF.items():
-        asks = getattr(scene, who)
-        before, about = stored(), {"id": str(scene.owner.user.id)}
-        answers = [
-            asks.put("/api/users", json={**about, **whole}),
-            asks.patch("/api/users", json={**about, "name": "Mallory"}),
-            asks.delete(f"/api/users?id={about['id']}"),
+def test_only_admins_may_name_a_user_in_a_body_or_a_query(scene, read_tables, client):
+    routes = {route for route, _, fields in iter_json_routes(client) if "id" in fields}
+    assert routes == {"PUT /api/users", "PATCH /api/users"}
+    values = {"name": "Mallory", "email": "m@example.org", "role": "admin", "disabled": True}
+    for caller_name, status in ADMINS_ONLY.items():
+        caller = getattr(scene, caller_name)
+        before, owner = read_tables(), {"id": str(scene.owner.user.id)}
+        responses = [
+            caller.put("/api/users", json={**owner, **values}),
+            caller.patch("/api/users", json={**owner, "name": "Mallory"}),
+            caller.delete(f"/api/users?id={owner['id']}"),
         ]
-        assert [answer.status_code for answer in answers] == [status] * 3, who
-        assert (stored() == before) == (status >= 400), who
+        assert [response.status_code for response in responses] == [status] * 3, caller_name
+        assert (read_tables() == before) == (status >= 400), caller_name
 
 
-# Fields that nobody may set
+# Read-only fields
 
 
-def test_no_route_takes_a_field_that_is_nobodys_to_set(client):
-    found = {route: NEVER & fields for route, _, fields in bodies(client)}
-    assert {route: names for route, names in found.items() if names} == SAID
+def test_no_route_accepts_a_read_only_field(client):
+    fields = {route: READ_ONLY_FIELDS & names for route, _, names in iter_json_routes(client)}
+    assert {route: names for route, names in fields.items() if names} == WRITABLE_FIELDS
 
 
-def test_what_no_client_sets_is_refused_by_name_and_changes_nothing(scene, client, stored):
-    routes = list(bodies(client))
-    rows = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route): row for route, row in TABLE.items()}
+def test_read_only_fields_are_rejected_by_name_and_change_nothing(scene, client, read_tables):
+    routes = list(iter_json_routes(client))
+    rows = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route): row for route, row in ROUTES.items()}
     assert len(routes) >= 20
     for route, example, _ in routes:
         kind, _, expected = rows.get(route, (None, None, {"owner": 403}))
-        parts = scene.made(kind) if kind else {}
-        person, before = scene.owner if expected["owner"] < 300 else scene.admin, stored()
-        never = NEVER - SAID.get(route, set())
-        answer = send(person, route, parts, {**example, **dict.fromkeys(never, "00000000")})
-        assert (answer.status_code, answer.json["code"]) == (400, "VALIDATION_ERROR"), route
-        said = {".".join(map(str, detail["path"])) for detail in answer.json["details"]}
-        assert never <= said, route
-        assert stored() == before, route
+        params = scene.create(kind) if kind else {}
+        caller, before = scene.owner if expected["owner"] < 300 else scene.admin, read_tables()
+        read_only = READ_ONLY_FIELDS - WRITABLE_FIELDS.get(route, set())
+        response = send(caller, route, params, {**example, **dict.fromkeys(read_only, "00000000")})
+        assert (response.status_code, response.json["code"]) == (400, "VALIDATION_ERROR"), route
+        rejected = {".".join(map(str, detail["path"])) for detail in response.json["details"]}
+        assert read_only <= rejected, route
+        assert read_tables() == before, route
 
 
 # Secrets
 
 
-def test_no_answer_and_no_line_of_the_log_has_what_is_anothers(make_server, scene, app):
-    """Every route, asked by a stranger of a real server with a talkative log."""
+def test_no_response_and_no_log_line_has_data_of_another_user(make_server, scene, app):
+    """Call every route as another user, on a real server that logs everything."""
     server = make_server(LOG_LEVEL="debug")
-    stranger = scene.other.tokens["access_token"]
+    token = scene.other.tokens["access_token"]
     tokens = [scene.owner.tokens[kind] for kind in ("access_token", "refresh_token")]
-    made = {kind: scene.made(kind) for kind, _, _ in TABLE.values()}
-    kinds = {route: made[TABLE[route][0]] for route in TABLE}
-    said = []
+    created = {kind: scene.create(kind) for kind, _, _ in ROUTES.values()}
+    params = {route: created[ROUTES[route][0]] for route in ROUTES}
+    responses = []
     for rule in app.url_map.iter_rules():
         for method in rule.methods - {"HEAD", "OPTIONS"}:
-            path = filled(rule.rule, kinds.get(f"{method} {rule.rule}", {}))
+            path = fill_path(rule.rule, params.get(f"{method} {rule.rule}", {}))
             if "stream" in path or "logout" in path:
                 continue
             echo = method == "GET" or "example" in path
-            sent = None if echo else {"password": SPOKEN, "name": "M"}
-            said.append(raw(server, method, path, sent, stranger))
-    log = in_log(server, said[-1].id)
-    shown = "\n".join(f"{answer.head}\n{answer.body}" for answer in said)
-    secrets = [SPOKEN, PASSWORD_HASH, "argon2", SECRET, stranger, "sk_test", "whsec_"]
+            body = None if echo else {"password": SENT_PASSWORD, "name": "M"}
+            responses.append(send_raw(server, method, path, body, token))
+    log = wait_for_log(server, responses[-1].id)
+    text = "\n".join(f"{response.head}\n{response.body}" for response in responses)
+    secrets = [SENT_PASSWORD, PASSWORD_HASH, "argon2", SECRET, token, "sk_test", "whsec_"]
     secrets += [*tokens, scene.mark, "postgresql://", 'File "/', "Traceback"]
-    assert [secret for secret in secrets if secret in shown] == []
+    assert [secret for secret in secrets if secret in text] == []
     assert [secret for secret in secrets if secret in log] == []
-    assert not [answer for answer in said if answer.status >= 500]
+    assert not [response for response in responses if response.status >= 500]
 
 
-def raw(server, method, path, body, token):
+def send_raw(server, method, path, body, token):
     connection = server.connect()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection.request(method, path, body and json.dumps(body), headers)
     with connection.getresponse() as response:
-        head, text = response.headers, response.read().decode("latin-1")
+        head, content = response.headers, response.read().decode("latin-1")
     connection.close()
     return SimpleNamespace(
-        status=response.status, head=str(head), body=text, id=head["X-Request-ID"]
+        status=response.status, head=str(head), body=content, id=head["X-Request-ID"]
     )
 
 
-def in_log(server, request_id):
-    """The log, once it has the line of the request."""
-    return until(lambda: request_id in server.stdout.read_text() and server.stdout.read_text())
+def wait_for_log(server, request_id):
+    """Wait for the line of the request and return the log."""
+    return wait_until(lambda: request_id in server.stdout.read_text() and server.stdout.read_text())

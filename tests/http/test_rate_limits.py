@@ -1,16 +1,14 @@
-"""How much a client may ask for, who counts as one client, and what is left without Redis."""
+"""Rate limits: what is counted, what counts as one client, and what holds without Redis."""
 
 import contextlib
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -21,25 +19,27 @@ from app.users.models import User
 from config import Settings
 
 from .. import conftest
-from ..support.redis_server import Redis, free_port, poll
+from ..support.assertions import assert_error
+from ..support.concurrency import wait_until
+from ..support.processes import ROOT, closed_port, free_port
+from ..support.redis_server import RedisServer
 from ..support.settings import PASSWORD, SECRET
 
 ME = "/api/auth/me"
 LOGIN = "/api/auth/login"
 HERE, THERE, ELSEWHERE = "192.0.2.1", "192.0.2.2", "198.51.100.3"
 WRONG = "not the password"
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
 def make_limited(make_app):
-    """A maker of apps with a limit of five a minute."""
-    usual = {"app_env": "testing", "ratelimit_default": "5 per minute"}
-    return lambda **given: make_app(**{**usual, **given})
+    """Return a function that creates apps with a limit of five requests a minute."""
+    defaults = {"app_env": "testing", "ratelimit_default": "5 per minute"}
+    return lambda **overrides: make_app(**{**defaults, **overrides})
 
 
-def visitor(app, address=HERE, *, token=None, **headers):
-    """Somebody at ``address``, who sends ``headers`` every time."""
+def make_client(app, address=HERE, *, token=None, **headers):
+    """Return a client at ``address`` that sends ``headers`` with every request."""
     client = app.test_client()
     client.environ_base["REMOTE_ADDR"] = address
     if token:
@@ -49,13 +49,13 @@ def visitor(app, address=HERE, *, token=None, **headers):
     return client
 
 
-def require_limited(answer) -> None:
-    assert (answer.status_code, answer.json["code"]) == (429, "RATE_LIMITED")
-    assert answer.json["error"] == "Too many requests"
-    assert int(answer.headers["Retry-After"]) >= 1
+def assert_rate_limited(response) -> None:
+    assert_error(response, 429, "RATE_LIMITED")
+    assert response.json["error"] == "Too many requests"
+    assert int(response.headers["Retry-After"]) >= 1
 
 
-def spend(client, times=5) -> None:
+def use_up_limit(client, times=5) -> None:
     for _ in range(times):
         assert client.get(ME).status_code != 429
 
@@ -63,9 +63,9 @@ def spend(client, times=5) -> None:
 # What is counted
 
 
-def test_a_client_has_one_limit_for_all_that_it_asks_for(make_limited):
-    client = visitor(make_limited())
-    answers = [
+def test_a_client_has_one_limit_for_all_its_requests(make_limited):
+    client = make_client(make_limited())
+    responses = [
         client.get("/api/openapi.json"),
         client.get("/api/zakat/nisab"),
         client.get(ME),
@@ -73,272 +73,276 @@ def test_a_client_has_one_limit_for_all_that_it_asks_for(make_limited):
         client.post("/api/zakat/calculate", json={}),
         client.get("/api/docs"),
     ]
-    assert [answer.status_code for answer in answers] == [200, 404, 401, 200, 400, 429]
-    assert [answer.headers["X-RateLimit-Limit"] for answer in answers] == ["5"] * 6
-    remaining = [int(answer.headers["X-RateLimit-Remaining"]) for answer in answers]
+    assert [response.status_code for response in responses] == [200, 404, 401, 200, 400, 429]
+    assert [response.headers["X-RateLimit-Limit"] for response in responses] == ["5"] * 6
+    remaining = [int(response.headers["X-RateLimit-Remaining"]) for response in responses]
     assert remaining == [4, 3, 2, 1, 0, 0]
-    for answer in answers:
-        assert 0 < int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 61
-    require_limited(answers[-1])
-    assert int(answers[-1].headers["Retry-After"]) <= 60
+    for response in responses:
+        assert 0 < int(response.headers["X-RateLimit-Reset"]) - time.time() <= 61
+    assert_rate_limited(responses[-1])
+    assert int(responses[-1].headers["Retry-After"]) <= 60
 
 
-def test_without_a_setting_a_client_has_a_hundred_requests_a_minute(make_limited):
+def test_the_default_limit_is_a_hundred_requests_a_minute(make_limited):
     assert Settings().ratelimit_default == "100 per minute"
-    client = visitor(make_limited(ratelimit_default=Settings().ratelimit_default))
-    spend(client, 100)
-    require_limited(client.get(ME))
+    client = make_client(make_limited(ratelimit_default=Settings().ratelimit_default))
+    use_up_limit(client, 100)
+    assert_rate_limited(client.get(ME))
 
 
-def test_what_is_refused_for_the_limit_is_not_done(make_limited):
+def test_a_rate_limited_request_has_no_effect(make_limited):
     app = make_limited()
-    client = visitor(app)
-    spend(client)
+    client = make_client(app)
+    use_up_limit(client)
     body = {"name": "Fatima", "email": "fatima@example.org", "password": PASSWORD}
-    require_limited(client.post("/api/auth/register", json=body))
+    assert_rate_limited(client.post("/api/auth/register", json=body))
     with app.app_context():
         assert User.credentials("fatima@example.org").row() is None
 
 
-def test_after_the_wait_that_it_was_told_a_client_is_served_again(make_limited, monkeypatch):
-    client = visitor(make_limited())
-    spend(client)
+def test_a_client_is_served_again_after_retry_after(make_limited, monkeypatch):
+    client = make_client(make_limited())
+    use_up_limit(client)
     wait = int(client.get(ME).headers["Retry-After"])
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() + wait + 1)
-    spend(client)
-    require_limited(client.get(ME))
+    real_time = time.time
+    monkeypatch.setattr(time, "time", lambda: real_time() + wait + 1)
+    use_up_limit(client)
+    assert_rate_limited(client.get(ME))
 
 
 def test_health_is_never_limited(make_limited):
-    client = visitor(make_limited())
-    spend(client)
+    client = make_client(make_limited())
+    use_up_limit(client)
     for path in ("/api/health", "/api/health/ready") * 5:
-        answer = client.get(path)
-        assert answer.status_code == 200
-        assert "X-RateLimit-Limit" not in answer.headers
+        response = client.get(path)
+        assert response.status_code == 200
+        assert "X-RateLimit-Limit" not in response.headers
 
 
 def test_a_preflight_is_not_counted(make_limited):
-    client = visitor(make_limited(app_env="development", cors_origins=("https://app.example.org",)))
-    asked = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "GET"}
+    origin = "https://app.example.org"
+    client = make_client(make_limited(app_env="development", cors_origins=(origin,)))
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     for _ in range(10):
-        assert client.options(ME, headers=asked).status_code == 200
-    spend(client)
-    require_limited(client.get(ME))
+        assert client.options(ME, headers=headers).status_code == 200
+    use_up_limit(client)
+    assert_rate_limited(client.get(ME))
 
 
-# Who is one client
+# What counts as one client
 
 
-def test_an_address_is_one_client_and_another_address_another(make_limited):
+def test_each_address_has_its_own_limit(make_limited):
     app = make_limited()
-    spend(visitor(app, HERE))
-    require_limited(visitor(app, HERE).get(ME))
-    spend(visitor(app, THERE))
+    use_up_limit(make_client(app, HERE))
+    assert_rate_limited(make_client(app, HERE).get(ME))
+    use_up_limit(make_client(app, THERE))
 
 
 def test_two_users_at_one_address_do_not_share_a_limit(make_limited, sign_in):
     app = make_limited()
-    first, second = (visitor(app, token=sign_in().tokens["access_token"]) for _ in range(2))
-    spend(first)
-    require_limited(first.get(ME))
-    spend(second)
-    spend(visitor(app))
+    first, second = (make_client(app, token=sign_in().tokens["access_token"]) for _ in range(2))
+    use_up_limit(first)
+    assert_rate_limited(first.get(ME))
+    use_up_limit(second)
+    use_up_limit(make_client(app))
 
 
-def test_a_user_has_one_limit_at_two_addresses_and_in_two_sign_ins(
-    make_limited, sign_in, make_user
-):
+def test_a_user_has_one_limit_across_addresses_and_sessions(make_limited, sign_in, make_user):
     app, user = make_limited(), make_user()
     tokens = [sign_in(user=user).tokens["access_token"] for _ in range(2)]
-    spend(visitor(app, HERE, token=tokens[0]))
-    require_limited(visitor(app, THERE, token=tokens[0]).get(ME))
-    require_limited(visitor(app, THERE, token=tokens[1]).get(ME))
+    use_up_limit(make_client(app, HERE, token=tokens[0]))
+    assert_rate_limited(make_client(app, THERE, token=tokens[0]).get(ME))
+    assert_rate_limited(make_client(app, THERE, token=tokens[1]).get(ME))
 
 
-def test_who_shows_a_token_that_is_none_counts_by_address(make_limited, app, sign_in):
+def test_requests_with_an_invalid_token_are_counted_by_address(make_limited, app, sign_in):
     limited = make_limited()
-    person = sign_in()
-    over = person.tokens["access_token"]
-    assert person.post("/api/auth/logout").status_code == 204
+    user = sign_in()
+    revoked = user.tokens["access_token"]
+    assert user.post("/api/auth/logout").status_code == 204
     with app.app_context():
-        unknown = create_access_token("nobody")
-    for token in ("x", "a.b.c", unknown, over, person.tokens["refresh_token"]):
-        assert visitor(limited, token=token).get(ME).status_code == 401
-    require_limited(visitor(limited, token="another").get(ME))
-    require_limited(visitor(limited).get(ME))
+        unknown = create_access_token("unknown")
+    for token in ("x", "a.b.c", unknown, revoked, user.tokens["refresh_token"]):
+        assert make_client(limited, token=token).get(ME).status_code == 401
+    assert_rate_limited(make_client(limited, token="another").get(ME))
+    assert_rate_limited(make_client(limited).get(ME))
+
+
+def test_an_unknown_path_is_counted_like_any_other(make_limited):
+    client = make_client(make_limited())
+    assert [client.get("/api/nothing").status_code for _ in range(6)] == [404] * 5 + [429]
 
 
 # Proxies
 
 
-def test_without_trusted_proxies_nobody_can_say_that_they_are_elsewhere(make_limited):
+def test_without_trusted_proxies_x_forwarded_for_is_ignored(make_limited):
     app = make_limited()
     for number in range(5):
-        assert visitor(app, x_forwarded_for=f"203.0.113.{number}").get(ME).status_code == 401
-    require_limited(visitor(app, x_forwarded_for="203.0.113.99").get(ME))
-    spend(visitor(app, THERE))
+        assert make_client(app, x_forwarded_for=f"203.0.113.{number}").get(ME).status_code == 401
+    assert_rate_limited(make_client(app, x_forwarded_for="203.0.113.99").get(ME))
+    use_up_limit(make_client(app, THERE))
 
 
 @pytest.mark.parametrize(
     ("proxies", "behind"), [(1, ""), (2, ", 10.0.0.1")], ids=["one proxy", "two proxies"]
 )
-def test_only_as_many_hops_as_there_are_trusted_proxies_count(make_limited, proxies, behind):
+def test_only_the_hops_of_trusted_proxies_count(make_limited, proxies, behind):
     app = make_limited(trusted_proxies=proxies)
     for number in range(5):
         path = f"203.0.113.{number}, {HERE}{behind}"
-        assert visitor(app, "10.0.0.9", x_forwarded_for=path).get(ME).status_code == 401
-    require_limited(visitor(app, "10.0.0.9", x_forwarded_for=f"{HERE}{behind}").get(ME))
-    spend(visitor(app, "10.0.0.9", x_forwarded_for=f"{THERE}{behind}"))
+        assert make_client(app, "10.0.0.9", x_forwarded_for=path).get(ME).status_code == 401
+    assert_rate_limited(make_client(app, "10.0.0.9", x_forwarded_for=f"{HERE}{behind}").get(ME))
+    use_up_limit(make_client(app, "10.0.0.9", x_forwarded_for=f"{THERE}{behind}"))
 
 
-# Guessing passwords
+# Failed log-ins
 
 
 @pytest.fixture
-def roomy(make_limited, monkeypatch):
-    """An app that limits nothing but failures to sign in, and whose passwords are quick to try."""
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", quick)
-    monkeypatch.setattr(passwords, "_DUMMY_HASH", quick.hash("nobody has this password"))
-    monkeypatch.setattr(conftest, "PASSWORD_HASH", quick.hash(PASSWORD))
+def login_app(make_limited, monkeypatch):
+    """Return an app that limits only failed log-ins, with fast password hashing."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_DUMMY_HASH", hasher.hash("a password of no user"))
+    monkeypatch.setattr(conftest, "PASSWORD_HASH", hasher.hash(PASSWORD))
     return make_limited(ratelimit_default="1000000 per minute")
 
 
-def attempt(app, email, password=WRONG, address=HERE):
-    return visitor(app, address).post(LOGIN, json={"email": email, "password": password})
+def log_in(app, email, password=WRONG, address=HERE):
+    return make_client(app, address).post(LOGIN, json={"email": email, "password": password})
 
 
-def fail(app, email, times=5, address=HERE) -> None:
+def fail_log_in(app, email, times=5, address=HERE) -> None:
     for _ in range(times):
-        answer = attempt(app, email, address=address)
-        assert (answer.status_code, answer.json["code"]) == (401, "INVALID_CREDENTIALS")
+        response = log_in(app, email, address=address)
+        assert_error(response, 401, "INVALID_CREDENTIALS")
 
 
-def test_after_five_failures_not_even_the_right_password_comes_in(roomy, make_user):
+def test_after_five_failures_the_right_password_is_rejected_too(login_app, make_user):
     user = make_user()
-    fail(roomy, user.email)
-    answer = attempt(roomy, user.email, PASSWORD)
-    require_limited(answer)
-    assert 800 < int(answer.headers["Retry-After"]) <= 901
-    assert "Set-Cookie" not in answer.headers
+    fail_log_in(login_app, user.email)
+    response = log_in(login_app, user.email, PASSWORD)
+    assert_rate_limited(response)
+    assert 800 < int(response.headers["Retry-After"]) <= 901
+    assert "Set-Cookie" not in response.headers
 
 
-def test_failures_hold_for_their_address_and_their_email_alone(roomy, make_user):
+def test_failures_are_counted_for_one_address_and_email(login_app, make_user):
     user, other = make_user(), make_user()
-    fail(roomy, user.email)
-    assert attempt(roomy, user.email, PASSWORD, THERE).status_code == 200
-    assert attempt(roomy, other.email, PASSWORD, HERE).status_code == 200
-    require_limited(attempt(roomy, user.email, PASSWORD, HERE))
+    fail_log_in(login_app, user.email)
+    assert log_in(login_app, user.email, PASSWORD, THERE).status_code == 200
+    assert log_in(login_app, other.email, PASSWORD, HERE).status_code == 200
+    assert_rate_limited(log_in(login_app, user.email, PASSWORD, HERE))
 
 
-def test_success_does_not_count_and_forgives_nothing(roomy, make_user):
+def test_a_successful_log_in_neither_counts_nor_resets_the_failures(login_app, make_user):
     user = make_user()
-    fail(roomy, user.email, times=4)
+    fail_log_in(login_app, user.email, times=4)
     for _ in range(6):
-        assert attempt(roomy, user.email, PASSWORD).status_code == 200
-    fail(roomy, user.email, times=1)
-    require_limited(attempt(roomy, user.email, PASSWORD))
+        assert log_in(login_app, user.email, PASSWORD).status_code == 200
+    fail_log_in(login_app, user.email, times=1)
+    assert_rate_limited(log_in(login_app, user.email, PASSWORD))
 
 
-def test_another_spelling_of_the_email_does_not_escape(roomy, make_user):
+def test_other_spellings_of_an_email_are_counted_together(login_app, make_user):
     make_user(email="Fatima@example.org")
-    for spelling in ("fatima@example.org", "FATIMA@EXAMPLE.ORG", "fatima＠example.org"):
-        fail(roomy, spelling, times=1)
-    fail(roomy, "Fatima@Example.org", times=2)
-    require_limited(attempt(roomy, "fatima@example.org", PASSWORD))
+    for email in ("fatima@example.org", "FATIMA@EXAMPLE.ORG", "fatima＠example.org"):
+        fail_log_in(login_app, email, times=1)
+    fail_log_in(login_app, "Fatima@Example.org", times=2)
+    assert_rate_limited(log_in(login_app, "fatima@example.org", PASSWORD))
 
 
-def test_nobodys_email_and_a_disabled_account_are_limited_alike(roomy, make_user):
-    fail(roomy, "nobody@example.org")
-    require_limited(attempt(roomy, "nobody@example.org"))
+def test_unknown_emails_and_disabled_accounts_are_limited_alike(login_app, make_user):
+    fail_log_in(login_app, "unknown@example.org")
+    assert_rate_limited(log_in(login_app, "unknown@example.org"))
     disabled = make_user(disabled=True)
     for _ in range(5):
-        assert attempt(roomy, disabled.email, PASSWORD).status_code == 401
-    require_limited(attempt(roomy, disabled.email, PASSWORD))
+        assert log_in(login_app, disabled.email, PASSWORD).status_code == 401
+    assert_rate_limited(log_in(login_app, disabled.email, PASSWORD))
 
 
-def test_what_is_no_attempt_at_all_does_not_count(roomy, make_user):
+def test_a_log_in_without_a_password_is_not_counted(login_app, make_user):
     user = make_user()
     for _ in range(6):
-        assert visitor(roomy).post(LOGIN, json={"email": user.email}).status_code == 400
-    assert attempt(roomy, user.email, PASSWORD).status_code == 200
+        assert make_client(login_app).post(LOGIN, json={"email": user.email}).status_code == 400
+    assert log_in(login_app, user.email, PASSWORD).status_code == 200
 
 
-def test_who_is_signed_in_cannot_guess_the_password_either(roomy, make_user, sign_in):
+def test_wrong_current_passwords_are_limited_too(login_app, make_user, sign_in):
     user = make_user()
-    client = visitor(roomy, token=sign_in(user=user).tokens["access_token"])
-    change = {"currentPassword": "wrong", "newPassword": "another battery staple"}
+    client = make_client(login_app, token=sign_in(user=user).tokens["access_token"])
+    body = {"currentPassword": "wrong", "newPassword": "another battery staple"}
     for _ in range(5):
-        assert client.post("/api/auth/password", json=change).status_code == 401
-    require_limited(client.post("/api/auth/password", json={**change, "currentPassword": PASSWORD}))
-    assert attempt(roomy, user.email, PASSWORD, ELSEWHERE).status_code == 200
+        assert client.post("/api/auth/password", json=body).status_code == 401
+    body["currentPassword"] = PASSWORD
+    assert_rate_limited(client.post("/api/auth/password", json=body))
+    assert log_in(login_app, user.email, PASSWORD, ELSEWHERE).status_code == 200
 
 
-def test_after_a_quarter_of_an_hour_the_right_password_comes_in_again(
-    roomy, make_user, monkeypatch
+def test_after_fifteen_minutes_the_right_password_is_accepted_again(
+    login_app, make_user, monkeypatch
 ):
-    user, real = make_user(), time.time
-    fail(roomy, user.email)
-    monkeypatch.setattr(time, "time", lambda: real() + 14 * 60)
-    require_limited(attempt(roomy, user.email, PASSWORD))
-    monkeypatch.setattr(time, "time", lambda: real() + 15 * 60 + 2)
-    assert attempt(roomy, user.email, PASSWORD).status_code == 200
+    user, real_time = make_user(), time.time
+    fail_log_in(login_app, user.email)
+    monkeypatch.setattr(time, "time", lambda: real_time() + 14 * 60)
+    assert_rate_limited(log_in(login_app, user.email, PASSWORD))
+    monkeypatch.setattr(time, "time", lambda: real_time() + 15 * 60 + 2)
+    assert log_in(login_app, user.email, PASSWORD).status_code == 200
 
 
-def test_guesses_that_come_all_at_once_are_five_too(make_limited, make_user):
-    slow = make_limited(ratelimit_default="1000000 per minute")  # to try passwords, as it really is
-    email, together, heard = make_user().email, threading.Barrier(10), []
+def test_concurrent_log_ins_are_limited_to_five_failures(make_limited, make_user):
+    slow = make_limited(ratelimit_default="1000000 per minute")  # with the real, slow hashing
+    email, barrier, statuses = make_user().email, threading.Barrier(10), []
 
     def guess():
-        together.wait()
-        heard.append(attempt(slow, email).status_code)
+        barrier.wait()
+        statuses.append(log_in(slow, email).status_code)
 
-    guesses = [threading.Thread(target=guess) for _ in range(10)]
-    for thread in guesses:
+    threads = [threading.Thread(target=guess) for _ in range(10)]
+    for thread in threads:
         thread.start()
-    for thread in guesses:
+    for thread in threads:
         thread.join()
-    assert sorted(heard) == [401] * 5 + [429] * 5
+    assert sorted(statuses) == [401] * 5 + [429] * 5
 
 
-def test_where_nothing_is_limited_people_can_still_sign_in(make_limited, make_user):
+def test_users_can_log_in_without_rate_limits(make_limited, make_user):
     off = make_limited(app_env="development", ratelimit_enabled=False)
-    assert attempt(off, make_user().email, PASSWORD).status_code == 200
+    assert log_in(off, make_user().email, PASSWORD).status_code == 200
 
 
-# Where something is away
+# Without the database
 
 
-def test_a_database_that_is_away_is_not_taken_for_a_redis_that_is(make_limited, sign_in):
+def test_an_unavailable_database_is_not_mistaken_for_an_unavailable_redis(make_limited, sign_in):
     token = sign_in().tokens["access_token"]
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        nowhere = f"postgresql://ose@127.0.0.1:{taken.getsockname()[1]}/ose"
-        app = make_limited(app_env="development", database_url=nowhere)
-        spend(visitor(app), 3)
-        assert visitor(app, THERE, token=token).get(ME).status_code == 503
-        spend(visitor(app), 2)
-        require_limited(visitor(app).get(ME))
+    with closed_port() as port:
+        database_url = f"postgresql://ose@127.0.0.1:{port}/ose"
+        app = make_limited(app_env="development", database_url=database_url)
+        use_up_limit(make_client(app), 3)
+        assert make_client(app, THERE, token=token).get(ME).status_code == 503
+        use_up_limit(make_client(app), 2)
+        assert_rate_limited(make_client(app).get(ME))
 
 
-# Redis, and servers that share it. Each is a process of its own, as in production.
+# Servers that share a Redis, each its own process as in production
 
 
 @pytest.fixture(scope="module")
 def redis_server():
     binary = shutil.which("redis-server")
     if not binary:
-        pytest.skip("There is no redis-server on this machine to share limits in.")
+        pytest.skip("redis-server is not installed.")
     with tempfile.TemporaryDirectory(prefix="ose-redis-") as folder:
-        server = Redis(binary, folder)
+        server = RedisServer(binary, folder)
         yield server
         server.kill()
 
 
 class Server:
-    """The service under gunicorn, behind one proxy, so that a test can be at any address."""
+    """The service under gunicorn, behind one proxy, so that a test can choose its address."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.port = free_port()
@@ -350,20 +354,20 @@ class Server:
             stderr=subprocess.DEVNULL,
         )
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         assert self.process.poll() is None, "gunicorn did not come up"
         with contextlib.suppress(OSError):
             return self.get("/api/health") == 200
         return False
 
     def get(self, path=ME, address=HERE) -> int:
-        return self.ask("GET", path, None, address)
+        return self.request("GET", path, None, address)
 
     def log_in(self, email, password, address=HERE) -> int:
         body = f'{{"email": "{email}", "password": "{password}"}}'
-        return self.ask("POST", LOGIN, body, address)
+        return self.request("POST", LOGIN, body, address)
 
-    def ask(self, method, path, body, address) -> int:
+    def request(self, method, path, body, address) -> int:
         headers = {"X-Forwarded-For": address, "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
@@ -379,7 +383,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def servers(redis_server, database_url):
-    """Two servers on one Redis."""
+    """Yield two servers that share one Redis."""
     environment = {
         "APP_ENV": "development",
         "DATABASE_URL": database_url,
@@ -393,44 +397,44 @@ def servers(redis_server, database_url):
     pair = [Server(environment) for _ in range(2)]
     try:
         for server in pair:
-            poll(server.answers, 20)
+            wait_until(server.is_up, 20)
         yield pair
     finally:
         for server in pair:
             server.stop()
 
 
-def test_servers_that_share_a_redis_share_every_limit(servers):
-    one, other = servers
-    assert [server.get() for server in (one, other) * 5] == [401] * 8 + [429] * 2
-    assert other.get(address=THERE) == 401
+def test_servers_with_one_redis_share_request_limits(servers):
+    first, second = servers
+    assert [server.get() for server in (first, second) * 5] == [401] * 8 + [429] * 2
+    assert second.get(address=THERE) == 401
 
 
-def test_servers_that_share_a_redis_share_failures_to_sign_in(servers, make_user):
-    one, other = servers
+def test_servers_with_one_redis_share_log_in_failures(servers, make_user):
+    first, second = servers
     user, address = make_user(), "192.0.2.10"
-    for server in (one, other, one, other, one):
+    for server in (first, second, first, second, first):
         assert server.log_in(user.email, "wrong", address) == 401
-    assert other.log_in(user.email, PASSWORD, address) == 429
-    assert other.get(address=address) == 401  # so it was not the limit of all requests
-    assert other.log_in(user.email, PASSWORD, "192.0.2.11") == 200
+    assert second.log_in(user.email, PASSWORD, address) == 429
+    assert second.get(address=address) == 401  # so the limit of all requests is not exceeded
+    assert second.log_in(user.email, PASSWORD, "192.0.2.11") == 200
 
 
-def test_when_redis_dies_limits_hold_from_memory_until_it_is_back(servers, redis_server):
-    one, other = servers
+def test_without_redis_limits_hold_in_memory_until_it_is_back(servers, redis_server):
+    first, second = servers
     redis_server.kill()
     for server in servers:
         assert [server.get(address=ELSEWHERE) for _ in range(9)] == [401] * 8 + [429]
 
     redis_server.start()
-    assert redis_server.counts() == 0
+    assert redis_server.count_keys() == 0
     address = (f"203.0.113.{number}" for number in range(255))
     for server in servers:
-        kept = redis_server.counts()
+        before = redis_server.count_keys()
 
-        def counts_in_redis(server=server, kept=kept) -> bool:
-            return server.get(address=next(address)) == 401 and redis_server.counts() > kept
+        def counts_in_redis(server=server, before=before) -> bool:
+            return server.get(address=next(address)) == 401 and redis_server.count_keys() > before
 
-        poll(counts_in_redis, 15)
+        wait_until(counts_in_redis, 15)
     shared = "203.0.113.255"
-    assert [server.get(address=shared) for server in (one, other) * 5] == [401] * 8 + [429] * 2
+    assert [server.get(address=shared) for server in (first, second) * 5] == [401] * 8 + [429] * 2

@@ -1,6 +1,7 @@
-"""schemathesis, which knows the service only by its document, finds nothing that is not so.
+"""The OpenAPI document against the running service, checked by schemathesis.
 
-It runs as a program of its own against gunicorn, with every check and phase that it has.
+schemathesis knows nothing but the document. It runs as a separate program against gunicorn, with
+all of its checks and phases.
 """
 
 import os
@@ -10,7 +11,8 @@ from functools import partial
 
 import pytest
 
-from ..support.serving import ROOT, at_once
+from ..support.concurrency import run_concurrently
+from ..support.processes import ROOT
 from ..support.settings import SOAK
 from ..support.stripe_server import StripeServer
 
@@ -18,12 +20,13 @@ EXAMPLES = "200" if SOAK else "1"
 OTHER_PHASES = "examples,fuzzing,stateful"
 SCHEMATHESIS = f"{sys.prefix}/bin/schemathesis"
 SEED = "1448"
-# It answers over ten seconds: asked hundreds of times it would only keep everybody waiting, and
-# test_service_routes.py reads it line by line over real HTTP.
+# It streams for ten seconds: hundreds of requests would take too long, and
+# system/test_routes.py reads it line by line over real HTTP.
 SLOW = "/api/stream"
 pytestmark = pytest.mark.soak
-# What each role is to have been given at least once, or nobody was signed in at all.
-GIVEN = {
+# A route that must have succeeded at least once as each role, which proves that it was signed in.
+# A role may also use the routes of the roles listed before it.
+EXPECTED_SUCCESS = {
     "": "GET /api/public",
     "user": "GET /api/auth/me",
     "officer": "POST /api/murabaha/vendors",
@@ -32,8 +35,8 @@ GIVEN = {
 
 
 @pytest.fixture(scope="module")
-def asked(make_server):
-    """A server behind which somebody stands in for Stripe."""
+def target_server(make_server):
+    """A server that pays through the local Stripe."""
     with StripeServer() as stripe:
         yield make_server(
             STRIPE_SECRET_KEY="sk_test_schemathesis",
@@ -43,10 +46,11 @@ def asked(make_server):
         )
 
 
-def findings(server, database_url, folder, role):
-    """What schemathesis has to say when it asks as ``role``; nothing where all is well."""
-    given, rank = folder / f"given-to-{role}", list(GIVEN).index(role)
-    # What may be asked at all, each bound and each missing part, is the same for everybody.
+def run_schemathesis(server, database_url, folder, role):
+    """Run schemathesis as ``role`` and return its findings; empty if there are none."""
+    roles = list(EXPECTED_SUCCESS)
+    succeeded = folder / f"succeeded-as-{role}"
+    # The validation of input, with every bound and every missing part, is the same for all roles.
     phases = "examples,coverage,fuzzing,stateful" if SOAK or role == "admin" else OTHER_PHASES
     run = subprocess.run(
         [
@@ -55,14 +59,14 @@ def findings(server, database_url, folder, role):
             *("--exclude-path", SLOW, "--generation-database", "none", "--warnings", "off"),
             *("--continue-on-failure", "--no-color"),
         ],
-        cwd=folder,  # where it leaves what it remembers
+        cwd=folder,  # where it writes its cache
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
-            "ASKED_AS": role,
-            "GIVEN_TO": str(given),
-            "ASKED_DATABASE": database_url,
+            "HOOKS_ROLE": role,
+            "HOOKS_SUCCEEDED_FILE": str(succeeded),
+            "HOOKS_DATABASE_URL": database_url,
         },
         capture_output=True,
         text=True,
@@ -70,15 +74,17 @@ def findings(server, database_url, folder, role):
     )
     if run.returncode:
         return run.stdout + run.stderr
-    allowed = {one for other, one in GIVEN.items() if list(GIVEN).index(other) <= rank}
-    routes = set(given.read_text().splitlines())
-    wrong = (allowed - routes) | (routes & ({*GIVEN.values()} - allowed))
-    return f"{role or 'nobody'} was given, or not, {wrong}" if wrong else ""
+    allowed = {EXPECTED_SUCCESS[other] for other in roles[: roles.index(role) + 1]}
+    routes = set(succeeded.read_text().splitlines())
+    wrong = (allowed - routes) | (routes & ({*EXPECTED_SUCCESS.values()} - allowed))
+    return f"as {role or 'no role'}, wrongly succeeded or not: {wrong}" if wrong else ""
 
 
-def test_the_document_is_true_to_everybody(app, asked, database_url, publish_prices, tmp_path):
+def test_the_document_is_true_for_every_role(
+    app, target_server, database_url, publish_prices, tmp_path
+):
     publish_prices()
-    ask_as = partial(findings, asked, database_url, tmp_path)
-    found = at_once(lambda n: ask_as([*GIVEN][n]), 3)
-    found.append(ask_as("admin"))  # alone: it may delete the others
-    assert not any(found), "\n".join(found)
+    run_as = partial(run_schemathesis, target_server, database_url, tmp_path)
+    findings = run_concurrently(lambda number: run_as([*EXPECTED_SUCCESS][number]), 3)
+    findings.append(run_as("admin"))  # alone, because it may delete the others
+    assert not any(findings), "\n".join(findings)

@@ -1,88 +1,91 @@
-"""The books: nothing in them can be changed, and whatever is shown follows from them."""
+"""The ledger: its triggers, the check of stored totals, and the migration that opened it."""
 
-import secrets
 from uuid import uuid4
 
-import psycopg
 import pytest
 from psycopg.errors import CheckViolation
-from sqlalchemy import make_url
 
-from app import create_app
 from app.auth import actions
 from app.database.base import db
 from app.ledger import actions as ledger
 from app.users.models import User
 
-from ..support.cli import run
-from ..support.murabaha import VENDORS, Case
-from ..support.settings import PASSWORD_HASH, make_settings
-from ..support.waqf import DONATIONS, Waqf, intent_of
+from ..support.cli import run_command
+from ..support.databases import create_scratch_app
+from ..support.murabaha import VENDORS, ApplicationFlow
+from ..support.settings import PASSWORD_HASH
+from ..support.waqf import DONATIONS, WaqfFlow, get_intent_id
 
 ENTRY = (
     "INSERT INTO ledger_entries (id, fund, currency, kind, subject_id, created_at)"
     " VALUES ('{0}', 'test', 'USD', 'test', '{0}', now());"
 )
 POSTING = "INSERT INTO ledger_postings (entry_id, account, amount) VALUES ('{}', '{}', {});"
-BOOKS = (
+ALL_POSTINGS = (
     "SELECT e.id::text, fund, currency, kind, subject_id::text, account, amount"
     " FROM ledger_entries e JOIN ledger_postings p ON p.entry_id = e.id ORDER BY 1, 6"
 )
-MOVEMENTS = "SELECT fund, currency, kind, account, amount FROM ledger_entries e JOIN" \
+POSTINGS_OF_SUBJECT = "SELECT fund, currency, kind, account, amount FROM ledger_entries e JOIN" \
     " ledger_postings p ON p.entry_id = e.id WHERE subject_id = %s ORDER BY 3, 4"  # fmt: skip
 
 
 @pytest.fixture
 def waqf(sign_in, stripe_server, deliver):
-    return Waqf(sign_in, stripe_server, deliver)
+    return WaqfFlow(sign_in, stripe_server, deliver)
 
 
 @pytest.fixture(autouse=True)
-def january(set_clock):
+def fixed_clock(set_clock):
     set_clock("2026-01-26T09:30:00")
 
 
 @pytest.fixture
-def busy(waqf, sign_in):
-    """A donation that came, and a sale."""
-    waqf.paid(sign_in(), waqf.project())
-    sale(sign_in, waqf.officer)
+def donation_and_sale(waqf, sign_in):
+    """Create a paid donation and a sale."""
+    waqf.create_paid_donation(sign_in(), waqf.create_project())
+    create_sale(sign_in, waqf.officer)
 
 
-def entry(*postings, id=None):
-    """Statements that make an entry and its postings, or add these to the one with the ``id``."""
-    new = id or uuid4()
-    made = [] if id else [ENTRY.format(new)]
-    statements = made + [POSTING.format(new, *posting) for posting in postings]
+def entry_sql(*postings, id=None):
+    """Return SQL that inserts an entry with ``postings``, or adds them to the entry ``id``."""
+    entry_id = id or uuid4()
+    statements = [] if id else [ENTRY.format(entry_id)]
+    statements += [POSTING.format(entry_id, *posting) for posting in postings]
     return "BEGIN;" + "".join(statements) + "COMMIT"
 
 
-def life(waqf, sign_in):
-    """What is given, refunded and disputed in two projects, and sold to somebody else."""
-    admin, person = sign_in("admin"), sign_in()
-    wells = [waqf.project(), waqf.project(currency="KWD")]
-    for well in wells:
-        given = [waqf.paid(person, well, amount) for amount in (100, 50, 60, 70)]
-        waqf.given(sign_in(), well, 5)
-        waqf.tell(waqf.account.fail(intent_of(waqf.given(sign_in(), well, 7))))
-        admin.post(f"{DONATIONS}/{given[0]['id']}/refund", json={})
-        admin.post(f"{DONATIONS}/{given[1]['id']}/refund", json={"amount": 20})
-        for donation, end in ((given[2], "lost"), (given[3], "won")):
-            events = waqf.account.dispute(intent_of(donation))
-            events += waqf.account.close_dispute(events[0]["data"]["object"]["id"], end)
-            waqf.tell(events)
-    waqf.tell(waqf.account.events[::-1])
-    return wells
+def create_donations(waqf, sign_in):
+    """Create donations that are paid, refunded, disputed, failed and pending; return the projects.
+
+    Stripe's events are delivered twice, the second time in reverse order.
+    """
+    admin, donor = sign_in("admin"), sign_in()
+    projects = [waqf.create_project(), waqf.create_project(currency="KWD")]
+    for project in projects:
+        refunded, partly_refunded, lost, won = (
+            waqf.create_paid_donation(donor, project, amount) for amount in (100, 50, 60, 70)
+        )
+        waqf.create_donation(sign_in(), project, 5)
+        failed = waqf.create_donation(sign_in(), project, 7)
+        waqf.deliver_events(waqf.stripe.fail(get_intent_id(failed)))
+        admin.post(f"{DONATIONS}/{refunded['id']}/refund", json={})
+        admin.post(f"{DONATIONS}/{partly_refunded['id']}/refund", json={"amount": 20})
+        for donation, status in ((lost, "lost"), (won, "won")):
+            events = waqf.stripe.dispute(get_intent_id(donation))
+            events += waqf.stripe.close_dispute(events[0]["data"]["object"]["id"], status)
+            waqf.deliver_events(events)
+    waqf.deliver_events(waqf.stripe.events[::-1])
+    return projects
 
 
-def sale(sign_in, officer):
-    """Twelve parts of which one is paid, then the rest at once, and something forgiven."""
+def create_sale(sign_in, officer):
+    """Complete a sale: one of twelve instalments, then an early settlement with a rebate."""
     vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
-    case = Case(sign_in(), officer, vendor).approve().acquire().accept().record(1, 2000)
-    return case.took(officer, "settle", {"rebate": 100}).record(2, 500)
+    flow = ApplicationFlow(sign_in(), officer, vendor).approve().acquire().accept().record(1, 2000)
+    return flow.perform(officer, "settle", {"rebate": 100}).record(2, 500)
 
 
-# What the database refuses, whoever asks
+# What the triggers reject
 
 
 @pytest.mark.parametrize(
@@ -98,16 +101,16 @@ def sale(sign_in, officer):
         [("a", "'Infinity'"), ("b", "'-Infinity'")],
     ],
 )
-def test_an_entry_that_does_not_balance_is_refused_as_a_whole(sql, postings):
+def test_an_unbalanced_entry_is_rejected_as_a_whole(sql, postings):
     with pytest.raises(CheckViolation):
-        sql(entry(*postings))
-    assert sql(BOOKS) == []
+        sql(entry_sql(*postings))
+    assert sql(ALL_POSTINGS) == []
     assert sql("SELECT count(*) FROM ledger_entries") == [(0,)]
 
 
-def test_an_entry_that_balances_is_taken_in_any_order_of_its_parts(sql):
-    sql(entry(("a", 5), ("b", -4), ("c", -1)))
-    assert [row[6] for row in sql(BOOKS)] == [5, -4, -1]
+def test_a_balanced_entry_is_accepted_with_postings_in_any_order(sql):
+    sql(entry_sql(("a", 5), ("b", -4), ("c", -1)))
+    assert [row[6] for row in sql(ALL_POSTINGS)] == [5, -4, -1]
 
 
 @pytest.mark.parametrize(
@@ -122,49 +125,51 @@ def test_an_entry_that_balances_is_taken_in_any_order_of_its_parts(sql):
         "TRUNCATE ledger_entries CASCADE",
     ],
 )
-def test_what_is_entered_is_neither_changed_nor_taken_out(sql, statement):
-    sql(entry(("a", 5), ("b", -5)))
-    before = sql(BOOKS)
+def test_entries_and_postings_cannot_be_changed_or_deleted(sql, statement):
+    sql(entry_sql(("a", 5), ("b", -5)))
+    before = sql(ALL_POSTINGS)
     with pytest.raises(CheckViolation, match="is refused"):
         sql(statement)
-    assert sql(BOOKS) == before
+    assert sql(ALL_POSTINGS) == before
 
 
 @pytest.mark.parametrize("postings", [[("c", 1)], [("c", 1), ("d", -1)]])
-def test_nothing_is_added_to_an_entry_once_it_is_made(sql, postings):
-    sql(entry(("a", 5), ("b", -5)))
-    before = sql(BOOKS)
+def test_a_committed_entry_accepts_no_more_postings(sql, postings):
+    sql(entry_sql(("a", 5), ("b", -5)))
+    before = sql(ALL_POSTINGS)
     with pytest.raises(CheckViolation, match="is closed"):
-        sql(entry(*postings, id=before[0][0]))
-    assert sql(BOOKS) == before
+        sql(entry_sql(*postings, id=before[0][0]))
+    assert sql(ALL_POSTINGS) == before
 
 
-# What is shown follows from them
+# Stored totals agree with the postings
 
 
-def test_after_a_life_of_gifts_and_sales_nothing_differs(app, waqf, sign_in, sql):
-    wells, sold = life(waqf, sign_in), sale(sign_in, waqf.officer)
-    said = run(app, "ledger", "check")
-    assert (said.exit_code, said.output) == (0, "nothing differs\n")
-    assert [waqf.shown(well)["raised"] for well in wells] == [100, 100]  # 30 of 50, and 70
-    assert len(sql(MOVEMENTS, sold.said["id"])) == 8  # the sale, two payments and the rebate
+def test_totals_agree_after_donations_refunds_disputes_and_a_sale(app, waqf, sign_in, sql):
+    projects, flow = create_donations(waqf, sign_in), create_sale(sign_in, waqf.officer)
+    result = run_command(app, "ledger", "check")
+    assert (result.exit_code, result.output) == (0, "nothing differs\n")
+    # What counts: 30 of the 50 that were partly refunded, and the 70 of the dispute that was won.
+    assert [waqf.get_project(project)["raised"] for project in projects] == [100, 100]
+    postings = sql(POSTINGS_OF_SUBJECT, flow.application["id"])
+    assert len(postings) == 8  # of the sale, two payments and the rebate
 
 
-def test_each_project_is_a_fund_of_its_own_in_one_currency(waqf, sign_in, sql):
-    wells, sold = life(waqf, sign_in), sale(sign_in, waqf.officer)
-    mine = {f"waqf {well['id']}": well["currency"] for well in wells}
-    found = sql("SELECT DISTINCT fund, currency FROM ledger_entries")
-    assert dict(found) == {**mine, "murabaha": sold.said["currency"]}
-    assert len(found) == 3
-    astray = sql(
+def test_each_project_has_its_own_fund_in_one_currency(waqf, sign_in, sql):
+    projects, flow = create_donations(waqf, sign_in), create_sale(sign_in, waqf.officer)
+    waqf_funds = {f"waqf {project['id']}": project["currency"] for project in projects}
+    funds = sql("SELECT DISTINCT fund, currency FROM ledger_entries")
+    assert dict(funds) == {**waqf_funds, "murabaha": flow.application["currency"]}
+    assert len(funds) == 3
+    misplaced = sql(
         "SELECT e.id FROM ledger_entries e LEFT JOIN waqf_donations d ON d.id = e.subject_id"
         " WHERE e.fund LIKE 'waqf %' AND (e.fund <> 'waqf ' || d.project_id) IS NOT FALSE"
     )
-    assert astray == []
+    assert misplaced == []
 
 
 @pytest.mark.parametrize(
-    ("falsified", "named"),
+    ("change", "discrepancy"),
     [
         ("waqf_projects SET raised = raised + 0.01", "raised of project"),
         ("waqf_projects SET raised = 0", "raised of project"),
@@ -184,46 +189,39 @@ def test_each_project_is_a_fund_of_its_own_in_one_currency(waqf, sign_in, sql):
         ("ledger_postings SET amount = 2 * amount WHERE account = 'stripe'", "entry "),
     ],
 )
-def test_a_figure_that_was_falsified_is_found(app, busy, sql, falsified, named):
-    assert run(app, "ledger", "check").exit_code == 0
-    sql(f"SET session_replication_role = replica; UPDATE {falsified}")
-    said = run(app, "ledger", "check")
-    *found, last = said.output.splitlines()
-    assert said.exit_code == 1
-    assert any(line.startswith(named) and "stored" in line for line in found)
-    assert last == f"{len(found)} differ"
+def test_the_check_finds_a_falsified_total(app, donation_and_sale, sql, change, discrepancy):
+    assert run_command(app, "ledger", "check").exit_code == 0
+    sql(f"SET session_replication_role = replica; UPDATE {change}")
+    result = run_command(app, "ledger", "check")
+    *lines, last = result.output.splitlines()
+    assert result.exit_code == 1
+    assert any(line.startswith(discrepancy) and "stored" in line for line in lines)
+    assert last == f"{len(lines)} differ"
 
 
-# What was there before there were books
+# Sales from before the ledger
 
 
 @pytest.fixture
 def scratch_app(postgres_url):
-    """An app over a database of its own, migrated."""
-    name = f"ose_scratch_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        app = create_app(make_settings(database_url=url))
-        assert run(app, "db", "upgrade").exit_code == 0
+    """Yield an app over a database of its own, at the latest revision."""
+    with create_scratch_app(postgres_url) as app:
+        assert run_command(app, "db", "upgrade").exit_code == 0
         yield app
-        with app.app_context():
-            db.engine.dispose()
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def enter(scratch_app):
-    """A maker of clients of that app, who are signed in."""
+def sign_in_scratch(scratch_app):
+    """Return a function that creates signed-in clients of ``scratch_app``."""
 
     def make(role="user"):
         client = scratch_app.test_client()
         with scratch_app.test_request_context():
-            given = {"name": role, "email": f"{role}@example.org", "role": role}
-            client.user = User(**given, password_hash=PASSWORD_HASH)
-            db.session.add(client.user)
+            values = {"name": role, "email": f"{role}@example.org", "role": role}
+            user = User(**values, password_hash=PASSWORD_HASH)
+            db.session.add(user)
             db.session.flush()
-            token = actions.create_session(client.user)["access_token"]
+            token = actions.create_session(user)["access_token"]
             db.session.commit()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
         return client
@@ -231,13 +229,14 @@ def enter(scratch_app):
     return make
 
 
-def test_a_sale_from_before_the_books_is_entered_when_they_are_opened(scratch_app, enter):
-    id = sale(enter, enter("officer")).said["id"]
-    assert run(scratch_app, "db", "downgrade", "0003").exit_code == 0
-    assert run(scratch_app, "db", "upgrade").exit_code == 0
+def test_the_migration_posts_the_sales_from_before_the_ledger(scratch_app, sign_in_scratch):
+    flow = create_sale(sign_in_scratch, sign_in_scratch("officer"))
+    assert run_command(scratch_app, "db", "downgrade", "0003").exit_code == 0
+    assert run_command(scratch_app, "db", "upgrade").exit_code == 0
     with scratch_app.app_context():
         assert list(ledger.check()) == []
-        rows = db.session.connection().exec_driver_sql(MOVEMENTS, (id,)).all()
+        values = (flow.application["id"],)
+        rows = db.session.connection().exec_driver_sql(POSTINGS_OF_SUBJECT, values).all()
     assert {(row[0], row[1]) for row in rows} == {("murabaha", "USD")}
     assert [tuple(row[2:]) for row in rows] == [
         ("instalment paid", "receivable", -2500), ("instalment paid", "received elsewhere", 2500),

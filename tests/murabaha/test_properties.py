@@ -35,7 +35,7 @@ from app.murabaha.rules import (
 )
 
 from ..support.assertions import assert_error, read_json
-from ..support.murabaha import APPLICATIONS, QUOTES, VENDORS, Case
+from ..support.murabaha import APPLICATIONS, QUOTES, VENDORS, ApplicationFlow
 from ..support.settings import SOAK
 
 RANDOM = settings(
@@ -606,29 +606,29 @@ def owned(sign_in, set_clock):
     set_clock("2026-01-26T09:30:00")
     officer = sign_in("officer")
     vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
-    return Case(sign_in(), officer, vendor).approve().acquire()
+    return ApplicationFlow(sign_in(), officer, vendor).approve().acquire()
 
 
 @pytest.mark.parametrize("day", ["2027-01-27", "9999-12-31"])
 def test_no_sale_is_made_whose_schedule_begins_more_than_a_year_on(sign_in, set_clock, day):
     case = owned(sign_in, set_clock)
-    answer = case.ask(case.owner, "accept", {"firstDueOn": day})
+    answer = case.post(case.owner, "accept", {"firstDueOn": day})
     assert_error(answer, 400, "VALIDATION_ERROR", ["firstDueOn"])
     said = read_json(case.owner.get(case.path))
     assert (said["status"], said["installments"]) == ("acquired", [])
-    assert case.accept(firstDueOn="2027-01-26").parts[0]["dueDate"] == "2027-01-26"
+    assert case.accept(firstDueOn="2027-01-26").installments[0]["dueDate"] == "2027-01-26"
 
 
 def test_a_rebate_that_ends_a_sale_dates_the_instalment_that_was_partly_paid(sign_in, set_clock):
     set_clock("2026-01-26T09:30:00")
     officer = sign_in("officer")
     vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
-    case = Case(sign_in(), officer, vendor).approve(downPayment=22994, termMonths=6)
+    case = ApplicationFlow(sign_in(), officer, vendor).approve(downPayment=22994, termMonths=6)
     case.acquire().accept().record(1, "5.25")
     set_clock("2026-01-27T09:30:00")
-    case.took(officer, "settle", {"rebate": "0.75"})
-    last = case.parts[-1]
-    assert (case.said["status"], last["status"], last["amount"]) == (
+    case.perform(officer, "settle", {"rebate": "0.75"})
+    last = case.installments[-1]
+    assert (case.application["status"], last["status"], last["amount"]) == (
         "completed", "paid", Decimal("0.25"),
     )  # fmt: skip
     assert (last["waivedAmount"], last["paidAt"]) == (Decimal("0.75"), "2026-01-27T09:30:00Z")
@@ -636,12 +636,12 @@ def test_a_rebate_that_ends_a_sale_dates_the_instalment_that_was_partly_paid(sig
 
 def test_settling_again_without_a_rebate_is_not_too_much_of_one(sign_in, set_clock):
     case = owned(sign_in, set_clock).accept()
-    case.took(case.officer, "settle", {"rebate": 3000}).record(1, 1750)
-    assert case.ask(case.officer, "settle", {}).status_code == 200
+    case.perform(case.officer, "settle", {"rebate": 3000}).record(1, 1750)
+    assert case.post(case.officer, "settle", {}).status_code == 200
 
 
 def test_after_an_early_settlement_instalments_are_still_in_order_of_due_date(sign_in, set_clock):
     case = owned(sign_in, set_clock).accept().record(1, 1750)
-    case.took(case.officer, "settle", {})
-    days = [part["dueDate"] for part in case.parts]
+    case.perform(case.officer, "settle", {})
+    days = [part["dueDate"] for part in case.installments]
     assert days == sorted(days)

@@ -1,8 +1,9 @@
-"""The rules of a murabaha by plain values: the price, the schedule, paying, rebates, the steps."""
+"""Murabaha rules: price, schedule, payments, rebates and transitions."""
 
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +34,7 @@ from app.murabaha.rules import (
     require_rebate,
     schedule,
     selling_price,
+    state_diagram,
 )
 
 FINAL = {"rejected", "cancelled", "expired", "completed"}
@@ -43,29 +45,30 @@ def units(number, currency="USD"):
     return number * minor_unit(currency)
 
 
-def opened(*parts):
-    """Instalments by what each comes to and what was paid of it: ``("100", "40")``."""
+def make_balances(*amounts):
+    """Build instalments from their amount and the part that is paid, such as ``("100", "40")``."""
     return [
         InstallmentBalance(number, Decimal(amount), Decimal(paid))
-        for number, (amount, paid) in enumerate(parts, 1)
+        for number, (amount, paid) in enumerate(amounts, 1)
     ]
 
 
-def numbered(**parts):
-    return {int(name.strip("_")): Decimal(part) for name, part in parts.items()}
+def by_number(**amounts):
+    """Build a dict of amounts by instalment from names such as ``_2``."""
+    return {int(name.strip("_")): Decimal(amount) for name, amount in amounts.items()}
 
 
-def path_refused(rule, *values):
-    """The path that ``rule`` says is wrong."""
-    with pytest.raises(ValidationFailed) as refusal:
+def invalid_path(rule, *values):
+    """Assert that ``rule`` rejects the values and return the path of the error."""
+    with pytest.raises(ValidationFailed) as error:
         rule(*values)
-    return refusal.value.details[0]["path"]
+    return error.value.details[0]["path"]
 
 
-# The figures that the rules are known by
+# The constants
 
 
-def test_an_offer_stands_thirty_days_and_a_week_late_is_not_overdue():
+def test_offer_validity_grace_period_and_term_range():
     assert (timedelta(30), timedelta(7), (6, 60)) == (OFFER_VALIDITY, GRACE_PERIOD, TERM_RANGE)
 
 
@@ -78,7 +81,7 @@ def test_an_offer_stands_thirty_days_and_a_week_late_is_not_overdue():
         ("20000", "0.15", "USD", "3000", "23000"),
         ("20000", "0", "USD", "0", "20000"),
         ("20000", "0.30", "USD", "6000", "26000"),
-        ("0.10", "0.05", "USD", "0.01", "0.11"),  # a half of a cent is rounded up
+        ("0.10", "0.05", "USD", "0.01", "0.11"),  # half a cent is rounded up
         ("0.10", "0.04999999", "USD", "0.00", "0.10"),
         ("10", "0.05", "JPY", "1", "11"),
         ("10", "0.04999999", "JPY", "0", "10"),
@@ -87,14 +90,14 @@ def test_an_offer_stands_thirty_days_and_a_week_late_is_not_overdue():
         ("999999999999.99", "0", "USD", "0", "999999999999.99"),
     ],
 )
-def test_the_price_is_the_cost_and_a_flat_profit(cost, rate, currency, profit, price):
+def test_the_price_is_the_cost_plus_a_flat_profit(cost, rate, currency, profit, price):
     sale = selling_price(Decimal(cost), Decimal(rate), ZERO, currency)
     assert (sale.profit, sale.selling_price) == (Decimal(profit), Decimal(price))
     assert (sale.cost, sale.profit_rate) == (Decimal(cost), Decimal(rate))
     assert (sale.down_payment, sale.financed) == (ZERO, Decimal(price))
 
 
-def test_what_was_paid_down_is_not_financed():
+def test_the_down_payment_is_not_financed():
     sale = selling_price(Decimal(20000), Decimal("0.15"), Decimal(2000), "USD")
     assert sale == Price(
         cost=Decimal(20000),
@@ -107,26 +110,26 @@ def test_what_was_paid_down_is_not_financed():
 
 
 @pytest.mark.parametrize(
-    ("currency", "most"), [("USD", "22999.99"), ("JPY", "22999"), ("KWD", "22999.999")]
+    ("currency", "maximum"), [("USD", "22999.99"), ("JPY", "22999"), ("KWD", "22999.999")]
 )
-def test_at_least_one_unit_is_left_to_finance(currency, most):
+def test_at_least_one_minor_unit_is_financed(currency, maximum):
     terms = Decimal(20000), Decimal("0.15")
-    assert selling_price(*terms, Decimal(most), currency).financed == minor_unit(currency)
-    for whole in (Decimal(23000), Decimal(most) + 2 * minor_unit(currency)):
-        assert path_refused(selling_price, *terms, whole, currency) == ["downPayment"]
+    assert selling_price(*terms, Decimal(maximum), currency).financed == minor_unit(currency)
+    for down_payment in (Decimal(23000), Decimal(maximum) + 2 * minor_unit(currency)):
+        assert invalid_path(selling_price, *terms, down_payment, currency) == ["downPayment"]
 
 
-def test_a_price_of_sixteen_digits_is_refused():
+def test_a_price_of_sixteen_digits_is_rejected():
     longest = Decimal("9999999999999.99")
     assert selling_price(longest, ZERO, ZERO, "USD").selling_price == longest
-    assert path_refused(selling_price, longest, Decimal("0.00000001"), ZERO, "USD") == []
+    assert invalid_path(selling_price, longest, Decimal("0.00000001"), ZERO, "USD") == []
 
 
-def test_a_profit_rate_may_be_all_that_is_allowed_and_no_more():
-    most = Decimal("0.30")
-    require_rate(most, most)
-    require_rate(ZERO, most)
-    assert path_refused(require_rate, Decimal("0.30000001"), most) == ["profitRate"]
+def test_a_profit_rate_above_the_maximum_is_rejected():
+    maximum = Decimal("0.30")
+    require_rate(maximum, maximum)
+    require_rate(ZERO, maximum)
+    assert invalid_path(require_rate, Decimal("0.30000001"), maximum) == ["profitRate"]
 
 
 @settings(max_examples=100, deadline=None)
@@ -145,7 +148,7 @@ def test_a_price_adds_up_and_is_never_below_the_cost(cost, rate, data, currency)
 # The schedule
 
 
-def test_the_example_of_the_domain():
+def test_the_schedule_of_a_typical_sale():
     parts = schedule(Decimal(23000), 12, date(2026, 2, 26), "USD")
     assert [part.amount for part in parts] == [Decimal("1916.67")] * 8 + [Decimal("1916.66")] * 4
     assert parts[0] == ScheduledInstallment(1, date(2026, 2, 26), Decimal("1916.67"))
@@ -161,16 +164,16 @@ def test_the_example_of_the_domain():
         ("JPY", "6", ["1"] * 6, []),
     ],
 )
-def test_the_larger_parts_come_first(currency, financed, larger, smaller):
+def test_larger_installments_come_first(currency, financed, larger, smaller):
     parts = schedule(Decimal(financed), 6, date(2026, 1, 1), currency)
     assert [part.amount for part in parts] == [Decimal(amount) for amount in larger + smaller]
 
 
 @pytest.mark.parametrize("currency", ["JPY", "USD", "KWD"])
-def test_every_part_is_at_least_one_unit(currency):
+def test_every_installment_is_at_least_one_minor_unit(currency):
     today = date(2026, 1, 1)
     assert len(schedule(units(60, currency), 60, today, currency)) == 60
-    assert path_refused(schedule, units(59, currency), 60, today, currency) == ["termMonths"]
+    assert invalid_path(schedule, units(59, currency), 60, today, currency) == ["termMonths"]
 
 
 @settings(max_examples=100, deadline=None)
@@ -180,7 +183,7 @@ def test_every_part_is_at_least_one_unit(currency):
     st.dates(date(1990, 1, 1), date(2200, 1, 1)),
     currencies,
 )
-def test_the_parts_add_up_and_differ_by_at_most_one_unit(financed, term, due, currency):
+def test_installments_add_up_and_differ_by_at_most_one_minor_unit(financed, term, due, currency):
     financed = units(financed, currency)
     parts = schedule(financed, term, due, currency)
     amounts = [part.amount for part in parts]
@@ -201,8 +204,8 @@ def test_the_parts_add_up_and_differ_by_at_most_one_unit(financed, term, due, cu
         ("2026-01-26", 1, "2026-02-26"),
         ("2026-01-31", 1, "2026-02-28"),
         ("2028-01-31", 1, "2028-02-29"),  # a leap year
-        ("2100-01-31", 1, "2100-02-28"),  # none, though a fourth year
-        ("2000-01-31", 1, "2000-02-29"),  # one, as a fourth century
+        ("2100-01-31", 1, "2100-02-28"),  # not a leap year: divisible by 100
+        ("2000-01-31", 1, "2000-02-29"),  # a leap year: divisible by 400
         ("2026-01-31", 2, "2026-03-31"),
         ("2026-01-31", 3, "2026-04-30"),
         ("2026-01-30", 1, "2026-02-28"),
@@ -215,52 +218,60 @@ def test_the_parts_add_up_and_differ_by_at_most_one_unit(financed, term, due, cu
         ("9999-11-30", 1, "9999-12-30"),
     ],
 )
-def test_months_later_is_the_same_day_or_the_months_last(day, months, later):
+def test_months_after_is_the_same_day_or_the_last_of_the_month(day, months, later):
     assert months_after(date.fromisoformat(day), months) == date.fromisoformat(later)
 
 
-def test_a_short_month_does_not_shorten_those_after_it():
+def test_a_short_month_does_not_move_later_due_dates():
     parts = schedule(Decimal(60), 6, date(2027, 12, 31), "USD")
     assert [part.due_date.isoformat() for part in parts] == [
         "2027-12-31", "2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30", "2028-05-31",
     ]  # fmt: skip
 
 
+def test_each_due_date_is_clamped_independently():
+    days = [months_after(date(2027, 11, 30), months) for months in range(5)]
+    assert [day.isoformat() for day in days] == [
+        "2027-11-30", "2027-12-30", "2028-01-30", "2028-02-29", "2028-03-30",
+    ]  # fmt: skip
+    assert days[1] - days[0] == timedelta(30)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.dates(date(1990, 1, 1), date(2200, 1, 1)), st.integers(0, 120))
-def test_months_later_is_in_that_month_and_no_day_is_skipped(day, months):
+def test_months_after_differs_from_the_day_only_at_the_end_of_a_month(day, months):
     later = months_after(day, months)
     assert (later.year * 12 + later.month) - (day.year * 12 + day.month) == months
-    lacking = (later + timedelta(1)).day == 1 and later.day < day.day
-    assert later.day == day.day or lacking
+    is_clamped = (later + timedelta(1)).day == 1 and later.day < day.day
+    assert later.day == day.day or is_clamped
 
 
-# When the first one is due
+# The first due date and the down payment
 
 
-def test_the_first_is_due_in_a_month_unless_another_day_was_asked_for():
+def test_the_first_installment_is_due_on_the_requested_day_or_in_a_month():
     today = date(2026, 1, 31)
     assert first_due(today, None) == date(2026, 2, 28)
     assert first_due(today, today) == today
     assert first_due(today, date(2027, 1, 31)) == date(2027, 1, 31)
     for day in (date(2026, 1, 30), date(2027, 2, 1), date.max):
-        assert path_refused(first_due, today, day) == ["firstDueOn"]
+        assert invalid_path(first_due, today, day) == ["firstDueOn"]
 
 
-def test_a_year_from_a_leap_day_is_its_months_last():
+def test_a_year_after_a_leap_day_is_the_last_of_february():
     today = date(2028, 2, 29)
     assert first_due(today, date(2029, 2, 28)) == date(2029, 2, 28)
-    assert path_refused(first_due, today, date(2029, 3, 1)) == ["firstDueOn"]
+    assert invalid_path(first_due, today, date(2029, 3, 1)) == ["firstDueOn"]
 
 
-def test_what_is_paid_down_is_less_than_what_is_requested():
+def test_the_down_payment_is_less_than_the_requested_amount():
     require_down_payment(Decimal("99.99"), Decimal(100))
     require_down_payment(ZERO, units(1))
-    for whole in (Decimal(100), Decimal("100.01")):
-        assert path_refused(require_down_payment, whole, Decimal(100)) == ["downPayment"]
+    for down_payment in (Decimal(100), Decimal("100.01")):
+        assert invalid_path(require_down_payment, down_payment, Decimal(100)) == ["downPayment"]
 
 
-# Paying
+# Payments
 
 
 @pytest.mark.parametrize(
@@ -271,75 +282,73 @@ def test_what_is_paid_down_is_less_than_what_is_requested():
         ("60", 2, {"_2": "60"}),
         ("60.01", 2, {"_2": "60", "_3": "0.01"}),
         ("160", 2, {"_2": "60", "_3": "100"}),
-        ("210", 2, {"_2": "60", "_3": "100", "_5": "50"}),  # the fourth was waived
+        ("210", 2, {"_2": "60", "_3": "100", "_5": "50"}),  # the fourth is waived
     ],
 )
-def test_money_pays_the_oldest_first_and_runs_on(amount, number, paid):
-    parts = opened(("100", "100"), ("100", "40"), ("100", "0"), ("0", "0"), ("50", "0"))
-    assert allocate_payment(Decimal(amount), parts, number) == numbered(**paid)
+def test_a_payment_is_allocated_to_the_oldest_installments_first(amount, number, paid):
+    parts = make_balances(("100", "100"), ("100", "40"), ("100", "0"), ("0", "0"), ("50", "0"))
+    assert allocate_payment(Decimal(amount), parts, number) == by_number(**paid)
 
 
-def test_more_than_all_that_is_left_is_refused():
-    parts = opened(("100", "40"), ("100", "0"))
+def test_a_payment_above_the_outstanding_balance_is_rejected():
+    parts = make_balances(("100", "40"), ("100", "0"))
     assert sum(allocate_payment(Decimal(160), parts, 1).values()) == 160
-    assert path_refused(allocate_payment, Decimal("160.01"), parts, 1) == ["amount"]
+    assert invalid_path(allocate_payment, Decimal("160.01"), parts, 1) == ["amount"]
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 4])
-def test_another_than_the_oldest_unpaid_is_refused_and_the_oldest_named(number):
-    parts = opened(("100", "100"), ("100", "40"), ("100", "0"))
+def test_only_the_oldest_unpaid_installment_can_be_paid(number):
+    parts = make_balances(("100", "100"), ("100", "40"), ("100", "0"))
     with pytest.raises(InvalidTransition, match="the oldest unpaid instalment is 2"):
         allocate_payment(Decimal(1), parts, number)
 
 
-@pytest.mark.parametrize("parts", [[], opened(("100", "100"), ("0", "0"))])
-def test_where_all_is_paid_nothing_can_be(parts):
-    with pytest.raises(InvalidTransition, match="all is paid"):
+@pytest.mark.parametrize("parts", [[], make_balances(("100", "100"), ("0", "0"))])
+def test_a_paid_schedule_accepts_no_payment(parts):
+    with pytest.raises(InvalidTransition, match="all instalments are paid"):
         allocate_payment(Decimal(1), parts, 1)
 
 
 @st.composite
-def books(draw):
-    """Instalments of which some money was paid, as it is paid: the oldest first."""
+def currency_and_balances(draw):
+    """Draw a currency and instalments of which a part is paid, the oldest first."""
     currency = draw(currencies)
     amounts = draw(st.lists(st.integers(0, 10**6), min_size=1, max_size=12))
-    rest = draw(st.integers(0, sum(amounts)))
+    remaining = draw(st.integers(0, sum(amounts)))
     parts = []
     for number, amount in enumerate(amounts, 1):
-        paid = min(rest, amount)
-        rest -= paid
+        paid = min(remaining, amount)
+        remaining -= paid
         parts.append(InstallmentBalance(number, units(amount, currency), units(paid, currency)))
     return currency, parts
 
 
 @settings(max_examples=150, deadline=None)
-@given(books(), st.data())
-def test_an_allocation_places_all_of_the_money_and_never_beyond(book, data):
-    currency, parts = book
-    left = int(outstanding(parts) / minor_unit(currency))
-    if not left:
+@given(currency_and_balances(), st.data())
+def test_a_payment_is_allocated_in_full_without_overpaying(drawn, data):
+    currency, parts = drawn
+    total = int(outstanding(parts) / minor_unit(currency))
+    if not total:
         return
-    oldest = next(one.number for one in parts if one.outstanding)
-    amount = units(data.draw(st.integers(1, left)), currency)
+    oldest = next(part.number for part in parts if part.outstanding)
+    amount = units(data.draw(st.integers(1, total)), currency)
     paid = allocate_payment(amount, parts, oldest)
     assert sum(paid.values()) == amount
     assert list(paid) == sorted(paid)
-    after = [one._replace(paid=one.paid + paid.get(one.number, ZERO)) for one in parts]
-    assert all(one.paid <= one.amount for one in after)
-    assert all(part > 0 for part in paid.values())
+    after = [part._replace(paid=part.paid + paid.get(part.number, ZERO)) for part in parts]
+    assert all(part.paid <= part.amount for part in after)
+    assert all(share > 0 for share in paid.values())
     assert outstanding(after) == outstanding(parts) - amount
-    last = max(paid)
-    assert not any(
-        one.outstanding for one in after if one.number < last
-    )  # no older one was passed over
-    assert path_refused(allocate_payment, outstanding(parts) + units(1, currency), parts, oldest)
+    last = max(paid)  # no older instalment is skipped
+    assert not any(part.outstanding for part in after if part.number < last)
+    assert invalid_path(allocate_payment, outstanding(parts) + units(1, currency), parts, oldest)
 
 
-# Settling
+# Rebates
 
 
 @pytest.mark.parametrize(
-    ("remaining", "most"),
+    ("remaining", "maximum"),
     [
         ("21000", "3000"),
         ("10500", "1500"),
@@ -347,47 +356,47 @@ def test_an_allocation_places_all_of_the_money_and_never_beyond(book, data):
         ("0", "0"),
     ],
 )
-def test_a_rebate_is_at_most_the_profit_still_to_come(remaining, most):
+def test_a_rebate_is_at_most_the_profit_still_to_come(remaining, maximum):
     contract = Decimal(3000), Decimal(21000), Decimal(remaining)
     require_rebate(ZERO, *contract)
-    require_rebate(Decimal(most), *contract)
-    assert path_refused(require_rebate, Decimal(most) + units(1), *contract) == ["rebate"]
+    require_rebate(Decimal(maximum), *contract)
+    assert invalid_path(require_rebate, Decimal(maximum) + units(1), *contract) == ["rebate"]
 
 
 @pytest.mark.parametrize(
-    ("currency", "most"), [("JPY", "333"), ("USD", "333.33"), ("KWD", "333.333")]
+    ("currency", "maximum"), [("JPY", "333"), ("USD", "333.33"), ("KWD", "333.333")]
 )
-def test_a_share_of_the_profit_that_ends_nowhere_is_not_rounded_up(currency, most):
+def test_the_maximum_rebate_is_not_rounded_up(currency, maximum):
     contract = Decimal(1000), Decimal(3000), Decimal(1000)
-    require_rebate(Decimal(most), *contract)
-    assert path_refused(require_rebate, Decimal(most) + units(1, currency), *contract)
+    require_rebate(Decimal(maximum), *contract)
+    assert invalid_path(require_rebate, Decimal(maximum) + units(1, currency), *contract)
 
 
-def test_a_sale_without_profit_has_none_to_give_up():
+def test_a_sale_without_profit_allows_no_rebate():
     require_rebate(ZERO, ZERO, Decimal(100), Decimal(100))
-    assert path_refused(require_rebate, units(1), ZERO, Decimal(100), Decimal(100)) == ["rebate"]
+    assert invalid_path(require_rebate, units(1), ZERO, Decimal(100), Decimal(100)) == ["rebate"]
 
 
-def test_a_rebate_is_never_more_than_what_is_left():
-    contract = Decimal(30), Decimal(10), Decimal(10)  # most of the price was paid down
+def test_a_rebate_is_at_most_the_outstanding_balance():
+    contract = Decimal(30), Decimal(10), Decimal(10)  # the down payment exceeds the financed part
     require_rebate(Decimal(10), *contract)
-    assert path_refused(require_rebate, Decimal("10.01"), *contract) == ["rebate"]
+    assert invalid_path(require_rebate, Decimal("10.01"), *contract) == ["rebate"]
 
 
 @pytest.mark.parametrize(
-    ("left", "given", "most"),
+    ("balance", "earlier_rebates", "maximum"),
     [
-        ("20000", "1000", "2000"),  # 3,000 in all, of which 1,000 was given
+        ("20000", "1000", "2000"),  # 3,000 in all, of which 1,000 is granted already
         ("9500", "1000", "500"),
         ("18000", "3000", "0"),
-        ("16250", "3000", "0"),  # more was given than is earned since: none, but no refusal
+        ("16250", "3000", "0"),  # more granted than is unearned: only 0 is allowed
     ],
 )
-def test_what_was_given_before_counts(left, given, most):
-    contract = Decimal(3000), Decimal(21000), Decimal(left), Decimal(given)
+def test_earlier_rebates_reduce_the_maximum(balance, earlier_rebates, maximum):
+    contract = Decimal(3000), Decimal(21000), Decimal(balance), Decimal(earlier_rebates)
     require_rebate(ZERO, *contract)
-    require_rebate(Decimal(most), *contract)
-    assert path_refused(require_rebate, Decimal(most) + units(1), *contract) == ["rebate"]
+    require_rebate(Decimal(maximum), *contract)
+    assert invalid_path(require_rebate, Decimal(maximum) + units(1), *contract) == ["rebate"]
 
 
 @pytest.mark.parametrize(
@@ -401,65 +410,67 @@ def test_what_was_given_before_counts(left, given, most):
         ("210", {"_4": "50", "_3": "100", "_2": "60"}),
     ],
 )
-def test_a_rebate_lowers_the_last_instalments_first(rebate, waived):
-    parts = opened(("100", "100"), ("100", "40"), ("100", "0"), ("50", "0"))
-    assert allocate_rebate(Decimal(rebate), parts) == numbered(**waived)
+def test_a_rebate_reduces_the_last_installments_first(rebate, waived):
+    parts = make_balances(("100", "100"), ("100", "40"), ("100", "0"), ("50", "0"))
+    assert allocate_rebate(Decimal(rebate), parts) == by_number(**waived)
 
 
 @settings(max_examples=150, deadline=None)
-@given(books(), st.data())
-def test_waivers_add_up_to_the_rebate_and_never_touch_what_was_paid(book, data):
-    currency, parts = book
-    left = int(outstanding(parts) / minor_unit(currency))
-    rebate = units(data.draw(st.integers(0, left)), currency)
+@given(currency_and_balances(), st.data())
+def test_waived_amounts_add_up_to_the_rebate_and_leave_payments_unchanged(drawn, data):
+    currency, parts = drawn
+    total = int(outstanding(parts) / minor_unit(currency))
+    rebate = units(data.draw(st.integers(0, total)), currency)
     waived = allocate_rebate(rebate, parts)
     assert sum(waived.values(), ZERO) == rebate
-    assert all(part > 0 for part in waived.values())
-    after = [one._replace(amount=one.amount - waived.get(one.number, ZERO)) for one in parts]
-    assert all(one.paid <= one.amount for one in after)
+    assert all(share > 0 for share in waived.values())
+    after = [part._replace(amount=part.amount - waived.get(part.number, ZERO)) for part in parts]
+    assert all(part.paid <= part.amount for part in after)
     assert outstanding(after) == outstanding(parts) - rebate
     first = min(waived, default=len(parts) + 1)
-    assert not any(one.outstanding for one in after if one.number > first)
+    assert not any(part.outstanding for part in after if part.number > first)
 
 
-# Who, and from where to where
+# Transitions
 
 
-def test_whoever_applies_does_not_decide():
+def test_applicants_cannot_decide_on_their_own_application():
     forbid_own_application("an officer", "the owner")
     with pytest.raises(Forbidden):
         forbid_own_application("the owner", "the owner")
 
 
-def test_the_way_of_a_sale_is_the_contracts():
-    way = [
+def test_a_sale_follows_the_transitions_of_the_contract():
+    sequence = [
         ("pending", "approve", "approved"), ("approved", "acquire", "acquired"),
         ("acquired", "accept", "active"), ("active", "complete", "completed"),
     ]  # fmt: skip
-    for state, action, target in way:
+    for state, action, target in sequence:
         assert find_transition(state, action).to_state == target
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("action", sorted({step.action for step in TRANSITIONS}))
-def test_what_is_no_step_is_refused_and_says_where_it_can_go(state, action):
-    legal = {(step.from_state, step.action): step.to_state for step in TRANSITIONS}
-    if (state, action) in legal:
-        assert find_transition(state, action).to_state == legal[state, action]
+@pytest.mark.parametrize("action", sorted({transition.action for transition in TRANSITIONS}))
+def test_an_undefined_transition_is_rejected_with_the_possible_ones(state, action):
+    allowed = {
+        (transition.from_state, transition.action): transition.to_state
+        for transition in TRANSITIONS
+    }
+    if (state, action) in allowed:
+        assert find_transition(state, action).to_state == allowed[state, action]
         return
-    with pytest.raises(InvalidTransition) as refusal:
+    with pytest.raises(InvalidTransition) as error:
         find_transition(state, action)
-    said = str(refusal.value)
-    assert f"is {state}:" in said
-    assert said.endswith(f"told to {action}")
-    for (origin, _), target in legal.items():
+    message = str(error.value)
+    assert f"Cannot {action}: the application is {state}." in message
+    for (origin, _), target in allowed.items():
         if origin == state != target:
-            assert target in said
-    assert ("it stays so" in said) == (state in FINAL)
+            assert target in message
+    assert message.endswith("Next states: none.") == (state in FINAL)
 
 
 @pytest.mark.parametrize(
-    ("state", "named"),
+    ("state", "next_states"),
     [
         ("pending", "approved, rejected, cancelled"),
         ("approved", "acquired, cancelled, expired"),
@@ -467,58 +478,72 @@ def test_what_is_no_step_is_refused_and_says_where_it_can_go(state, action):
         ("active", "completed"),
     ],
 )
-def test_a_refusal_names_each_state_to_come_once(state, named):
-    with pytest.raises(InvalidTransition, match=f"it can become {named}, and cannot"):
+def test_the_error_names_each_next_state_once(state, next_states):
+    with pytest.raises(InvalidTransition, match=f"Next states: {next_states}\\."):
         find_transition(state, "dance")
 
 
-def test_the_states_are_the_contracts():
+def test_the_states_are_those_of_the_contract():
     assert set(STATES) == {"pending", "approved", "acquired", "active"} | FINAL
     assert len(STATES) == 8
 
 
-def test_a_final_state_cannot_be_left_and_every_other_can():
-    left = {step.from_state for step in TRANSITIONS if step.from_state != step.to_state}
-    assert left == set(STATES) - FINAL
-    assert not {step.from_state for step in TRANSITIONS} & FINAL
+def test_only_final_states_have_no_transition():
+    sources = {
+        transition.from_state
+        for transition in TRANSITIONS
+        if transition.from_state != transition.to_state
+    }
+    assert sources == set(STATES) - FINAL
+    assert not {transition.from_state for transition in TRANSITIONS} & FINAL
 
 
-def test_every_state_is_reached_from_the_first():
-    found = {"pending"}
+def test_every_state_is_reachable_from_pending():
+    reachable = {"pending"}
     for _ in STATES:
-        found |= {step.to_state for step in TRANSITIONS if step.from_state in found}
-    assert found == set(STATES)
+        reachable |= {
+            transition.to_state for transition in TRANSITIONS if transition.from_state in reachable
+        }
+    assert reachable == set(STATES)
 
 
-def test_nothing_leads_back():
+def test_no_transition_leads_to_an_earlier_state():
     rank = {"pending": 0, "approved": 1, "acquired": 2, "active": 3} | dict.fromkeys(FINAL, 4)
-    for step in TRANSITIONS:
-        forward = rank[step.to_state] > rank[step.from_state]
-        assert forward or (step.from_state == step.to_state == "active"), step
+    for transition in TRANSITIONS:
+        is_forward = rank[transition.to_state] > rank[transition.from_state]
+        assert is_forward or (transition.from_state == transition.to_state == "active"), transition
 
 
-def test_an_action_leads_to_one_state_and_one_kind_of_person_takes_it():
-    assert len({(step.from_state, step.action) for step in TRANSITIONS}) == len(TRANSITIONS)
-    who = {}
-    for step in TRANSITIONS:
-        who.setdefault(step.action, set()).add((step.actor, step.to_state))
-    assert all(len(kinds) == 1 for kinds in who.values()), who
-    assert {person for ((person, _),) in who.values()} == {"owner", "officer", "service"}
-    assert {action for action, ((person, _),) in who.items() if person == "owner"} == {
+def test_each_action_has_one_target_state_and_one_actor():
+    keys = [(transition.from_state, transition.action) for transition in TRANSITIONS]
+    assert len(set(keys)) == len(keys)
+    targets = {}
+    for transition in TRANSITIONS:
+        targets.setdefault(transition.action, set()).add((transition.actor, transition.to_state))
+    assert all(len(pairs) == 1 for pairs in targets.values()), targets
+    assert {actor for ((actor, _),) in targets.values()} == {"owner", "officer", "service"}
+    assert {action for action, ((actor, _),) in targets.items() if actor == "owner"} == {
         "accept", "cancel", "pay",
     }  # fmt: skip
 
 
-def test_only_what_is_offered_and_not_sold_runs_out():
-    assert {step.from_state for step in TRANSITIONS if step.to_state == "expired"} == set(OFFERED)
-    assert {step.from_state for step in TRANSITIONS if step.to_state == "cancelled"} == {
-        "pending",
-        *OFFERED,
-    }
+def test_only_offers_that_are_not_accepted_expire():
+    sources = {}
+    for transition in TRANSITIONS:
+        sources.setdefault(transition.to_state, set()).add(transition.from_state)
+    assert sources["expired"] == set(OFFERED)
+    assert sources["cancelled"] == {"pending", *OFFERED}
 
 
-def test_there_is_no_sale_but_by_the_owners_acceptance_of_owned_goods():
-    into = [step for step in TRANSITIONS if step.to_state == "active" != step.from_state]
-    assert [(step.from_state, step.action, step.actor) for step in into] == [
-        ("acquired", "accept", "owner")
+def test_only_the_owner_accepting_acquired_goods_makes_a_sale():
+    sales = [
+        (transition.from_state, transition.action, transition.actor)
+        for transition in TRANSITIONS
+        if transition.to_state == "active" != transition.from_state
     ]
+    assert sales == [("acquired", "accept", "owner")]
+
+
+def test_the_readme_contains_the_state_diagram():
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
+    assert f"```mermaid\n{state_diagram()}\n```" in readme

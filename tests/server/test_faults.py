@@ -1,6 +1,6 @@
-"""What the service stands on is taken away while clients write: nothing acknowledged is lost.
+"""Faults in the service and its dependencies while clients write: no acknowledged write is lost.
 
-``make test`` does each of it once; ``make soak`` does it again and again, and prints a table.
+``make test`` lets each fault happen once; ``make soak`` repeats each and prints a table.
 """
 
 import contextlib
@@ -16,41 +16,46 @@ import pytest
 
 from app.dev.local import stop_postgres
 
-from ..support.faults import LOAD, NUMBERS, OUTAGE, Load, World, Write
-from ..support.redis_server import Redis
-from ..support.serving import PATIENCE, until
+from ..support.concurrency import TIMEOUT, wait_until
+from ..support.fault_injection import (
+    FAULT_DURATION,
+    NUMBERS,
+    OUTAGE_DURATION,
+    LoadGenerator,
+    PendingWrite,
+    SystemUnderTest,
+)
+from ..support.redis_server import RedisServer
 from ..support.settings import SOAK
 from ..support.stripe_server import StripeServer
 
 pytestmark = pytest.mark.soak
 
-USUAL = ("calculation",) * 3 + ("donation",) * 3
-WITH_FILES = (*USUAL, "upload", "upload")
-AWAY, NO_PAYMENTS = (503, "SERVICE_UNAVAILABLE"), (503, "PAYMENT_UNAVAILABLE")
+KINDS = ("calculation",) * 3 + ("donation",) * 3
+KINDS_WITH_UPLOADS = (*KINDS, "upload", "upload")
+UNAVAILABLE, NO_PAYMENTS = (503, "SERVICE_UNAVAILABLE"), (503, "PAYMENT_UNAVAILABLE")
 STILL_RUNNING = (409, "IDEMPOTENCY_IN_PROGRESS")
-# Between a last look into the queue and closing it somebody may come in, who is reset unheard.
+# A connection accepted between a worker's last look at its queue and its closing is reset.
 STOPPED = ["ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected"]
 KILLED = [*STOPPED, "BrokenPipeError", "IncompleteRead"]
 INTENTS = "/v1/payment_intents"
 AMOUNT = "round((d.amount - 1) * 100)::int"
-KEPT = {  # the number and id of each row of a load's, by kind
+STORED_WRITES = {  # selects the number and id of each stored write, by kind
     "calculation": "SELECT wealth::int, id::text FROM zakat_calculations",
     "donation": f"SELECT {AMOUNT}, d.id::text FROM waqf_donations d",  # noqa: S608
     "event": f"SELECT {AMOUNT}, d.id::text FROM waqf_donations d"  # noqa: S608
     " JOIN ledger_entries e ON e.subject_id = d.id AND d.status = 'succeeded'",
     "upload": "SELECT split_part(filename, '-', 2)::int, filename FROM uploads",
 }
-ROWS = []
-
-
 COLUMNS = ("fault", "requests", "acknowledged", "lost", "doubled", "recovery")
+RESULTS = []  # a row of the table for each fault
 
 
 @pytest.fixture(scope="module")
 def redis():
     binary = shutil.which("redis-server")
     with tempfile.TemporaryDirectory(prefix="ose-redis-") as folder:
-        server = binary and Redis(binary, folder)
+        server = binary and RedisServer(binary, folder)
         yield server
         if server:
             server.kill()
@@ -58,142 +63,152 @@ def redis():
 
 @pytest.fixture(scope="module")
 def system(redis):
-    with contextlib.ExitStack() as ending:
-        yield World(ending.enter_context(StripeServer()), redis, ending)
-    print(table())
+    with contextlib.ExitStack() as stack:
+        yield SystemUnderTest(stack.enter_context(StripeServer()), redis, stack)
+    print(format_table())
 
 
-def table():
-    lines = [COLUMNS, *(tuple(map(str, row)) for row in ROWS)]
+def format_table():
+    lines = [COLUMNS, *(tuple(map(str, row)) for row in RESULTS)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    written = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    return "\n\n" + "\n".join("  ".join(line) for line in written)
+    cells = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
+    return "\n\n" + "\n".join("  ".join(line) for line in cells)
 
 
 @pytest.fixture
-def prove(system, request):
-    """Let a fault happen under load, and require that nothing came of it."""
+def assert_survives(system, request):
+    """Cause a fault under load, and assert that no write is lost or doubled.
 
-    def proven(fault, *, hears=(), may_hear=(), breaks=(), kinds=USUAL, recovers=USUAL):
-        with Load(system, kinds) as load:
-            end, worst = time.monotonic() + LOAD, 0
-            while not worst or time.monotonic() < end:
-                load.goes_on()
+    ``errors`` must occur and ``possible_errors`` may; ``broken`` names the exceptions with which
+    connections may break. ``fault`` may return the moment from which recovery is measured.
+    """
+
+    def check(fault, *, errors=(), possible_errors=(), broken=(), kinds=KINDS, recovering=KINDS):
+        with LoadGenerator(system, kinds) as load:
+            end, slowest_recovery = time.monotonic() + FAULT_DURATION, 0
+            while not slowest_recovery or time.monotonic() < end:
+                load.wait_for_progress()
                 since = fault(load) or time.monotonic()
-                worst = max(worst, load.recovered(since, recovers))
-        fault = request.node.name.removeprefix("test_").replace("_", " ")
-        wrong = lost_and_doubled(load)
-        ROWS.append((fault, load.sent, len(load.acknowledged), *wrong, f"{worst:.2f} s"))
-        assert wrong == (0, 0)
-        require_sound(load)
-        require_told(load, set(hears), {*hears, *may_hear}, breaks)
+                recovery = load.wait_for_recovery(since, recovering)
+                slowest_recovery = max(slowest_recovery, recovery)
+        name = request.node.name.removeprefix("test_").replace("_", " ")
+        counts = count_lost_and_doubled(load)
+        RESULTS.append(
+            (name, load.sent, len(load.acknowledged), *counts, f"{slowest_recovery:.2f} s")
+        )
+        assert counts == (0, 0)
+        assert_consistent(load)
+        assert_responses(load, set(errors), {*errors, *possible_errors}, broken)
 
-    return proven
-
-
-def rows_of(load):
-    """The number and id of each row that there is of the load, by kind."""
-    ask, mine = load.world.postgres.sql, " WHERE user_id = %s"
-    return {kind: ask(statement + mine, load.user_id) for kind, statement in KEPT.items()}
+    return check
 
 
-def lost_and_doubled(load):
-    rows = rows_of(load)
+def stored_writes(load):
+    """Return the (number, id) pairs of the load's stored writes, by kind."""
+    sql, of_user = load.system.postgres.sql, " WHERE user_id = %s"
+    return {kind: sql(query + of_user, load.user_id) for kind, query in STORED_WRITES.items()}
+
+
+def count_lost_and_doubled(load):
+    stored = stored_writes(load)
     lost = sum(
-        (number, id) not in set(rows[kind])
-        for kind, known in load.ids.items()
-        for number, id in known.items()
+        (number, id) not in set(stored[kind])
+        for kind, acknowledged in load.ids.items()
+        for number, id in acknowledged.items()
     )
-    return lost, sum(len(found) - len(dict(found)) for found in rows.values())
+    return lost, sum(len(rows) - len(dict(rows)) for rows in stored.values())
 
 
-def require_sound(load):
-    """Every acknowledged write is there, once; nothing else is; the books agree."""
-    assert load.wrong == []
+def assert_consistent(load):
+    """Assert that exactly the acknowledged writes are stored, once, and the ledger agrees."""
+    assert load.violations == []
     for kind in set(load.kinds):
-        assert dict(rows_of(load)[kind]) == load.ids[kind]
-    ours, at_stripe = load.world.intents()
-    assert ours == at_stripe
-    assert load.world.reconciled()
-    assert dict(rows_of(load)["event"]) == load.ids["donation"]  # each has come, and is booked
-    assert lost_and_doubled(load) == (0, 0)
-    assert load.world.differences() == []
+        assert dict(stored_writes(load)[kind]) == load.ids[kind]
+    in_database, at_stripe = load.system.payment_intents()
+    assert in_database == at_stripe
+    assert load.system.reconcile()
+    # Reconciliation has applied and posted the payments whose events were never delivered.
+    assert dict(stored_writes(load)["event"]) == load.ids["donation"]
+    assert count_lost_and_doubled(load) == (0, 0)
+    assert load.system.discrepancies() == []
 
 
-def require_told(load, must, may, breaks):
-    """No client got a refusal that it cannot make sense of, or waited for long."""
-    heard = {*load.codes}
-    assert must <= heard <= may, load.codes
-    assert {*load.broken} <= {*breaks}, load.broken
-    assert load.slowest < PATIENCE / 2
+def assert_responses(load, expected, possible, broken):
+    """Assert that clients got only errors that they can handle, and soon."""
+    errors = {*load.errors}
+    assert expected <= errors <= possible, load.errors
+    assert {*load.broken} <= {*broken}, load.broken
+    assert load.slowest < TIMEOUT / 2
 
 
 # The service itself
 
 
-def test_a_worker_is_killed(prove, system):
+def test_a_worker_is_killed(assert_survives, system):
     def fault(_):
-        random.choice(system.service.workers()).kill()  # noqa: S311
+        random.choice(system.server.workers()).kill()  # noqa: S311
 
-    prove(fault, may_hear=[STILL_RUNNING], breaks=KILLED)
+    assert_survives(fault, possible_errors=[STILL_RUNNING], broken=KILLED)
 
 
-def test_the_master_is_killed(prove, system):
+def test_the_master_is_killed(assert_survives, system):
     def fault(_):
-        system.service.process.kill()
-        gone = closed(system.service.port)  # no worker serves on without a master
-        system.service.ended()
-        system.service.start()
-        return gone
+        system.server.process.kill()
+        closed_at = wait_until_closed(system.server.port)  # workers stop serving without the master
+        system.server.wait_for_exit()
+        system.server.start()
+        return closed_at
 
-    prove(fault, may_hear=[STILL_RUNNING], breaks=KILLED)
+    assert_survives(fault, possible_errors=[STILL_RUNNING], broken=KILLED)
 
 
-def closed(port):
-    """The moment from which on nobody listens there."""
+def wait_until_closed(port):
+    """Wait until connections to ``port`` are refused and return that moment."""
 
-    def refused():
+    def is_refused():
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
-    until(refused)
+    wait_until(is_refused)
     return time.monotonic()
 
 
 # The database
 
 
-def test_the_database_is_stopped(prove, system):
+def test_the_database_is_stopped(assert_survives, system):
     def fault(_):
         stop_postgres(system.postgres.server)
-        time.sleep(OUTAGE)
+        time.sleep(OUTAGE_DURATION)
         system.postgres.start()
 
-    prove(fault, hears=[AWAY], may_hear=[STILL_RUNNING])
+    assert_survives(fault, errors=[UNAVAILABLE], possible_errors=[STILL_RUNNING])
 
 
-def test_the_database_crashes_and_restarts(prove, system):
-    prove(lambda _: system.postgres.crash(), hears=[AWAY], may_hear=[STILL_RUNNING])
+def test_the_database_crashes_and_restarts(assert_survives, system):
+    assert_survives(
+        lambda _: system.postgres.crash(), errors=[UNAVAILABLE], possible_errors=[STILL_RUNNING]
+    )
 
 
-def test_the_database_is_out_of_connections(prove, system):
+def test_the_database_is_out_of_connections(assert_survives, system):
     def fault(_):
         with system.postgres.without_connections():
-            time.sleep(OUTAGE)
+            time.sleep(OUTAGE_DURATION)
 
-    prove(fault, hears=[AWAY], may_hear=[STILL_RUNNING])
+    assert_survives(fault, errors=[UNAVAILABLE], possible_errors=[STILL_RUNNING])
 
 
-def test_a_statement_hangs(prove, system):
+def test_a_statement_hangs(assert_survives, system):
     def fault(load):
-        before = load.codes[AWAY]
+        before = load.errors[UNAVAILABLE]
         with system.postgres.locked("zakat_calculations, payments"):
-            until(lambda: load.codes[AWAY] > before)
+            wait_until(lambda: load.errors[UNAVAILABLE] > before)
 
-    prove(fault, hears=[AWAY], may_hear=[STILL_RUNNING])
+    assert_survives(fault, errors=[UNAVAILABLE], possible_errors=[STILL_RUNNING])
 
 
-OLD = """
+INSERT_EXPIRED = """
     INSERT INTO idempotency_keys (user_id, method, path, key, encrypted_response, created_at)
     SELECT id, 'POST', '/api', gen_random_uuid()::text, '', now() - interval '2 days' FROM users,
            generate_series(1, 2000);
@@ -206,147 +221,167 @@ OLD = """
 """
 
 
-def test_what_is_old_is_deleted(prove, system):
+def test_expired_rows_are_pruned(assert_survives, system):
     def fault(_):
-        with system.postgres.connected() as connection:
-            connection.execute(OLD)
-        said = system.app.test_cli_runner().invoke(args=["prune"])
-        assert (said.exit_code, said.output.count("000 ")) == (0, 3), said.output
+        with system.postgres.connect() as connection:
+            connection.execute(INSERT_EXPIRED)
+        result = system.app.test_cli_runner().invoke(args=["prune"])
+        assert (result.exit_code, result.output.count("000 ")) == (0, 3), result.output
 
-    prove(fault)
-
-
-# What it asks
+    assert_survives(fault)
 
 
-def test_redis_is_gone_and_back(prove, system):
+# Redis and Stripe
+
+
+def test_redis_is_killed_and_restarted(assert_survives, system):
     if not system.redis:
-        pytest.skip("There is no redis-server on this machine.")
+        pytest.skip("redis-server is not installed.")
 
     def fault(_):
         system.redis.kill()
-        time.sleep(OUTAGE)
+        time.sleep(OUTAGE_DURATION)
         system.redis.start()
 
-    prove(fault)
+    assert_survives(fault)
 
 
-def test_stripe_is_slow(prove, system):
+def test_stripe_is_slow(assert_survives, system):
     def fault(_):
-        system.stripe.next("slow", 2, INTENTS)
-        until(lambda: system.stripe.held == 2)
+        system.stripe.inject_fault("slow", 2, INTENTS)
+        wait_until(lambda: system.stripe.held_count == 2)
         time.sleep(1)
         system.stripe.release()
 
-    prove(fault, recovers=["donation"])
+    assert_survives(fault, recovering=["donation"])
 
 
-def test_stripe_fails(prove, system):
+def test_stripe_fails(assert_survives, system):
     def fault(_):
-        for how in ("refuse-500", "act-500", "drop"):
-            system.stripe.next(how, 3, INTENTS)
-        until(lambda: not system.stripe.faults)
+        for name in ("refuse-500", "act-500", "drop"):
+            system.stripe.inject_fault(name, 3, INTENTS)
+        wait_until(lambda: not system.stripe.faults)
 
-    prove(fault, hears=[NO_PAYMENTS], may_hear=[STILL_RUNNING], recovers=["donation"])
+    assert_survives(
+        fault, errors=[NO_PAYMENTS], possible_errors=[STILL_RUNNING], recovering=["donation"]
+    )
 
 
-def test_stripe_is_silent(prove, system):
+def test_stripe_does_not_respond(assert_survives, system):
     def fault(load):
-        before = load.codes[NO_PAYMENTS]
-        system.stripe.next("silent", 3, INTENTS)
-        until(lambda: system.stripe.held == 3)
-        load.recovered(time.monotonic(), ["calculation"])  # the others are served meanwhile
-        until(lambda: load.codes[NO_PAYMENTS] >= before + 3)
+        before = load.errors[NO_PAYMENTS]
+        system.stripe.inject_fault("silent", 3, INTENTS)
+        wait_until(lambda: system.stripe.held_count == 3)
+        # Requests that do not need Stripe are served meanwhile.
+        load.wait_for_recovery(time.monotonic(), ["calculation"])
+        wait_until(lambda: load.errors[NO_PAYMENTS] >= before + 3)
         system.stripe.release()
 
-    prove(fault, hears=[NO_PAYMENTS], may_hear=[STILL_RUNNING], recovers=["donation"])
+    assert_survives(
+        fault, errors=[NO_PAYMENTS], possible_errors=[STILL_RUNNING], recovering=["donation"]
+    )
 
 
 # The disk
 
 
-def full(disk):
+def fill_disk(disk):
+    """Return the fault of a full disk; skip the test if no disk can be mounted."""
     if not disk.mounted:
-        pytest.skip("Nothing can be mounted here, so no disk can be filled.")
+        pytest.skip("This user cannot mount a disk to fill.")
 
     def fault(load):
-        before = load.codes.total()
+        before = load.errors.total()
         with disk.full() as fill:
-            load.recovered(time.monotonic(), ["calculation"])  # the others are served meanwhile
-            until(lambda: fill() or load.codes.total() >= before + 4)
+            # Requests that do not need the disk are served meanwhile.
+            load.wait_for_recovery(time.monotonic(), ["calculation"])
+            wait_until(lambda: fill() or load.errors.total() >= before + 4)
 
     return fault
 
 
 @pytest.fixture
-def no_half_files(system):
+def no_partial_files(system):
+    """Assert that the stored files are exactly those in the database."""
     yield
-    kept = {file.name for file in system.uploads.folder.glob("kept/*")}
-    assert kept == {name for (name,) in system.postgres.sql("SELECT filename FROM uploads")}
+    stored = {file.name for file in system.uploads.folder.glob("files/*")}
+    assert stored == {name for (name,) in system.postgres.sql("SELECT filename FROM uploads")}
 
 
-@pytest.mark.usefixtures("no_half_files")
-def test_the_disk_for_uploads_is_full(prove, system):
-    prove(full(system.uploads), hears=[AWAY], kinds=WITH_FILES, recovers=["upload"])
+@pytest.mark.usefixtures("no_partial_files")
+def test_the_disk_for_uploads_is_full(assert_survives, system):
+    assert_survives(
+        fill_disk(system.uploads),
+        errors=[UNAVAILABLE],
+        kinds=KINDS_WITH_UPLOADS,
+        recovering=["upload"],
+    )
 
 
-@pytest.mark.usefixtures("no_half_files")
-def test_the_disk_for_temporary_files_is_full(prove, system):
-    prove(full(system.temporary), hears=[AWAY], kinds=WITH_FILES, recovers=["upload"])
+@pytest.mark.usefixtures("no_partial_files")
+def test_the_disk_for_temporary_files_is_full(assert_survives, system):
+    assert_survives(
+        fill_disk(system.temporary),
+        errors=[UNAVAILABLE],
+        kinds=KINDS_WITH_UPLOADS,
+        recovering=["upload"],
+    )
 
 
-# Its end
+# Shutdown
 
 
-def test_the_service_is_told_to_stop(prove, system):
+def test_the_service_is_stopped(assert_survives, system):
     def fault(_):
-        system.service.process.send_signal(signal.SIGTERM)
-        gone = closed(system.service.port)
-        assert system.service.ended() == 0
-        system.service.start()
-        return gone
+        system.server.process.send_signal(signal.SIGTERM)
+        closed_at = wait_until_closed(system.server.port)
+        assert system.server.wait_for_exit() == 0
+        system.server.start()
+        return closed_at
 
-    prove(fault, breaks=STOPPED)
-
-
-# Each by itself
+    assert_survives(fault, broken=STOPPED)
 
 
-def test_an_upload_that_a_buffer_holds_is_answered_where_no_temporary_file_has_room(system):
+# Single requests
+
+
+def test_an_upload_that_fits_in_memory_gets_503_if_the_temporary_disk_is_full(system):
     if not system.temporary.mounted:
-        pytest.skip("Nothing can be mounted here, so no disk can be filled.")
-    load = Load(system, ())
+        pytest.skip("This user cannot mount a disk to fill.")
+    load = LoadGenerator(system, ())
     with system.temporary.full():
-        status, _, _ = load.send(Write("upload", 0))
+        status, _, _ = load.send(PendingWrite("upload", 0))
     assert status == 503
 
 
-def test_a_server_that_waits_for_its_last_answer_keeps_nobody_else_waiting(system):
-    load = Load(system, ())
-    system.stripe.next("slow", 1, INTENTS)
+def test_a_server_waiting_for_its_last_response_does_not_delay_other_clients(system):
+    load = LoadGenerator(system, ())
+    system.stripe.inject_fault("slow", 1, INTENTS)
     with ThreadPoolExecutor() as pool:
-        last = pool.submit(load.send, Write("donation", next(NUMBERS)))
-        until(lambda: system.stripe.held)
-        system.service.process.send_signal(signal.SIGTERM)
-        until(lambda: "Handling signal: term" in system.service.stdout.read_text())
+        last_response = pool.submit(load.send, PendingWrite("donation", next(NUMBERS)))
+        wait_until(lambda: system.stripe.held_count)
+        system.server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "Handling signal: term" in system.server.stdout.read_text())
         time.sleep(0.5)
-        try:  # refused, so that a router asks another server, or served
-            with socket.create_connection(("127.0.0.1", system.service.port), 2) as late:
-                late.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                assert late.recv(100).startswith(b"HTTP/1.1 200 ")
+        try:  # either refused, so that a router uses another server, or served
+            with socket.create_connection(("127.0.0.1", system.server.port), 2) as connection:
+                connection.sendall(
+                    b"GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                )
+                assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
         except ConnectionRefusedError:
             pass
         finally:
             system.stripe.release()
-            assert last.result(PATIENCE)[0] == 201
-            assert system.service.ended() == 0
-            system.service.start()
+            assert last_response.result(TIMEOUT)[0] == 201
+            assert system.server.wait_for_exit() == 0
+            system.server.start()
 
 
-@pytest.mark.skipif(not SOAK, reason="It takes as long as the service would wait.")
-def test_a_database_that_stands_still_is_not_waited_for(system):
-    load = Load(system, ())
-    writes = [Write("calculation", next(NUMBERS)) for _ in range(20)]
-    assert {load.send(write)[0] for write in writes} == {201}  # each worker keeps a connection
+@pytest.mark.skipif(not SOAK, reason="It takes as long as the service's timeout.")
+def test_a_frozen_database_is_answered_with_503(system):
+    load = LoadGenerator(system, ())
+    writes = [PendingWrite("calculation", next(NUMBERS)) for _ in range(20)]
+    assert {load.send(write)[0] for write in writes} == {201}  # each worker now has a connection
     with system.postgres.frozen():
-        assert load.send(Write("calculation", next(NUMBERS)))[0] == 503
+        assert load.send(PendingWrite("calculation", next(NUMBERS)))[0] == 503

@@ -1,6 +1,6 @@
-"""Shared by tests: cli."""
+"""The ``flask`` command line, run inside the test process."""
 
 
-def run(app, *command: str):
-    """``flask --app wsgi …`` over ``app``: its exit code and all that it said."""
+def run_command(app, *command: str):
+    """Run ``flask --app wsgi …`` over ``app`` and return its result: exit code and output."""
     return app.test_cli_runner().invoke(args=command)

@@ -1,16 +1,20 @@
-"""Shared by tests: files."""
+"""Small sample files, and the multipart forms that upload them."""
 
 import secrets
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IEND"
-
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb\0\x43\0" + b"\1" * 64 + b"\xff\xd9"
 
 
-def form(content=PNG, name="scan.png", kind="image/png", *, field="file", filename=None):
-    """A multipart body with one file, and its content type; each has another boundary."""
+def multipart_form(content=PNG, name="scan.png", kind="image/png", *, field="file", filename=None):
+    """Return a multipart body with one file, and its content type with a new boundary.
+
+    ``filename`` replaces the whole ``filename="…"`` parameter.
+    """
     boundary = f"form-{secrets.token_hex(8)}"
-    given = filename or f'filename="{name}"'
-    head = f'Content-Disposition: form-data; name="{field}"; {given}\r\nContent-Type: {kind}\r\n'
+    parameter = filename or f'filename="{name}"'
+    head = (
+        f'Content-Disposition: form-data; name="{field}"; {parameter}\r\nContent-Type: {kind}\r\n'
+    )
     body = f"--{boundary}\r\n{head}\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
     return body, f"multipart/form-data; boundary={boundary}"

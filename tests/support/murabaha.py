@@ -1,51 +1,58 @@
-"""Shared by tests: murabaha."""
+"""A murabaha application, and the steps that its owner and an officer take with it."""
 
 from .assertions import read_json
 
 VENDORS = "/api/murabaha/vendors"
-
 QUOTES = "/api/murabaha/quotes"
-
 APPLICATIONS = "/api/murabaha/applications"
-
 CAR = {"itemDescription": "A used car", "requestedAmount": 20000, "downPayment": 2000}
-
 TERMS = {"cost": 20000, "profitRate": 0.15, "termMonths": 12, "downPayment": 2000}
 
 
-class Case:
-    """An application with its owner and an officer, who take it from step to step."""
+class ApplicationFlow:
+    """A new application of ``owner``, with a method for each step of its life.
 
-    def __init__(self, owner, officer, vendor, **asked):
+    ``application`` is its JSON as of the last step. Each step asserts its success and returns the
+    flow, so that steps can be chained.
+    """
+
+    def __init__(self, owner, officer, vendor, **values):
         self.owner, self.officer = owner, officer
-        answer = owner.post(APPLICATIONS, json={"vendorId": vendor, **CAR, **asked})
-        assert answer.status_code == 201, answer.json
-        self.said = read_json(answer)
-        self.path = f"{APPLICATIONS}/{self.said['id']}"
+        response = owner.post(APPLICATIONS, json={"vendorId": vendor, **CAR, **values})
+        assert response.status_code == 201, response.json
+        self.application = read_json(response)
+        self.path = f"{APPLICATIONS}/{self.application['id']}"
 
-    def ask(self, client, step, body=None):
-        return client.post(f"{self.path}/{step}", json={} if body is None else body)
+    @property
+    def installments(self):
+        """The application's instalments as of the last step."""
+        return self.application["installments"]
 
-    def took(self, client, step, body=None):
-        answer = self.ask(client, step, body)
-        assert answer.status_code == 200, answer.json
-        self.said = read_json(answer)
+    def post(self, client, action, body=None):
+        """Post ``action`` as ``client`` and return the response, whether it succeeded or not."""
+        return client.post(f"{self.path}/{action}", json={} if body is None else body)
+
+    def perform(self, client, action, body=None):
+        """Post ``action`` as ``client`` and assert its success."""
+        response = self.post(client, action, body)
+        assert response.status_code == 200, response.json
+        self.application = read_json(response)
         return self
 
     def approve(self, **terms):
-        return self.took(self.officer, "approve", {**TERMS, **terms})
+        """Approve the application as the officer, with ``TERMS`` unless overridden."""
+        return self.perform(self.officer, "approve", {**TERMS, **terms})
 
     def acquire(self, acquired_on="2026-01-20"):
+        """Record as the officer that the goods have been acquired."""
         body = {"acquiredOn": acquired_on, "invoice": "INV-1"}
-        return self.took(self.officer, "acquire", body)
+        return self.perform(self.officer, "acquire", body)
 
     def accept(self, **body):
-        return self.took(self.owner, "accept", body)
+        """Accept the contract as the owner."""
+        return self.perform(self.owner, "accept", body)
 
     def record(self, number, amount):
+        """Record as the officer a cash payment of instalment ``number``."""
         body = {"amount": amount, "method": "cash", "reference": f"R-{number}"}
-        return self.took(self.officer, f"installments/{number}/record", body)
-
-    @property
-    def parts(self):
-        return self.said["installments"]
+        return self.perform(self.officer, f"installments/{number}/record", body)

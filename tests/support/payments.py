@@ -1,26 +1,28 @@
-"""Shared by tests: payments."""
+"""What the tests of payments share: queries for the results, and requests held at Stripe."""
 
 import threading
 
-from .serving import until
+from .concurrency import wait_until
 
-FIGURES = "SELECT raised, pledged, donor_count, donation_count FROM waqf_projects"
+PROJECT_TOTALS = "SELECT raised, pledged, donor_count, donation_count FROM waqf_projects"
+DONATION_STATUSES = "SELECT status FROM waqf_donations ORDER BY created_at"
 
-STATUS = "SELECT status FROM waqf_donations ORDER BY created_at"
 
+class HeldRequest:
+    """A context in which a request runs in a thread and is held at Stripe.
 
-class begun:
-    """A request under way, held at Stripe; what it was answered once the block is over."""
+    It yields a list, to which the response is appended before the context ends.
+    """
 
-    def __init__(self, give, server):
-        self.server, self.answers = server, []
-        self.thread = threading.Thread(target=lambda: self.answers.append(give(key="k")))
+    def __init__(self, send, stripe_server):
+        self.stripe_server, self.responses = stripe_server, []
+        self.thread = threading.Thread(target=lambda: self.responses.append(send(key="k")))
 
     def __enter__(self):
         self.thread.start()
-        until(lambda: self.server.held)
-        return self.answers
+        wait_until(lambda: self.stripe_server.held_count)
+        return self.responses
 
     def __exit__(self, *_):
-        self.server.release()
+        self.stripe_server.release()
         self.thread.join()

@@ -1,14 +1,14 @@
-"""Shared by tests: pdf."""
+"""The text of the PDF documents that the service returns."""
 
 import io
 
 from pypdf import PdfReader
 
 
-def text_of(answer) -> str:
-    """The words of a document, a blank between each."""
-    assert answer.status_code == 200, answer.json
-    assert answer.content_type == "application/pdf"
-    pages = PdfReader(io.BytesIO(answer.data)).pages
+def pdf_text(response) -> str:
+    """Return the text of a PDF response, its words separated by single spaces."""
+    assert response.status_code == 200, response.json
+    assert response.content_type == "application/pdf"
+    pages = PdfReader(io.BytesIO(response.data)).pages
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
-    return text.replace("\u200b", "")  # where a long word may be broken
+    return text.replace("\u200b", "")  # marks where a long word may be broken

@@ -1,55 +1,44 @@
-"""Shared by tests: redis_server."""
+"""A real redis-server."""
 
 import contextlib
-import socket
 import subprocess
-import time
-from collections.abc import Callable
 
 import redis
 
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+from .concurrency import wait_until
+from .processes import free_port
 
 
-def poll(until: Callable[[], bool], seconds: float) -> None:
-    """Wait until ``until()``; fails where it takes more than ``seconds``."""
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)
-
-
-class Redis:
-    """A real server that can be killed and started again at the same address."""
+class RedisServer:
+    """A redis-server that can be killed and started again at the same address."""
 
     def __init__(self, binary: str, folder: str) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        quiet = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
-        self.command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", *quiet]
+        options = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
+        self.command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", *options]
         self.folder = folder
         self.start()
 
     def start(self) -> None:
+        """Start the server and wait until it responds."""
         self.process = subprocess.Popen(
             self.command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        poll(self.answers, 5)
+        wait_until(self.is_ready, 5)
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
+        """Return whether the server responds to a ping."""
         with contextlib.suppress(redis.RedisError), redis.from_url(self.url) as client:
             return client.ping()
         return False
 
-    def counts(self) -> int:
-        """How many counters it keeps."""
+    def count_keys(self) -> int:
+        """Return the number of stored keys, one for each counter."""
         with redis.from_url(self.url) as client:
             return client.dbsize()
 
     def kill(self) -> None:
+        """Kill the server."""
         self.process.kill()
         self.process.wait()

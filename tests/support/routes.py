@@ -1,44 +1,46 @@
-"""Shared by tests: routes."""
+"""The routes of the service, for tests that cover every one of them."""
 
 from functools import cache
 
-NOWHERE = "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"
+UNKNOWN_ID = "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"
 
 
-def routes(app, *access):
-    """Each route as (method, path), of views that say one of ``access``."""
+def iter_routes(app, *access):
+    """Yield (method, path) of each route whose view has one of the ``access`` levels."""
     for rule in app.url_map.iter_rules():
         if app.view_functions[rule.endpoint].access in access:
-            path = rule.rule.replace("<uuid:id>", NOWHERE).replace("<int:number>", "1")
+            path = rule.rule.replace("<uuid:id>", UNKNOWN_ID).replace("<int:number>", "1")
             path = path.replace("<filename>", "x.png").replace("<name>", "x.css")
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 yield method, path
 
 
 @cache
-def document_of(app):
+def openapi_document(app):
+    """Return the OpenAPI document that ``app`` serves."""
     return app.test_client().get("/api/openapi.json").json
 
 
-def bodies(client):
-    """Each route that takes JSON, with its example and the names of its fields."""
-    document = document_of(client.application)
+def iter_json_routes(client):
+    """Yield each route that accepts JSON, except webhooks, with an example and its field names."""
+    document = openapi_document(client.application)
 
-    def schema(said):
-        if "$ref" in said:
-            return document["components"]["schemas"][said["$ref"].rpartition("/")[2]]
-        return said
+    def resolve(schema):
+        if "$ref" in schema:
+            return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return schema
 
-    def fields(said):
-        forms = [schema(form) for form in schema(said).get("oneOf", [])]
-        return {name for form in [schema(said), *forms] for name in form.get("properties", {})}
+    def field_names(schema):
+        schema = resolve(schema)
+        variants = [resolve(variant) for variant in schema.get("oneOf", [])]
+        return {name for part in [schema, *variants] for name in part.get("properties", {})}
 
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            said = isinstance(operation, dict) and operation.get("requestBody", {})
-            json_said = said and said["content"].get("application/json")
-            if json_said and "webhooks" not in path:
-                examples = [each["value"] for each in json_said.get("examples", {}).values()]
-                example = json_said.get("example", examples[0] if examples else {})
+            body = isinstance(operation, dict) and operation.get("requestBody", {})
+            media_type = body and body["content"].get("application/json")
+            if media_type and "webhooks" not in path:
+                examples = [example["value"] for example in media_type.get("examples", {}).values()]
+                example = media_type.get("example", examples[0] if examples else {})
                 route = f"{method.upper()} {path}"
-                yield route, example, fields(json_said["schema"])
+                yield route, example, field_names(media_type["schema"])

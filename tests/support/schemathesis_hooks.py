@@ -1,4 +1,4 @@
-"""Who schemathesis is while it asks, and which of its findings are none; its CLI loads this."""
+"""Hooks that schemathesis' CLI loads: the user it signs in as, and the findings it must ignore."""
 
 import itertools
 import os
@@ -15,74 +15,77 @@ from app.database.base import db
 from app.money import MINOR_UNITS
 from app.users.models import User
 
-from .schemathesis import CURRENCIES, ONE_IN, unsaid
+from .schemathesis_exclusions import CURRENCIES, ONE_IN, is_excluded
 from .settings import PASSWORD_HASH, SOAK, make_settings
 
-ROLE = os.environ["ASKED_AS"]  # empty for somebody who is signed out
-# A sign-in is over after these, or its refresh token spent: the next request needs another.
-ENDING = {"/api/auth/logout", "/api/auth/logout-all", "/api/auth/refresh"}
-REFRESHING = "/api/auth/refresh"
+ROLE = os.environ["HOOKS_ROLE"]  # empty for a client that is not signed in
+REFRESH = "/api/auth/refresh"
+# These end the session or rotate its refresh token: the next request needs a new session.
+SESSION_ENDING = {"/api/auth/logout", "/api/auth/logout-all", REFRESH}
 cases = itertools.count()
 
 
-class Asking:
-    """Somebody new, who signs in again whenever a request has ended their sign-in."""
+class SessionAuth:
+    """A new user, who gets a new session whenever a request may have ended the last one."""
 
     tokens = None
 
     def __init__(self):
-        self.app = create_app(make_settings(database_url=os.environ["ASKED_DATABASE"]))
+        self.app = create_app(make_settings(database_url=os.environ["HOOKS_DATABASE_URL"]))
         with self.app.app_context():
             email = f"{uuid4()}@example.org"
-            user = User(name="Asking", email=email, role=ROLE, password_hash=PASSWORD_HASH)
+            user = User(name="Schemathesis", email=email, role=ROLE, password_hash=PASSWORD_HASH)
             db.session.add(user)
             db.session.commit()
             self.user_id = user.id
 
-    def sign_in(self):
+    def create_session(self):
+        """Create a session and return its tokens."""
         with self.app.test_request_context():
             tokens = actions.create_session(db.session.get(User, self.user_id))
             db.session.commit()
             return tokens
 
     def get(self, case, context):
-        Asking.tokens = Asking.tokens or self.sign_in()
-        return Asking.tokens
+        """Return the tokens of the current session."""
+        SessionAuth.tokens = SessionAuth.tokens or self.create_session()
+        return SessionAuth.tokens
 
     def set(self, case, tokens, context):
-        kind = "refresh_token" if case.path == REFRESHING else "access_token"
+        """Send the token that the case's route needs."""
+        kind = "refresh_token" if case.path == REFRESH else "access_token"
         case.headers["Authorization"] = f"Bearer {tokens[kind]}"
 
 
 if ROLE:
-    schemathesis.auth(refresh_interval=None)(Asking)
+    schemathesis.auth(refresh_interval=None)(SessionAuth)
 
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Write down what was given; forget a sign-in that this request may have ended."""
+    """Record routes that succeeded; forget a session that this request may have ended."""
     if response.status_code < 300:
-        with Path(os.environ["GIVEN_TO"]).open("a") as given:
-            given.write(f"{case.method} {case.path}\n")
-    if case.path in ENDING:
-        Asking.tokens = None
+        with Path(os.environ["HOOKS_SUCCEEDED_FILE"]).open("a") as succeeded:
+            succeeded.write(f"{case.method} {case.path}\n")
+    if case.path in SESSION_ENDING:
+        SessionAuth.tokens = None
 
 
 @schemathesis.hook
 def filter_case(context, case):
-    """A short run leaves most of what is much alike to a long one."""
+    """Skip most of the similar cases of the phase "coverage" in a short run."""
     if SOAK or case.meta.phase.name is not TestPhase.COVERAGE:
         return True
-    places = [part for part in (case.query, case.body) if isinstance(part, dict)]
-    named = [place["currency"] for place in places if str(place.get("currency")) in MINOR_UNITS]
-    return CURRENCIES.issuperset(named) and next(cases) % ONE_IN == 0
+    parts = [part for part in (case.query, case.body) if isinstance(part, dict)]
+    currencies = [part["currency"] for part in parts if str(part.get("currency")) in MINOR_UNITS]
+    return CURRENCIES.issuperset(currencies) and next(cases) % ONE_IN == 0
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Pass over a refusal of what the document allows for want of words, and nothing else."""
+    """Ignore the rejection of documented input if an exclusion covers it, and no other failure."""
     return not (
         isinstance(failure, RejectedPositiveData)
         and response.status_code in (400, 402, 422)
-        and unsaid(response.json(), case.body)
+        and is_excluded(response.json(), case.body)
     )

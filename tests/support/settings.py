@@ -1,4 +1,4 @@
-"""Shared by tests: settings."""
+"""Settings of the test suite, and of the apps that it creates."""
 
 import os
 
@@ -6,21 +6,19 @@ from app.users import passwords
 from config import Settings
 
 PASSWORD = "correct horse battery"
-
-PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it is meant to be slow
-
+PASSWORD_HASH = passwords.hash_password(PASSWORD)  # computed once, because hashing is slow
 SECRET = "a secret of the tests, 32 bytes or more"
+SOAK = bool(os.environ.get("SOAK"))  # run the tests marked ``soak`` at full length
 
-SOAK = bool(os.environ.get("SOAK"))  # the slow proofs run long
 
-
-def make_settings(**given) -> Settings:
+def make_settings(**overrides) -> Settings:
+    """Return settings for tests, changed by ``overrides``."""
     return Settings(
         **{
             "app_env": "testing",
             "jwt_secret_key": SECRET,
             "ratelimit_default": "1000000 per minute",
             "log_level": "warning",
-            **given,
+            **overrides,
         }
     )

@@ -1,80 +1,66 @@
-"""Stripe's side of the wire, as much of it as the service uses, with faults to order."""
+"""The part of Stripe's API that the service uses, over real HTTP, with faults on request."""
 
 import contextlib
-import copy
-import functools
-import hashlib
-import hmac
 import json
 import operator
 import secrets
 import socket
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from app import clock
+from .stripe_account import NO_REQUEST, StripeAccount, locked, new_id, unix_time
 
-HOLD = 30  # seconds until an answer that nobody releases is given after all
-# A 500 is an answer like any other, which a key is answered with again, unless nothing was begun.
-FAULTS = {"refuse-500", "break-500", "act-500", "drop", "silent", "slow"}
+HOLD_LIMIT = 30  # seconds after which a held response is sent although no test released it
+FAULTS = {
+    "refuse-500",  # respond 500, do nothing; a retry is handled as a new request
+    "break-500",  # respond 500, do nothing; a retry with the same key gets the 500 again
+    "act-500",  # carry the request out, but respond 500, also to retries with the same key
+    "drop",  # carry the request out, and close the connection without a response
+    "silent",  # carry the request out, and hold the response until it is released
+    "slow",  # hold the request until it is released, then carry it out
+}
 DECLINES = {
     "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline"),
     "pm_card_visa_chargeDeclinedInsufficientFunds": ("card_declined", "insufficient_funds"),
     "pm_card_chargeDeclinedExpiredCard": ("expired_card", "expired_card"),
 }
-OUTCOMES = {
+OUTCOMES = {  # the action that confirming with a card leads to
     "pm_card_visa": "succeed",
     "pm_card_mastercard": "succeed",
     "pm_processing": "process",
     "pm_card_authenticationRequired": "require_action",
 }
-EMPTY = {"canceled_at", "cancellation_reason", "last_payment_error", "latest_charge", "next_action"}
-LIMITS = {"gte": operator.ge, "lte": operator.le, "gt": operator.gt, "lt": operator.lt}
-SHARED = {"amount", "currency", "description", "livemode", "payment_method", "receipt_email"}
+NULL_FIELDS = (  # of a new PaymentIntent
+    *("canceled_at", "cancellation_reason", "last_payment_error", "latest_charge", "next_action"),
+)
+COMPARISONS = {"gte": operator.ge, "lte": operator.le, "gt": operator.gt, "lt": operator.lt}
 
 
-class Problem(Exception):
-    """An error as Stripe answers it."""
+class StripeErrorResponse(Exception):
+    """An error response of Stripe's API."""
 
     def __init__(self, status, message, code=None, kind="invalid_request_error", **more):
         super().__init__(message)
-        told = {"type": kind, "message": message, "code": code, **more}
-        error = {name: value for name, value in told.items() if value is not None}
-        self.answer = (status, {"error": error})
+        values = {"type": kind, "message": message, "code": code, **more}
+        error = {name: value for name, value in values.items() if value is not None}
+        self.response = (status, {"error": error})
 
 
-def locked(deed):
-    """Only one at a time acts on the state; whoever is held does not keep the others waiting."""
-
-    @functools.wraps(deed)
-    def alone(self, *args, **kwargs):
-        with self.lock:
-            return deed(self, *args, **kwargs)
-
-    return alone
-
-
-class StripeServer:
-    """A Stripe account: its API under ``url``; its customers and dashboard as methods."""
-
-    secret = "whsec_test"
-    api_version = "2026-10-28.endive"
+class StripeServer(StripeAccount):
+    """A Stripe account and its API, served under ``url``."""
 
     def __init__(self):
-        self.lock = threading.RLock()
+        super().__init__()
         self.port = 0
-        self.intents, self.charges, self.refunds, self.disputes = {}, {}, {}, {}
-        self.events, self.requests, self.faults = [], [], []
-        self.answers = {}  # idempotency key → what was asked, and the answer (None: not yet)
-        self.request = NOBODY
-        self.gate, self.held = threading.Event(), 0
+        self.requests, self.faults = [], []
+        self.idempotent_responses = {}  # key → request and response; None while in progress
+        self.gate, self.held_count = threading.Event(), 0
 
     def start(self):
-        """Listen; where it was stopped before, under the same address again."""
-        self.http = Listener(("127.0.0.1", self.port), Handler)
+        """Listen on a free port or, after ``stop``, on the same port again."""
+        self.http = HTTPServer(("127.0.0.1", self.port), Handler)
         self.http.account = self
         self.port = self.http.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -82,11 +68,11 @@ class StripeServer:
         return self
 
     def stop(self):
-        """Refuse connections from now on, and end those that are open."""
+        """Refuse new connections and close the open ones."""
         self.release()
         self.http.shutdown()
         self.http.server_close()
-        self.http.hang_up()
+        self.http.close_connections()
 
     def __enter__(self):
         return self.start()
@@ -96,145 +82,151 @@ class StripeServer:
 
     @locked
     def clear(self):
-        """Forget everything; a slow request that is still held acts no more."""
-        objects = (self.intents, self.charges, self.refunds, self.disputes)
-        for state in (*objects, self.events, self.requests, self.faults):
-            state.clear()
-        self.answers = {}
+        """Delete all state; a slow request that is still held has no effect any more."""
+        super().clear()
+        self.requests.clear()
+        self.faults.clear()
+        self.idempotent_responses = {}
         self.release()
 
     # Faults
 
     @locked
-    def next(self, how, times=1, path=None):
-        """Let the next requests under ``path`` go wrong."""
-        assert how in FAULTS
-        self.faults += [(how, path or "/")] * times
+    def inject_fault(self, fault, times=1, path=None):
+        """Apply one of ``FAULTS`` to the next requests under ``path``."""
+        assert fault in FAULTS
+        self.faults += [(fault, path or "/")] * times
 
     @locked
     def release(self):
-        """Let go of what is held at this moment; ``held`` tells how many that are."""
+        """Release all held requests; ``held_count`` is their number."""
         self.gate.set()
         self.gate = threading.Event()
 
-    def hold(self):
+    def _hold(self):
         with self.lock:
             gate = self.gate
-            self.held += 1
-        gate.wait(HOLD)
+            self.held_count += 1
+        gate.wait(HOLD_LIMIT)
         with self.lock:
-            self.held -= 1
+            self.held_count -= 1
 
     # The API
 
-    def answer(self, method, path, params, key, bearer):
-        """Status, body and headers; None where there is to be no answer."""
+    def respond(self, method, path, params, key, authorization):
+        """Return status, body and headers; None to close the connection without a response."""
         with self.lock:
             self.requests.append((method, path, params, key))
-            if not bearer.startswith("Bearer sk_"):
-                return as_sent(Problem(401, "Invalid API Key provided.").answer)
-            fault = next((fault for fault in self.faults if path.startswith(fault[1])), None)
-            if fault:
-                self.faults.remove(fault)
-        how = fault and fault[0]
-        failure = as_sent(Problem(500, "Something went wrong.", kind="api_error").answer)
+            if not authorization.startswith("Bearer sk_"):
+                error = StripeErrorResponse(401, "Invalid API Key provided.")
+                return encode_response(error.response)
+            match = next((fault for fault in self.faults if path.startswith(fault[1])), None)
+            if match:
+                self.faults.remove(match)
+        fault = match and match[0]
+        error = StripeErrorResponse(500, "Something went wrong.", kind="api_error")
+        failure = encode_response(error.response)
         key = key if method == "POST" else None
-        if how == "break-500" and key:
+        if fault == "break-500" and key:
             with self.lock:
-                self.answers[key] = ((method, path, params), failure)
-        if how in ("refuse-500", "break-500"):
+                self.idempotent_responses[key] = ((method, path, params), failure)
+        if fault in ("refuse-500", "break-500"):
             return failure
-        answer = self.once(method, path, params, key, how == "slow")
-        if how == "act-500" and key:
+        response = self.respond_once(method, path, params, key, fault == "slow")
+        if fault == "act-500" and key:
             with self.lock:
-                self.answers[key] = ((method, path, params), failure)
-        if how == "silent":
-            self.hold()  # what was done is done, and its key is no longer in use
-        return {"act-500": failure, "drop": None}.get(how, answer)
+                self.idempotent_responses[key] = ((method, path, params), failure)
+        if fault == "silent":
+            self._hold()  # without blocking the idempotency key
+        return {"act-500": failure, "drop": None}.get(fault, response)
 
-    def once(self, method, path, params, key, slow):
-        """The answer; a key that was used before gets the one that it got then."""
-        asked = (method, path, params)
+    def respond_once(self, method, path, params, key, slow):
+        """Carry the request out, or replay the response to an earlier one with the same key."""
+        request = (method, path, params)
         with self.lock:
-            answers = self.answers
-            first, answer = answers.get(key, (asked, None))
-            if first != asked:
+            responses = self.idempotent_responses
+            first_request, response = responses.get(key, (request, None))
+            if first_request != request:
                 message = "Keys can only be used with the parameters they were first used with."
-                return as_sent(Problem(400, message, kind="idempotency_error").answer)
-            if answer:
-                return *answer[:2], {"Idempotent-Replayed": "true"}
-            if key in answers:
+                error = StripeErrorResponse(400, message, kind="idempotency_error")
+                return encode_response(error.response)
+            if response:
+                return *response[:2], {"Idempotent-Replayed": "true"}
+            if key in responses:
                 message = "Another request with this key is in progress."
-                return as_sent(Problem(409, message, "idempotency_key_in_use").answer)
+                error = StripeErrorResponse(409, message, "idempotency_key_in_use")
+                return encode_response(error.response)
             if key:
-                answers[key] = (asked, None)
+                responses[key] = (request, None)
         if slow:
-            self.hold()
+            self._hold()
         with self.lock:
-            if self.answers is not answers:
-                return None
-            answer = self.acted(asked, key)
+            if self.idempotent_responses is not responses:
+                return None  # the account was cleared meanwhile
+            response = self._execute(request, key)
             if key:
-                answers[key] = (asked, answer)
-            return answer
+                responses[key] = (request, response)
+            return response
 
-    def acted(self, asked, key):
-        self.request = {"id": new("req"), "idempotency_key": key}
+    def _execute(self, request, key):
+        self.request = {"id": new_id("req"), "idempotency_key": key}
         try:
-            return as_sent((200, self.act(*asked)))
-        except Problem as problem:
-            return as_sent(problem.answer)
+            return encode_response((200, self._dispatch(*request)))
+        except StripeErrorResponse as error:
+            return encode_response(error.response)
         finally:
-            self.request = NOBODY
+            self.request = NO_REQUEST
 
-    def act(self, method, path, params):
+    def _dispatch(self, method, path, params):
         match (method, *path.strip("/").split("/")):
             case ("POST", "v1", "payment_intents"):
-                return self.create(params)
+                return self.create_intent(params)
             case ("GET", "v1", "payment_intents"):
-                return page(self.intents, path, params)
+                return list_page(self.intents, path, params)
             case ("GET", "v1", "payment_intents", intent_id):
-                return found(self.intents, intent_id, "intent")
+                return get_object(self.intents, intent_id, "intent")
             case ("POST", "v1", "payment_intents", intent_id, "confirm"):
-                return self.confirm(found(self.intents, intent_id, "intent"), params)
+                return self.confirm_intent(get_object(self.intents, intent_id, "intent"), params)
             case ("POST", "v1", "payment_intents", intent_id, "cancel"):
-                intent = found(self.intents, intent_id, "intent")
-                self.expect(intent, intent["status"] not in {"succeeded", "canceled"})
+                intent = get_object(self.intents, intent_id, "intent")
+                require_state(intent, intent["status"] not in {"succeeded", "canceled"})
                 self.cancel(intent_id, params.get("cancellation_reason"))
                 return intent
             case ("POST", "v1", "refunds"):
-                return self.give_back(params)
+                return self.create_refund(params)
             case ("GET", "v1", "refunds"):
-                return page(self.refunds, path, params)
+                return list_page(self.refunds, path, params)
             case ("GET", "v1", "disputes"):
-                return page(self.disputes, path, params)
+                return list_page(self.disputes, path, params)
             case ("GET", "v1", "disputes", dispute_id):
-                return found(self.disputes, dispute_id, "dispute")
+                return get_object(self.disputes, dispute_id, "dispute")
             case ("GET", "v1", "refunds", refund_id):
-                return found(self.refunds, refund_id, "refund")
-        raise Problem(404, f"Unrecognized request URL ({method}: {path}).")
+                return get_object(self.refunds, refund_id, "refund")
+        raise StripeErrorResponse(404, f"Unrecognized request URL ({method}: {path}).")
 
-    def create(self, params):
-        amount, currency = whole(params, "amount"), required(params, "currency").lower()
+    def create_intent(self, params):
+        """Create a PaymentIntent from a request's parameters, and confirm it if they say so."""
+        amount = require_integer(params, "amount")
+        currency = require_param(params, "currency").lower()
         if currency == "usd" and amount < 50:
-            raise bad("amount_too_small", "amount")
+            raise invalid_parameter("amount_too_small", "amount")
         if amount > 99999999:
-            raise bad("amount_too_large", "amount")
+            raise invalid_parameter("amount_too_large", "amount")
         confirm = params.get("confirm") == "true"
-        card = known((required if confirm else dict.get)(params, "payment_method"))
+        card = check_card((require_param if confirm else dict.get)(params, "payment_method"))
         automatic = params.get("automatic_payment_methods")
         if automatic:
             automatic = {**automatic, "enabled": automatic.get("enabled") == "true"}
-        intent_id = new("pi")
+        intent_id = new_id("pi")
         intent = self.intents[intent_id] = {
-            **dict.fromkeys(EMPTY),
+            **dict.fromkeys(NULL_FIELDS),
             "id": intent_id,
             "object": "payment_intent",
             "amount": amount,
             "amount_received": 0,
             "automatic_payment_methods": automatic,
             "client_secret": f"{intent_id}_secret_{secrets.token_hex(12)}",
-            "created": moment(),
+            "created": unix_time(),
             "currency": currency,
             "description": params.get("description"),
             "livemode": False,
@@ -244,203 +236,46 @@ class StripeServer:
             "receipt_email": params.get("receipt_email"),
             "status": "requires_confirmation" if card else "requires_payment_method",
         }
-        self.happens(("payment_intent.created", intent))
-        return self.confirm(intent, params) if confirm else intent
+        self.add_events(("payment_intent.created", intent))
+        return self.confirm_intent(intent, params) if confirm else intent
 
-    def confirm(self, intent, params):
-        self.expect(intent, intent["status"].startswith("requires_"))
-        card = known(params.get("payment_method") or intent["payment_method"])
+    def confirm_intent(self, intent, params):
+        """Confirm the intent with the outcome that its test card has."""
+        require_state(intent, intent["status"].startswith("requires_"))
+        card = check_card(params.get("payment_method") or intent["payment_method"])
         if not card:
-            required(params, "payment_method")
+            require_param(params, "payment_method")
         intent["payment_method"] = card
         if card in DECLINES:
             self.fail(intent["id"], *DECLINES[card])
             error = dict(intent["last_payment_error"])
-            raise Problem(402, kind=error.pop("type"), payment_intent=intent, **error)
+            raise StripeErrorResponse(402, kind=error.pop("type"), payment_intent=intent, **error)
         getattr(self, OUTCOMES[card])(intent["id"])
         return intent
 
-    def give_back(self, params):
-        intent = found(self.intents, required(params, "payment_intent"), "payment_intent")
-        self.expect(intent, intent["status"] == "succeeded")
+    def create_refund(self, params):
+        """Refund an intent from a request's parameters."""
+        intent_id = require_param(params, "payment_intent")
+        intent = get_object(self.intents, intent_id, "payment_intent")
+        require_state(intent, intent["status"] == "succeeded")
         charge = self.charges[intent["latest_charge"]]
-        left = charge["amount"] - charge["amount_refunded"]
-        if not left:
-            raise Problem(400, "Charge has already been refunded.", "charge_already_refunded")
-        amount = whole(params, "amount") if "amount" in params else left
+        refundable = charge["amount"] - charge["amount_refunded"]
+        if not refundable:
+            message = "Charge has already been refunded."
+            raise StripeErrorResponse(400, message, "charge_already_refunded")
+        amount = require_integer(params, "amount") if "amount" in params else refundable
         if not amount:
-            raise bad("parameter_invalid_integer", "amount")
-        if amount > left:
-            raise bad("amount_too_large", "amount")
+            raise invalid_parameter("parameter_invalid_integer", "amount")
+        if amount > refundable:
+            raise invalid_parameter("amount_too_large", "amount")
         more = {"metadata": params.get("metadata") or {}, "reason": params.get("reason")}
         events = self.refund(intent["id"], amount, **more)
         return self.refunds[events[0]["data"]["object"]["id"]]
 
-    def expect(self, intent, expected):
-        if not expected:
-            message = f"This PaymentIntent could not be used: its status is {intent['status']}."
-            code = "payment_intent_unexpected_state"
-            raise Problem(400, message, code, payment_intent=intent)
 
-    # The customer and the dashboard: each deed gives the events that it led to
+class HTTPServer(ThreadingHTTPServer):
+    """A threading HTTP server that knows its open connections."""
 
-    @locked
-    def succeed(self, intent_id):
-        intent = self.intents[intent_id]
-        charge = self.charge(intent, "succeeded")
-        paid = {"amount_received": intent["amount"], "latest_charge": charge["id"]}
-        intent.update(paid, status="succeeded", last_payment_error=None, next_action=None)
-        return self.happens(("payment_intent.succeeded", intent), ("charge.succeeded", charge))
-
-    @locked
-    def fail(self, intent_id, code="card_declined", decline_code=None):
-        intent = self.intents[intent_id]
-        failed = self.charge(intent, "failed")
-        failed.update(failure_code=code, failure_message="Your card was declined.")
-        error = {
-            "type": "card_error",
-            "code": code,
-            "decline_code": decline_code or {"card_declined": "generic_decline"}.get(code, code),
-            "message": failed["failure_message"],
-            "charge": failed["id"],
-        }
-        intent.update(status="requires_payment_method", payment_method=None, next_action=None)
-        intent.update(last_payment_error=error, latest_charge=failed["id"])
-        return self.happens(("payment_intent.payment_failed", intent))
-
-    @locked
-    def process(self, intent_id):
-        intent = self.intents[intent_id]
-        intent.update(status="processing", next_action=None)
-        return self.happens(("payment_intent.processing", intent))
-
-    @locked
-    def require_action(self, intent_id):
-        intent = self.intents[intent_id]
-        intent.update(status="requires_action", next_action={"type": "use_stripe_sdk"})
-        return self.happens(("payment_intent.requires_action", intent))
-
-    @locked
-    def cancel(self, intent_id, reason=None):
-        intent = self.intents[intent_id]
-        intent.update(status="canceled", cancellation_reason=reason, canceled_at=moment())
-        return self.happens(("payment_intent.canceled", intent))
-
-    @locked
-    def refund(self, intent_id, amount=None, status="succeeded", metadata=None, reason=None):
-        charge = self.charges[self.intents[intent_id]["latest_charge"]]
-        refund = self.about(charge, "re", "refund", status=status, reason=reason)
-        refund["amount"] = amount or charge["amount"] - charge["amount_refunded"]
-        refund["metadata"] = metadata or {}
-        self.refunds[refund["id"]] = refund
-        self.recount(charge)
-        return self.happens(("refund.created", refund), ("charge.refunded", charge))
-
-    @locked
-    def fail_refund(self, refund_id):
-        refund = self.refunds[refund_id]
-        refund.update(status="failed", failure_reason="expired_or_canceled_card")
-        self.recount(self.charges[refund["charge"]])
-        return self.happens(("refund.updated", refund), ("refund.failed", refund))
-
-    @locked
-    def dispute(self, intent_id, amount=None, status="needs_response"):
-        charge = self.charges[self.intents[intent_id]["latest_charge"]]
-        dispute = self.about(charge, "dp", "dispute", status=status, reason="fraudulent")
-        dispute["amount"] = amount or charge["amount"]
-        self.disputes[dispute["id"]] = dispute
-        charge["disputed"] = True
-        types = ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
-        inquiry = status.startswith("warning_")  # takes no money yet
-        return self.happens(*((type, dispute) for type in types[: 1 if inquiry else 2]))
-
-    @locked
-    def close_dispute(self, dispute_id, status):
-        dispute = self.disputes[dispute_id]
-        dispute["status"] = status
-        types = ["charge.dispute.closed", "charge.dispute.funds_reinstated"]
-        return self.happens(*((type, dispute) for type in types[: 2 if status == "won" else 1]))
-
-    def charge(self, intent, status):
-        """A charge for the whole of the intent, whether it went through or not."""
-        paid = status == "succeeded"
-        charge = {name: intent[name] for name in SHARED}
-        charge.update(id=new("ch"), object="charge", status=status, payment_intent=intent["id"])
-        charge.update(paid=paid, captured=paid, amount_captured=intent["amount"] if paid else 0)
-        charge.update(amount_refunded=0, refunded=False, disputed=False, created=moment())
-        charge.update(metadata=dict(intent["metadata"]), failure_code=None, failure_message=None)
-        self.charges[charge["id"]] = charge
-        return charge
-
-    def about(self, charge, prefix, kind, **told):
-        """What refunds and disputes have in common."""
-        told |= {name: charge[name] for name in ("amount", "currency", "payment_intent")}
-        told |= {"charge": charge["id"], "created": moment(), "metadata": {}}
-        return {"id": new(prefix), "object": kind, **told}
-
-    def recount(self, charge):
-        refunds = [refund for refund in self.refunds.values() if refund["charge"] == charge["id"]]
-        charge["amount_refunded"] = sum(
-            refund["amount"] for refund in refunds if refund["status"] not in {"failed", "canceled"}
-        )
-        charge["refunded"] = charge["amount_refunded"] >= charge["amount"]
-
-    # Events
-
-    def happens(self, *changes):
-        events = [self.event(type, object) for type, object in changes]
-        self.events += events
-        return events
-
-    def event(self, type, object, **changes):
-        """An event about the object as it is now; it is not added to ``events``."""
-        event = {"id": new("evt"), "object": "event", "type": type, "api_version": self.api_version}
-        event |= {"created": moment(), "livemode": False, "pending_webhooks": 1}
-        event |= {"request": dict(self.request), "data": {"object": copy.deepcopy(object)}}
-        return event | changes
-
-    def signed(self, event, secret=None, at=None):
-        """Body and headers of a delivery; bytes are signed as they are."""
-        body = event if isinstance(event, bytes) else json.dumps(event, indent=2).encode()
-        at = int(time.time() if at is None else at)
-        signed = b"%d." % at + body
-        digest = hmac.new((secret or self.secret).encode(), signed, hashlib.sha256).hexdigest()
-        headers = {"Stripe-Signature": f"t={at},v1={digest}", "Content-Type": "application/json"}
-        return body, headers
-
-    @locked
-    def expanded(self, event):
-        """The event with the charge itself where its intent names one."""
-        event = copy.deepcopy(event)
-        object = event["data"]["object"]
-        if object.get("latest_charge"):
-            object["latest_charge"] = copy.deepcopy(self.charges[object["latest_charge"]])
-        return event
-
-    @locked
-    def older(self, event):
-        """The event as an endpoint of an old API version gets it."""
-        event = {**copy.deepcopy(event), "api_version": "2020-08-27"}
-        object = event["data"]["object"]
-        if object["object"] == "charge":
-            object["refunds"] = self.parts(self.refunds, "charge", object["id"])
-        if object["object"] == "payment_intent":
-            charges = self.parts(self.charges, "payment_intent", object["id"])
-            for charge in charges["data"]:
-                charge["refunds"] = self.parts(self.refunds, "charge", charge["id"])
-            object["charges"] = charges
-        return event
-
-    def parts(self, objects, name, value):
-        """The list that an object carried of what belongs to it, newest first."""
-        data = [copy.deepcopy(part) for part in objects.values() if part[name] == value]
-        return {"object": "list", "data": data[::-1], "has_more": False, "total_count": len(data)}
-
-
-NOBODY = {"id": None, "idempotency_key": None}  # the request of what no request caused
-
-
-class Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
@@ -458,115 +293,124 @@ class Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
-        """Whoever asks may be gone before they are answered; that is none of our errors."""
+        """Ignore clients that closed the connection before the response."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
-    def hang_up(self):
-        """End the connections that clients keep alive: their threads would go on answering."""
+    def close_connections(self):
+        """Close kept-alive connections, whose threads would continue to respond."""
         for request in list(self.open):
-            with contextlib.suppress(OSError):  # it may have ended by itself
+            with contextlib.suppress(OSError):  # already closed
                 request.shutdown(socket.SHUT_RDWR)
 
 
 class Handler(BaseHTTPRequestHandler):
+    """The parsing of requests and the sending of responses."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self):
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
-        params = nested(parse_qsl("&".join(filter(None, (url.query, body))), True))
-        key, bearer = self.headers["Idempotency-Key"], self.headers["Authorization"] or ""
-        answer = self.server.account.answer(self.command, url.path, params, key, bearer)
+        params = parse_params(parse_qsl("&".join(filter(None, (url.query, body))), True))
+        key, authorization = self.headers["Idempotency-Key"], self.headers["Authorization"] or ""
+        account = self.server.account
+        response = account.respond(self.command, url.path, params, key, authorization)
+        if response is None:
+            self.close_connection = True
+            return
         try:
-            self.send(*answer) if answer else self.hang_up()
-        except ConnectionError:
-            self.hang_up()  # the client would not wait
+            self._send(*response)
+        except ConnectionError:  # the client stopped waiting
+            self.close_connection = True
 
     do_POST = do_DELETE = do_GET
 
-    def hang_up(self):
-        self.close_connection = True
-
-    def send(self, status, body, headers):
+    def _send(self, status, body, headers):
         self.send_response(status)
-        told = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        for name, value in {**told, "Request-Id": new("req"), **headers}.items():
+        standard = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in {**standard, "Request-Id": new_id("req"), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Nothing: ``requests`` has it."""
+        """Log nothing: the server's ``requests`` lists them."""
 
 
-def bad(code, param):
-    return Problem(400, f"Invalid parameter {param}: {code}.", code, param=param)
+def invalid_parameter(code, param):
+    """Return the error about a missing or invalid parameter."""
+    return StripeErrorResponse(400, f"Invalid parameter {param}: {code}.", code, param=param)
 
 
-def moment():
-    """Unix time, by the clock that tests move."""
-    return int(clock.now().timestamp())
-
-
-def new(prefix):
-    return f"{prefix}_{secrets.token_hex(12)}"
-
-
-def as_sent(answer):
-    """The answer as bytes, which later changes to the objects do not reach."""
-    status, body = answer
+def encode_response(response):
+    """Return the response with its body as bytes, which later changes do not affect."""
+    status, body = response
     return status, json.dumps(body).encode(), {}
 
 
-def nested(pairs):
-    """``a[b]=c`` as ``{"a": {"b": "c"}}``."""
+def parse_params(pairs):
+    """Return ``a[b]=c`` as ``{"a": {"b": "c"}}``."""
     params = {}
     for name, value in pairs:
-        *above, last = name.replace("]", "").split("[")
+        *parents, last = name.replace("]", "").split("[")
         inner = params
-        for part in above:
-            inner = inner.setdefault(part, {})
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
         inner[last] = value
     return params
 
 
-def required(params, name):
+def require_param(params, name):
+    """Return a parameter; raise if it is missing or empty."""
     if not params.get(name):
-        raise bad("parameter_missing", name)
+        raise invalid_parameter("parameter_missing", name)
     return params[name]
 
 
-def whole(params, name):
-    text = required(params, name)
+def require_integer(params, name):
+    """Return a parameter as an integer; raise if it is none."""
+    text = require_param(params, name)
     if not (text.isascii() and text.isdigit()):
-        raise bad("parameter_invalid_integer", name)
+        raise invalid_parameter("parameter_invalid_integer", name)
     return int(text)
 
 
-def known(card):
+def require_state(intent, is_expected):
+    """Raise if the intent's status does not allow the request."""
+    if not is_expected:
+        message = f"This PaymentIntent could not be used: its status is {intent['status']}."
+        code = "payment_intent_unexpected_state"
+        raise StripeErrorResponse(400, message, code, payment_intent=intent)
+
+
+def check_card(card):
+    """Return the test card, or None; raise if there is no such card."""
     if card and card not in OUTCOMES.keys() | DECLINES.keys():
-        raise bad("resource_missing", "payment_method")
+        raise invalid_parameter("resource_missing", "payment_method")
     return card
 
 
-def found(objects, name, param):
-    if name not in objects:
-        raise Problem(404, f"No such {param}: '{name}'", "resource_missing", param=param)
-    return objects[name]
+def get_object(objects, object_id, param):
+    """Return an object by its id; raise if it does not exist."""
+    if object_id not in objects:
+        message = f"No such {param}: '{object_id}'"
+        raise StripeErrorResponse(404, message, "resource_missing", param=param)
+    return objects[object_id]
 
 
-def page(objects, path, params):
-    """A list of them, newest first, from where the last one ended."""
+def list_page(objects, path, params):
+    """Return a page of the objects that match ``params``, newest first."""
     rows = sorted(objects.values(), key=operator.itemgetter("created"))[::-1]
     if "starting_after" in params:
-        rows = rows[rows.index(found(objects, params["starting_after"], "starting_after")) + 1 :]
+        last = get_object(objects, params["starting_after"], "starting_after")
+        rows = rows[rows.index(last) + 1 :]
     for name, bound in params.get("created", {}).items():
-        rows = [row for row in rows if LIMITS[name](row["created"], int(bound))]
+        rows = [row for row in rows if COMPARISONS[name](row["created"], int(bound))]
     if "payment_intent" in params:
         rows = [row for row in rows if row["payment_intent"] == params["payment_intent"]]
     limit = int(params.get("limit", 10))
     if not 1 <= limit <= 100:
-        raise bad("parameter_invalid_integer", "limit")
+        raise invalid_parameter("parameter_invalid_integer", "limit")
     return {"object": "list", "url": path, "data": rows[:limit], "has_more": len(rows) > limit}

@@ -1,4 +1,4 @@
-"""Shared by tests: tokens."""
+"""Access and refresh tokens: sending, reading and forging them."""
 
 import base64
 import hashlib
@@ -11,23 +11,32 @@ DIGESTS = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}
 
 
 def bearer(token):
+    """Return the headers that send ``token``."""
     return {"Authorization": f"Bearer {token}"}
 
 
-def claims_of(token):
-    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+def decode_claims(token):
+    """Return the claims of ``token`` without verifying it."""
+    return _decode_part(token.split(".")[1])
 
 
-def forged(token, *, key=SECRET, header=None, drop=None, **changes):
-    """``token`` with other claims or another header, signed with ``key``."""
-    head = {**json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "==")), **(header or {})}
-    claims = {**claims_of(token), **changes}
+def forge_token(token, *, key=SECRET, header=None, drop=None, **changes):
+    """Return ``token`` with other claims or another header, signed with ``key``.
+
+    ``drop`` names a claim to leave out.
+    """
+    head = {**_decode_part(token.split(".")[0]), **(header or {})}
+    claims = {**decode_claims(token), **changes}
     claims.pop(drop, None)
-    signed = ".".join(_encoded(json.dumps(part).encode()) for part in (head, claims))
+    signing_input = ".".join(_encode(json.dumps(part).encode()) for part in (head, claims))
     digest = DIGESTS.get(head["alg"])
-    mac = hmac.new(key.encode(), signed.encode(), digest).digest() if digest else b""
-    return f"{signed}.{_encoded(mac)}"
+    mac = hmac.new(key.encode(), signing_input.encode(), digest).digest() if digest else b""
+    return f"{signing_input}.{_encode(mac)}"
 
 
-def _encoded(part):
+def _decode_part(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=="))
+
+
+def _encode(part):
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from app import clock
 
 from ..support.assertions import assert_error
-from ..support.serving import PATIENCE, until
+from ..support.concurrency import TIMEOUT, wait_until
 from ..support.settings import PASSWORD, SECRET
 
 PUBLIC, PROTECTED, LIMITED = "/api/public", "/api/protected", "/api/limited"
@@ -95,24 +95,40 @@ def test_public_says_so_to_whoever_names_no_origin_too(client, method):
         assert answer.data == b""
 
 
-def test_public_echoes_a_listed_origin_once(visitor):
+def test_public_allows_a_configured_origin_as_any_other(visitor):
     answer = visitor.get(PUBLIC, headers={"Origin": LISTED})
-    assert cors(answer)["Access-Control-Allow-Origin"] in ("*", LISTED)
+    assert cors(answer)["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@pytest.mark.parametrize("origin", [None, LISTED, UNLISTED])
+def test_public_names_the_methods_of_the_contract(visitor, method, origin):
+    headers = {"Origin": origin} if origin else {}
+    answer = visitor.open(PUBLIC, method=method, headers=headers)
+    assert cors(answer)["Access-Control-Allow-Methods"] == "GET, POST, PUT, DELETE, OPTIONS"
 
 
 @pytest.mark.parametrize("origin", [LISTED, UNLISTED])
 def test_public_answers_a_preflight(visitor, origin):
-    asked = {
+    request_headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "GET",
         "Access-Control-Request-Headers": "X-Request-ID",
     }
-    answer = visitor.options(PUBLIC, headers=asked)
+    answer = visitor.options(PUBLIC, headers=request_headers)
     assert answer.status_code == 200
     allowed = cors(answer)
-    assert allowed["Access-Control-Allow-Origin"] in ("*", origin)
-    assert "GET" in allowed["Access-Control-Allow-Methods"].split(", ")
-    assert allowed["Access-Control-Allow-Headers"].lower() == "x-request-id"
+    assert allowed["Access-Control-Allow-Origin"] == "*"
+    assert allowed["Access-Control-Allow-Methods"] == "GET, POST, PUT, DELETE, OPTIONS"
+    assert "x-request-id" in allowed["Access-Control-Allow-Headers"].lower().split(", ")
+
+
+def test_other_public_reads_name_the_methods_of_reads(visitor):
+    preflight = {"Origin": UNLISTED, "Access-Control-Request-Method": "GET"}
+    answer = visitor.options(HEALTH, headers=preflight)
+    methods = cors(answer)["Access-Control-Allow-Methods"]
+    assert set(methods.split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 def test_the_document_that_public_names_is_there(client):
@@ -359,6 +375,11 @@ def test_redirects_lead_to_the_dashboard(client, method, status):
     answer = client.open(REDIRECT, method=method)
     assert answer.status_code == status
     assert answer.headers["Location"] == "/dashboard"
+
+
+def test_the_root_redirects_to_the_dashboard(client):
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/dashboard")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -708,7 +729,7 @@ def begin(narrow):
             client = socket.socket()
             opened.callback(client.close)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.settimeout(PATIENCE)
+            client.settimeout(TIMEOUT)
             client.connect(("127.0.0.1", narrow.port))
             authorization = f"Authorization: Bearer {token}\r\n" if token else ""
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{authorization}\r\n".encode())
@@ -738,7 +759,7 @@ def both_places(begin, path, token=None):
             hang_up(stream)
         return len(running) == 2
 
-    until(another)
+    wait_until(another)
     return running
 
 
@@ -752,7 +773,7 @@ def one_place(begin, path, token=None):
         hang_up(stream)
         return None
 
-    return until(taken)
+    return wait_until(taken)
 
 
 def test_each_line_is_sent_as_it_is_made_in_a_chunk_of_its_own(begin):
@@ -782,7 +803,7 @@ def test_streams_leave_room_for_everybody_else_and_free_it_when_clients_go(begin
         )
         hang_up(refusal)
     for _ in range(20):
-        assert narrow.ask("GET", HEALTH).status == 200
+        assert narrow.request("GET", HEALTH).status == 200
     hang_up(running.pop())
     gone = time.monotonic()
     running.append(one_place(begin, STREAM))
@@ -798,8 +819,8 @@ def test_exports_that_nobody_reads_keep_nobody_else_out(
     make_calculations(person.user, 15000)
     unread = both_places(begin, EXPORT, token)
     for _ in range(10):
-        assert narrow.ask("GET", HEALTH).status == 200
-        assert narrow.ask("GET", PROTECTED, token=token).status == 200
+        assert narrow.request("GET", HEALTH).status == 200
+        assert narrow.request("GET", PROTECTED, token=token).status == 200
     refusal = begin(EXPORT, token)
     assert refusal.status == 503
     hang_up(refusal, *unread)
@@ -809,5 +830,5 @@ def test_exports_that_nobody_reads_keep_nobody_else_out(
         busy = "SELECT 1 FROM pg_stat_activity WHERE state LIKE %s AND datname = current_database()"
         return not sql(busy, "idle in transaction%")
 
-    until(no_cursor_is_left)
+    wait_until(no_cursor_is_left)
     assert [line for line in narrow.log() if line["level"] in ("ERROR", "CRITICAL")] == []

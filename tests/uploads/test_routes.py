@@ -17,8 +17,9 @@ from psycopg.pq import TransactionStatus
 from werkzeug.http import parse_options_header
 
 from ..support.assertions import assert_error
-from ..support.files import JPEG, PNG, form
-from ..support.serving import PATIENCE, free_port
+from ..support.concurrency import TIMEOUT
+from ..support.files import JPEG, PNG, multipart_form
+from ..support.processes import free_port
 from ..support.settings import PASSWORD
 
 UPLOAD, UPLOADS, USERS = "/api/upload", "/api/uploads", "/api/users"
@@ -95,7 +96,7 @@ def sized(size, start=PNG):
 
 def send(person, content=PNG, name="scan.png", kind="image/png", *, key=None, **given):
     """The answer to an upload."""
-    body, content_type = form(content, name, kind, **given)
+    body, content_type = multipart_form(content, name, kind, **given)
     headers = {"Idempotency-Key": key} if key else {}
     return person.post(UPLOAD, data=body, content_type=content_type, headers=headers)
 
@@ -305,13 +306,13 @@ def test_a_text_field_of_that_name_is_no_file(sign_in, kept):
     "content_type", ["multipart/form-data", "multipart/form-data; boundary=other"]
 )
 def test_a_form_that_cannot_be_read_has_no_file(sign_in, kept, content_type):
-    answer = sign_in().post(UPLOAD, data=form()[0], content_type=content_type)
+    answer = sign_in().post(UPLOAD, data=multipart_form()[0], content_type=content_type)
     assert_error(answer, 400, "NO_FILE")
     assert kept() == set()
 
 
 def test_a_form_that_ends_within_the_file_has_no_file(sign_in, kept):
-    body, content_type = form(sized(1000))
+    body, content_type = multipart_form(sized(1000))
     answer = sign_in().post(UPLOAD, data=body[:700], content_type=content_type)
     assert_error(answer, 400, "NO_FILE")
     assert kept() == set()
@@ -555,7 +556,7 @@ def test_a_page_of_another_origin_cannot_send_a_file_by_the_cookie(client, make_
     assert answer.status_code == 200
     assert_error(send(client), 403, "CSRF_FAILED")
     assert kept() == set()
-    body, content_type = form()
+    body, content_type = multipart_form()
     csrf = {"X-CSRF-Token": answer.json["csrfToken"]}
     assert client.post(UPLOAD, data=body, content_type=content_type, headers=csrf).json["size"]
     assert len(kept()) == 1
@@ -747,7 +748,7 @@ def test_a_bucket_that_does_not_answer_keeps_nothing(with_bucket, bucket, rows, 
 
 def post(server, person, body, content_type, **how):
     """The answer that a client gets who first sends all, then reads."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
     headers = {"Authorization": token_of(person)}
     try:
         headers["Content-Type"] = content_type
@@ -760,7 +761,7 @@ def post(server, person, body, content_type, **how):
 
 @pytest.mark.parametrize("size", [5 * MIB + 1, 10_000_000])
 def test_a_client_that_sends_all_hears_that_it_was_too_much(server, sign_in, rows, size):
-    status, answer = post(server, sign_in(), *form(sized(size)))
+    status, answer = post(server, sign_in(), *multipart_form(sized(size)))
     assert status == 400
     assert b'"FILE_TOO_LARGE"' in answer
     assert rows() == set()
@@ -768,7 +769,7 @@ def test_a_client_that_sends_all_hears_that_it_was_too_much(server, sign_in, row
 
 @pytest.mark.parametrize(("size", "status"), [(5 * MIB, 200), (5 * MIB + 1, 400), (17 * MIB, 413)])
 def test_a_body_in_chunks_is_measured_as_it_comes(server, sign_in, rows, size, status):
-    body, content_type = form(sized(size))
+    body, content_type = multipart_form(sized(size))
     pieces = (body[start : start + 65536] for start in range(0, len(body), 65536))
     answered, _ = post(server, sign_in(), pieces, content_type, encode_chunked=True)
     assert answered == status
@@ -777,13 +778,13 @@ def test_a_body_in_chunks_is_measured_as_it_comes(server, sign_in, rows, size, s
 
 def test_a_client_that_goes_away_half_way_leaves_nothing(server, sign_in, rows):
     before = set((server.folder / "uploads").glob("*"))
-    body, content_type = form(sized(MIB))
+    body, content_type = multipart_form(sized(MIB))
     head = (
         f"POST {UPLOAD} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: {token_of(sign_in())}\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as client:
         client.sendall(head.encode() + body[: MIB // 2])
         client.shutdown(socket.SHUT_WR)
         with client.makefile("rb") as answer:
@@ -794,10 +795,10 @@ def test_a_client_that_goes_away_half_way_leaves_nothing(server, sign_in, rows):
 
 def test_a_file_comes_back_to_the_byte_over_real_http(server, sign_in):
     person, content = sign_in(), PNG + secrets.token_bytes(3 * MIB)
-    status, answer = post(server, person, *form(content))
+    status, answer = post(server, person, *multipart_form(content))
     assert status == 200
     name = re.search(rb'"filename":"([^"]+)"', answer)[1].decode()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
     token = {"Authorization": token_of(person)}
     for method, expected in [("HEAD", b""), ("GET", content), ("GET", content)]:
         connection.request(method, f"{UPLOADS}/{name}", headers=token)  # all over one connection

@@ -1,4 +1,4 @@
-"""The agreement that both sides sign: who, what, for how much, when, and under which clauses."""
+"""Render the agreement that both parties sign: goods, price, schedule and terms."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,62 +11,62 @@ from ..models import Application, ApplicationEvent, Contract
 from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, schedule
 from .transitions import contract_of
 
-STATES_WITH_AGREEMENT = (
-    "acquired",
-    "active",
-    "completed",
-)  # before, there is nothing that could be sold
+# The institution must own the goods before it can sell them.
+STATES_WITH_AGREEMENT = ("acquired", "active", "completed")
 
 CLAUSES = [
     (
         "Ownership",
-        "The institution has bought the goods and owns them since the day named above. It sells"
-        " them to the buyer as they were bought, and bears the risk of them until the sale.",
+        "The institution has bought the goods and has owned them since the date above. It sells"
+        " them to the buyer as they were bought, and bears their risk until the sale.",
     ),
     (
         "One fixed price",
-        "Cost and profit are known to both. The selling price does not depend on time and cannot"
-        " rise for any reason.",
+        "Cost and profit are known to both parties. The selling price does not depend on time and"
+        " cannot rise for any reason.",
     ),
-    ("Payment", "The buyer pays the instalments on or before their dates, in the currency named."),
+    (
+        "Payment",
+        "The buyer pays the instalments on or before their due dates, in the stated currency.",
+    ),
     (
         "Lateness",
-        f"An instalment counts as overdue {GRACE_PERIOD.days} days after its date. No fee, penalty"
-        " or interest is charged. Dates may be put off by agreement; amounts do not grow.",
+        f"An instalment is overdue {GRACE_PERIOD.days} days after its due date. No fee, penalty or"
+        " interest is charged. Due dates may be postponed by agreement; amounts do not grow.",
     ),
     (
         "Early settlement",
-        "The buyer may pay the rest at any time. No rebate is promised: whether the institution"
-        " gives up a part of its profit then is for it alone to decide.",
+        "The buyer may pay the outstanding balance at any time. No rebate is promised: the"
+        " institution alone decides whether it waives a part of its profit.",
     ),
 ]
 
 
 def render_agreement(application: Application) -> bytes:
-    """``application``'s agreement as a PDF. Raises InvalidTransition before there can be one."""
+    """Render the agreement as a PDF. Raises InvalidTransition unless the goods are acquired."""
     if application.status not in STATES_WITH_AGREEMENT:
-        raise InvalidTransition(
-            f"The application is {application.status}: an agreement wants goods that are owned"
-        )
+        message = "The agreement is available once the goods have been acquired."
+        raise InvalidTransition(f"The application is {application.status}. {message}")
     contract, currency = contract_of(application), application.currency
-    made = contract.accepted_at or clock.now()
-    pages = PdfDocument(
-        "Murabaha agreement", footer=application.application_number, created_at=made
+    document = PdfDocument(
+        "Murabaha agreement",
+        footer=application.application_number,
+        created_at=contract.accepted_at or clock.now(),
     )
-    pages.key_values(_facts(application, contract))
-    pages.heading("Price")
-    _price(pages, contract, currency)
-    pages.heading("Instalments")
+    document.key_values(_parties_and_goods(application, contract))
+    document.heading("Price")
+    _add_price_table(document, contract, currency)
+    document.heading("Instalments")
     if contract.accepted_at is None:
-        pages.note(f"As they will be if the offer is accepted on {clock.today()}.")
-    _installments(pages, _schedule(application, contract), currency)
-    pages.heading("Terms").clauses(CLAUSES)
-    pages.signatures(["For the institution", application.user.name])
-    return pages.bytes()
+        document.note(f"If the offer is accepted on {clock.today()}.")
+    _add_installment_table(document, _agreed_schedule(application, contract), currency)
+    document.heading("Terms").clauses(CLAUSES)
+    document.signatures(["For the institution", application.user.name])
+    return document.bytes()
 
 
-def _facts(application: Application, contract: Contract) -> list[tuple[str, str]]:
-    sold = contract.accepted_at
+def _parties_and_goods(application: Application, contract: Contract) -> list[tuple[str, str]]:
+    accepted_at = contract.accepted_at
     return [
         ("Number", application.application_number),
         ("Seller", "The institution"),
@@ -74,43 +74,45 @@ def _facts(application: Application, contract: Contract) -> list[tuple[str, str]
         ("Goods", application.item_description),
         ("Bought from", application.vendor.name),
         ("Owned since", f"{contract.acquired_on}"),
-        ("Sold on", f"{sold:%Y-%m-%d}" if sold else "Not yet accepted"),
+        ("Sold on", f"{accepted_at:%Y-%m-%d}" if accepted_at else "Not yet accepted"),
     ]
 
 
-def _price(pages: PdfDocument, contract: Contract, currency: str) -> None:
-    def line(name: str, amount: Decimal) -> list[str]:
+def _add_price_table(document: PdfDocument, contract: Contract, currency: str) -> None:
+    def row(name: str, amount: Decimal) -> list[str]:
         return [name, f"{currency} {format_amount(amount, currency)}"]
 
     rate = f"{(contract.profit_rate * 100).normalize():f} %"
-    pages.table(
+    document.table(
         [Column("", 1), Column("Amount", align="end")],
         [
-            line("Cost", contract.cost),
-            line(f"Profit, {rate} of the cost", contract.profit),
-            line("Selling price", contract.selling_price),
-            line("Paid down", -contract.down_payment),
+            row("Cost", contract.cost),
+            row(f"Profit, {rate} of the cost", contract.profit),
+            row("Selling price", contract.selling_price),
+            row("Down payment", -contract.down_payment),
         ],
-        line("To be paid in instalments", contract.financed),
+        row("To be paid in instalments", contract.financed),
     )
 
 
-def _installments(pages: PdfDocument, parts: list[ScheduledInstallment], currency: str) -> None:
-    total = sum((one.amount for one in parts), ZERO)
-    pages.table(
+def _add_installment_table(
+    document: PdfDocument, installments: list[ScheduledInstallment], currency: str
+) -> None:
+    total = sum((installment.amount for installment in installments), ZERO)
+    document.table(
         [Column("No."), Column("Due", 1), Column("Amount", align="end")],
         [
-            [str(one.number), f"{one.due_date}", format_amount(one.amount, currency)]
-            for one in parts
+            [str(number), f"{due_date}", format_amount(amount, currency)]
+            for number, due_date, amount in installments
         ],
         ["", "Total", f"{currency} {format_amount(total, currency)}"],
     )
 
 
-def _schedule(application: Application, contract: Contract) -> list[ScheduledInstallment]:
-    """The instalments as they were agreed; settling early moves dates, but not what was signed."""
+def _agreed_schedule(application: Application, contract: Contract) -> list[ScheduledInstallment]:
+    """Return the instalments as they were signed, before an early settlement moved any date."""
     due = first_due(clock.today(), None)
     if contract.accepted_at is not None:
-        (sale,) = ApplicationEvent.for_application(application.id, "accept").objects()
-        due = date.fromisoformat(sale.facts["firstDueOn"])
+        (acceptance,) = ApplicationEvent.for_application(application.id, "accept").objects()
+        due = date.fromisoformat(acceptance.facts["firstDueOn"])
     return schedule(contract.financed, application.term_months, due, application.currency)

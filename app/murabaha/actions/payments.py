@@ -1,4 +1,4 @@
-"""Payments of a sale: recorded by an officer, made through Stripe, or waived by a rebate."""
+"""Record, start and apply the payments of a sale, and settle it early."""
 
 import logging
 from collections.abc import Iterable
@@ -106,7 +106,7 @@ def _by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
 def start_payment(
     client: Any, id: UUID, number: int, payment_method_id: str | None
 ) -> PaymentOperation:
-    """Insert a payment of the instalment's balance, or return the open one.
+    """Insert a payment of the instalment's balance, or return the open one, as an operation.
 
     Raises InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
     """
@@ -118,11 +118,12 @@ def start_payment(
     current = None
     for payment in Payment.lock_open_for_installment(installment.id):
         if payment.status == "processing":
-            raise InvalidTransition(f"A payment of {payment.amount} is already processing.")
+            message = f"A payment of {payment.amount} is processing."
+            raise InvalidTransition(f"{message} Wait until it has succeeded or failed.")
         if _is_reusable(payment, balance, payment_method_id):
             current = payment
         else:
-            payment.superseded = True  # it is cancelled at Stripe before a new one is made
+            payment.superseded = True  # cancelled at Stripe before the new one is created
     if current is None:
         stripe_client.require_stripe()
         stripe_amounts.to_stripe_amount(balance, application.currency, None)
@@ -158,13 +159,13 @@ def _lock_application(installment_id: UUID) -> Application:
 def sync_installment(payment: Payment) -> None:
     """Derive the instalments and the ledger from the payment's state.
 
-    Money that finds no debt, because it was paid otherwise meanwhile, is refunded to the client.
+    Money beyond the outstanding balance, which was paid in another way meanwhile, is refunded.
     """
     application = _lock_application(must_exist(payment.installment_id))
     db.session.expire(application, ["installments"])
-    before = balances_by_account(payment.id)
+    balances = balances_by_account(payment.id)
     net = payment.amount_received - payment.amount_refunded - payment.amount_disputed
-    change, credit = net - before.get(STRIPE, ZERO), -before.get(CUSTOMER_CREDIT, ZERO)
+    change, credit = net - balances.get(STRIPE, ZERO), -balances.get(CUSTOMER_CREDIT, ZERO)
     if change > ZERO:
         paid = allocate(change, application.installment_balances)
         credit += change - sum(paid.values(), ZERO)
@@ -172,10 +173,10 @@ def sync_installment(payment: Payment) -> None:
     else:
         from_credit = min(credit, -change)
         credit -= from_credit
-        lost = deallocate(-change - from_credit, application.installment_balances)
-        paid = {number: -part for number, part in lost.items()}
+        reversed_parts = deallocate(-change - from_credit, application.installment_balances)
+        paid = {number: -part for number, part in reversed_parts.items()}
         _apply_payment(application, "take_back", paid, payment)
-    receivable = before.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
+    receivable = balances.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
     post_adjustments(
         FUND,
         application.currency,

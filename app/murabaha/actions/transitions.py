@@ -47,7 +47,7 @@ RECEIVABLE = "receivable"  # the account of what clients owe
 
 
 def lock_own(client: Any, id: UUID) -> Application:
-    """Lock the client's own application. Raises ApplicationNotFound for another's."""
+    """Lock the client's own application. Raises ApplicationNotFound for another user's."""
     application = Application.get_for_update(id)
     if application.user_id != client.id:
         raise ApplicationNotFound
@@ -62,7 +62,7 @@ def lock_for_decision(officer: Any, id: UUID) -> Application:
 
 
 def apply_action(application: Application, action: str, user: Any = None, **facts: Any) -> None:
-    """Apply ``action`` and record who took it, with ``facts``. Raises InvalidTransition."""
+    """Apply ``action`` and record it with its user and ``facts``. Raises InvalidTransition."""
     apply_transition(application, find_transition(application.status, action), user, **facts)
 
 
@@ -133,7 +133,7 @@ def update_application(client: Any, id: UUID, changes: dict[str, Any]) -> None:
 
 
 def require_usable_vendor(id: UUID, email: str) -> None:
-    """Raise VendorNotFound, or ValidationFailed if the vendor is inactive or is the client."""
+    """Raise VendorNotFound, or ValidationFailed if the vendor is inactive or the client."""
     vendor = Vendor.get(id)
     if not vendor.active:
         raise ValidationFailed.at(["vendorId"], "This vendor is not active.")
@@ -143,8 +143,8 @@ def require_usable_vendor(id: UUID, email: str) -> None:
 
 def require_own_file(user: Any, filename: str, *path: str | int) -> None:
     """Raise ValidationFailed, at ``path`` of the body, unless the user has uploaded the file."""
-    if Upload.named(filename, user.id).select_columns(Upload.id).row() is None:
-        raise ValidationFailed.at(path, "You have not uploaded a file of this name.")
+    if Upload.by_filename(filename, user.id).select_columns(Upload.id).row() is None:
+        raise ValidationFailed.at(path, "You have not uploaded a file with this name.")
 
 
 def approve(
@@ -156,7 +156,10 @@ def approve(
     term_months: int,
     down_payment: Decimal | None,
 ) -> None:
-    """Offer the goods at a fixed price, valid for OFFER_VALIDITY."""
+    """Offer the goods at a fixed price, valid for OFFER_VALIDITY.
+
+    Raises InvalidTransition, Forbidden, VendorNotFound and ValidationFailed.
+    """
     application = lock_for_decision(officer, id)
     find_transition(application.status, "approve")
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
@@ -190,7 +193,10 @@ def expire(id: UUID) -> bool:
 
 
 def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
-    """Record that the institution owns the goods; they cannot be sold before."""
+    """Record that the institution owns the goods, which allows their sale.
+
+    Raises ValidationFailed if the day is in the future or the evidence is not the officer's file.
+    """
     application = lock_for_decision(officer, id)
     facts = {"acquired_on": acquired_on, "invoice": invoice, "evidence": evidence}
     apply_action(application, "acquire", officer, **facts)
@@ -205,7 +211,7 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
 
 
 def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
-    """Conclude the sale: price and schedule are fixed from here on."""
+    """Conclude the sale, which fixes price and schedule."""
     application = lock_own(client, id)
     due = first_due(clock.today(), first_due_on)
     apply_action(application, "accept", client, first_due_on=due)
@@ -221,7 +227,7 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
 
 
 def post_entry(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
-    """Post an entry of murabaha's fund about ``application``."""
+    """Post a ledger entry of the murabaha fund for ``application``."""
     entry = JournalEntry(
         fund=FUND, currency=application.currency, kind=kind, subject_id=application.id
     )
@@ -242,7 +248,7 @@ def quote(
     first_due_on: date | None,
     currency: str,
 ) -> dict[str, Any]:
-    """Calculate price and schedule for goods that cost ``cost``; stores nothing."""
+    """Calculate the price and schedule of goods that cost ``cost``, and store nothing."""
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
     due = first_due(clock.today(), first_due_on)

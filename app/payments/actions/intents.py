@@ -1,7 +1,7 @@
 """Create, look up and cancel the PaymentIntent of a payment.
 
-A card is charged only inside the client's own request. Whatever looks at a payment later fetches
-its state, and at most creates an intent that the payer may still confirm.
+A card is charged only inside the client's own request. Any later look-up fetches the payment's
+state, and at most creates an intent that the payer may still confirm.
 """
 
 import logging
@@ -36,13 +36,15 @@ PAYMENT_TTL = timedelta(hours=24)  # then an unpaid payment is cancelled and its
 LIST_CONSISTENCY_DELAY = timedelta(minutes=1)  # until Stripe's lists contain a new object
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
 MAX_ATTEMPTS = 5
-SUPERSEDED = "This payment was replaced by a newer one."
+SUPERSEDED = (
+    "This payment was replaced by a newer one. It is cancelled or will be; pay the newer one."
+)
 
 T = TypeVar("T")
 
 
 class StripeResult(NamedTuple):
-    """What a request to Stripe about a payment returned."""
+    """The result of a request to Stripe about a payment."""
 
     update: StripeUpdate | None = None
     client_secret: str | None = None  # which the payer needs to pay
@@ -70,7 +72,7 @@ class PaymentOutcome(NamedTuple):
 def retry_idempotently(
     send: Callable[[int], T], find: Callable[[], T | None], since: datetime
 ) -> T:
-    """Call ``send`` with the number of the attempt, and return Stripe's answer.
+    """Call ``send`` with the number of the attempt, and return its result.
 
     Under one idempotency key Stripe replays a server error for a day and rejects other parameters.
     Then the object is looked up with ``find``, and created under another key only if it does not
@@ -215,7 +217,7 @@ class PaymentOperation(PaymentRequest):
                     rejected.update, error=rejected.error, absent=rejected.update is None
                 )
         if intent is None:
-            message = "The payment is cancelled because it was not paid in time."
+            message = "The payment is cancelled because it was not paid in time. Start a new one."
             return StripeResult(absent=True, error=InvalidTransition(message))
         return StripeResult(*intent)
 

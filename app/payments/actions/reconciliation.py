@@ -1,4 +1,4 @@
-"""Ask Stripe about payments, refunds and disputes whose webhooks may not have arrived."""
+"""Fetch payments, refunds and disputes from Stripe whose webhooks may not have arrived."""
 
 from datetime import timedelta
 from uuid import UUID

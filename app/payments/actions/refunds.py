@@ -17,19 +17,21 @@ from .updates import apply_update, lock_payment, must_exist, notify_handler
 
 
 def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
-    """Insert a refund of ``amount``, or of all that is left, of a locked payment.
+    """Insert a refund of ``amount``, or of all that is refundable, of a locked payment.
 
-    Stripe is asked for it after the commit, by a RefundOperation.
+    A RefundOperation sends it to Stripe after the commit. Raises InvalidTransition, and
+    ValidationFailed if Stripe does not take the amount.
     """
     refundable = payment.refundable_amount
     if refundable <= 0:
-        reason = (
-            "nothing is left to refund" if payment.status == "succeeded" else "nothing was paid"
-        )
-        raise InvalidTransition(f"The payment is {payment.status} and {reason}.")
+        has_succeeded = payment.status == "succeeded"
+        reason = "nothing" if has_succeeded else "only a succeeded payment"
+        raise InvalidTransition(f"The payment is {payment.status}: {reason} can be refunded.")
     amount = refundable if amount is None else amount
     if amount > refundable:
-        raise InvalidTransition(f"At most {refundable} is left to refund.")
+        raise InvalidTransition(
+            f"The payment is {payment.status}: at most {refundable} can be refunded."
+        )
     stripe_amounts.to_stripe_amount(amount, payment.currency)
     refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
     db.session.add(refund)
@@ -38,14 +40,14 @@ def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
 
 
 class InsufficientRefundableBalance(StripeRejected):
-    """The money of a requested refund has been refunded or disputed at Stripe meanwhile."""
+    """The amount of a requested refund was refunded or disputed at Stripe meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(InvalidTransition("The amount has already been refunded or disputed."))
 
 
 class RefundOperation(NamedTuple):
-    """A requested refund, to be made by Stripe."""
+    """The sending of a requested refund to Stripe."""
 
     id: UUID
 
@@ -56,13 +58,15 @@ class RefundOperation(NamedTuple):
         except StripeRejected as rejected:
             self.mark_failed(rejected)
             if isinstance(rejected.error, ValidationFailed):  # the client's request was valid
-                message = "Stripe rejected the refund. It may have been refunded by hand."
+                message = (
+                    "Stripe rejected the refund. The payment may have been refunded at Stripe."
+                )
                 return PaymentOutcome(InvalidTransition(message))
             return PaymentOutcome(rejected.error)
         return PaymentOutcome()
 
     def submit(self) -> None:
-        """Ask Stripe for the refund and apply its answer.
+        """Send the refund to Stripe and apply the update.
 
         Raises PaymentUnavailable and StripeRejected.
         """
@@ -71,7 +75,7 @@ class RefundOperation(NamedTuple):
             return  # a webhook has reported it meanwhile
         if request.status != "requested":
             raise StripeRejected(
-                InvalidTransition("The refund failed and nothing was returned to the payer.")
+                InvalidTransition("The refund has failed: nothing was returned to the payer.")
             )
         create = partial(
             stripe_client.create_refund,

@@ -28,7 +28,7 @@ def on_payment_updated(
     """Register the function that derives what depends on payments for ``purpose``.
 
     It is called with the payment's current state, any number of times. ``lock`` takes the locks
-    that precede the payment's own wherever such a payment is started.
+    that precede the payment's own lock when such a payment is started.
     """
 
     def decorator(handler: Handler) -> Handler:
@@ -39,7 +39,7 @@ def on_payment_updated(
 
 
 def handle_event(event: StripeEvent) -> None:
-    """Store ``event`` and apply its updates once; keep it as unmatched until its payment exists."""
+    """Store ``event`` and apply its updates once; mark it unmatched if its payment is missing."""
     intent_id = event.updates[0].payment_intent_id if event.updates else None
     inserted = WebhookEvent.insert_once(
         id=event.id,
@@ -130,7 +130,7 @@ def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> 
             reversal.provider_id is None and update.local_id == str(reversal.id)
         ):
             if reversal.provider_id is None:
-                reversal.status = update.status  # Stripe's word replaces our expectation
+                reversal.status = update.status  # replaces our own 'requested'
             reversal.provider_id, reversal.amount = update.id, amount
             reversal.apply_status(update.status)
             return
@@ -148,7 +148,7 @@ def notify_handler(payment: Payment) -> None:
 
 
 def lock_payment(*conditions: Any) -> Payment | None:
-    """Lock a payment, after the locks that precede it wherever such a payment is started."""
+    """Lock a payment, after the locks that precede its own when such a payment is started."""
     payment = Payment.get_for_update(*conditions, Payment.installment_id.is_(None))
     if payment:
         return payment
@@ -170,7 +170,7 @@ def must_exist(row: Any) -> Any:
 
 @register_check
 def received_of_payments() -> str:
-    # Payments for instalments are posted net of reversals: only unexpected postings are found.
+    # Payments for instalments are posted net of reversals, so of those only the unpaid are checked.
     return """
         SELECT 'received of payment ' || p.id,
                CASE p.status WHEN 'succeeded' THEN p.amount ELSE 0 END,

@@ -1,18 +1,18 @@
-"""What zakat is due, by the rules that are stated here and no others.
+"""The rules of zakat, as pure functions: values in, an Assessment or an error out.
 
-Pure: values in, an assessment or a refusal out. Where schools and institutions differ, the choice
-is a parameter and each line of the answer names its rule and source. It is reckoning, no fatwa.
+Where schools and institutions differ, the choice is a parameter, and each line of the breakdown
+names its rule and source. The result is a calculation, not a fatwa.
 
-- zakat: the yearly due on wealth, once it reaches the nisab and has been kept for a hawl.
-- nisab: the least amount that zakat is due on. At the nisab, it is due on the whole.
-- hawl: the lunar year for which wealth and herds must have been kept.
-- rikaz: treasure found in the ground; a fifth of it, at once.
+- zakat: the yearly due on wealth that has reached the nisab and was held for a hawl.
+- nisab: the minimum on which zakat is due. From the nisab on, it is due on the whole.
+- hawl: the lunar year for which wealth and herds must have been held.
+- rikaz: treasure found in the ground; a fifth of it is due at once.
 - wasq, plural awsuq: a camel's load of grain; the nisab of a harvest is five.
 - dinar, dirham, uqiyah: coins of gold and of silver, and forty dirhams.
-- karat, fineness: how much of the metal is pure, of 24 and of 1.
+- karat, fineness: the purity of gold in 24ths, and of silver as a fraction of 1.
 - tabi': a bull or cow in its second year. musinnah: a cow in its third.
 - bint makhad, bint labun, hiqqah, jadha'ah: a she-camel in her second, third, fourth, fifth year.
-- majority, hanafi: the schools of law, as far as jewellery for personal use divides them.
+- majority, hanafi: the schools of law, which differ on jewellery for personal use.
 """
 
 from ...errors import ApiError
@@ -38,8 +38,8 @@ from .nisab import (
 )
 
 NO_FATWA = (
-    "This is reckoning by the rules that it names, and no fatwa. Where schools or institutions"
-    " differ, ask a scholar whom you trust."
+    "This is a calculation by the rules that it names, and no fatwa. Where schools or"
+    " institutions differ, ask a scholar you trust."
 )
 
 

@@ -1,4 +1,4 @@
-"""The whole: from assets, debts, prices and a day to what is due."""
+"""The assessment: the zakat due on assets and debts, at given prices on a given day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ WEALTH_RATES: dict[YearBasis, Decimal] = {"lunar": LUNAR_RATE, "solar": SOLAR_RA
 
 @dataclass(frozen=True)
 class BreakdownLine:
-    """One asset or debt of an assessment, as it is published."""
+    """An asset or debt of an assessment, in published amounts."""
 
     category: str
     label: str | None
@@ -37,7 +37,7 @@ class BreakdownLine:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is due, and on what. The lines show what would be due where the hawl is not over."""
+    """The zakat due. Before the hawl completes, the lines show what will be due."""
 
     wealth: Decimal
     nisab: Decimal | None
@@ -52,12 +52,15 @@ class Assessment:
 
 
 def zakat_due(wealth: Decimal, nisab: Decimal, rate: Decimal, currency: str) -> Decimal:
-    """Zakat on the whole of ``wealth``, in ``currency``'s minor unit; 0 below ``nisab``."""
+    """Return zakat on the whole of ``wealth`` in ``currency``'s minor unit; 0 below ``nisab``.
+
+    Source: AAOIFI Shari'ah Standard 35.
+    """
     return to_minor_unit(wealth * rate if wealth >= nisab else ZERO, currency)
 
 
 def assess_wealth(wealth: Decimal, nisab: Decimal, currency: str) -> Assessment:
-    """Zakat on one sum of wealth that was held for a lunar year, by a nisab that was stated."""
+    """Assess a single amount of wealth, held for a lunar year, by the client's own nisab."""
     zakat_amount = zakat_due(wealth, nisab, LUNAR_RATE, currency)
     return Assessment(wealth, nisab, zakat_amount, wealth >= nisab, LUNAR_RATE)
 
@@ -74,17 +77,21 @@ def assess(
     school: School = "majority",
     hawl_started_on: date | None = None,
 ) -> Assessment:
-    """Zakat on everything that is listed, a line for each asset and then for each debt."""
+    """Assess all assets and liabilities, with a line for each asset and then for each liability.
+
+    Raises NisabNotFound if a price is needed that ``prices`` lacks, and ValidationFailed if the
+    hawl starts in the future.
+    """
     completes_on = hawl_completes_on(hawl_started_on, today)
     rate = WEALTH_RATES[year_basis]
-    findings = [value_asset(asset, prices, school) for asset in assets]
-    nisab = _nisab(findings, prices, nisab_basis, currency)
-    findings += deduct_liabilities(liabilities, _wealth(findings))
-    wealth = round_published(_wealth(findings), currency)
+    valuations = [value_asset(asset, prices, school) for asset in assets]
+    nisab = _nisab(valuations, prices, nisab_basis, currency)
+    valuations += deduct_liabilities(liabilities, _wealth(valuations))
+    wealth = round_published(_wealth(valuations), currency)
     if nisab is not None and wealth >= nisab:
-        findings = [_with_zakat(finding, rate) for finding in findings]
-    lines = _lines([*assets, *liabilities], findings, rate, currency)
-    zakat_amount, eligible = _due_now(findings, lines, hawl_is_complete(completes_on, today))
+        valuations = [_with_zakat(valuation, rate) for valuation in valuations]
+    lines = _lines([*assets, *liabilities], valuations, rate, currency)
+    zakat_amount, eligible = _due_now(valuations, lines, hawl_is_complete(completes_on, today))
     return Assessment(
         wealth=wealth,
         nisab=nisab,
@@ -100,64 +107,68 @@ def assess(
 
 
 def _nisab(
-    findings: Sequence[Valuation], prices: MetalPrices, basis: Metal, currency: str
+    valuations: Sequence[Valuation], prices: MetalPrices, basis: Metal, currency: str
 ) -> Decimal | None:
-    """The nisab, where there is wealth to compare with it: harvests and herds have their own."""
-    if not any(finding.is_wealth for finding in findings):
+    """Return the nisab of wealth; None if there is none, as harvests and herds have their own."""
+    if not any(valuation.is_wealth for valuation in valuations):
         return None
     return nisab_value(prices.price_of(basis), basis, currency)
 
 
-def _wealth(findings: Sequence[Valuation]) -> Fraction:
-    return sum((finding.counted for finding in findings if finding.is_wealth), ZERO_FRACTION)
+def _wealth(valuations: Sequence[Valuation]) -> Fraction:
+    return sum(
+        (valuation.counted for valuation in valuations if valuation.is_wealth), ZERO_FRACTION
+    )
 
 
-def _with_zakat(finding: Valuation, rate: Decimal) -> Valuation:
-    if not finding.is_wealth:
-        return finding
-    return replace(finding, zakat=finding.counted * Fraction(rate))
+def _with_zakat(valuation: Valuation, rate: Decimal) -> Valuation:
+    if not valuation.is_wealth:
+        return valuation
+    return replace(valuation, zakat=valuation.counted * Fraction(rate))
 
 
 def _lines(
-    items: Sequence[Item], findings: Sequence[Valuation], rate: Decimal, currency: str
+    items: Sequence[Item], valuations: Sequence[Valuation], rate: Decimal, currency: str
 ) -> list[BreakdownLine]:
-    counted = _publish_each(findings, [finding.counted for finding in findings], currency)
-    zakat = _publish_each(findings, [finding.zakat for finding in findings], currency)
+    counted = _round_each(valuations, [valuation.counted for valuation in valuations], currency)
+    zakat = _round_each(valuations, [valuation.zakat for valuation in valuations], currency)
     return [
         BreakdownLine(
             category=item.get("category", "liability"),
             label=item.get("label"),
             counted=counted[i],
-            rate=rate if finding.own_rate is None else finding.own_rate,
+            rate=rate if valuation.own_rate is None else valuation.own_rate,
             zakat=zakat[i],
-            due=finding.due,
-            rule=finding.rule,
-            source=finding.source,
+            due=valuation.due,
+            rule=valuation.rule,
+            source=valuation.source,
         )
-        for i, (item, finding) in enumerate(zip(items, findings, strict=True))
+        for i, (item, valuation) in enumerate(zip(items, valuations, strict=True))
     ]
 
 
-def _publish_each(
-    findings: Sequence[Valuation], amounts: Sequence[Fraction], currency: str
+def _round_each(
+    valuations: Sequence[Valuation], amounts: Sequence[Fraction], currency: str
 ) -> list[Decimal]:
-    """Shares of the wealth are rounded to add up to its total, every other amount by itself."""
-    pairs = list(zip(findings, amounts, strict=True))
-    shares = iter(round_published_parts([amount for f, amount in pairs if f.is_wealth], currency))
+    """Round the amounts of wealth so that they add up to its total, and each other amount alone."""
+    pairs = list(zip(valuations, amounts, strict=True))
+    wealth = [amount for valuation, amount in pairs if valuation.is_wealth]
+    shares = iter(round_published_parts(wealth, currency))
     return [
-        next(shares) if f.is_wealth else round_published(amount, currency) for f, amount in pairs
+        next(shares) if valuation.is_wealth else round_published(amount, currency)
+        for valuation, amount in pairs
     ]
 
 
 def _due_now(
-    findings: Sequence[Valuation], lines: Sequence[BreakdownLine], hawl_complete: bool
+    valuations: Sequence[Valuation], lines: Sequence[BreakdownLine], hawl_complete: bool
 ) -> tuple[Decimal, bool]:
-    """The zakat due today, and whether anything is: also what rounds to 0, also animals."""
-    now = [
-        (finding, line)
-        for finding, line in zip(findings, lines, strict=True)
-        if hawl_complete or not finding.needs_hawl
+    """Return the zakat due today, and whether anything is due, also animals or less than a unit."""
+    due_now = [
+        (valuation, line)
+        for valuation, line in zip(valuations, lines, strict=True)
+        if hawl_complete or not valuation.needs_hawl
     ]
-    zakat_amount = sum((line.zakat for _, line in now), ZERO)
-    exact = sum((finding.zakat for finding, _ in now), ZERO_FRACTION)
-    return zakat_amount, exact > 0 or any(finding.due for finding, _ in now)
+    zakat_amount = sum((line.zakat for _, line in due_now), ZERO)
+    exact = sum((valuation.zakat for valuation, _ in due_now), ZERO_FRACTION)
+    return zakat_amount, exact > 0 or any(valuation.due for valuation, _ in due_now)

@@ -1,4 +1,4 @@
-"""What counts of each asset and of each debt, exactly, and by which rule."""
+"""The exact amount that counts of each asset and debt, and the rule that decides it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Item = Mapping[str, Any]
 School = Literal["majority", "hanafi"]
 
 AAOIFI = "AAOIFI Shari'ah Standard 35 (Zakah)"
-TRADE_SOURCE = "Sunan Abi Dawud 1562"  # what is prepared for sale
+TRADE_SOURCE = "Sunan Abi Dawud 1562"  # on goods prepared for sale
 
 FULL_VALUE_CATEGORIES = {
     "cash": ("Money counts in full.", AAOIFI),
@@ -48,34 +48,35 @@ JEWELLERY_SOURCES: dict[Metal, str] = {
 
 CROPS_NISAB_KILOGRAMS = 653  # five awsuq (al-Bukhari 1447), by al-Qaradawi, Fiqh az-Zakah
 CROPS_RATES = {
-    "rain": Decimal("0.1"),  # a tenth of what rain and springs water (al-Bukhari 1483)
-    "irrigated": Decimal("0.05"),  # half of that where watering is labour (the same)
-    "mixed": Decimal("0.075"),  # three quarters of it where each does half
+    "rain": Decimal("0.1"),  # a tenth, if rain or springs water it (al-Bukhari 1483)
+    "irrigated": Decimal("0.05"),  # half of that, if it is watered by labour (the same)
+    "mixed": Decimal("0.075"),  # three quarters of the tenth, if each waters half of it
 }
-CROPS_RULE = "A harvest from 653 kg on owes the rate of its watering, apart from the wealth."
+CROPS_RULE = "A harvest of at least 653 kg owes the rate of its watering, apart from the wealth."
 
 RIKAZ_RATE = Decimal("0.2")  # a fifth (al-Bukhari 1499)
 
 
 @dataclass(frozen=True)
 class Valuation:
-    """What a rule says of one asset or debt. Nothing is rounded before it is published."""
+    """The value of an asset or debt by its rule, exact until it is published."""
 
     counted: Fraction
     rule: str
     source: str
-    own_rate: Decimal | None = None  # None: part of the wealth, and zakat is at the year's rate
+    own_rate: Decimal | None = None  # None: part of the wealth, at the rate of the year
     zakat: Fraction = ZERO_FRACTION
     due: list[AnimalsDue] = field(default_factory=list)
     needs_hawl: bool = True
 
     @property
     def is_wealth(self) -> bool:
+        """Whether the amount is part of the wealth that is compared with the nisab."""
         return self.own_rate is None
 
 
 def value_asset(asset: Item, prices: MetalPrices, school: School) -> Valuation:
-    """What ``asset`` counts; asks for a price only where the asset needs one."""
+    """Value ``asset``. Raises NisabNotFound if it needs a price that ``prices`` lacks."""
     match asset["category"]:
         case "gold" | "silver" as metal:
             return _metal(asset, metal, prices, school)
@@ -94,20 +95,20 @@ def value_asset(asset: Item, prices: MetalPrices, school: School) -> Valuation:
 
 
 def deduct_liabilities(liabilities: Iterable[Item], wealth: Fraction) -> list[Valuation]:
-    """Debts in order, each deducted as far as there is ``wealth`` left: it is never below 0."""
-    findings = []
+    """Value the liabilities in order, each deducted until no ``wealth`` is left."""
+    valuations = []
     for liability in liabilities:
-        finding = _debt(liability, left=wealth)
-        wealth += finding.counted
-        findings.append(finding)
-    return findings
+        valuation = _liability(liability, wealth)
+        wealth += valuation.counted
+        valuations.append(valuation)
+    return valuations
 
 
-def _debt(liability: Item, left: Fraction) -> Valuation:
+def _liability(liability: Item, remaining_wealth: Fraction) -> Valuation:
     if not liability["due_within_year"]:
         return Valuation(ZERO_FRACTION, "Not due within the year, so not deducted.", AAOIFI)
-    rule = "Falls due within the year: deducted, as far as there is wealth."
-    return Valuation(-min(left, Fraction(liability["amount"])), rule, AAOIFI)
+    rule = "Due within the year, so deducted, as far as there is wealth."
+    return Valuation(-min(remaining_wealth, Fraction(liability["amount"])), rule, AAOIFI)
 
 
 def _metal(asset: Item, metal: Metal, prices: MetalPrices, school: School) -> Valuation:
@@ -128,7 +129,7 @@ def _purity(asset: Item, metal: Metal) -> Fraction:
 def _receivable(asset: Item) -> Valuation:
     if not asset["collectible"]:
         return Valuation(
-            ZERO_FRACTION, "Doubtful, so it does not count before it is received.", AAOIFI
+            ZERO_FRACTION, "Doubtful, so it does not count until it is received.", AAOIFI
         )
     return Valuation(
         Fraction(asset["amount"]), "Expected to be paid, so it counts in full.", AAOIFI
@@ -143,13 +144,13 @@ def _long_term(asset: Item) -> Valuation:
 
 def _crops(asset: Item) -> Valuation:
     amount, rate = Fraction(asset["amount"]), CROPS_RATES[asset["watering"]]
-    enough = asset["kilograms"] >= CROPS_NISAB_KILOGRAMS
+    reaches_nisab = asset["kilograms"] >= CROPS_NISAB_KILOGRAMS
     return Valuation(
         amount,
-        CROPS_RULE if enough else "A harvest below 653 kg owes nothing.",
+        CROPS_RULE if reaches_nisab else "A harvest below 653 kg owes nothing.",
         "Sahih al-Bukhari 1483 (rates), 1447 (five awsuq)",
         own_rate=rate,
-        zakat=amount * Fraction(rate) if enough else ZERO_FRACTION,
+        zakat=amount * Fraction(rate) if reaches_nisab else ZERO_FRACTION,
         needs_hawl=False,
     )
 
@@ -158,7 +159,7 @@ def _rikaz(asset: Item) -> Valuation:
     amount = Fraction(asset["amount"])
     return Valuation(
         amount,
-        "A fifth of found treasure, whatever its amount, at once and apart from the wealth.",
+        "A fifth of found treasure of any amount is due at once, apart from the wealth.",
         "Sahih al-Bukhari 1499",
         own_rate=RIKAZ_RATE,
         zakat=amount * Fraction(RIKAZ_RATE),

@@ -1,4 +1,4 @@
-"""The hawl: whether the year that wealth and herds must be kept is over."""
+"""The hawl: the lunar year for which wealth and herds must be held."""
 
 from datetime import date
 
@@ -9,17 +9,20 @@ PATH = ["hawlStartedOn"]
 
 
 def hawl_completes_on(started_on: date | None, today: date) -> date | None:
-    """The day a Hijri year after ``started_on``; None where no hawl is stated."""
+    """Return the day a Hijri year after ``started_on``; None if no start is given.
+
+    Raises ValidationFailed if the start is in the future or outside the calendar's range.
+    """
     if started_on is None:
         return None
     if started_on > today:
         raise ValidationFailed.at(PATH, "A hawl cannot start in the future.")
     try:
         return one_year_after(started_on)
-    except HijriDateOutOfRange as outside:
-        raise HijriDateOutOfRange.at(PATH, outside.reason) from None
+    except HijriDateOutOfRange as error:
+        raise HijriDateOutOfRange.at(PATH, error.reason) from None
 
 
 def hawl_is_complete(completes_on: date | None, today: date) -> bool:
-    """True from the very day it completes; a hawl that is not stated is held to be complete."""
+    """Return True from the day of completion on, and if no hawl is given."""
     return completes_on is None or completes_on <= today

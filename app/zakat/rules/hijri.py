@@ -1,6 +1,6 @@
-"""The Hijri calendar, as Umm al-Qura keeps it: days of a lunar year, never a count of 354 days.
+"""The Hijri calendar of Umm al-Qura; a year is a lunar year of the calendar, not 354 days.
 
-The tables of the hijridate library run from 1 Muharram 1343 to 30 Dhu al-Hijjah 1500.
+The tables of the hijridate library cover 1 Muharram 1343 to 30 Dhu al-Hijjah 1500.
 """
 
 from datetime import date
@@ -11,13 +11,16 @@ from ...errors import ValidationFailed
 
 
 class HijriDateOutOfRange(ValidationFailed):
-    """The tables do not reach a day, or the day a Hijri year after it."""
+    """A day, or the day a Hijri year after it, is outside the tables."""
 
-    reason = "The Hijri calendar known here runs from 1924-08-01 to 2077-11-16."
+    reason = "The date is outside the Hijri calendar, which covers 1924-08-01 to 2077-11-16."
 
 
 def one_year_after(start: date) -> date:
-    """The same Hijri day a year on; a 30th whose month then has 29 days completes on the 29th."""
+    """Return the same Hijri day a year later; the 29th for a 30th, if the month then has 29 days.
+
+    Raises HijriDateOutOfRange.
+    """
     hijri = _to_hijri(start)
     try:
         month = Hijri(hijri.year + 1, hijri.month, 1)
@@ -28,7 +31,7 @@ def one_year_after(start: date) -> date:
 
 
 def hijri_day(day: date) -> str:
-    """``day`` in the Hijri calendar, as ``1447-09-01``."""
+    """Format ``day`` in the Hijri calendar, as ``1447-09-01``. Raises HijriDateOutOfRange."""
     return _to_hijri(day).isoformat()
 
 

@@ -1,7 +1,7 @@
 """Zakat on grazing animals, due in animals. No table is interpolated and no animal is priced.
 
-Sources: Abu Bakr's letter (al-Bukhari 1454) for camels and sheep; what Mu'adh was told in Yemen
-(at-Tirmidhi 623, Abu Dawud 1576) for cattle.
+Sources: Abu Bakr's letter (al-Bukhari 1454) for camels and sheep; the instruction to Mu'adh in
+Yemen (at-Tirmidhi 623, Abu Dawud 1576) for cattle.
 """
 
 from typing import Literal, TypedDict
@@ -10,11 +10,13 @@ Species = Literal["camels", "cattle", "sheep"]
 
 
 class AnimalsDue(TypedDict):
+    """A number of animals of one kind that is due."""
+
     animal: str
     count: int
 
 
-# From how many camels, which animals. Below 5 nothing is due; from 121 they are covered.
+# The animals due from a number of camels on. Below 25 sheep are due; from 121 see _cover().
 CAMELS = [
     (91, "hiqqah", 2),
     (76, "bint_labun", 2),
@@ -40,7 +42,7 @@ SOURCES: dict[Species, str] = {
 
 
 def animals_due(species: Species, count: int) -> list[AnimalsDue]:
-    """The animals due on ``count`` grazing ones kept for a hawl; none below the first step."""
+    """Return the animals due on ``count`` grazing animals held for a hawl; none below the nisab."""
     tables = {"camels": _for_camels, "cattle": _for_cattle, "sheep": _for_sheep}
     return [due for due in tables[species](count) if due["count"]]
 
@@ -69,12 +71,12 @@ def _for_camels(count: int) -> list[AnimalsDue]:
 
 
 def _cover(count: int, lesser: str, greater: str, tens: int) -> list[AnimalsDue]:
-    """The whole tens of ``count``: ``greater`` covers ``tens`` of them, ``lesser`` one less.
+    """Cover the full tens of ``count`` with the fewest animals.
 
-    Where several covers are full they are equally valid; this is the one of the fewest animals,
-    which has the fewest lesser ones. As ``tens - 1`` is -1 modulo ``tens``, they are as many as
-    the herd's tens lack of a multiple of it. There is such a cover from 60 cattle and from 120
-    camels on.
+    A ``greater`` animal covers ``tens`` tens and a ``lesser`` one covers ``tens - 1``. All full
+    covers are valid; the one with the fewest animals has the fewest lesser ones. As ``tens - 1``
+    is -1 modulo ``tens``, their number is what the herd's tens lack to a multiple of ``tens``.
+    A full cover exists from 60 cattle and from 120 camels on.
     """
     lesser_count = -(count // 10) % tens
     greater_count = (count // 10 - lesser_count * (tens - 1)) // tens

@@ -10,8 +10,8 @@ from ...money import to_minor_unit
 Metal = Literal["gold", "silver"]
 
 # Twenty dinars of 4.25 g (Abu Dawud 1573), and five uqiyah, 200 dirhams of 2.975 g (al-Bukhari
-# 1447), as weighed in al-Qaradawi, Fiqh az-Zakah. The other family in use, 87.48 g and 612.36 g,
-# is 7.5 and 52.5 tola; a weight of one is never set beside a weight of the other.
+# 1447), as weighed in al-Qaradawi, Fiqh az-Zakah. The other pair in use, 87.48 g and 612.36 g, is
+# 7.5 and 52.5 tola; the two pairs must not be mixed.
 GOLD_NISAB_GRAMS = 85
 SILVER_NISAB_GRAMS = 595
 NISAB_GRAMS: dict[Metal, int] = {"gold": GOLD_NISAB_GRAMS, "silver": SILVER_NISAB_GRAMS}
@@ -23,13 +23,13 @@ class NisabNotFound(ApiError):
 
 @dataclass(frozen=True)
 class MetalPrices:
-    """What a gram of pure metal costs in the calculation's currency; None where unpublished."""
+    """The prices of a gram of pure metal in the calculation's currency; None if not published."""
 
     gold: Decimal | None = None
     silver: Decimal | None = None
 
     def price_of(self, metal: Metal) -> Decimal:
-        """The price of ``metal``, refused where there is none: a price is never guessed."""
+        """Return the price of ``metal``. Raises NisabNotFound: a price is never guessed."""
         price = self.gold if metal == "gold" else self.silver
         if price is None:
             raise NisabNotFound
@@ -37,5 +37,5 @@ class MetalPrices:
 
 
 def nisab_value(price_per_gram: Decimal, basis: Metal, currency: str) -> Decimal:
-    """The nisab by ``basis``, rounded, as it is published and as wealth is compared with it."""
+    """Return the nisab by ``basis``, rounded: as it is published and compared with wealth."""
     return to_minor_unit(NISAB_GRAMS[basis] * price_per_gram, currency)

@@ -1,7 +1,7 @@
-"""From exact fractions to published amounts, rounded once.
+"""Published amounts: exact fractions, rounded once.
 
-Rules reckon in fractions, because 22 karat of 24 has no last decimal: three thirds of an amount
-must be that amount, also where it lies on the half that rounds up.
+Rules calculate in fractions, because 22/24 has no finite decimal: three thirds of an amount must
+be exactly that amount, also if it lies on the half that is rounded up.
 """
 
 from collections.abc import Sequence
@@ -18,24 +18,27 @@ GRID = 20  # decimals
 
 
 def round_published(amount: Fraction, currency: str) -> Decimal:
-    """``amount`` in ``currency``'s minor unit; refused above 15 digits."""
+    """Round ``amount`` to ``currency``'s minor unit. Raises ValidationFailed above 15 digits."""
     return round_published_parts([amount], currency)[0]
 
 
 def round_published_parts(parts: Sequence[Fraction], currency: str) -> list[Decimal]:
-    """Each of ``parts`` in the minor unit, adding up to their exact total rounded half-up."""
+    """Round ``parts`` to the minor unit so that they add up to their total, rounded half-up.
+
+    Raises ValidationFailed above 15 digits.
+    """
     for part in parts:
         _require_publishable(part)
     totals = [_truncate_to_grid(total) for total in accumulate(parts, initial=ZERO_FRACTION)]
-    exact = [after - before for before, after in pairwise(totals)]
-    return [require_exact(part) for part in apportion(exact, currency)]
+    decimals = [after - before for before, after in pairwise(totals)]
+    return [require_exact(part) for part in apportion(decimals, currency)]
 
 
 def _truncate_to_grid(total: Fraction) -> Decimal:
-    """``total`` without what is finer than the grid.
+    """Cut ``total`` to a decimal with GRID decimals.
 
-    Every half of a minor unit is on the grid, so the cut total rounds as the exact one does; and
-    differences of cut totals add up to the last of them, which cut parts would not.
+    Every half of a minor unit is on the grid, so the cut total is rounded as the exact one would
+    be. Totals are cut rather than parts, because differences of totals add up to the last total.
     """
     return Decimal(floor(total * 10**GRID)).scaleb(-GRID)
 
