@@ -9,7 +9,7 @@ LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processe
 db = current_app.extensions["migrate"].db
 
 with db.engine.connect() as connection:
-    connection.connection.driver_connection.patience = None
+    connection.connection.driver_connection.response_timeout = None
     connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
     connection.commit()
@@ -24,4 +24,4 @@ with db.engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
         connection.execute(text("RESET statement_timeout"))
         connection.commit()
-        del connection.connection.driver_connection.patience
+        del connection.connection.driver_connection.response_timeout
