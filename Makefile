@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format audit lock
+.PHONY: help run test soak bench lint format openapi audit lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ lint: $(VENV)/ready ## check style and types
 format: $(VENV)/ready ## fix style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+openapi: $(VENV)/ready ## write docs/openapi.json
+	@$(BIN)/python -m tests.support.openapi_file
 
 audit: $(VENV)/ready ## check the pinned packages for known vulnerabilities (needs PyPI)
 	@$(BIN)/pip-audit --strict -r requirements.txt -r tests/requirements.txt --disable-pip --require-hashes

@@ -86,7 +86,7 @@ def show_docs_asset(name):
 @pages.get("/")
 @bp.public
 @bp.response(302)
-def show_root():
+def redirect_to_dashboard():
     """Redirect to the dashboard"""
     return redirect("/dashboard")
 

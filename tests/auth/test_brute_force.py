@@ -1,4 +1,4 @@
-"""Password guessing: the limit, whom it applies to, and what response times reveal."""
+"""Password guessing: the limit, the clients that it applies to, and response times."""
 
 import shutil
 import time
@@ -59,7 +59,7 @@ def guess_repeatedly(app, email, times, **options):
     return [guess(app, email, **options).status_code for _ in range(times)]
 
 
-def sign_in_from(app, address, person):
+def client_from(app, address, person):
     """Return a client of ``app`` at ``address`` with the token of ``person``."""
     client = app.test_client()
     client.environ_base["REMOTE_ADDR"] = address
@@ -79,7 +79,7 @@ def advance_time(monkeypatch, seconds):
 def test_a_sixth_guess_is_rejected_without_hashing(
     make_limited, make_user, verified_hashes, account
 ):
-    emails = {"unknown": "nobody@example.org"}
+    emails = {"unknown": "unknown@example.org"}
     email = emails.get(account) or make_user(disabled=account == "disabled").email
     app = make_limited()
     assert guess_repeatedly(app, email, 8) == [401] * 5 + [429] * 3
@@ -90,7 +90,7 @@ def test_a_sixth_guess_is_rejected_without_hashing(
 
 def test_responses_do_not_reveal_whether_an_account_exists(make_limited, make_user):
     app, responses = make_limited(), []
-    for email in (make_user().email, "nobody@example.org", make_user(disabled=True).email):
+    for email in (make_user().email, "unknown@example.org", make_user(disabled=True).email):
         for response in [guess(app, email) for _ in range(6)]:
             body = {**response.json, "requestId": None}
             varying = {"X-Request-ID", "X-RateLimit-Reset", "X-RateLimit-Remaining", "Retry-After"}
@@ -146,7 +146,7 @@ def test_the_spelling_of_a_different_email_does_not_log_in(make_limited, make_us
 def test_changing_the_password_shares_the_limit_of_log_in(make_limited, make_user, sign_in):
     app, user = make_limited(), make_user()
     assert guess_repeatedly(app, user.email, 3) == [401] * 3
-    client = sign_in_from(app, ATTACKER, sign_in(user=user))
+    client = client_from(app, ATTACKER, sign_in(user=user))
     change = {"currentPassword": WRONG, "newPassword": "another battery staple"}
     statuses = [client.post(CHANGE_PASSWORD, json=change).status_code for _ in range(3)]
     assert statuses == [401, 401, 429]
@@ -155,7 +155,7 @@ def test_changing_the_password_shares_the_limit_of_log_in(make_limited, make_use
 
 def test_changing_the_email_does_not_reset_the_limit(make_limited, make_user, sign_in):
     app, user = make_limited(), make_user()
-    client = sign_in_from(app, ATTACKER, sign_in(user=user))
+    client = client_from(app, ATTACKER, sign_in(user=user))
     change = {"currentPassword": WRONG, "newPassword": "another battery staple"}
     statuses = [client.post(CHANGE_PASSWORD, json=change).status_code for _ in range(6)]
     assert statuses == [401] * 5 + [429]
@@ -346,7 +346,7 @@ def test_every_log_in_verifies_exactly_one_hash(
 ):
     email = {
         "active": lambda: make_user().email,
-        "unknown": lambda: "nobody@example.org",
+        "unknown": lambda: "unknown@example.org",
         "disabled": lambda: make_user(disabled=True).email,
         "not an e-mail": lambda: "fatima",
         "deleted": lambda: email_of_deleted_user(sign_in, make_user),
@@ -362,16 +362,16 @@ def email_of_deleted_user(sign_in, make_user):
 
 
 def test_registering_a_taken_email_hashes_the_password_too(client, make_user, monkeypatch):
-    taken, hashed, hash_password = make_user().email, [], passwords.hash_password
+    taken, hashed_passwords, hash_password = make_user().email, [], passwords.hash_password
     monkeypatch.setattr(
         passwords,
         "hash_password",
-        lambda password: hashed.append(password) or hash_password(password),
+        lambda password: hashed_passwords.append(password) or hash_password(password),
     )
     for email, status in ((taken, 409), ("new@example.org", 201)):
         body = {"name": "Omar", "email": email, "password": PASSWORD}
         assert client.post("/api/auth/register", json=body).status_code == status
-    assert len(hashed) == 2
+    assert len(hashed_passwords) == 2
 
 
 def test_an_unknown_email_takes_as_long_as_a_wrong_password(make_app, make_user):
@@ -379,7 +379,7 @@ def test_an_unknown_email_takes_as_long_as_a_wrong_password(make_app, make_user)
     app = make_app(log_level="critical", ratelimit_login="1000 per minute")
     known, seconds = make_user().email, SimpleNamespace(known=[], unknown=[])
     for number in range(20):
-        for account, email in (("known", known), ("unknown", f"nobody{number}@example.org")):
+        for account, email in (("known", known), ("unknown", f"unknown{number}@example.org")):
             start = time.perf_counter()
             assert guess(app, email).status_code == 401
             getattr(seconds, account).append(time.perf_counter() - start)

@@ -602,7 +602,7 @@ def test_a_refund_is_retried_until_stripe_has_the_balance(  # noqa: PLR0917
     nearly_paid.record(6, 1000)
     complete_payment()
     with monkeypatch.context() as patch:
-        patch.setattr(type(stripe_server), "give_back", raise_insufficient_balance)
+        patch.setattr(type(stripe_server), "create_refund", raise_insufficient_balance)
         assert [reconcile(), reconcile()] == [1, 1]
     stripe_server.idempotent_responses.clear()
     assert [reconcile(), reconcile()] == [0, 0]

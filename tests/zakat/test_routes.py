@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from app import strict_json
+from app.zakat.schemas import MAX_ITEMS
 
 from ..support.assertions import assert_created, assert_error
 
@@ -314,3 +315,49 @@ def test_the_json_from_python_equals_the_json_from_postgresql(sign_in, publish_p
     for body in (HOUSEHOLD, {"wealth": "0.10", "nisab": 1, "notes": '☪ «é» \\ " \u2028'}):
         calculation = create_calculation(user, **body)
         assert user.get(f"{CALCULATIONS}/{calculation['id']}").json == calculation
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"assets": [{}] * (MAX_ITEMS + 1)},
+        {"assets": [1] * 300_000},
+        {"assets": [{"category": "cash", "amount": 1}], "liabilities": [1] * 300_000},
+        {"assets": [{}] * MAX_ITEMS},
+    ],
+    ids=["one asset too many", "far too many assets", "too many liabilities", "all assets invalid"],
+)
+def test_a_long_invalid_list_gets_a_short_error(client, body):
+    response = client.post("/api/zakat/calculate", json=body)
+    assert_error(response, 400, "VALIDATION_ERROR")
+    assert len(response.json["details"]) <= 100
+    assert len(response.data) < 30_000
+
+
+@pytest.mark.parametrize(
+    "asset",
+    [
+        {"category": "livestock", "species": "sheep", "count": "40"},
+        {"category": "receivable", "amount": 1, "collectible": "true"},
+        {"category": "livestock", "species": "sheep", "count": True},
+    ],
+)
+def test_only_money_may_be_a_numeric_string(client, asset):
+    response = client.post("/api/zakat/calculate", json={"assets": [asset]})
+    assert_error(response, 400, "VALIDATION_ERROR")
+
+
+def test_a_price_whose_nisab_would_be_zero_is_not_published(sign_in, client):
+    body = {"currency": "JPY", "goldPricePerGram": 0.000001, "silverPricePerGram": 150}
+    response = sign_in("admin").put("/api/zakat/nisab", json=body)
+    assert_error(response, 400, "VALIDATION_ERROR", path=["goldPricePerGram"])
+    assert client.get("/api/zakat/nisab?currency=JPY").status_code == 404
+
+
+def test_the_csv_export_escapes_a_formula_after_a_line_break(sign_in):
+    user = sign_in()
+    body = {"wealth": 1, "nisab": 1, "notes": "\n=1+1"}
+    assert user.post(CALCULATIONS, json=body).status_code == 201
+    export = user.get(f"{CALCULATIONS}/export?format=csv").text
+    (row,) = csv.DictReader(io.StringIO(export, newline=""))
+    assert row["notes"] == "'\n=1+1"

@@ -176,10 +176,12 @@ def approve(
 
 
 def reject(officer: Any, id: UUID, reason: str) -> None:
+    """Reject an application. Raises InvalidTransition and Forbidden."""
     apply_action(lock_for_decision(officer, id), "reject", officer, reason=reason)
 
 
 def cancel(client: Any, id: UUID) -> None:
+    """Cancel the client's own application. Raises InvalidTransition."""
     apply_action(lock_own(client, id), "cancel", client)
 
 

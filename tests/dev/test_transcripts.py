@@ -1,0 +1,89 @@
+"""The transcripts in README.md and docs/api.md, run against ``make run`` in a new checkout."""
+
+import re
+import subprocess
+
+import pytest
+
+from ..support.local_checkout import Checkout
+from ..support.processes import ROOT
+
+DOCUMENTS = ("README.md", "docs/api.md")
+ADDRESS = "http://127.0.0.1:8000"
+PROMPT = "$ "
+WILDCARD = "…"
+SEPARATOR = "\036"  # ASCII's record separator
+TIMEOUT = 120  # seconds for the commands of a document
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+    yield checkout
+    assert checkout.interrupt() == 0
+
+
+def transcript_of(document):
+    """Return the commands of a document with their documented output, in order."""
+    blocks = re.findall(r"^```console\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    transcript = []
+    while lines:
+        line = lines.pop(0)
+        assert line.startswith(PROMPT), f"not a command: {line}"
+        command = line.removeprefix(PROMPT)
+        while not is_complete(command):
+            command += f"\n{lines.pop(0)}"
+        output = []
+        while lines and not lines[0].startswith(PROMPT):
+            output.append(lines.pop(0))
+        transcript.append((command, "\n".join(output)))
+    return transcript
+
+
+def is_complete(command):
+    """Whether bash would run ``command`` instead of reading another line."""
+    if command.endswith("\\"):
+        return False
+    syntax_check = subprocess.run(["bash", "-n", "-c", command], capture_output=True, check=False)
+    return syntax_check.returncode == 0
+
+
+def run_commands(commands, checkout):
+    """Run ``commands`` in one bash session and return the output of each."""
+    script = "".join(f"{command}\nprintf '{SEPARATOR}'\n" for command in commands)
+    session = subprocess.run(
+        ["bash", "-c", script.replace(ADDRESS, f"http://127.0.0.1:{checkout.port}")],
+        **checkout.subprocess_options,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    *outputs, rest = session.stdout.split(SEPARATOR)
+    assert (len(outputs), rest) == (len(commands), ""), session.stdout
+    return outputs
+
+
+def matches(output, documented):
+    """Whether ``output`` is the documented one, in which ``…`` stands for any text."""
+    pattern = ".*?".join(re.escape(part) for part in documented.split(WILDCARD))
+    return re.fullmatch(pattern, output.rstrip("\n"), re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_documented_commands_print_the_documented_output(checkout, name):
+    transcript = transcript_of((ROOT / name).read_text())
+    assert transcript
+    for _ in range(2):  # a reader may repeat them
+        outputs = run_commands([command for command, _ in transcript], checkout)
+        for (command, documented), output in zip(transcript, outputs, strict=True):
+            assert matches(output, documented), f"$ {command}\n{output}\n\nnot\n\n{documented}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_transcripts_leave_no_files_in_the_checkout(name):
+    for command, _ in transcript_of((ROOT / name).read_text()):
+        redirections = re.findall(r">\s*(\S+)", re.sub(r"'[^']*'|\"[^\"]*\"", "", command))
+        assert redirections == [], command
