@@ -14,7 +14,7 @@ run: $(VENV)/ready ## serve http://127.0.0.1:8000 with an embedded PostgreSQL; C
 	@exec $(BIN)/python -m app.dev.local
 
 test: $(VENV)/ready ## run all tests on an embedded PostgreSQL
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 soak: $(VENV)/ready ## run the long tests: faults under load
 	@SOAK=1 $(BIN)/python -m pytest -q -s -m soak

@@ -544,6 +544,6 @@ def test_only_the_owner_accepting_acquired_goods_makes_a_sale():
     assert sales == [("acquired", "accept", "owner")]
 
 
-def test_the_readme_contains_the_state_diagram():
-    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
-    assert f"```mermaid\n{state_diagram()}\n```" in readme
+def test_the_api_guide_contains_the_state_diagram():
+    guide = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
+    assert f"```mermaid\n{state_diagram()}\n```" in guide

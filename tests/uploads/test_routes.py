@@ -658,7 +658,7 @@ def bucket(s3_url, credentials):
 
     def list_keys():
         objects = client.list_objects_v2(Bucket=name).get("Contents", [])
-        return {object["Key"] for object in objects}
+        return {item["Key"] for item in objects}
 
     yield SimpleNamespace(name=name, client=client, list_keys=list_keys)
     client.close()

@@ -58,7 +58,7 @@ def render_agreement(application: Application) -> bytes:
     _add_price_table(document, contract, currency)
     document.heading("Instalments")
     if contract.accepted_at is None:
-        document.note(f"If the offer is accepted on {clock.today()}.")
+        document.note(f"These dates apply if the offer is accepted on {clock.today()}.")
     _add_installment_table(document, _agreed_schedule(application, contract), currency)
     document.heading("Terms").clauses(CLAUSES)
     document.signatures(["For the institution", application.user.name])
