@@ -2,7 +2,7 @@
 
 The parameters are the minimum of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane;
 20 ms. RFC 9106's 64 MiB in 4 lanes take eight times as long and delay other requests: thirty
-concurrent log-ins held up reads for 2.8 s (``bench/NOTES.md``).
+concurrent log-ins held up reads for 2.3 s (``docs/benchmarks.md``).
 """
 
 from threading import Lock
