@@ -1,6 +1,7 @@
 """The transcripts in README.md and docs/api.md, run against ``make run`` in a new checkout."""
 
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -12,6 +13,7 @@ DOCUMENTS = ("README.md", "docs/api.md")
 ADDRESS = "http://127.0.0.1:8000"
 PROMPT = "$ "
 WILDCARD = "…"
+BASH = shutil.which("bash") or "bash"
 SEPARATOR = "\036"  # ASCII's record separator
 TIMEOUT = 120  # seconds for the commands of a document
 
@@ -45,7 +47,7 @@ def is_complete(command):
     """Whether bash would run ``command`` instead of reading another line."""
     if command.endswith("\\"):
         return False
-    syntax_check = subprocess.run(["bash", "-n", "-c", command], capture_output=True, check=False)
+    syntax_check = subprocess.run([BASH, "-n", "-c", command], capture_output=True, check=False)
     return syntax_check.returncode == 0
 
 
@@ -53,7 +55,7 @@ def run_commands(commands, checkout):
     """Run ``commands`` in one bash session and return the output of each."""
     script = "".join(f"{command}\nprintf '{SEPARATOR}'\n" for command in commands)
     session = subprocess.run(
-        ["bash", "-c", script.replace(ADDRESS, f"http://127.0.0.1:{checkout.port}")],
+        [BASH, "-c", script.replace(ADDRESS, f"http://127.0.0.1:{checkout.port}")],
         **checkout.subprocess_options,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
