@@ -10,41 +10,53 @@ BIN := $(VENV)/bin
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: $(VENV)/ready ## serve http://127.0.0.1:8000 with an embedded PostgreSQL; Ctrl-C stops it
+run: $(VENV)/run ## serve http://127.0.0.1:8000 with an embedded PostgreSQL; Ctrl-C stops it
 	@exec $(BIN)/python -m app.dev.local
 
-test: $(VENV)/ready ## run all tests on an embedded PostgreSQL
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+test: $(VENV)/test ## run all tests on an embedded PostgreSQL
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-soak: $(VENV)/ready ## run the long tests: faults under load
+soak: $(VENV)/test ## run the long tests: faults under load
 	@SOAK=1 $(BIN)/python -m pytest -q -s -m soak
 
-bench: $(VENV)/ready ## compare requests with a minimal server, in two minutes (needs wrk)
+bench: $(VENV)/test ## compare requests with a minimal server, in two minutes (needs wrk)
 	@$(BIN)/python -m bench.run
 
-lint: $(VENV)/ready ## check style and types
+lint: $(VENV)/test ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(VENV)/ready ## fix style
+format: $(VENV)/test ## fix style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-openapi: $(VENV)/ready ## write docs/openapi.json
+openapi: $(VENV)/test ## write docs/openapi.json
 	@$(BIN)/python -m tests.support.openapi_file
 
-audit: $(VENV)/ready ## check the pinned packages for known vulnerabilities (needs PyPI)
+audit: $(VENV)/test ## check the pinned packages for known vulnerabilities (needs PyPI)
 	@$(BIN)/pip-audit --strict -r requirements.txt -r tests/requirements.txt --disable-pip --require-hashes
 
+LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 lock: ## pin the newest versions, with hashes, for all platforms (needs uv)
-	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header .requirements.in -o requirements.txt
-	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header -c requirements.txt tests/requirements.in -o tests/requirements.txt
+	@$(LOCK) .requirements.in -o requirements.txt
+	@$(LOCK) -c requirements.txt app/dev/requirements.in -o app/dev/requirements.txt
+	@$(LOCK) -c requirements.txt -c app/dev/requirements.txt tests/requirements.in -o tests/requirements.txt
 
-$(VENV)/ready: requirements.txt tests/requirements.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes
+
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed.")'
+	@echo "Creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+
+# The stamps of what is installed: to run the service, or to test it too.
+$(VENV)/run: requirements.txt app/dev/requirements.txt | $(VENV)/bin/python
+	@echo "Installing what the service needs"
+	@$(INSTALL) -r app/dev/requirements.txt
+	@touch $@
+
+$(VENV)/test: tests/requirements.txt $(VENV)/run
+	@echo "Installing what the tests need"
+	@$(INSTALL) -r tests/requirements.txt
 	@touch $@

@@ -1,1 +1,1 @@
-"""Tools for development: `make run` and the sample data."""
+"""For development: ``make run`` and the sample data."""

@@ -64,6 +64,7 @@ def main() -> int:
         return 1
     server = None
     if not config.from_environment().database_url:
+        report("Starting PostgreSQL")
         server = start_postgres()
         os.environ["DATABASE_URL"] = server.get_uri()
     # Rate limits are exact with one worker; several would each count for themselves.
@@ -72,8 +73,11 @@ def main() -> int:
     address = f"http://{HOST}:{settings.port}"
     fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
     try:
+        report("Upgrading the database")
         run_flask("db", "upgrade")
+        report("Adding the sample data")
         run_flask("demo")
+        report("Starting the service")
         return run_gunicorn(address)
     except KeyboardInterrupt:
         return 0
@@ -86,6 +90,11 @@ def main() -> int:
             fake_stripe.wait()
         if server:
             stop_postgres(server)
+
+
+def report(step: str) -> None:
+    """Print a step of the start, before it begins."""
+    print(step, flush=True)
 
 
 def port_error(port: int) -> str | None:

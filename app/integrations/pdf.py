@@ -14,13 +14,25 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from struct import iter_unpack, unpack_from
 from typing import Any, Literal, NamedTuple, Self
 
 TEMPLATE = Path(__file__).with_suffix(".typ")
 ISSUER = "OSE Platform"
-FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk", "fontpkg_ibm_plex_sans_arabic")
+FONT_PACKAGES = (
+    "fontpkg_noto_sans",
+    "fontpkg_ibm_plex_sans_arabic",
+    "fontpkg_noto_sans_arabic",
+    "fontpkg_noto_sans_devanagari",
+    "fontpkg_hind_siliguri",  # Bengali
+    "fontpkg_noto_sans_tamil",
+    "fontpkg_noto_sans_telugu",
+    "fontpkg_noto_sans_thai",
+)
+# Chinese, Japanese, Korean and rarer scripts: 39 MB that only some institutions need.
+EXTRA_FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 FIRST_FONTS = ["Noto Sans", "IBM Plex Sans Arabic", "Noto Sans Arabic"]
 # The glyph of a Han character differs between regions.
 HAN_VARIANTS = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
@@ -217,7 +229,8 @@ def _language_settings(tag: str) -> dict[str, Any]:
 
 
 def _font_folders() -> list[Path]:
-    return [Path(str(files(package))) for package in FONT_PACKAGES]
+    extras = [package for package in EXTRA_FONT_PACKAGES if find_spec(package)]
+    return [Path(str(files(package))) for package in (*FONT_PACKAGES, *extras)]
 
 
 @cache
