@@ -77,7 +77,7 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
-    authentication.init_app(app, UserSession.active)
+    authentication.init_app(app, UserSession.select_active)
     rate_limits.init_app(
         app, settings.redis_url, settings.limits, enabled=settings.ratelimit_enabled
     )
@@ -101,9 +101,13 @@ def add_middleware(app: Flask, settings: Settings) -> None:
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:
-    """Return all ``settings`` in upper case, and those of Flask itself."""
+    """Return ``settings`` in upper case, and those of Flask itself.
+
+    The rate limits are left out, because flask-limiter would apply RATELIMIT_DEFAULT a second time.
+    """
+    rate_limits = {f"ratelimit_{name}" for name in settings.limits}
     return {
-        **{name.upper(): value for name, value in vars(settings).items()},
+        **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
         "PRODUCTION": settings.production,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
@@ -118,7 +122,8 @@ def database_config(settings: Settings) -> dict[str, Any]:
         "pool_size": settings.web_threads,
         "max_overflow": 2,
         "pool_timeout": 5,
-        "pool_reset_on_return": None,  # only sessions begin transactions, and they end them
+        # Nothing to reset: a connection is returned outside of any transaction.
+        "pool_reset_on_return": None,
         "hide_parameters": True,
         "json_serializer": strict_json.dumps,
         "json_deserializer": strict_json.loads,
@@ -137,7 +142,10 @@ def database_config(settings: Settings) -> dict[str, Any]:
 
 
 def jwt_config(settings: Settings) -> dict[str, Any]:
-    """Return the settings of flask-jwt-extended, and the keys that ``authentication`` accepts."""
+    """Return the settings of flask-jwt-extended, and the keys that ``authentication`` accepts.
+
+    flask-jwt-extended only creates tokens and cookies; ``http/authentication.py`` reads them.
+    """
     return {
         "JWT_SECRET_KEY": settings.jwt_secret_key,
         "JWT_KEYS": tuple(
@@ -145,7 +153,7 @@ def jwt_config(settings: Settings) -> dict[str, Any]:
         ),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
         "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
-        "JWT_TOKEN_LOCATION": ["cookies"],  # adds the CSRF claim to tokens
+        "JWT_TOKEN_LOCATION": ["cookies"],  # only to add the CSRF claim to new tokens
         "JWT_ACCESS_COOKIE_NAME": COOKIE,
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf-token",
         "JWT_COOKIE_SECURE": settings.production,

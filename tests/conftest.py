@@ -23,6 +23,7 @@ from sqlalchemy import make_url, text
 from app import clock, create_app
 from app.auth import actions
 from app.database.base import db
+from app.extensions import limiter
 from app.ledger import actions as ledger
 from app.users.models import User
 from app.waqf.models import Project
@@ -87,7 +88,7 @@ def the_app(database_url: str, upload_dir: str, stripe_settings) -> Iterator[Fla
 @pytest.fixture
 def app(the_app: Flask) -> Iterator[Flask]:
     """Yield the app over empty tables, with no request counted yet against a rate limit."""
-    the_app.extensions["limiter"].memory.windows.clear()
+    limiter.storage.reset()
     yield the_app
     with the_app.app_context():
         # The ledger's triggers forbid deleting, so they are turned off for this transaction. With

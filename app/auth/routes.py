@@ -126,6 +126,7 @@ def change_password(data):
     user.password_hash = passwords.hash_password(data["new_password"])
     UserSession.revoke_all(user.id, except_id=current_user.session_id)
     db.session.commit()
+    return no_content()
 
 
 def _token_for_logout() -> TokenClaims | None:

@@ -1,20 +1,23 @@
 """Authentication: the token of a request, its user, and the roles that a view requires.
 
-flask-jwt-extended creates the tokens; they are read here with PyJWT, because the library accepts a
-token without ``type`` or ``exp`` and verifies the same signature again for every request.
+flask-jwt-extended creates and decodes the tokens. Decoded tokens are cached, and their claims are
+checked more strictly than by the library, which accepts a token without ``type`` or ``exp``.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache, wraps
 from hmac import compare_digest
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import jwt
+import flask_jwt_extended
 from flask import Flask, current_app, g, request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import InvalidSignatureError, PyJWTError
 from werkzeug.local import LocalProxy
 
 from ..database.prepared import PreparedQuery
@@ -28,6 +31,7 @@ from ..errors import (
     TokenExpired,
     TokenRevoked,
 )
+from ..extensions import jwt
 
 View = Callable[..., Any]
 SessionQuery = Callable[[UUID, UUID], PreparedQuery]  # of a session id and a user id
@@ -39,7 +43,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 current_user: Any = LocalProxy(lambda: g.authenticated_user)
 
 # Sessions that were looked up and found revoked, each with the user that its token named. Their
-# requests are refused before they count against that user's rate limit.
+# requests are rejected before they count against that user's rate limit.
 REVOKED_CACHE_SIZE = 10_000
 _revoked_sessions: dict[tuple[UUID, UUID], None] = {}
 
@@ -51,7 +55,6 @@ class TokenClaims(NamedTuple):
     session_id: UUID
     jti: str
     type: str  # access or refresh
-    valid_from: float  # Unix time in seconds
     expires_at: float  # Unix time in seconds
     csrf: str
 
@@ -85,10 +88,12 @@ class AuthenticatedUser:
         self.session_query = session_query(claims)
         self.session_verified = False
 
-    def verify_session(self, row: Any) -> Any:
-        """Return ``row``, found by ``session_query`` or by a statement that contains it.
+    def require_session_row(self, row: Any) -> Any:
+        """Return ``row``, the row of a statement that contains ``session_query``.
 
-        Raises TokenRevoked if it is None.
+        None means that the session is revoked. A pledge's statement also returns None if the
+        project does not accept it; ``create_donation`` of waqf excludes that before.
+        Raises TokenRevoked.
         """
         if row is None:
             while len(_revoked_sessions) >= REVOKED_CACHE_SIZE:
@@ -99,7 +104,7 @@ class AuthenticatedUser:
         return row
 
     def load_profile(self) -> UserProfile:
-        self.profile = UserProfile(*self.verify_session(self.session_query.row()))
+        self.profile = UserProfile(*self.require_session_row(self.session_query.row()))
         return self.profile
 
     def __getattr__(self, name: str) -> Any:
@@ -117,37 +122,47 @@ def session_query(claims: TokenClaims) -> PreparedQuery:
     return query(*claims.session_key)
 
 
-# Signature and form. The times are checked at each use.
-DECODE_OPTIONS: Any = {
-    "require": ["sub", "type", "iat", "exp", "jti", "sid"],
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-}
+MALFORMED_CLAIM = (ValueError, TypeError, AttributeError, OverflowError)
+REQUIRED_CLAIMS = {"sub", "type", "iat", "exp", "jti", "sid"}
+_decode_key: ContextVar[str] = ContextVar("decode_key", default="")
+
+
+@jwt.decode_key_loader
+def select_decode_key(header: Any, claims: Mapping[str, Any]) -> str:
+    """Return the key that ``decode_token`` tries, else the current one. Raises InvalidToken.
+
+    flask-jwt-extended calls it for each decoding. It would add a missing ``type`` or ``jti``,
+    and accept a token without ``exp``.
+    """
+    if not claims.keys() >= REQUIRED_CLAIMS:
+        raise InvalidToken
+    return _decode_key.get() or str(current_app.config["JWT_SECRET_KEY"])
 
 
 @lru_cache(maxsize=4096)
 def decode_token(encoded: str, keys: tuple[str, ...]) -> TokenClaims:
-    """Decode a token signed with one of ``keys``. Raises InvalidToken.
+    """Decode a token signed with one of ``keys``; it may have expired. Raises InvalidToken.
 
     Cached, because a client sends the same token with every request; failures are not cached.
     """
     for key in keys:
+        previous = _decode_key.set(key)
         try:
-            claims = jwt.decode(encoded, key, ["HS256"], options=DECODE_OPTIONS)
+            claims = flask_jwt_extended.decode_token(encoded, allow_expired=True)
             return TokenClaims(
                 user_id=UUID(claims["sub"]),
                 session_id=UUID(claims["sid"]),
                 jti=claims["jti"],
                 type=claims["type"],
-                valid_from=max(_timestamp(claims["iat"]), _timestamp(claims.get("nbf", 0))),
                 expires_at=_timestamp(claims["exp"]),
                 csrf=str(claims.get("csrf", "")),
             )
-        except jwt.InvalidSignatureError:
+        except InvalidSignatureError:
             continue
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError):
+        except (PyJWTError, JWTExtendedException, *MALFORMED_CLAIM):
             break
+        finally:
+            _decode_key.reset(previous)
     raise InvalidToken
 
 
@@ -174,10 +189,9 @@ def token_from_request(
     claims = decode_token(encoded.strip(), current_app.config["JWT_KEYS"])
     if from_cookie and request.method not in SAFE_METHODS:
         verify_csrf(claims)
-    now = time.time()
-    if claims.type not in types or claims.valid_from > now:
+    if claims.type not in types:
         raise InvalidToken
-    if claims.expires_at <= now and not allow_expired:
+    if claims.expires_at <= time.time() and not allow_expired:
         raise TokenExpired
     return claims
 
@@ -193,7 +207,7 @@ def verify_csrf(claims: TokenClaims) -> None:
 
 
 def authenticate(view: View) -> Any:
-    """Return the request's AuthenticatedUser, or the exception that refuses it; computed once.
+    """Return the request's AuthenticatedUser, or the error to reject it with; computed once.
 
     For the methods in ``view.defers_session_check`` the view's own statement verifies the session
     (``sql_json``); for all others it is verified here.
@@ -215,13 +229,6 @@ def user_pending_session_check() -> AuthenticatedUser | None:
     """Return the current user if their session has not been verified yet."""
     user = g.get("authenticated_user")
     return user if isinstance(user, AuthenticatedUser) and not user.session_verified else None
-
-
-def rate_limit_key(view: View | None) -> str:
-    """Return the user if ``view`` requires one and it authenticates, else the address."""
-    if view and view.access in ROLES and not isinstance(authenticate(view), Exception):  # type: ignore[attr-defined]
-        return f"user:{g.authenticated_user.id}"
-    return f"address:{request.remote_addr}"
 
 
 def login_required(view: View, role: str = "user") -> View:

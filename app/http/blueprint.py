@@ -1,6 +1,7 @@
 """Our Blueprint: flask-smorest's, with decorators that enforce the contract and document it.
 
 The decorators of a view say, from the top: where, who, what comes in, what goes out, what can fail.
+The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,6 @@ import flask_smorest
 from flask import Response, g, request
 from marshmallow import fields
 
-from .. import strict_json
 from ..database.prepared import PreparedQuery
 from ..errors import (
     ApiError,
@@ -32,8 +32,8 @@ from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, Pay
 from . import authentication, idempotency, rate_limits, sql_json
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .parsing import load_json, load_query, read_json_bytes
-from .responses import json_response, no_content
+from .parsing import PARSER, read_json_bytes
+from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
 
 PAGINATION_QUERY = PaginationQuerySchema()
@@ -49,8 +49,11 @@ View = Callable[..., Any]
 class Blueprint(flask_smorest.Blueprint):
     """A domain's routes, each with its access, its schemas and its errors."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    ARGUMENTS_PARSER = PARSER
+
+    def __init__(self, *args: Any, description: str, **kwargs: Any) -> None:
+        """Document the routes with the first paragraph of ``description``; the rest is for us."""
+        super().__init__(*args, description=description.partition("\n\n")[0], **kwargs)
         self._prepare_doc_cbks.append(self._prepare_errors_doc)
 
     # Who may call
@@ -82,13 +85,13 @@ class Blueprint(flask_smorest.Blueprint):
         return with_operation_doc(authentication.public(view), security=security)
 
     def rate_limit_exempt(self, view: View) -> View:
-        """Never count requests for the view, nor refuse them for their number."""
+        """Never count requests for the view, nor reject them for their number."""
         exempt = rate_limits.exempt(view)
         apidoc_of(exempt)["rate_limit_exempt"] = True
         return exempt
 
     def defers_session_check(self, view: View) -> View:
-        """Leave the session check to a statement of the view."""
+        """Leave the session check to a statement of the view's action, to save a round trip."""
         return _defer_session_check(view, view, "POST")
 
     def _require_role(self, view: View, role: str, *errors: type[ApiError]) -> View:
@@ -98,11 +101,17 @@ class Blueprint(flask_smorest.Blueprint):
     # What comes in
 
     def idempotent(self, view: View) -> View:
-        """Commit the view's effect, once for each Idempotency-Key."""
+        """Commit the view's effect together with the response, once for each Idempotency-Key.
+
+        The view does not commit. A request without a key is committed too.
+        """
         return self.idempotent_by(read_json_bytes)(view)
 
     def idempotent_by(self, read_body: Callable[[], bytes]) -> View:
-        """Do the same for a body that is not JSON; equal ``read_body()`` means the same request."""
+        """Do the same, commit included, for a body that is not JSON.
+
+        Two requests are the same if ``read_body()`` returns equal bytes.
+        """
 
         def decorator(view: View) -> View:
             return self._with_key(idempotency.run_idempotent(view, read_body))
@@ -116,10 +125,10 @@ class Blueprint(flask_smorest.Blueprint):
         load: Callable[[UUID], idempotency.Operation],
         status: int = 201,
     ) -> View:
-        """Commit the record of the view's Operation, execute it at Stripe, and return its row.
+        """Commit the record of the view's Operation, call Stripe, commit, and render the row.
 
-        ``query`` finds the row by the record's id; ``load`` makes the Operation of a repeated
-        request.
+        The view inserts the record, returns its Operation and does not commit. ``query`` finds the
+        row by the record's id; ``load`` makes the Operation of a repeated request.
         """
         described = self.response(status, schema)
 
@@ -148,47 +157,22 @@ class Blueprint(flask_smorest.Blueprint):
             kwargs |= examples_of(schema)
             kwargs["required"] = not schema.accepts_empty_body()
             errors += [PayloadTooLarge, UnsupportedMediaType]
-        instance = schema()
-        load = {"json": load_json, "query": load_query}[location]
-        document = super().arguments(instance, location=location, **kwargs)
+        document = super().arguments(schema(), location=location, **kwargs)
 
         def decorator(view: View) -> View:
-            @wraps(view)
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return view(*args, load(instance), **kwargs)
-
             described = self.raises(*errors)(document(view))
             described._apidoc["arguments"].pop("responses")  # raises() documents our shape
-            return copy_apidoc(described, wrapper)
+            return described
 
         return decorator
 
     # What goes out
 
     def response(self, status_code: int, schema: Any = None, **kwargs: Any) -> View:
-        """Serialize what the view returns with ``schema``; a Response is passed through.
-
-        A view may return ``(body, status)`` for another status.
-        """
+        """Serialize what the view returns with ``schema``, and document it with an example."""
         if schema is not None and not {"example", "examples"} & kwargs.keys():
             kwargs["example"] = example_of(schema)
-        document = super().response(status_code, schema, **kwargs)
-        serializer = schema() if isinstance(schema, type) else schema
-
-        def decorator(view: View) -> View:
-            @wraps(view)
-            def wrapper(*args: Any, **kwargs: Any) -> Response:
-                result = view(*args, **kwargs)
-                if isinstance(result, Response):
-                    return result
-                if result is None:
-                    return no_content()
-                body, status = result if isinstance(result, tuple) else (result, status_code)
-                return json_response(strict_json.dumps(serializer.dump(body)), status)
-
-            return copy_apidoc(document(view), wrapper)
-
-        return decorator
+        return super().response(status_code, schema, **kwargs)
 
     def returns_row(
         self, schema: type[Schema], not_found: type[ApiError], status: int = 200
@@ -311,7 +295,7 @@ class Blueprint(flask_smorest.Blueprint):
 @lru_cache(maxsize=256)
 def _limit_and_offset(query_string: bytes) -> tuple[int, int]:
     """Load the current request's limit and offset; cached, because clients repeat a few."""
-    query = load_query(PAGINATION_QUERY)
+    query = PARSER.parse(PAGINATION_QUERY, location="query")
     return query["limit"], query["offset"]
 
 

@@ -1,4 +1,4 @@
-"""Cross-origin requests.
+"""Cross-origin requests, by flask-cors.
 
 Pages of any origin may read public responses, without credentials; all other responses are for the
 configured origins, with credentials.
@@ -6,9 +6,10 @@ configured origins, with credentials.
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
-from flask import Flask, Response, request
-from flask_cors.core import FLASK_CORS_EVALUATED, get_cors_options, set_cors_headers
+from flask import Flask, Response
+from flask_cors import CORS
 
 EXPOSED_HEADERS = (
     "X-Request-ID",
@@ -18,6 +19,8 @@ EXPOSED_HEADERS = (
     "X-RateLimit-Reset",
     "Retry-After",
     "Idempotent-Replayed",
+    "ETag",
+    "Content-Disposition",
     "Deprecation",
     "Link",
 )
@@ -34,31 +37,23 @@ ALLOWED_HEADERS = (
 
 
 def init_app(app: Flask, origins: Sequence[str]) -> None:
-    """Add the CORS headers to responses, for the configured ``origins`` and for public reads."""
-    common = {
+    """Add the CORS headers to responses, for the configured ``origins`` and for public reads.
+
+    The extension that is initialized last is evaluated first. It allows the configured origins on
+    every path; for the others, the first one allows reading the public paths.
+    """
+    common: Any = {
         "expose_headers": EXPOSED_HEADERS,
         "allow_headers": ALLOWED_HEADERS,
         "max_age": MAX_AGE,
+        "always_send": False,  # only to requests with an Origin
+        "intercept_exceptions": False,  # after_request sees the responses to errors too
     }
-    any_origin = get_cors_options(
-        app, common, {"origins": "*", "send_wildcard": True, "methods": READ_METHODS}
-    )
-    configured = get_cors_options(
-        app, common, {"origins": [exact_origin(o) for o in origins], "supports_credentials": True}
-    )
-    public_rules = public_read_rules(app)
-
-    @app.after_request
-    def add_cors_headers(response: Response) -> Response:
-        origin = request.headers.get("Origin")
-        if origin is None:
-            return response
-        if origin in origins:
-            return set_cors_headers(response, configured)
-        rule = request.url_rule
-        if rule is not None and rule.rule in public_rules and request.method in READ_METHODS:
-            return set_cors_headers(response, any_origin)
-        return response
+    any_origin = {"origins": "*", "send_wildcard": True, "methods": READ_METHODS}
+    CORS(app, resources={public_paths(app): any_origin}, **common)
+    if origins:
+        exact_origins = [exact_origin(origin) for origin in origins]
+        CORS(app, origins=exact_origins, supports_credentials=True, **common)
 
 
 def allow_any_origin(response: Response) -> Response:
@@ -66,12 +61,11 @@ def allow_any_origin(response: Response) -> Response:
 
     It names ANY_ORIGIN_METHODS, as the contract has them for ``/public``.
     """
-    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Origin"] = "*"  # flask-cors then adds nothing
     response.headers["Access-Control-Allow-Methods"] = ", ".join(ANY_ORIGIN_METHODS)
     response.headers["Access-Control-Allow-Headers"] = ", ".join(ALLOWED_HEADERS)
     response.headers["Access-Control-Expose-Headers"] = ", ".join(EXPOSED_HEADERS)
     response.headers["Access-Control-Max-Age"] = str(MAX_AGE)
-    setattr(response, FLASK_CORS_EVALUATED, True)  # or flask-cors would add some of these again
     return response
 
 
@@ -80,11 +74,14 @@ def exact_origin(origin: str) -> re.Pattern[str]:
     return re.compile(re.escape(origin) + r"\Z")
 
 
-def public_read_rules(app: Flask) -> set[str]:
-    """Return the paths of the public views that accept GET."""
-    return {
+def public_paths(app: Flask) -> re.Pattern[str]:
+    """Compile a pattern of the paths of the public views that accept GET."""
+    rules = [
         rule.rule
         for rule in app.url_map.iter_rules()
         if "GET" in (rule.methods or ())
         and getattr(app.view_functions[rule.endpoint], "access", None) == "public"
-    }
+    ]
+    # Each parameter of a rule is one segment of the path.
+    patterns = [re.sub(r"<[^>]+>", "[^/]+", rule) for rule in rules]
+    return re.compile(f"(?:{'|'.join(patterns)})\\Z")

@@ -22,32 +22,25 @@ class AsciiIntegerConverter(IntegerConverter):
     regex = r"[0-9]+"
 
 
-class QueryArgsParser(FlaskParser):
-    """webargs' parser for query strings, with our error."""
+class StrictParser(FlaskParser):
+    """webargs' parser with our reader of JSON bodies and our error.
+
+    An unknown field of a body is an error (by the schema), an unknown query parameter is ignored.
+    """
 
     DEFAULT_VALIDATION_STATUS = 400
 
-    def handle_error(self, error: ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
-        raise to_validation_error(error.messages_dict["query"]) from None
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        return read_json_body()
+
+    def handle_error(
+        self, error: ValidationError, req: Any, schema: Schema, **kwargs: Any
+    ) -> NoReturn:
+        (messages,) = error.messages_dict.values()  # by location, of which there is one
+        raise to_validation_error(messages) from None
 
 
-QUERY_PARSER = QueryArgsParser()
-
-
-def load_json(schema: Schema) -> Any:
-    """Load the JSON body with ``schema``.
-
-    Raises ValidationFailed and the errors of ``read_json_bytes``.
-    """
-    try:
-        return schema.load(read_json_body())
-    except ValidationError as error:
-        raise to_validation_error(error.messages) from None
-
-
-def load_query(schema: Schema) -> Any:
-    """Load the query string with ``schema``; ignore unknown parameters. Raises ValidationFailed."""
-    return QUERY_PARSER.parse(schema, location="query")
+PARSER = StrictParser()
 
 
 def read_json_body() -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 from app import create_app
 from app.database.base import db
+from app.extensions import limiter
 
 from ..support.assertions import assert_created
 from ..support.concurrency import TIMEOUT, wait_until
@@ -75,7 +76,7 @@ def all_paths(app):
 
 def send(client, method, path, **options):
     """Send a request outside of any rate limit and assert that the response came soon."""
-    client.application.extensions["limiter"].memory.windows.clear()
+    limiter.storage.reset()
     started = time.monotonic()
     with client.open(path, method=method, **options) as response:
         response.get_data()

@@ -177,6 +177,28 @@ def test_an_unknown_path_is_counted_like_any_other(make_limited):
 # Proxies
 
 
+@pytest.mark.parametrize(
+    ("addresses", "clients"),
+    [
+        (["2001:db8:1:2::1", "2001:db8:1:2:ffff::9"], 1),
+        (["2001:db8:1:2::1", "2001:0db8:0001:0002:0:0:0:1"], 1),
+        (["2001:db8:1:2::1", "2001:db8:1:3::1"], 2),
+        (["192.0.2.1", "::ffff:192.0.2.1"], 1),
+        (["192.0.2.1", "192.0.2.2"], 2),
+        (["192.0.2.1:4711", "192.0.2.1:4712", "192.0.2.1"], 1),
+        (["[2001:db8::1]:4711", "2001:db8::2"], 1),
+    ],
+)
+def test_spellings_of_an_address_and_an_ipv6_network_share_a_limit(
+    make_limited, addresses, clients
+):
+    app = make_limited()
+    remaining = [
+        make_client(app, address).get(ME).headers["X-RateLimit-Remaining"] for address in addresses
+    ]
+    assert remaining.count("4") == clients
+
+
 def test_without_trusted_proxies_x_forwarded_for_is_ignored(make_limited):
     app = make_limited()
     for number in range(5):
