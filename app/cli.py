@@ -67,9 +67,9 @@ def reconcile_command() -> None:
     """Fetch every open payment, refund and dispute from Stripe and apply its state."""
     checked, failed = 0, 0
     steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
-        (reconciliation.reconcile_payment, reconciliation.open_payments),
+        (reconciliation.reconcile_payment, reconciliation.payable_payments),
         (reconciliation.retry_refund, reconciliation.unconfirmed_refunds),
-        (reconciliation.refresh_reversal, reconciliation.open_reversals),
+        (lambda key: reconciliation.refresh_reversal(*key), reconciliation.open_reversals),
         (updates.apply_update, lambda: _fetch_recent("refund")),
         (updates.apply_update, lambda: _fetch_recent("dispute")),
     )

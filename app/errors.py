@@ -1,7 +1,7 @@
 """ApiError, the errors that no single domain owns, and the handlers that render them.
 
-An error is an exception class with a status, a code and a message. It is raised where the fact is
-discovered, and ``@bp.raises`` adds it to the OpenAPI document.
+An error is an exception class with a status, a code and a message. It is raised where the problem
+is found, and ``@bp.raises`` adds it to the OpenAPI document.
 """
 
 import logging
@@ -142,7 +142,7 @@ DATABASE_UNAVAILABLE = (
 
 
 def init_app(app: Flask) -> None:
-    """Register handlers that render every exception in the contract's form."""
+    """Register handlers that render every exception in the API's error format (ErrorSchema)."""
     app.register_error_handler(ApiError, handle_api_error)
     app.register_error_handler(HTTPException, handle_http_exception)
     # SQLAlchemy's, and psycopg's own from database.prepared.
@@ -171,7 +171,7 @@ def handle_api_error(error: ApiError) -> Response:
 
 
 def handle_http_exception(error: HTTPException) -> Response:
-    """Render an exception of Flask or werkzeug: routing, methods, sizes, bugs."""
+    """Render a werkzeug error; a status without a class of ours becomes 400."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
@@ -186,7 +186,8 @@ def handle_integrity_error(error: IntegrityError | psycopg.IntegrityError) -> Re
     if violation.sqlstate == UNIQUE_VIOLATION:
         return handle_api_error(ResourceExists())
     if violation.sqlstate == FOREIGN_KEY_VIOLATION:
-        # The row that it refers to has been deleted meanwhile.
+        # The referenced row was deleted meanwhile. If it was the user, the token is revoked; for
+        # any other row the API has fixed the code of a conflict, RESOURCE_EXISTS.
         is_user = "user_id" in (violation.diag.constraint_name or "")
         return handle_api_error(TokenRevoked() if is_user else ResourceExists())
     raise error

@@ -32,6 +32,11 @@ def to_stripe_amount(amount: Decimal, currency: str, field: str | None = "amount
     return int(units)
 
 
+def require_chargeable(amount: Decimal, currency: str, field: str | None = "amount") -> None:
+    """Raise ValidationFailed, at the body's ``field``, unless cards can be charged ``amount``."""
+    to_stripe_amount(amount, currency, field)
+
+
 def from_stripe_amount(units: int, currency: str) -> Decimal:
     """Convert Stripe's units to an amount of ``currency``."""
     if currency in TWO_DECIMAL_EXCEPTIONS:

@@ -12,7 +12,7 @@ from .. import strict_json
 
 
 class StripeUpdate(NamedTuple):
-    """The state of one Stripe object at some time; it may be outdated."""
+    """The state of one Stripe object at some time; it may be stale."""
 
     kind: str  # intent, refund, dispute, or charge: the total of a charge's refunds
     id: str  # of the object

@@ -56,7 +56,7 @@ def register_check(build_statement: Callable[[], str]) -> Callable[[], str]:
 
 
 @register_check
-def unbalanced_entries() -> str:
+def unbalanced_entries_check() -> str:
     return """
         SELECT 'entry ' || e.id, 0, coalesce(sum(p.amount), 0)
         FROM ledger_entries e LEFT JOIN ledger_postings p ON p.entry_id = e.id

@@ -1,4 +1,8 @@
-"""Murabaha: sales of goods to clients at cost plus a known profit, paid in instalments."""
+"""Murabaha: sales of goods to clients at cost plus a known profit, paid in instalments.
+
+A view with an idempotent decorator does not commit: the decorator commits the effect together with
+the response; ``idempotent_payment`` then calls Stripe.
+"""
 
 from ..database.base import db
 from ..errors import Forbidden

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
@@ -21,9 +20,10 @@ from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import prepared_query, sql_property
 from ..money import ZERO
 from .rules import (
-    OPEN,
+    FINAL,
+    PAYABLE,
     STATUSES,
-    is_failed_refund,
+    has_returned_nothing,
     next_payment_status,
     next_reversal_status,
     withholds_funds,
@@ -32,8 +32,8 @@ from .rules import (
 EVENT_RETENTION = timedelta(days=90)  # Stripe retries for three days and can resend for thirty
 
 
-class PaymentRequest(NamedTuple):
-    """The columns of a payment that are needed to request it from Stripe."""
+class PaymentSnapshot(NamedTuple):
+    """A payment as it is when it is sent to Stripe: the columns that are needed for this."""
 
     id: UUID
     amount: Decimal
@@ -47,8 +47,8 @@ class PaymentRequest(NamedTuple):
     last_event_at: int | None
 
 
-class RefundRequest(NamedTuple):
-    """The columns of a refund that are needed to request it from Stripe."""
+class RefundSnapshot(NamedTuple):
+    """A refund as it is when it is sent to Stripe: the columns that are needed for this."""
 
     currency: str
     intent_id: str
@@ -111,16 +111,6 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     def provider(cls: Any) -> Any:
         return db.literal_column("'stripe'")
 
-    @hybrid_property
-    def is_open(self) -> bool:
-        """Whether it can still be paid without a new request."""
-        return self.status in OPEN
-
-    @is_open.inplace.expression
-    @classmethod
-    def _is_open(cls) -> Any:
-        return db.or_(*(cls.status == status for status in OPEN))
-
     @property
     def amount_received(self) -> Decimal:
         return self.amount if self.status == "succeeded" else ZERO
@@ -128,17 +118,20 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     @property
     def amount_refunded(self) -> Decimal:
         """The part of the received amount that was refunded."""
-        confirmed = [refund for refund in self._reversals("refund") if refund.provider_id]
-        failed = sum((refund.amount for refund in confirmed if refund.has_failed), ZERO)
-        total = max(self._refund_sum(is_known=True), self.stripe_amount_refunded - failed)
+        # Stripe's highest reported total still contains refunds that failed later.
+        failed = self._refund_sum(is_confirmed=True, has_returned_nothing=True)
+        total = max(self._refund_sum(is_confirmed=True), self.stripe_amount_refunded - failed)
         return min(self.amount_received, total)
 
-    def _refund_sum(self, *, is_known: bool) -> Decimal:
-        """Sum the refunds that have not failed and that are, or are not, known to Stripe."""
-        refunds = [refund for refund in self._reversals("refund") if not refund.has_failed]
-        return sum(
-            (refund.amount for refund in refunds if bool(refund.provider_id) == is_known), ZERO
-        )
+    def _refund_sum(self, *, is_confirmed: bool, has_returned_nothing: bool = False) -> Decimal:
+        """Sum the refunds whose two properties have these values."""
+        refunds = [
+            refund
+            for refund in self._reversals("refund")
+            if refund.is_confirmed == is_confirmed
+            and refund.has_returned_nothing == has_returned_nothing
+        ]
+        return sum((refund.amount for refund in refunds), ZERO)
 
     def _reversals(self, kind: str) -> list["Reversal"]:
         return [reversal for reversal in self.reversals if reversal.kind == kind]
@@ -146,39 +139,41 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     @property
     def amount_disputed(self) -> Decimal:
         """The part of the received amount that a dispute withholds or has taken."""
-        disputes = [
-            dispute for dispute in self._reversals("dispute") if withholds_funds(dispute.status)
-        ]
-        disputed = sum((dispute.amount for dispute in disputes), ZERO)
-        return min(self.amount_received - self.amount_refunded, disputed)
+        disputes = self._reversals("dispute")
+        withheld = [dispute.amount for dispute in disputes if withholds_funds(dispute.status)]
+        return min(self.amount_received - self.amount_refunded, sum(withheld, ZERO))
 
     @property
-    def pending_refunds(self) -> Decimal:
-        """Requested refunds that Stripe has not confirmed."""
-        return self._refund_sum(is_known=False)
+    def unconfirmed_refund_amount(self) -> Decimal:
+        """The sum of the requested refunds that Stripe has not confirmed."""
+        return self._refund_sum(is_confirmed=False)
 
     @property
     def refundable_amount(self) -> Decimal:
         """What can be refunded; negative if more than the received amount was requested."""
         # A requested refund may be part of the charge's reported total; it is not counted twice.
-        refunds = max(self.amount_refunded, self._refund_sum(is_known=True) + self.pending_refunds)
+        requested = self._refund_sum(is_confirmed=True) + self.unconfirmed_refund_amount
+        refunds = max(self.amount_refunded, requested)
         return self.amount_received - self.amount_disputed - refunds
 
     @property
     def has_failed_refund(self) -> bool:
-        """Whether a refund has failed, so that another one would fail too."""
+        """Whether a refund is ``failed``, not ``canceled``: another one would fail too."""
         return any(refund.status == "failed" for refund in self._reversals("refund"))
 
-    def apply_status(self, status: str, at: int | None = None, outdated: bool = False) -> None:
-        """Apply a status that Stripe reported, ``at`` Unix time or now, unless it is outdated."""
-        last = self.last_event_at
-        older = outdated or bool(
-            at and last and (at < last or (at == last and self.status == "failed"))
-        )
-        self.status = next_payment_status(self.status, status, older)
-        if at and not older:
+    def apply_status(self, status: str, at: int | None = None, stale: bool = False) -> None:
+        """Apply a status that Stripe reported, ``at`` Unix time or now.
+
+        A stale update counts only if it is final. Stale: reported before the last one, or in the
+        same second if the payment is failed.
+        """
+        last_at = self.last_event_at
+        if at and last_at:
+            stale = stale or at < last_at or (at == last_at and self.status == "failed")
+        self.status = next_payment_status(self.status, status, stale)
+        if at and not stale:
             self.last_event_at = at
-        if not self.is_open and self.status != "failed":
+        if self.status in FINAL:
             self.client_secret = None
 
     @classmethod
@@ -193,23 +188,23 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         return db.exists().where(cls.installment_id == installment_id, pending)
 
     @classmethod
-    def can_still_succeed(cls) -> Any:
+    def is_payable(cls) -> Any:
         """Build the condition that it can still succeed; the intent of a failed one can be paid."""
-        return db.or_(cls.is_open, cls.status == "failed")
+        return db.or_(*(cls.status == status for status in PAYABLE))
 
     @classmethod
-    def request_columns(cls) -> list[Any]:
-        """Return the columns of a PaymentRequest."""
-        return [getattr(cls, name) for name in PaymentRequest._fields]
+    def snapshot_columns(cls) -> list[Any]:
+        """Return the columns of a PaymentSnapshot."""
+        return [getattr(cls, name) for name in PaymentSnapshot._fields]
 
     @prepared_query
-    def request(cls: Any, payment_id):
-        """Select the columns of a PaymentRequest."""
-        return db.select(*cls.request_columns()).where(cls.id == payment_id)
+    def select_snapshot(cls: Any, payment_id):
+        """Select the columns of a PaymentSnapshot."""
+        return db.select(*cls.snapshot_columns()).where(cls.id == payment_id)
 
     @prepared_query
     def attach_intent(cls: Any, payment_id, new_intent, new_secret):
-        """Store the new intent, unless the payment has changed or a webhook has arrived."""
+        """Build the update that stores an intent if the payment is unchanged and has no event."""
         unchanged = (cls.id == payment_id) & cls.intent_id.is_(None) & (cls.status == "pending")
         has_event = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.unmatched)
         update = db.update(cls).where(unchanged, ~has_event, ~cls.superseded)
@@ -223,28 +218,28 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
-    def lock_open_for_installment(cls, installment_id: UUID) -> list["Payment"]:
-        """Lock and return the payments for the instalment that can still succeed."""
-        query = db.select(cls).where(cls.installment_id == installment_id, cls.can_still_succeed())
+    def lock_payable_for_installment(cls, installment_id: UUID) -> list["Payment"]:
+        """Lock and return the payable payments for the instalment."""
+        query = db.select(cls).where(cls.installment_id == installment_id, cls.is_payable())
         query = query.order_by(cls.created_at).with_for_update()
         return list(db.session.scalars(query, execution_options={"populate_existing": True}))
 
     @classmethod
     def superseded_for_installment(cls, installment_id: UUID, other_than: UUID) -> list[Any]:
-        """Return PaymentRequest rows of superseded payments that can still succeed."""
-        query = db.select(*cls.request_columns()).where(
+        """Return the snapshot columns of superseded payments that are still payable."""
+        query = db.select(*cls.snapshot_columns()).where(
             cls.installment_id == installment_id,
             cls.id != other_than,
             cls.superseded,
-            cls.can_still_succeed(),
+            cls.is_payable(),
         )
         return list(db.session.execute(query))
 
     @classmethod
     def supersede(cls, installment_ids: Collection[UUID]) -> None:
-        """Mark the open payments for these instalments, whose balance has changed."""
+        """Mark the payable payments for these instalments, whose balance has changed."""
         for_installments = cls.installment_id.in_(installment_ids)
-        update = db.update(cls).where(for_installments, cls.can_still_succeed())
+        update = db.update(cls).where(for_installments, cls.is_payable())
         db.session.execute(update.values(superseded=True))
 
     @classmethod
@@ -277,17 +272,22 @@ class Reversal(UUIDPrimaryKeyMixin, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     @property
-    def has_failed(self) -> bool:
-        """Whether a refund has returned nothing to the payer."""
-        return is_failed_refund(self.status)
+    def is_confirmed(self) -> bool:
+        """Whether Stripe has confirmed it and given it an id."""
+        return bool(self.provider_id)
+
+    @property
+    def has_returned_nothing(self) -> bool:
+        """Whether a refund has ended and returned nothing to the payer: failed or canceled."""
+        return has_returned_nothing(self.status)
 
     def apply_status(self, status: str) -> None:
         """Apply a status that Stripe reported."""
         self.status = next_reversal_status(self.kind, self.status, status)
 
     @prepared_query
-    def request(cls: Any, reversal_id):
-        """Select the columns of a RefundRequest."""
+    def select_snapshot(cls: Any, reversal_id):
+        """Select the columns of a RefundSnapshot."""
         payment = (Payment.currency, Payment.intent_id)
         own = (cls.payment_id, cls.provider_id, cls.amount, cls.status, cls.created_at)
         query = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)

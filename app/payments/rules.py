@@ -6,21 +6,21 @@ Source: Stripe's documentation of the lifecycles of PaymentIntents, refunds and 
 from ..errors import ApiError
 
 STATUSES = ("pending", "processing", "failed", "cancelled", "succeeded")
-OPEN = ("pending", "processing")  # can still be paid; a donation counts towards its goal
+PAYABLE = ("pending", "processing", "failed")  # can still succeed
 
-STATUS_FROM_STRIPE = {  # a PaymentIntent's status to a payment's
+STATUS_FROM_STRIPE = {  # the status of an update about a PaymentIntent to a payment's
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
     "requires_action": "pending",
     "requires_capture": "pending",
     "processing": "processing",
-    "failed": "failed",
+    "failed": "failed",  # not Stripe's but ours: a payment_failed event or a card error
     "canceled": "cancelled",
     "succeeded": "succeeded",
 }
 FINAL = ("cancelled", "succeeded")  # in order of precedence: a later one replaces an earlier one
 
-FAILED_REFUND = ("failed", "canceled")  # statuses of a refund whose money has come back
+NOTHING_RETURNED = ("failed", "canceled")  # statuses of a refund that returned nothing
 # In order of precedence: an inquiry, a closed inquiry (which may still become a dispute), a dispute
 # that withholds money, a lost one, a won one.
 DISPUTE_STAGES = (
@@ -39,23 +39,24 @@ class InvalidTransition(ApiError):
     status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
 
 
-def next_payment_status(current: str, stripe_status: str, older: bool = False) -> str:
+def next_payment_status(current: str, stripe_status: str, stale: bool = False) -> str:
     """Return a payment's status after an update with the intent's ``stripe_status``.
 
-    An update that is ``older`` than the current status, or as old, counts only if it is final.
+    A final status is replaced only by one that takes precedence. A stale update counts only if it
+    is final (``Payment.apply_status``).
     """
     status = STATUS_FROM_STRIPE.get(stripe_status, current)
     if current in FINAL:
         rank = FINAL.index(status) if status in FINAL else -1
         return status if rank > FINAL.index(current) else current
     if status == "pending" and current == "failed":
-        return current  # after a decline the intent is open again, but the failure is reported
-    return current if older and status not in FINAL else status
+        return current  # after a decline the intent can be paid again, but the failure is reported
+    return current if stale and status not in FINAL else status
 
 
-def is_failed_refund(status: str) -> bool:
-    """Whether a refund with this status has returned nothing to the payer."""
-    return status in FAILED_REFUND
+def has_returned_nothing(status: str) -> bool:
+    """Whether a refund with this status has ended and returned nothing to the payer."""
+    return status in NOTHING_RETURNED
 
 
 def withholds_funds(status: str) -> bool:
@@ -66,7 +67,7 @@ def withholds_funds(status: str) -> bool:
 def next_reversal_status(kind: str, current: str, status: str) -> str:
     """Return the status of a refund or dispute after an update with ``status``."""
     if kind == "refund":
-        return current if is_failed_refund(current) else status
+        return current if has_returned_nothing(current) else status
     return status if _dispute_stage(status) >= _dispute_stage(current) else current
 
 

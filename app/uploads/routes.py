@@ -1,4 +1,8 @@
-"""Uploaded files that other records refer to: an invoice, a proof of income."""
+"""Uploaded files that other records refer to: an invoice, a proof of income.
+
+A view with an idempotent decorator does not commit: the decorator commits the effect together with
+the response.
+"""
 
 from uuid import UUID
 

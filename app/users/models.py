@@ -104,7 +104,7 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
     expires_at: Mapped[datetime]
 
     @prepared_query
-    def active(cls: Any, session_id, session_user_id):
+    def select_active(cls: Any, session_id, session_user_id):
         """Select the UserProfile of an active session; also used inside other statements."""
         return (
             db.select(*[getattr(User, name) for name in UserProfile._fields])

@@ -18,7 +18,7 @@ from ..payments.actions.updates import must_exist, on_payment_updated
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 from .models import Donation, Project, ReceiptCounter, currency_of
-from .rules import DonationNotFound, GoalMet, ProjectInactive, donation_state, max_total
+from .rules import DonationNotFound, GoalMet, ProjectInactive, donation_state, total_limit
 
 
 def create_donation(
@@ -32,16 +32,17 @@ def create_donation(
 ) -> PaymentOperation:
     """Insert a donation and its payment, and return the payment's operation.
 
-    Raises ProjectNotFound, ProjectInactive, GoalMet, ValidationFailed and PaymentUnavailable.
+    Raises ProjectNotFound, ProjectInactive, GoalMet, ValidationFailed, PaymentUnavailable and
+    TokenRevoked.
     """
     currency = currency_of(project_id)
     require_minor_units({"amount": amount}, currency)
-    stripe_amounts.to_stripe_amount(amount, currency)
+    stripe_amounts.require_chargeable(amount, currency)
     stripe_client.require_stripe()
-    total_limit = max_total(currency)
+    limit = total_limit(currency)
     values = {
         "session_query": donor.session_query,
-        "total_limit": total_limit,
+        "total_limit": limit,
         "payment_method_id": payment_method_id,
         "project_id": project_id,
         "user_id": donor.id,
@@ -52,21 +53,24 @@ def create_donation(
     }
     payment = Donation.insert_pledge(**values)
     if payment is None:
-        donor.load_profile()
-        lock_project_and_check(project_id, amount, total_limit)
+        donor.load_profile()  # raises TokenRevoked if that is why no row was inserted
+        lock_project_and_check(project_id, amount, limit)
         payment = Donation.insert_pledge(**values)  # the project accepts it now, and is locked
-    return PaymentOperation(*donor.verify_session(payment))
+    return PaymentOperation(*donor.require_session_row(payment))
 
 
-def lock_project_and_check(project_id: UUID, amount: Decimal, total_limit: Decimal) -> None:
-    """Lock the project and raise the reason why it does not accept the donation, if any."""
+def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) -> None:
+    """Lock the project. Raises the reason why it does not accept the donation, if there is one.
+
+    ``limit`` is its currency's ``total_limit``.
+    """
     project = Project.get_for_update(project_id)
     total = project.raised + project.pledged
     if not project.active:
         raise ProjectInactive
     if total >= project.funding_goal:
         raise GoalMet
-    if total + amount >= total_limit:
+    if total + amount >= limit:
         message = f"The total would need more than {MAX_DIGITS} digits."
         raise ValidationFailed.at(["amount"], message)
 
@@ -100,7 +104,7 @@ def sync_donation(payment: Payment) -> None:
         project.currency,
         donation.id,
         payment.id,
-        {
+        {  # target balances; credits are negative
             "donations": ("donation received", -payment.amount_received),
             "refunds": ("donation refunded", payment.amount_refunded),
             "disputes": ("donation disputed", payment.amount_disputed),
@@ -157,11 +161,11 @@ def render_receipt(donation: Donation) -> bytes:
     return document.bytes()
 
 
-# Ledger checks
+# Consistency checks: each selects subject, stored and posted amount
 
 
 @register_check
-def raised_of_projects() -> str:
+def projects_raised_check() -> str:
     return """
         SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
         FROM waqf_projects p
@@ -172,7 +176,7 @@ def raised_of_projects() -> str:
 
 
 @register_check
-def pledged_of_projects() -> str:
+def projects_pledged_check() -> str:
     return """
         SELECT 'pledged of project ' || p.id, p.pledged,
                coalesce(sum(d.amount) FILTER (WHERE d.status = 'pending'), 0)
@@ -181,7 +185,7 @@ def pledged_of_projects() -> str:
 
 
 @register_check
-def donors_of_projects() -> str:
+def project_donors_check() -> str:
     return """
         SELECT 'donors of project ' || p.id, p.donor_count,
                count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded')
@@ -190,7 +194,7 @@ def donors_of_projects() -> str:
 
 
 @register_check
-def donations_of_projects() -> str:
+def project_donations_check() -> str:
     return """
         SELECT 'donations of project ' || p.id, p.donation_count,
                count(*) FILTER (WHERE d.status = 'succeeded')
@@ -199,7 +203,7 @@ def donations_of_projects() -> str:
 
 
 @register_check
-def amounts_of_donations() -> str:
+def donation_amounts_check() -> str:
     return """
         SELECT a.account || ' of donation ' || d.id,
                CASE WHEN d.status IN ('succeeded', 'refunded') THEN a.stored ELSE 0 END,
@@ -214,7 +218,7 @@ def amounts_of_donations() -> str:
 
 
 @register_check
-def receipts_of_years() -> str:
+def receipt_numbers_check() -> str:
     return """
         SELECT 'receipts of ' || y.year, y.last, count(d.id)
         FROM waqf_receipt_years y

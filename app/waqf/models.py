@@ -62,11 +62,14 @@ class Project(UUIDPrimaryKeyMixin, Base):
         self.completed_at = (self.completed_at or clock.now()) if met else None
 
     @prepared_query
-    def search(cls: Any, id, category, active):
-        """Select projects by category and active, newest first; or only the one with ``id``."""
+    def by_id(cls: Any, id):
+        """Select the project with ``id``."""
+        return db.select(cls).where(cls.id == id)
+
+    @prepared_query
+    def search(cls: Any, category, active):
+        """Select projects, newest first, filtered by what is not None."""
         query = db.select(cls)
-        if id is not None:
-            return query.where(cls.id == id)
         if category is not None:
             query = query.where(cls.category == category)
         if active is not None:
@@ -84,8 +87,11 @@ class Project(UUIDPrimaryKeyMixin, Base):
 
 @lru_cache(maxsize=4096)
 def currency_of(project_id: UUID) -> str:
-    """Return a project's currency, which never changes. Raises ProjectNotFound."""
-    row = Project.search(project_id).select_columns(Project.currency).row()
+    """Return a project's currency, which never changes; cached per process.
+
+    Raises ProjectNotFound.
+    """
+    row = Project.by_id(project_id).select_columns(Project.currency).row()
     if row is None:
         raise ProjectNotFound
     return str(row[0])
@@ -197,20 +203,24 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def public_count(cls: Any, project_id):
-        """Select their number from the project, because counting a million rows is slow."""
+        """Select the number of succeeded donations, which the project stores.
+
+        Counting a million rows would be slow.
+        """
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
     def insert_pledge(cls, session_query: PreparedQuery, **values: Any) -> tuple[Any, ...] | None:
-        """Insert a donation and its payment, and return the payment's request columns.
+        """Insert a donation and its payment, and return the payment's snapshot columns.
 
         Return None if the project does not accept the donation or ``session_query`` finds no
-        session. A single statement locks the project's row for the shortest time.
+        session. A pending donation counts as pledged. A single statement locks the project's row
+        for the shortest time; outside a transaction it commits at once.
         """
-        row = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
-        row = {name: value for name, value in row.items() if value is not None}
-        statement = _pledge_statement(tuple(row), session_query.statement)
-        return PreparedQuery(cls, statement, {**row, **session_query.values}).row()
+        parameters = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
+        parameters = {name: value for name, value in parameters.items() if value is not None}
+        statement = _pledge_statement(tuple(parameters), session_query.statement)
+        return PreparedQuery(cls, statement, {**parameters, **session_query.values}).row()
 
     @classmethod
     def has_other_from_donor(cls, donation: "Donation") -> bool:
@@ -225,8 +235,11 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
 
 @cache
-def _pledge_statement(names: tuple[str, ...], session: Any) -> Any:
-    """Build the statement of ``insert_pledge`` for the parameters called ``names``."""
+def _pledge_statement(names: tuple[str, ...], user_session: Any) -> Any:
+    """Build the statement of ``insert_pledge`` for the parameters called ``names``.
+
+    It inserts nothing unless ``user_session`` selects a row.
+    """
     value: dict[str, Any] = {name: bindparam(name) for name in names}
     total_limit, payment_id = value.pop("total_limit"), value.pop("payment_id")
     payment_method_id = value.pop("payment_method_id", None)
@@ -235,33 +248,34 @@ def _pledge_statement(names: tuple[str, ...], session: Any) -> Any:
     total = Project.raised + Project.pledged
     project = (
         db.update(Project)
-        .where(Project.id == value["project_id"], Project.active, session.exists())
+        .where(Project.id == value["project_id"], Project.active, user_session.exists())
         .where(total < Project.funding_goal, total + value["amount"] < total_limit)
         .values(pledged=Project.pledged + value["amount"])
         .returning(Project.id)
         .cte("project")
     )
-    row = {**value, "status": pending, "refunded_amount": zero, "disputed_amount": zero}
-    donation = _insert_from(Donation, project, row, Donation.id)
+    donation_row = {**value, "status": pending, "refunded_amount": zero, "disputed_amount": zero}
+    donation = _insert_from(Donation, project, donation_row, Donation.id)
     shared = {name: value[name] for name in ("amount", "currency", "created_at")}
-    row = {"id": payment_id, "donation_id": value["id"], **shared}
-    row |= {"status": pending, "stripe_amount_refunded": zero, "superseded": false()}
+    payment_row = {"id": payment_id, "donation_id": value["id"], **shared}
+    payment_row |= {"status": pending, "stripe_amount_refunded": zero, "superseded": false()}
     if payment_method_id is not None:
-        row["payment_method_id"] = payment_method_id
-    payment = _insert_from(Payment, donation, row, *Payment.request_columns())
+        payment_row["payment_method_id"] = payment_method_id
+    payment = _insert_from(Payment, donation, payment_row, *Payment.snapshot_columns())
     return db.select(*payment.c)
 
 
 def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: Any) -> Any:
     """Build a CTE that inserts a row of ``entity`` for each row of ``source``."""
     table = entity.__table__
-    row = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
-    insertion = db.insert(table).from_select(list(values), db.select(*row).select_from(source))
+    columns = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
+    rows = db.select(*columns).select_from(source)
+    insertion = db.insert(table).from_select(list(values), rows)
     return insertion.returning(*returning).cte(table.name)
 
 
 class ReceiptCounter(Base):
-    """The last receipt number of a year.
+    """The last receipt number of each year, in the table waqf_receipt_years.
 
     It is incremented in the transaction that uses it, so that there are no gaps.
     """

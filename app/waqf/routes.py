@@ -1,4 +1,8 @@
-"""Waqf: projects with a funding goal, and donations to them through Stripe."""
+"""Waqf: projects with a funding goal, and donations to them through Stripe.
+
+A view with an idempotent decorator does not commit: the decorator commits the effect together with
+the response; ``idempotent_payment`` then calls Stripe.
+"""
 
 from ..database.base import db
 from ..errors import Forbidden
@@ -43,9 +47,9 @@ EXPORTS = {
 @bp.arguments(ProjectListQuerySchema, location="query")
 @bp.paginated(ProjectSchema)
 def list_projects(query):
-    """List projects, newest first, by category and active"""
+    """List projects, newest first, filtered by category and active"""
     active = query["active"] and query["active"] == "true"
-    return Project.search(None, query["category"], active)
+    return Project.search(query["category"], active)
 
 
 @bp.post("/projects")
@@ -58,7 +62,7 @@ def create_project(data):
     project = Project(**data)
     db.session.add(project)
     db.session.flush()
-    return Project.search(project.id)
+    return Project.by_id(project.id)
 
 
 @bp.get("/projects/<uuid:id>")
@@ -67,7 +71,7 @@ def create_project(data):
 @bp.returns_row(ProjectSchema, ProjectNotFound)
 def show_project(id):
     """Get a project and its progress"""
-    return Project.search(id)
+    return Project.by_id(id)
 
 
 @bp.patch("/projects/<uuid:id>")
@@ -78,7 +82,7 @@ def update_project(changes, id):
     """Update a project; an inactive one does not accept donations"""
     actions.update_project(id, changes)
     db.session.commit()
-    return Project.search(id)
+    return Project.by_id(id)
 
 
 @bp.get("/projects/<uuid:id>/donations")
@@ -88,7 +92,7 @@ def update_project(changes, id):
 @bp.raises(ProjectNotFound)
 def list_project_donations(id):
     """List the succeeded donations to a project, newest first, without anonymous donors' names"""
-    if Project.search(id).select_columns(Project.id).row() is None:
+    if Project.by_id(id).select_columns(Project.id).row() is None:
         raise ProjectNotFound
     return Donation.public_for_project(id).with_total(Donation.public_count(id))
 
@@ -99,12 +103,12 @@ def list_project_donations(id):
 @bp.post("/donations")
 @limit("donations")
 @bp.login_required
-@bp.defers_session_check
+@bp.defers_session_check  # insert_pledge verifies it
 @bp.idempotent_payment(DonationSchema, Donation.by_payment, PaymentOperation.load)
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(data):
-    """Donate to a project, with the payment's clientSecret or a paymentMethodId"""
+    """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId"""
     return actions.create_donation(current_user, **data)
 
 

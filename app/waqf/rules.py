@@ -30,8 +30,11 @@ class GoalMet(ApiError):
     status, code, message = 400, "GOAL_MET", "Project funding goal already met"
 
 
-def max_total(currency: str) -> Decimal:
-    """Return the total that a project must stay below, to be exact in an IEEE 754 double."""
+def total_limit(currency: str) -> Decimal:
+    """Return the limit that a project's total must stay below.
+
+    Below it, every amount is exact in an IEEE 754 double.
+    """
     return Decimal(10) ** (MAX_DIGITS - MINOR_UNITS[currency])
 
 

@@ -93,7 +93,7 @@ class ProjectListQuerySchema(Schema):
 
 
 class PublicDonationSchema(Schema):
-    """A donation in public; an anonymous donor's name and id are null."""
+    """A donation as the public sees it; an anonymous donor's name and id are null."""
 
     id = StrictUUID(required=True)
     project_id = StrictUUID(required=True)
@@ -109,7 +109,7 @@ class PublicDonationSchema(Schema):
 
 
 class DonationExportSchema(PublicDonationSchema):
-    """A donation in its donor's export."""
+    """A donation as its donor exports it."""
 
     user_id = StrictUUID(required=True)
     disputed = StrictBoolean(required=True)
@@ -117,7 +117,7 @@ class DonationExportSchema(PublicDonationSchema):
 
 
 class DonationSchema(DonationExportSchema):
-    """A donation for its donor, with its payment."""
+    """A donation as its donor sees it, with its payment."""
 
     payment = fields.Nested(PaymentSchema, required=True)
 

@@ -1,4 +1,8 @@
-"""Zakat calculations, their reports, and the nisab."""
+"""Zakat calculations, their reports, and the nisab.
+
+A view with an idempotent decorator does not commit: the decorator commits the effect together with
+the response.
+"""
 
 from .. import clock
 from ..database.base import db

@@ -338,7 +338,7 @@ def test_an_event_that_arrives_before_stripes_response_counts(
     assert sql("SELECT count(*) FROM webhook_events WHERE unmatched") == [(0,)]
 
 
-# Failing handlers, outdated states and concurrent deliveries
+# Failing handlers, stale updates and concurrent deliveries
 
 
 def test_an_event_is_applied_when_delivered_again_after_a_failed_handler(  # noqa: PLR0917
@@ -367,7 +367,7 @@ def test_an_error_of_a_handler_is_never_answered_as_a_webhook_error(  # noqa: PL
     assert sql(EVENTS) == [(0,)]
 
 
-def test_a_response_that_events_have_outdated_changes_nothing(  # noqa: PLR0917
+def test_a_stale_response_changes_nothing(  # noqa: PLR0917
     stripe_server, deliver_all, intent, sql, reconcile, monkeypatch
 ):
     deliver_all(*stripe_server.process(intent))
@@ -384,7 +384,7 @@ def test_a_response_that_events_have_outdated_changes_nothing(  # noqa: PLR0917
     assert (sql(DONATION_STATUSES), sql(PROJECT_TOTALS)) == ([("failed",)], NOTHING_RAISED)
 
 
-def test_older_events_that_arrive_later_change_nothing(stripe_server, deliver_all, intent, sql):
+def test_stale_events_change_nothing(stripe_server, deliver_all, intent, sql):
     (processing,) = stripe_server.process(intent)
     failed, *_ = stripe_server.fail(intent)
     deliver_all(failed, processing)

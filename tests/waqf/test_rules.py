@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.waqf.rules import countable_amount, donation_state, max_total
+from app.waqf.rules import countable_amount, donation_state, total_limit
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_donation_takes_its_state_from_its_payment(
     ("currency", "maximum"), [("JPY", 10**15), ("USD", 10**13), ("KWD", 10**12)]
 )
 def test_a_total_has_at_most_fifteen_digits(currency, maximum):
-    assert max_total(currency) == maximum
+    assert total_limit(currency) == maximum

@@ -91,7 +91,7 @@ def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
 
 
 def _after_balance_change(application: Application, numbers: Iterable[int]) -> None:
-    """Supersede open payments for instalments ``numbers``; complete a sale that is paid."""
+    """Supersede payable payments for instalments ``numbers``; complete a sale that is paid."""
     application.updated_at = clock.now()
     db.session.flush()
     Payment.supersede([application.installments[number - 1].id for number in numbers])
@@ -106,7 +106,7 @@ def _by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
 def start_payment(
     client: Any, id: UUID, number: int, payment_method_id: str | None
 ) -> PaymentOperation:
-    """Insert a payment of the instalment's balance, or return the open one, as an operation.
+    """Insert a payment of the instalment's balance, or reuse a pending one, as an operation.
 
     Raises InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
     """
@@ -116,7 +116,7 @@ def start_payment(
     balance = installment.amount - installment.waived - installment.paid_amount
     allocate_payment(balance, application.installment_balances, number)
     current = None
-    for payment in Payment.lock_open_for_installment(installment.id):
+    for payment in Payment.lock_payable_for_installment(installment.id):
         if payment.status == "processing":
             message = f"A payment of {payment.amount} is processing."
             raise InvalidTransition(f"{message} Wait until it has succeeded or failed.")
@@ -126,7 +126,7 @@ def start_payment(
             payment.superseded = True  # cancelled at Stripe before the new one is created
     if current is None:
         stripe_client.require_stripe()
-        stripe_amounts.to_stripe_amount(balance, application.currency, None)
+        stripe_amounts.require_chargeable(balance, application.currency, None)
         db.session.flush()
         current = Payment(
             installment_id=installment.id,
@@ -187,7 +187,8 @@ def sync_installment(payment: Payment) -> None:
             CUSTOMER_CREDIT: ("paid beyond the contract", -credit),
         },
     )
-    refund = stripe_amounts.chargeable_amount(credit - payment.pending_refunds, payment.currency)
+    owed = credit - payment.unconfirmed_refund_amount
+    refund = stripe_amounts.chargeable_amount(owed, payment.currency)
     if refund > ZERO and payment.has_failed_refund:
         log.error("payment %s: %s is owed to the client; refund failed", payment.id, refund)
     elif refund > ZERO:
@@ -223,11 +224,11 @@ def _installment(application: Application, number: int) -> Installment:
     return application.installments[number - 1]
 
 
-# Ledger checks
+# Consistency checks: each selects subject, stored and posted amount
 
 
 @register_check
-def receivables_of_applications() -> str:
+def application_receivables_check() -> str:
     return """
         SELECT 'receivable of application ' || a.application_number,
                coalesce((SELECT sum(i.amount - i.paid_amount - i.waived)
@@ -240,7 +241,7 @@ def receivables_of_applications() -> str:
 
 
 @register_check
-def rebates_of_applications() -> str:
+def application_rebates_check() -> str:
     return """
         SELECT 'rebate of application ' || a.application_number, coalesce(a.rebate, 0),
                coalesce((SELECT sum(p.amount) FROM ledger_entries e

@@ -1,7 +1,7 @@
 """Create, look up and cancel the PaymentIntent of a payment.
 
-A card is charged only inside the client's own request. Any later look-up fetches the payment's
-state, and at most creates an intent that the payer may still confirm.
+A card is charged only inside the client's own request. Everything later (reconciliation,
+cancelling) may create an intent, but never charges.
 """
 
 import logging
@@ -25,14 +25,15 @@ from ...integrations.stripe_client import (
     StripeRejected,
 )
 from ...integrations.stripe_updates import StripeUpdate
-from ..models import Payment, PaymentRequest
+from ..models import Payment, PaymentSnapshot
 from ..rules import InvalidTransition
-from .updates import apply_update, lock_payment, lock_payment_intents, must_exist, notify_handler
+from .updates import apply_update, lock_payment, lock_payment_intents, must_exist, update_dependents
 
 log = logging.getLogger(__name__)
 
 STRIPE_KEY_TTL = timedelta(hours=23)  # Stripe forgets idempotency keys after a day
-PAYMENT_TTL = timedelta(hours=24)  # then an unpaid payment is cancelled and its place is free
+# Of an unpaid payment: then it is cancelled, and its amount no longer counts towards the goal.
+PAYMENT_TTL = timedelta(hours=24)
 LIST_CONSISTENCY_DELAY = timedelta(minutes=1)  # until Stripe's lists contain a new object
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
 MAX_ATTEMPTS = 5
@@ -49,19 +50,19 @@ class StripeResult(NamedTuple):
     update: StripeUpdate | None = None
     client_secret: str | None = None  # which the payer needs to pay
     error: ApiError | None = None  # for the client
-    absent: bool = False  # Stripe has no intent for the payment, and none will be created
+    has_no_intent: bool = False  # that can be paid, and none will be created
 
     @property
     def is_cancelled(self) -> bool:
         """Whether the payment can no longer receive money."""
-        return self.absent or (self.update is not None and self.update.status == "canceled")
+        return self.has_no_intent or (self.update is not None and self.update.status == "canceled")
 
 
 class PaymentOutcome(NamedTuple):
     """The result of an operation at Stripe, for ``http.idempotency`` to render.
 
-    ``change`` is a last change that the statement of the response makes; if it matches no row,
-    ``fallback`` continues.
+    ``change`` is an UPDATE still to be run, in the same statement as the response's SELECT; if it
+    changes no row, ``fallback()`` gives the outcome instead.
     """
 
     error: ApiError | None = None
@@ -90,14 +91,14 @@ def retry_idempotently(
     raise PaymentUnavailable
 
 
-class PaymentOperation(PaymentRequest):
-    """The collection of a payment's money through Stripe."""
+class PaymentOperation(PaymentSnapshot):
+    """The collection of one payment through Stripe."""
 
     __slots__ = ()
 
     @classmethod
     def load(cls, payment_id: UUID) -> "PaymentOperation":
-        return cls(*must_exist(Payment.request(payment_id).row()))
+        return cls(*must_exist(Payment.select_snapshot(payment_id).row()))
 
     def execute(self) -> PaymentOutcome:
         """Collect the payment; executed again it completes what was started.
@@ -105,25 +106,29 @@ class PaymentOperation(PaymentRequest):
         Cancels the payments that this one supersedes first. Raises PaymentUnavailable, and then
         nothing has been recorded.
         """
-        superseded = [(payment, payment.cancel()) for payment in self._superseded_payments()]
-        if all(last.is_cancelled for _, last in superseded) and not self._is_superseded():
+        cancellations = [(payment, payment.cancel()) for payment in self._superseded_payments()]
+        are_cancelled = all(cancellation.is_cancelled for _, cancellation in cancellations)
+        if are_cancelled and not self._is_superseded():
             result = self.submit()
         else:
             result = self.cancel()
             if result.is_cancelled:
                 result = result._replace(error=InvalidTransition(SUPERSEDED))
-        if superseded:
-            lock_payment_intents(result.update, *(last.update for _, last in superseded))
-        for payment, last in superseded:
-            payment.record_result(last)
+        if cancellations:
+            updates = [cancellation.update for _, cancellation in cancellations]
+            lock_payment_intents(result.update, *updates)
+        for payment, cancellation in cancellations:
+            payment.record_result(cancellation)
         update = result.update
         if update and result.client_secret and update.status == "requires_payment_method":
             # The intent is new and no client has its secret yet: nothing else can follow from it.
             attach = Payment.attach_intent(self.id, update.payment_intent_id, result.client_secret)
-            return PaymentOutcome(change=attach, fallback=partial(self._record, result))
-        return self._record(result)
+            fallback = partial(self._record_and_report, result)
+            return PaymentOutcome(change=attach, fallback=fallback)
+        return self._record_and_report(result)
 
-    def _record(self, result: StripeResult) -> PaymentOutcome:
+    def _record_and_report(self, result: StripeResult) -> PaymentOutcome:
+        """Record ``result``, and return its error or that the payment was replaced."""
         self.record_result(result)
         current = PaymentOperation.load(self.id)
         replaced = current.status == "pending" and current.superseded
@@ -132,9 +137,9 @@ class PaymentOperation(PaymentRequest):
         return PaymentOutcome(result.error)
 
     def submit(self) -> StripeResult:
-        """Send the payment to Stripe, charging the card if there is one.
+        """Create the payment's intent if it has none, charging the card if there is one.
 
-        Raises PaymentUnavailable.
+        A known intent is left alone. Raises PaymentUnavailable.
         """
         if self.status == "cancelled":
             error = InvalidTransition("The payment is cancelled. Start a new one.")
@@ -148,24 +153,28 @@ class PaymentOperation(PaymentRequest):
     def fetch_or_create_intent(self) -> StripeResult:
         """Fetch the payment's intent, or create one without charging a card.
 
-        Once it is created like this, a request that still means to charge a card comes too late.
-        Raises PaymentUnavailable and StripeObjectNotFound.
+        A request still running can then no longer charge the card, because the key is used. Raises
+        PaymentUnavailable and StripeObjectNotFound.
         """
         if self.intent_id is None:
             return self._ensure_intent(charge=False)
         return StripeResult(stripe_client.retrieve_payment_intent(self.intent_id))
 
     def cancel(self) -> StripeResult:
-        """Cancel the payment at Stripe unless it has succeeded. Raises PaymentUnavailable."""
+        """Cancel the payment at Stripe unless it has succeeded.
+
+        Creates a missing intent first, so that a request still running cannot create one that stays
+        payable. Raises PaymentUnavailable.
+        """
         if self.status == "cancelled":
-            return StripeResult(absent=True)
+            return StripeResult(has_no_intent=True)
         try:
             result = self.fetch_or_create_intent()
             if result.update and result.update.status.startswith(("requires_", "failed")):
                 result = StripeResult(self._cancel_intent(result.update.payment_intent_id))
         except StripeObjectNotFound:
             log.error("payment %s: Stripe has no intent %s", self.id, self.intent_id)
-            return StripeResult(absent=True)
+            return StripeResult(has_no_intent=True)
         return result
 
     def _cancel_intent(self, intent_id: str) -> StripeUpdate:
@@ -177,12 +186,12 @@ class PaymentOperation(PaymentRequest):
     def record_result(self, result: StripeResult) -> None:
         """Apply ``result`` to the payment and everything derived from it."""
         if result.update:
-            apply_update(result.update, result.client_secret, request=self)
-        elif result.absent:
+            apply_update(result.update, result.client_secret, sent=self)
+        elif result.has_no_intent:
             payment = must_exist(lock_payment(Payment.id == self.id))
             if payment.intent_id == self.intent_id:  # else a webhook has attached an intent
                 payment.apply_status("canceled")
-                notify_handler(payment)
+                update_dependents(payment)
 
     def _is_superseded(self) -> bool:
         """Read whether a newer payment has replaced this one."""
@@ -191,7 +200,7 @@ class PaymentOperation(PaymentRequest):
         return PaymentOperation.load(self.id).superseded
 
     def _superseded_payments(self) -> list["PaymentOperation"]:
-        """Return the payments that this one replaces and that could still receive money."""
+        """Return the payments that this one replaces and that are still payable."""
         if self.installment_id is None:
             return []
         rows = Payment.superseded_for_installment(self.installment_id, self.id)
@@ -209,16 +218,17 @@ class PaymentOperation(PaymentRequest):
                 else retry_idempotently(create, self._find_intent, self.created_at)
             )
         except StripeRejected as rejected:
-            # A rejection without the card does not tell what happened to a request with the card.
+            # Rejected without a card; an earlier request with the card may still have created an
+            # intent, so look.
             may_exist = not charge and self.payment_method_id and not rejected.update
             intent = self._find_intent() if may_exist else None
             if intent is None:
                 return StripeResult(
-                    rejected.update, error=rejected.error, absent=rejected.update is None
+                    rejected.update, error=rejected.error, has_no_intent=rejected.update is None
                 )
         if intent is None:
             message = "The payment is cancelled because it was not paid in time. Start a new one."
-            return StripeResult(absent=True, error=InvalidTransition(message))
+            return StripeResult(has_no_intent=True, error=InvalidTransition(message))
         return StripeResult(*intent)
 
     def _create_intent(self, charge: bool, attempt: int) -> tuple[StripeUpdate, str | None]:
@@ -231,7 +241,7 @@ class PaymentOperation(PaymentRequest):
             attempt,
         )
         if charge and self.payment_method_id:
-            with suppress(IdempotencyMismatch):  # fetch_or_create_intent() has come first
+            with suppress(IdempotencyMismatch):  # fetch_or_create_intent() has used the key
                 return create()
         return create(charge=False)
 

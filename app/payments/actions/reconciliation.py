@@ -16,11 +16,11 @@ from .refunds import RefundOperation
 from .updates import apply_update
 
 LOOK_BACK = timedelta(days=30)  # for refunds and disputes whose webhooks never arrived
-MAX_DISPUTE_AGE = timedelta(days=180)
+MAX_REVERSAL_AGE = timedelta(days=180)
 
 
 def reconcile_payment(payment_id: UUID) -> None:
-    """Apply Stripe's state of an open payment; never charges a card.
+    """Apply Stripe's state of a payable payment; never charges a card.
 
     Cancels a payment that was not paid within PAYMENT_TTL or that has been superseded.
     """
@@ -38,7 +38,7 @@ def reconcile_payment(payment_id: UUID) -> None:
 def retry_refund(refund_id: UUID) -> ApiError | None:
     """Submit a requested refund again; return the error if Stripe rejects it for good.
 
-    Raises StripeRejected if Stripe's balance is insufficient: the refund stays requested.
+    Raises StripeRejected if our balance at Stripe is insufficient: the refund stays requested.
     """
     refund = RefundOperation(refund_id)
     try:
@@ -51,14 +51,14 @@ def retry_refund(refund_id: UUID) -> ApiError | None:
     return None
 
 
-def refresh_reversal(kind_and_id: tuple[str, str]) -> None:
+def refresh_reversal(kind: str, provider_id: str) -> None:
     """Fetch a refund or dispute from Stripe and apply its state."""
-    apply_update(stripe_client.retrieve_reversal(*kind_and_id))
+    apply_update(stripe_client.retrieve_reversal(kind, provider_id))
 
 
-def open_payments() -> list[UUID]:
-    """List the payments that can still succeed, oldest first."""
-    query = db.select(Payment.id).where(Payment.can_still_succeed())
+def payable_payments() -> list[UUID]:
+    """List the payable payments, oldest first."""
+    query = db.select(Payment.id).where(Payment.is_payable())
     return list(db.session.scalars(query.order_by(Payment.created_at)))
 
 
@@ -75,7 +75,7 @@ def open_reversals() -> list[tuple[str, str]]:
     query = db.select(Reversal.kind, Reversal.provider_id).where(
         Reversal.provider_id.is_not(None),
         Reversal.status.in_(OPEN_REVERSAL),
-        Reversal.created_at > clock.now() - MAX_DISPUTE_AGE,
+        Reversal.created_at > clock.now() - MAX_REVERSAL_AGE,
     )
     rows = db.session.execute(query.order_by(Reversal.created_at))
     return [(kind, provider_id) for kind, provider_id in rows]

@@ -10,10 +10,10 @@ from ...database.base import db
 from ...errors import ValidationFailed
 from ...integrations import stripe_amounts, stripe_client
 from ...integrations.stripe_client import StripeRejected
-from ..models import Payment, RefundRequest, Reversal
+from ..models import Payment, RefundSnapshot, Reversal
 from ..rules import InvalidTransition
 from .intents import STRIPE_KEY_TTL, PaymentOutcome, retry_idempotently
-from .updates import apply_update, lock_payment, must_exist, notify_handler
+from .updates import apply_update, lock_payment, must_exist, update_dependents
 
 
 def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
@@ -32,7 +32,7 @@ def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
         raise InvalidTransition(
             f"The payment is {payment.status}: at most {refundable} can be refunded."
         )
-    stripe_amounts.to_stripe_amount(amount, payment.currency)
+    stripe_amounts.require_chargeable(amount, payment.currency)
     refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
     db.session.add(refund)
     db.session.flush()
@@ -40,7 +40,11 @@ def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
 
 
 class InsufficientRefundableBalance(StripeRejected):
-    """The amount of a requested refund was refunded or disputed at Stripe meanwhile."""
+    """The amount of a requested refund was refunded or disputed at Stripe meanwhile.
+
+    Raised by us, not by Stripe; it takes the path of a rejection by Stripe, because the refund ends
+    the same way.
+    """
 
     def __init__(self) -> None:
         super().__init__(InvalidTransition("The amount has already been refunded or disputed."))
@@ -70,29 +74,29 @@ class RefundOperation(NamedTuple):
 
         Raises PaymentUnavailable and StripeRejected.
         """
-        request = RefundRequest(*must_exist(Reversal.request(self.id).row()))
-        if request.provider_id:
+        snapshot = RefundSnapshot(*must_exist(Reversal.select_snapshot(self.id).row()))
+        if snapshot.provider_id:
             return  # a webhook has reported it meanwhile
-        if request.status != "requested":
+        if snapshot.status != "requested":
             raise StripeRejected(
                 InvalidTransition("The refund has failed: nothing was returned to the payer.")
             )
         create = partial(
             stripe_client.create_refund,
             self.id,
-            request.intent_id,
-            request.amount,
-            request.currency,
+            snapshot.intent_id,
+            snapshot.amount,
+            snapshot.currency,
         )
-        find = partial(stripe_client.find_refund, self.id, request.intent_id)
-        has_balance = self._has_balance(request.payment_id)
+        find = partial(stripe_client.find_refund, self.id, snapshot.intent_id)
+        has_balance = self._has_balance(snapshot.payment_id)
         update = None
-        if not has_balance or clock.now() - request.created_at > STRIPE_KEY_TTL:
+        if not has_balance or clock.now() - snapshot.created_at > STRIPE_KEY_TTL:
             update = find()
         if not update and not has_balance:
             raise InsufficientRefundableBalance
-        update = update or retry_idempotently(create, find, request.created_at)
-        apply_update(update, payment_id=request.payment_id)
+        update = update or retry_idempotently(create, find, snapshot.created_at)
+        apply_update(update, payment_id=snapshot.payment_id)
 
     def _has_balance(self, payment_id: UUID) -> bool:
         """Read whether the payment still covers its requested refunds."""
@@ -107,6 +111,6 @@ class RefundOperation(NamedTuple):
         payment = must_exist(lock_payment(Payment.id == refund.payment_id))
         db.session.refresh(refund)
         if refund.provider_id is None:
-            superseded = isinstance(rejected, InsufficientRefundableBalance)
-            refund.apply_status("canceled" if superseded else "failed")
-            notify_handler(payment)
+            already_refunded = isinstance(rejected, InsufficientRefundableBalance)
+            refund.apply_status("canceled" if already_refunded else "failed")
+            update_dependents(payment)

@@ -13,13 +13,15 @@ from ...integrations import stripe_amounts
 from ...integrations.stripe_client import StripeEvent
 from ...integrations.stripe_updates import StripeUpdate
 from ...ledger.models import register_check
-from ..models import Payment, PaymentRequest, Reversal, WebhookEvent
+from ..models import Payment, PaymentSnapshot, Reversal, WebhookEvent
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Payment], None]
 HANDLERS: dict[str, Handler] = {}
-LOCKERS: dict[str, Callable[[UUID], Any]] = {}
+# Starting an instalment's payment locks the application before the payment; the same order is used
+# here, or the two would deadlock.
+LOCKS_BEFORE_PAYMENT: dict[str, Callable[[UUID], Any]] = {}
 
 
 def on_payment_updated(
@@ -32,7 +34,7 @@ def on_payment_updated(
     """
 
     def decorator(handler: Handler) -> Handler:
-        HANDLERS[purpose], LOCKERS[purpose] = handler, lock
+        HANDLERS[purpose], LOCKS_BEFORE_PAYMENT[purpose] = handler, lock
         return handler
 
     return decorator
@@ -56,19 +58,19 @@ def apply_update(
     update: StripeUpdate,
     client_secret: str | None = None,
     payment_id: UUID | None = None,
-    request: PaymentRequest | None = None,
+    sent: PaymentSnapshot | None = None,
 ) -> bool:
     """Apply an update to its payment and everything derived from it.
 
-    Return False if no payment matches. ``request`` is the payment as it was sent to Stripe: the
-    update counts as outdated if the payment has changed since.
+    Return False if no payment matches. ``sent`` is the payment as it was sent to Stripe: the update
+    is stale if the payment has changed since.
     """
     lock_payment_intents(update)
-    payment = _find_and_lock_payment(update, request.id if request else payment_id)
+    payment = _find_and_lock_payment(update, sent.id if sent else payment_id)
     if payment is None:
         return False
     state = (payment.last_event_at, payment.status)
-    outdated = request is not None and state != (request.last_event_at, request.status)
+    stale = sent is not None and state != (sent.last_event_at, sent.status)
     if payment.intent_id is None:
         payment.intent_id = update.payment_intent_id
         for event in WebhookEvent.unmatched_for(update.payment_intent_id):
@@ -76,10 +78,10 @@ def apply_update(
             for earlier in event.updates:
                 _merge(payment, StripeUpdate(**earlier))
     payment.client_secret = payment.client_secret or client_secret
-    _merge(payment, update, outdated)
+    _merge(payment, update, stale)
     if payment.status == "pending" and update.status == "requires_payment_method":
         payment.payment_method_id = None  # the intent has no card
-    notify_handler(payment)
+    update_dependents(payment)
     return True
 
 
@@ -107,8 +109,8 @@ def _find_and_lock_payment(update: StripeUpdate, payment_id: UUID | None) -> Pay
     return payment
 
 
-def _merge(payment: Payment, update: StripeUpdate, outdated: bool = False) -> None:
-    """Merge ``update`` into ``payment``, in any order; log and ignore what cannot be its own."""
+def _merge(payment: Payment, update: StripeUpdate, stale: bool = False) -> None:
+    """Merge ``update`` into ``payment``; log and ignore one that does not fit the payment."""
     if update.currency != payment.currency:
         log.error("%s of payment %s is in %s", update.kind, payment.id, update.currency)
         return
@@ -117,7 +119,7 @@ def _merge(payment: Payment, update: StripeUpdate, outdated: bool = False) -> No
         if update.status == "succeeded" and amount != payment.amount:
             log.error("payment %s succeeded with the amount %s", payment.id, amount)
             return
-        payment.apply_status(update.status, update.occurred_at, outdated)
+        payment.apply_status(update.status, update.occurred_at, stale)
     elif update.kind == "charge":
         payment.stripe_amount_refunded = max(payment.stripe_amount_refunded, amount)
     else:
@@ -139,8 +141,8 @@ def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> 
     )
 
 
-def notify_handler(payment: Payment) -> None:
-    """Bring everything derived from ``payment`` up to date."""
+def update_dependents(payment: Payment) -> None:
+    """Write what depends on ``payment`` (donation and totals, or instalments; ledger) and flush."""
     purpose = "donation" if payment.donation_id else "installment"
     with db.session.no_autoflush:  # each row is written once, at the end
         HANDLERS[purpose](payment)
@@ -154,7 +156,7 @@ def lock_payment(*conditions: Any) -> Payment | None:
         return payment
     installment_id = db.session.scalar(db.select(Payment.installment_id).where(*conditions))
     if installment_id:
-        LOCKERS["installment"](installment_id)
+        LOCKS_BEFORE_PAYMENT["installment"](installment_id)
     return Payment.get_for_update(*conditions)
 
 
@@ -165,11 +167,11 @@ def must_exist(row: Any) -> Any:
     return row
 
 
-# Ledger checks
+# Consistency checks: each selects subject, stored and posted amount
 
 
 @register_check
-def received_of_payments() -> str:
+def payments_received_check() -> str:
     # Payments for instalments are posted net of reversals, so of those only the unpaid are checked.
     return """
         SELECT 'received of payment ' || p.id,
