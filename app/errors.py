@@ -171,7 +171,7 @@ def handle_api_error(error: ApiError) -> Response:
 
 
 def handle_http_exception(error: HTTPException) -> Response:
-    """Render a werkzeug error; a status without a class of ours becomes 400."""
+    """Render a werkzeug error; a status that is not in ERROR_BY_STATUS becomes 400."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
@@ -187,7 +187,7 @@ def handle_integrity_error(error: IntegrityError | psycopg.IntegrityError) -> Re
         return handle_api_error(ResourceExists())
     if violation.sqlstate == FOREIGN_KEY_VIOLATION:
         # The referenced row was deleted meanwhile. If it was the user, the token is revoked; for
-        # any other row the API has fixed the code of a conflict, RESOURCE_EXISTS.
+        # any other row clients rely on RESOURCE_EXISTS.
         is_user = "user_id" in (violation.diag.constraint_name or "")
         return handle_api_error(TokenRevoked() if is_user else ResourceExists())
     raise error

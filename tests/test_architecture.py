@@ -40,7 +40,7 @@ COMMITTERS = {"routes", "cli", "idempotency"}
 RULE_IMPORTS = {"errors", "money", "rules"}
 
 MAX_TOP_LEVEL_MODULES = 8
-MAX_LINES = 330
+MAX_LINES = 320
 BANNED_WORDS = {
     "nobody", "somebody", "anybody", "everybody", "whoever", "whomever", "whatever", "wherever",
     "anew", "said", "asked", "told", "heard", "kept", "spelled", "deed",

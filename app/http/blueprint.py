@@ -125,7 +125,7 @@ class Blueprint(flask_smorest.Blueprint):
         load: Callable[[UUID], idempotency.Operation],
         status: int = 201,
     ) -> View:
-        """Commit the record of the view's Operation, call Stripe, commit, and render the row.
+        """Commit the record of the view's Operation, call Stripe, render the row, and commit.
 
         The view inserts the record, returns its Operation and does not commit. ``query`` finds the
         row by the record's id; ``load`` makes the Operation of a repeated request.

@@ -30,7 +30,7 @@ DISPUTE_STAGES = (
     ("lost",),
     ("won",),
 )
-# Refunds and disputes whose status Stripe may still change.
+# Statuses that reconciliation polls; rarer changes arrive by webhook or among recent reversals.
 OPEN_REVERSAL = ("pending", "requires_action", *DISPUTE_STAGES[0], "needs_response", "under_review")
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", "lost")
 
@@ -43,7 +43,7 @@ def next_payment_status(current: str, stripe_status: str, stale: bool = False) -
     """Return a payment's status after an update with the intent's ``stripe_status``.
 
     A final status is replaced only by one that takes precedence. A stale update counts only if it
-    is final (``Payment.apply_status``).
+    is final (``Payment.apply_status`` says when it is stale).
     """
     status = STATUS_FROM_STRIPE.get(stripe_status, current)
     if current in FINAL:

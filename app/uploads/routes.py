@@ -1,7 +1,7 @@
 """Uploaded files that other records refer to: an invoice, a proof of income.
 
-A view with an idempotent decorator does not commit: the decorator commits the effect together with
-the response.
+A view with ``idempotent`` does not commit: the decorator commits the effect together with the
+stored response.
 """
 
 from uuid import UUID

@@ -56,6 +56,7 @@ def create_donation(
         donor.load_profile()  # raises TokenRevoked if that is why no row was inserted
         lock_project_and_check(project_id, amount, limit)
         payment = Donation.insert_pledge(**values)  # the project accepts it now, and is locked
+    # Still None if the session has been revoked meanwhile: raises TokenRevoked.
     return PaymentOperation(*donor.require_session_row(payment))
 
 
@@ -161,7 +162,7 @@ def render_receipt(donation: Donation) -> bytes:
     return document.bytes()
 
 
-# Consistency checks: each selects subject, stored and posted amount
+# Consistency checks: each selects subject, stored and recomputed value
 
 
 @register_check

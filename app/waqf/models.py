@@ -171,7 +171,10 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def for_user(cls: Any, user_id, id):
-        """Select the user's donations, newest first; or only the one with ``id``."""
+        """Select the user's donations, newest first; or only the one with ``id``.
+
+        An omitted argument of a prepared query is None here, and leaves its condition out.
+        """
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
             return own.where(cls.id == id)
@@ -214,8 +217,8 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         """Insert a donation and its payment, and return the payment's snapshot columns.
 
         Return None if the project does not accept the donation or ``session_query`` finds no
-        session. A pending donation counts as pledged. A single statement locks the project's row
-        for the shortest time; outside a transaction it commits at once.
+        active log-in session. A pending donation counts as pledged. A single statement locks the
+        project's row for the shortest time; outside a transaction it commits at once.
         """
         parameters = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
         parameters = {name: value for name, value in parameters.items() if value is not None}

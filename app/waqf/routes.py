@@ -1,7 +1,8 @@
 """Waqf: projects with a funding goal, and donations to them through Stripe.
 
-A view with an idempotent decorator does not commit: the decorator commits the effect together with
-the response; ``idempotent_payment`` then calls Stripe.
+A view with ``idempotent`` does not commit: the decorator commits the effect together with the
+stored response. ``idempotent_payment`` commits the record that the view has inserted, calls Stripe,
+renders the response, and commits the result together with the stored response.
 """
 
 from ..database.base import db

@@ -1,7 +1,7 @@
 """Zakat calculations, their reports, and the nisab.
 
-A view with an idempotent decorator does not commit: the decorator commits the effect together with
-the response.
+A view with ``idempotent`` does not commit: the decorator commits the effect together with the
+stored response.
 """
 
 from .. import clock

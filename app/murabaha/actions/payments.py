@@ -224,7 +224,7 @@ def _installment(application: Application, number: int) -> Installment:
     return application.installments[number - 1]
 
 
-# Consistency checks: each selects subject, stored and posted amount
+# Consistency checks: each selects subject, stored and recomputed value
 
 
 @register_check

@@ -37,9 +37,7 @@ PAYMENT_TTL = timedelta(hours=24)
 LIST_CONSISTENCY_DELAY = timedelta(minutes=1)  # until Stripe's lists contain a new object
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
 MAX_ATTEMPTS = 5
-SUPERSEDED = (
-    "This payment was replaced by a newer one. It is cancelled or will be; pay the newer one."
-)
+SUPERSEDED = "This payment is no longer valid. It was cancelled or replaced; start a new one."
 
 T = TypeVar("T")
 
@@ -50,12 +48,12 @@ class StripeResult(NamedTuple):
     update: StripeUpdate | None = None
     client_secret: str | None = None  # which the payer needs to pay
     error: ApiError | None = None  # for the client
-    has_no_intent: bool = False  # that can be paid, and none will be created
+    cannot_be_paid: bool = False  # there is no payable intent, and none will be created
 
     @property
     def is_cancelled(self) -> bool:
         """Whether the payment can no longer receive money."""
-        return self.has_no_intent or (self.update is not None and self.update.status == "canceled")
+        return self.cannot_be_paid or (self.update is not None and self.update.status == "canceled")
 
 
 class PaymentOutcome(NamedTuple):
@@ -128,7 +126,7 @@ class PaymentOperation(PaymentSnapshot):
         return self._record_and_report(result)
 
     def _record_and_report(self, result: StripeResult) -> PaymentOutcome:
-        """Record ``result``, and return its error or that the payment was replaced."""
+        """Record ``result``, and return its error or that the payment is no longer valid."""
         self.record_result(result)
         current = PaymentOperation.load(self.id)
         replaced = current.status == "pending" and current.superseded
@@ -161,20 +159,20 @@ class PaymentOperation(PaymentSnapshot):
         return StripeResult(stripe_client.retrieve_payment_intent(self.intent_id))
 
     def cancel(self) -> StripeResult:
-        """Cancel the payment at Stripe unless it has succeeded.
+        """Cancel the payment at Stripe unless it is processing, succeeded or cancelled.
 
         Creates a missing intent first, so that a request still running cannot create one that stays
         payable. Raises PaymentUnavailable.
         """
         if self.status == "cancelled":
-            return StripeResult(has_no_intent=True)
+            return StripeResult(cannot_be_paid=True)
         try:
             result = self.fetch_or_create_intent()
             if result.update and result.update.status.startswith(("requires_", "failed")):
                 result = StripeResult(self._cancel_intent(result.update.payment_intent_id))
         except StripeObjectNotFound:
             log.error("payment %s: Stripe has no intent %s", self.id, self.intent_id)
-            return StripeResult(has_no_intent=True)
+            return StripeResult(cannot_be_paid=True)
         return result
 
     def _cancel_intent(self, intent_id: str) -> StripeUpdate:
@@ -187,14 +185,17 @@ class PaymentOperation(PaymentSnapshot):
         """Apply ``result`` to the payment and everything derived from it."""
         if result.update:
             apply_update(result.update, result.client_secret, sent=self)
-        elif result.has_no_intent:
+        elif result.cannot_be_paid:
             payment = must_exist(lock_payment(Payment.id == self.id))
             if payment.intent_id == self.intent_id:  # else a webhook has attached an intent
                 payment.apply_status("canceled")
                 update_dependents(payment)
 
     def _is_superseded(self) -> bool:
-        """Read whether a newer payment has replaced this one."""
+        """Read whether the payment must not be paid any more.
+
+        The prepared query opens no transaction, inside of which Stripe must not be called.
+        """
         if self.installment_id is None:
             return False
         return PaymentOperation.load(self.id).superseded
@@ -224,11 +225,11 @@ class PaymentOperation(PaymentSnapshot):
             intent = self._find_intent() if may_exist else None
             if intent is None:
                 return StripeResult(
-                    rejected.update, error=rejected.error, has_no_intent=rejected.update is None
+                    rejected.update, error=rejected.error, cannot_be_paid=rejected.update is None
                 )
         if intent is None:
             message = "The payment is cancelled because it was not paid in time. Start a new one."
-            return StripeResult(has_no_intent=True, error=InvalidTransition(message))
+            return StripeResult(cannot_be_paid=True, error=InvalidTransition(message))
         return StripeResult(*intent)
 
     def _create_intent(self, charge: bool, attempt: int) -> tuple[StripeUpdate, str | None]:

@@ -38,7 +38,8 @@ def reconcile_payment(payment_id: UUID) -> None:
 def retry_refund(refund_id: UUID) -> ApiError | None:
     """Submit a requested refund again; return the error if Stripe rejects it for good.
 
-    Raises StripeRejected if our balance at Stripe is insufficient: the refund stays requested.
+    Raises StripeRejected if the institution's balance at Stripe does not cover the refund,
+    which then stays requested.
     """
     refund = RefundOperation(refund_id)
     try:
@@ -46,7 +47,7 @@ def retry_refund(refund_id: UUID) -> ApiError | None:
     except StripeRejected as rejected:
         if isinstance(rejected.error, stripe_client.InsufficientFunds):
             raise
-        refund.mark_failed(rejected)
+        refund.record_rejection(rejected)
         return rejected.error
     return None
 
@@ -71,7 +72,7 @@ def unconfirmed_refunds() -> list[UUID]:
 
 
 def open_reversals() -> list[tuple[str, str]]:
-    """List kind and Stripe's id of the refunds and disputes that are not final."""
+    """List kind and Stripe's id of the refunds and disputes whose status is OPEN_REVERSAL."""
     query = db.select(Reversal.kind, Reversal.provider_id).where(
         Reversal.provider_id.is_not(None),
         Reversal.status.in_(OPEN_REVERSAL),

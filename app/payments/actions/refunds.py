@@ -60,7 +60,7 @@ class RefundOperation(NamedTuple):
         try:
             self.submit()
         except StripeRejected as rejected:
-            self.mark_failed(rejected)
+            self.record_rejection(rejected)
             if isinstance(rejected.error, ValidationFailed):  # the client's request was valid
                 message = (
                     "Stripe rejected the refund. The payment may have been refunded at Stripe."
@@ -105,7 +105,7 @@ class RefundOperation(NamedTuple):
         db.session.rollback()  # Stripe is never called inside a transaction
         return bool(has_balance)
 
-    def mark_failed(self, rejected: StripeRejected) -> None:
+    def record_rejection(self, rejected: StripeRejected) -> None:
         """Record that the refund will not be made, unless a webhook has reported it."""
         refund = must_exist(db.session.get(Reversal, self.id))
         payment = must_exist(lock_payment(Payment.id == refund.payment_id))

@@ -167,7 +167,7 @@ def must_exist(row: Any) -> Any:
     return row
 
 
-# Consistency checks: each selects subject, stored and posted amount
+# Consistency checks: each selects subject, stored and recomputed value
 
 
 @register_check

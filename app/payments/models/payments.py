@@ -1,25 +1,25 @@
-"""Payments, their refunds and disputes, and the webhook events that reported them.
+"""Payments, and their refunds and disputes.
 
-Updates from Stripe are merged, so that neither their order nor their number matters: a status only
-moves forward, a refund or dispute is identified by its id, and everything that depends on a payment
-(ledger, project totals, instalment) is derived again from its current state.
+Updates from Stripe are merged, so that neither their order nor their number matters: a final status
+is replaced only by one that takes precedence, a refund or dispute is identified by its id, and
+everything that depends on a payment (ledger, project totals, instalment) is derived again from its
+current state.
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import clock
-from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import prepared_query, sql_property
-from ..money import ZERO
-from .rules import (
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import prepared_query, sql_property
+from ...money import ZERO
+from ..rules import (
     FINAL,
     PAYABLE,
     STATUSES,
@@ -28,8 +28,7 @@ from .rules import (
     next_reversal_status,
     withholds_funds,
 )
-
-EVENT_RETENTION = timedelta(days=90)  # Stripe retries for three days and can resend for thirty
+from .webhook_events import WebhookEvent
 
 
 class PaymentSnapshot(NamedTuple):
@@ -96,13 +95,17 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     amount: Mapped[Decimal]
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
-    payment_method_id: Mapped[str | None]  # Stripe's id, until the intent exists
+    payment_method_id: Mapped[
+        str | None
+    ]  # Stripe's id of the card to charge; cleared if the intent has none
     intent_id: Mapped[str | None]
     client_secret: Mapped[str | None]  # while the intent can be paid
     # The highest total of a charge's refunds that Stripe has reported.
     stripe_amount_refunded: Mapped[Decimal] = mapped_column(default=ZERO)
     last_event_at: Mapped[int | None] = mapped_column(BigInteger)  # Unix time
-    superseded: Mapped[bool] = mapped_column(default=False)  # a newer payment replaces it
+    superseded: Mapped[bool] = mapped_column(
+        default=False
+    )  # must not be paid any more: replaced, or the balance changed
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
@@ -150,7 +153,7 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     @property
     def refundable_amount(self) -> Decimal:
-        """What can be refunded; negative if more than the received amount was requested."""
+        """What can be refunded; negative if requests and disputes exceed the received amount."""
         # A requested refund may be part of the charge's reported total; it is not counted twice.
         requested = self._refund_sum(is_confirmed=True) + self.unconfirmed_refund_amount
         refunds = max(self.amount_refunded, requested)
@@ -162,10 +165,11 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         return any(refund.status == "failed" for refund in self._reversals("refund"))
 
     def apply_status(self, status: str, at: int | None = None, stale: bool = False) -> None:
-        """Apply a status that Stripe reported, ``at`` Unix time or now.
+        """Apply a status that an event reported ``at`` Unix time, or that was fetched (None).
 
-        A stale update counts only if it is final. Stale: reported before the last one, or in the
-        same second if the payment is failed.
+        A stale update counts only if it is final. Stale: reported before the last event, or in the
+        same second if the payment is failed; or, by ``stale``, a response of Stripe to a payment
+        that has changed since it was sent.
         """
         last_at = self.last_event_at
         if at and last_at:
@@ -183,7 +187,7 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def is_pending_for(cls, installment_id: Any) -> Any:
-        """Build the condition that a payment for the instalment is pending."""
+        """Build the condition that a payment for the instalment is pending and not superseded."""
         pending = (cls.status == "pending") & ~cls.superseded
         return db.exists().where(cls.installment_id == installment_id, pending)
 
@@ -292,38 +296,3 @@ class Reversal(UUIDPrimaryKeyMixin, Base):
         own = (cls.payment_id, cls.provider_id, cls.amount, cls.status, cls.created_at)
         query = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
         return query.where(cls.id == reversal_id)
-
-
-class WebhookEvent(Base):
-    """A webhook event, applied once by its Stripe id. Only its updates are stored."""
-
-    __tablename__ = "webhook_events"
-    __table_args__ = (
-        Index("ix_webhook_events_unmatched", "intent_id", postgresql_where=db.text("unmatched")),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    type: Mapped[str]
-    version: Mapped[str | None]
-    updates: Mapped[list[Any]] = mapped_column(JSONB)
-    intent_id: Mapped[str | None]
-    unmatched: Mapped[bool] = mapped_column(default=False)  # its payment does not exist yet
-    received_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
-
-    @classmethod
-    def insert_once(cls, **values: Any) -> bool:
-        """Insert the event, or return False if it exists; wait for a concurrent delivery."""
-        insertion = insert(cls).values(**values, unmatched=False, received_at=clock.now())
-        insertion = insertion.on_conflict_do_nothing(index_elements=["id"])
-        return bool(db.session.scalar(insertion.returning(cls.id)))
-
-    @classmethod
-    def is_expired(cls) -> Any:
-        """Build the condition that Stripe no longer resends the event."""
-        return cls.received_at < clock.now() - EVENT_RETENTION
-
-    @classmethod
-    def unmatched_for(cls, intent_id: str) -> list["WebhookEvent"]:
-        """Return the events for the intent that arrived before its payment, oldest first."""
-        query = db.select(cls).where(cls.intent_id == intent_id, cls.unmatched)
-        return list(db.session.scalars(query.order_by(cls.received_at)))
