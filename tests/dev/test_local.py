@@ -1,4 +1,4 @@
-"""``make run`` in a new checkout."""
+"""``make run`` in a new checkout, and the documentation's transcripts run against it."""
 
 import socket
 import subprocess
@@ -8,15 +8,20 @@ import pytest
 
 from ..support.concurrency import TIMEOUT, wait_until
 from ..support.local_checkout import Checkout, copy_checkout
-from ..support.processes import environment_without_settings
+from ..support.processes import ROOT, environment_without_settings
+from ..support.transcripts import matches, run_commands, transcript_of
+
+DOCUMENTS = ("README.md", "docs/api.md")
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    checkout = Checkout(tmp_path)
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """Yield a running checkout, and assert that Ctrl-C stops everything that it has started."""
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
     yield checkout
-    if checkout.process.poll() is None:
-        checkout.interrupt()
+    assert checkout.interrupt() == 0
+    assert not (checkout.instance / "stripe").exists()
+    assert not (checkout.instance / "postgres" / "postmaster.pid").exists()
 
 
 def test_donations_reach_the_goal_through_the_local_stripe_and_its_webhooks(checkout):
@@ -42,10 +47,6 @@ def test_donations_reach_the_goal_through_the_local_stripe_and_its_webhooks(chec
     assert checkout.request("GET", page)["raised"] == 900
     assert checkout.run_flask("ledger", "check") == "nothing differs"
 
-    assert checkout.interrupt() == 0
-    assert not (checkout.instance / "stripe").exists()
-    assert not (checkout.instance / "postgres" / "postmaster.pid").exists()
-
 
 def test_a_taken_port_is_reported_before_anything_is_started(tmp_path):
     copy_checkout(tmp_path)
@@ -68,3 +69,20 @@ def test_a_taken_port_is_reported_before_anything_is_started(tmp_path):
     assert "PORT=" in message
     assert not (tmp_path / "instance" / "postgres").exists()
     assert not (tmp_path / "instance" / "stripe").exists()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_documented_commands_print_the_documented_output(checkout, name):
+    transcript = transcript_of((ROOT / name).read_text())
+    assert transcript
+    files = files_of(checkout)
+    for _ in range(2):  # a reader may repeat them
+        outputs = run_commands([command for command, _ in transcript], checkout)
+        for (command, documented), output in zip(transcript, outputs, strict=True):
+            assert matches(output, documented), f"$ {command}\n{output}\n\nnot\n\n{documented}"
+    assert files_of(checkout) == files
+
+
+def files_of(checkout):
+    """Return the files in the checkout's folder, which might contain tokens."""
+    return {path.name for path in checkout.instance.parent.iterdir()}
