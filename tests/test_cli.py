@@ -1,12 +1,10 @@
 """The commands of an operator, and the migrations."""
 
-import secrets
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, make_url
+from sqlalchemy import inspect
 
 from app import create_app
 from app.database.base import db
@@ -16,6 +14,7 @@ from app.users.models import User
 from app.zakat.models import MetalPrice
 
 from .support.cli import run_command
+from .support.databases import create_scratch_app
 from .support.settings import PASSWORD, make_settings
 
 FATIMA = {
@@ -41,16 +40,8 @@ def stored_rows(app, model) -> list:
 
 @pytest.fixture
 def scratch_app(postgres_url):
-    """Yield an app with its own empty database."""
-    name = f"ose_scratch_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        app = create_app(make_settings(database_url=url))
+    with create_scratch_app(postgres_url) as app:
         yield app
-        with app.app_context():
-            db.engine.dispose()
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 # users create

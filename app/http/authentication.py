@@ -88,12 +88,11 @@ class AuthenticatedUser:
         self.session_query = session_query(claims)
         self.session_verified = False
 
-    def require_session_row(self, row: Any) -> Any:
-        """Return ``row``, the row of a statement that contains ``session_query``.
+    def raise_if_revoked(self, row: Any) -> Any:
+        """Return ``row``, found by a statement that contains ``session_query``.
 
-        None means that the session is revoked. A pledge's statement also returns None if the
+        None means that the session is revoked, and raises TokenRevoked. A pledge's statement also returns None if the
         project does not accept it; ``create_donation`` of waqf excludes that before.
-        Raises TokenRevoked.
         """
         if row is None:
             while len(_revoked_sessions) >= REVOKED_CACHE_SIZE:
@@ -104,7 +103,7 @@ class AuthenticatedUser:
         return row
 
     def load_profile(self) -> UserProfile:
-        self.profile = UserProfile(*self.require_session_row(self.session_query.row()))
+        self.profile = UserProfile(*self.raise_if_revoked(self.session_query.row()))
         return self.profile
 
     def __getattr__(self, name: str) -> Any:

@@ -105,7 +105,7 @@ def _execute(
     statement = build(*parts) if total is None else build(*parts, total)
     values = {**query.values, **values, **session.values}
     row = PreparedQuery(query.entity, statement, values).row()
-    return user.require_session_row(row) if user else row
+    return user.raise_if_revoked(row) if user else row
 
 
 @cache

@@ -30,8 +30,15 @@ DISPUTE_STAGES = (
     ("lost",),
     ("won",),
 )
-# Statuses that reconciliation polls; rarer changes arrive by webhook or among recent reversals.
-OPEN_REVERSAL = ("pending", "requires_action", *DISPUTE_STAGES[0], "needs_response", "under_review")
+# Statuses of a reversal (a refund or dispute) that reconciliation fetches one by one; other changes
+# arrive by webhook or in Stripe's lists of the last 30 days.
+OPEN_REVERSAL_STATUSES = (
+    "pending",
+    "requires_action",
+    *DISPUTE_STAGES[0],
+    "needs_response",
+    "under_review",
+)
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", "lost")
 
 

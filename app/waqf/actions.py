@@ -57,7 +57,7 @@ def create_donation(
         lock_project_and_check(project_id, amount, limit)
         payment = Donation.insert_pledge(**values)  # the project accepts it now, and is locked
     # Still None if the session has been revoked meanwhile: raises TokenRevoked.
-    return PaymentOperation(*donor.require_session_row(payment))
+    return PaymentOperation(*donor.raise_if_revoked(payment))
 
 
 def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) -> None:

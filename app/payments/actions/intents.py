@@ -119,7 +119,7 @@ class PaymentOperation(PaymentSnapshot):
             payment.record_result(cancellation)
         update = result.update
         if update and result.client_secret and update.status == "requires_payment_method":
-            # The intent is new and no client has its secret yet: nothing else can follow from it.
+            # The intent is new and unpaid: no donation, total or ledger entry changes with it.
             attach = Payment.attach_intent(self.id, update.payment_intent_id, result.client_secret)
             fallback = partial(self._record_and_report, result)
             return PaymentOutcome(change=attach, fallback=fallback)

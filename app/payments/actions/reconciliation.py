@@ -10,7 +10,7 @@ from ...integrations import stripe_client
 from ...integrations.stripe_client import StripeRejected
 from ...integrations.stripe_updates import StripeUpdate
 from ..models import Payment, Reversal
-from ..rules import OPEN_REVERSAL
+from ..rules import OPEN_REVERSAL_STATUSES
 from .intents import LIST_CONSISTENCY_DELAY, PAYMENT_TTL, PaymentOperation
 from .refunds import RefundOperation
 from .updates import apply_update
@@ -72,10 +72,10 @@ def unconfirmed_refunds() -> list[UUID]:
 
 
 def open_reversals() -> list[tuple[str, str]]:
-    """List kind and Stripe's id of the refunds and disputes whose status is OPEN_REVERSAL."""
+    """List kind and Stripe's id of the refunds and disputes with one of OPEN_REVERSAL_STATUSES."""
     query = db.select(Reversal.kind, Reversal.provider_id).where(
         Reversal.provider_id.is_not(None),
-        Reversal.status.in_(OPEN_REVERSAL),
+        Reversal.status.in_(OPEN_REVERSAL_STATUSES),
         Reversal.created_at > clock.now() - MAX_REVERSAL_AGE,
     )
     rows = db.session.execute(query.order_by(Reversal.created_at))

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Payment], None]
 HANDLERS: dict[str, Handler] = {}
-# Starting an instalment's payment locks the application before the payment; the same order is used
-# here, or the two would deadlock.
+# Starting an instalment's payment locks the row of the murabaha application before the payment's;
+# the same order is used here, or the two would deadlock.
 LOCKS_BEFORE_PAYMENT: dict[str, Callable[[UUID], Any]] = {}
 
 

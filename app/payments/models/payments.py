@@ -154,9 +154,9 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     @property
     def refundable_amount(self) -> Decimal:
         """What can be refunded; negative if requests and disputes exceed the received amount."""
-        # A requested refund may be part of the charge's reported total; it is not counted twice.
-        requested = self._refund_sum(is_confirmed=True) + self.unconfirmed_refund_amount
-        refunds = max(self.amount_refunded, requested)
+        # Stripe's total may contain refunds that are unconfirmed here: they are not counted twice.
+        known_refunds = self._refund_sum(is_confirmed=True) + self.unconfirmed_refund_amount
+        refunds = max(self.amount_refunded, known_refunds)
         return self.amount_received - self.amount_disputed - refunds
 
     @property
