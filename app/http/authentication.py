@@ -91,8 +91,9 @@ class AuthenticatedUser:
     def raise_if_revoked(self, row: Any) -> Any:
         """Return ``row``, found by a statement that contains ``session_query``.
 
-        None means that the session is revoked, and raises TokenRevoked. A pledge's statement also returns None if the
-        project does not accept it; ``create_donation`` of waqf excludes that before.
+        None means that the session is revoked, and raises TokenRevoked. A pledge's statement also
+        returns None if the project does not accept it; ``create_donation`` of waqf excludes that
+        before.
         """
         if row is None:
             while len(_revoked_sessions) >= REVOKED_CACHE_SIZE:
