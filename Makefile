@@ -43,7 +43,7 @@ lock: ## pin the newest versions, with hashes, for all platforms (needs uv)
 	@$(LOCK) -c requirements.txt app/dev/requirements.in -o app/dev/requirements.txt
 	@$(LOCK) -c requirements.txt -c app/dev/requirements.txt tests/requirements.in -o tests/requirements.txt
 
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed.")'
