@@ -1,6 +1,6 @@
 """``make run``: the service on this machine, with an embedded PostgreSQL and a fake of Stripe.
 
-This module is never imported in production: only ``tests/requirements.txt`` has the wheels of
+This module is never imported in production: only ``app/dev/requirements.txt`` has the wheels of
 PostgreSQL and of the fake.
 """
 
