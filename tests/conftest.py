@@ -220,6 +220,17 @@ def sql(app: Flask, database_url: str):
     return execute
 
 
+@pytest.fixture
+def count(app: Flask):
+    """Return a function that counts the rows of a model."""
+
+    def count_rows(model):
+        with app.app_context():
+            return db.session.scalar(db.select(db.func.count()).select_from(model))
+
+    return count_rows
+
+
 @pytest.fixture(scope="module")
 def make_server(database_url, tmp_path_factory):
     """Return a function that starts gunicorn; afterwards stop it and assert a clean exit."""

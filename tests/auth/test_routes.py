@@ -50,17 +50,6 @@ def log_in(client, email, password=PASSWORD):
 
 
 @pytest.fixture
-def count(app):
-    """Return a function that counts the rows of a model."""
-
-    def count_rows(model):
-        with app.app_context():
-            return db.session.scalar(db.select(db.func.count()).select_from(model))
-
-    return count_rows
-
-
-@pytest.fixture
 def read_user(app):
     """Return a function that reads a user's current row."""
 

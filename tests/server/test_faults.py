@@ -308,20 +308,11 @@ def no_partial_files(system):
     assert stored == {name for (name,) in system.postgres.sql("SELECT filename FROM uploads")}
 
 
+@pytest.mark.parametrize("disk", ["uploads", "temporary"])
 @pytest.mark.usefixtures("no_partial_files")
-def test_the_disk_for_uploads_is_full(assert_survives, system):
+def test_a_disk_is_full(assert_survives, system, disk):
     assert_survives(
-        fill_disk(system.uploads),
-        errors=[UNAVAILABLE],
-        kinds=KINDS_WITH_UPLOADS,
-        recovering=["upload"],
-    )
-
-
-@pytest.mark.usefixtures("no_partial_files")
-def test_the_disk_for_temporary_files_is_full(assert_survives, system):
-    assert_survives(
-        fill_disk(system.temporary),
+        fill_disk(getattr(system, disk)),
         errors=[UNAVAILABLE],
         kinds=KINDS_WITH_UPLOADS,
         recovering=["upload"],

@@ -31,6 +31,11 @@ def assert_error(response, status, code, path=None):
         assert body["details"][0]["path"] == path, body
 
 
+def detail_paths(response):
+    """Return the path of each detail of an error, joined with dots."""
+    return [".".join(map(str, detail["path"])) for detail in response.json["details"]]
+
+
 def assert_api_error(response, error: type[ApiError]) -> None:
     """Assert that ``response`` is ``error`` in the contract's shape, with no other field."""
     assert response.status_code == error.status, response.text

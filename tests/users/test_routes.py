@@ -9,7 +9,7 @@ from app.database.base import db
 from app.users.models import User, UserSession
 from app.zakat.models import Calculation
 
-from ..support.assertions import assert_error
+from ..support.assertions import assert_error, detail_paths
 from ..support.settings import PASSWORD
 from ..support.tokens import bearer
 
@@ -22,10 +22,6 @@ TAKEN = "RESOURCE_EXISTS"
 
 def new_user(**changes):
     return {"name": "Omar", "email": "omar@example.org", "password": PASSWORD, **changes}
-
-
-def detail_paths(response):
-    return [".".join(map(str, detail["path"])) for detail in response.json["details"]]
 
 
 # Each way in which the contract lets an admin change and delete a user.
@@ -60,17 +56,13 @@ each_way_to_delete = pytest.mark.parametrize("delete", [delete_by_query, delete_
 
 
 @pytest.fixture
-def database(app):
+def database(app, count):
     """Return functions that read a user and count rows outside any request."""
 
     def user(id):
         with app.app_context():
             row = db.session.get(User, UUID(str(id)))
             return row and {name: getattr(row, name) for name in (*CHANGEABLE, "password_hash")}
-
-    def count(model):
-        with app.app_context():
-            return db.session.scalar(db.select(db.func.count()).select_from(model))
 
     return SimpleNamespace(user=user, count=count)
 
