@@ -144,7 +144,7 @@ def database_config(settings: Settings) -> dict[str, Any]:
 def jwt_config(settings: Settings) -> dict[str, Any]:
     """Return the settings of flask-jwt-extended, and the keys that ``authentication`` accepts.
 
-    flask-jwt-extended only creates tokens and cookies; ``http/authentication.py`` reads them.
+    ``http/authentication.py`` finds the token of a request, and checks its claims and session.
     """
     return {
         "JWT_SECRET_KEY": settings.jwt_secret_key,

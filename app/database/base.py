@@ -1,7 +1,9 @@
 """The declarative base of all models, and the Flask-SQLAlchemy instance ``db``."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
@@ -34,6 +36,11 @@ class Base(DeclarativeBase):
             UUID: Uuid,
         },
     )
+
+    def set_attributes(self, values: Mapping[str, Any]) -> None:
+        """Set the attributes named in ``values``."""
+        for name, value in values.items():
+            setattr(self, name, value)
 
 
 class UUIDPrimaryKeyMixin:

@@ -58,18 +58,18 @@ def main() -> int:
     """Serve until Ctrl-C, then stop everything; the data stays. Return the exit code."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
-    error = port_error(config.from_environment().port)
+    settings = config.from_environment()
+    error = port_error(settings.port)
     if error:
         print(error, file=sys.stderr)
         return 1
     server = None
-    if not config.from_environment().database_url:
+    if not settings.database_url:
         report("Starting PostgreSQL")
         server = start_postgres()
         os.environ["DATABASE_URL"] = server.get_uri()
     # Rate limits are exact with one worker; several would each count for themselves.
     os.environ.setdefault("WEB_CONCURRENCY", "1")
-    settings = config.from_environment()
     address = f"http://{HOST}:{settings.port}"
     fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
     try:

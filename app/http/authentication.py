@@ -39,6 +39,10 @@ SessionQuery = Callable[[UUID, UUID], PreparedQuery]  # of a session id and a us
 ROLES = ("user", "officer", "admin")  # each includes the rights of the ones before it
 COOKIE = "auth-token"  # holds an access token, for browsers
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+REQUIRED_CLAIMS = {"sub", "type", "iat", "exp", "jti", "sid"}
+MALFORMED_CLAIM = (ValueError, TypeError, AttributeError, OverflowError)
+
+_decode_key: ContextVar[str] = ContextVar("decode_key", default="")
 
 current_user: Any = LocalProxy(lambda: g.authenticated_user)
 
@@ -120,11 +124,6 @@ def session_query(claims: TokenClaims) -> PreparedQuery:
     """Return the query for the profile of the token's session."""
     query: SessionQuery = current_app.extensions["session_query"]
     return query(*claims.session_key)
-
-
-MALFORMED_CLAIM = (ValueError, TypeError, AttributeError, OverflowError)
-REQUIRED_CLAIMS = {"sub", "type", "iat", "exp", "jti", "sid"}
-_decode_key: ContextVar[str] = ContextVar("decode_key", default="")
 
 
 @jwt.decode_key_loader

@@ -38,10 +38,13 @@ def run_idempotent(view: View, read_body: Callable[[], bytes]) -> View:
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
         try:
-            if HEADER in request.headers:
-                body = read_body()
-                return _replay_or_claim(body) or _store_and_commit(body, view(*args, **kwargs))
+            body = read_body() if HEADER in request.headers else None
+            stored = None if body is None else _replay_or_claim(body)
+            if stored is not None:
+                return stored
             response = view(*args, **kwargs)
+            if body is not None:
+                _store_response(body, response)
             _commit()
         except BaseException:
             db.session.rollback()
@@ -180,13 +183,6 @@ def _replay_or_claim(body: bytes) -> Response | None:
     stored = decrypt(body, encrypted)
     headers = {"Idempotent-Replayed": "true"}
     return Response(stored.content, stored.status, headers, content_type=stored.content_type)
-
-
-def _store_and_commit(body: bytes, response: Response) -> Response:
-    """Store ``response`` in the transaction of its effect, and commit both."""
-    _store_response(body, response)
-    db.session.commit()
-    return response
 
 
 def _store_response(body: bytes, response: Response) -> None:

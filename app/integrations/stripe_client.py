@@ -59,7 +59,7 @@ class InvalidWebhook(ApiError):
 
 
 class StripeRejected(Exception):
-    """Stripe rejected a request; ``error`` is what the client is answered."""
+    """Stripe rejected a request; ``error`` is for the client."""
 
     def __init__(
         self, error: ApiError, update: StripeUpdate | None = None, reason: str | None = None
@@ -254,21 +254,23 @@ def find_refund(refund_id: UUID, intent_id: str) -> StripeUpdate | None:
 def retrieve_reversal(kind: str, id: str) -> StripeUpdate:
     """Fetch the state of a refund or dispute."""
     with stripe_api() as api:
-        resource: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
-        return from_reversal(kind, resource.retrieve(id).to_dict())
+        return from_reversal(kind, _reversals(api, kind).retrieve(id).to_dict())
 
 
 def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate]:
     """Yield all refunds or disputes created ``since`` then, the latest first."""
     with stripe_api() as api:
-        resource: Any = {"refund": api.refunds, "dispute": api.disputes}[kind]
-        for reversal in resource.list({"limit": 100}).auto_paging_iter():
+        for reversal in _reversals(api, kind).list({"limit": 100}).auto_paging_iter():
             if reversal.created < since.timestamp():
                 break
             try:
                 yield from if_has_intent(from_reversal(kind, reversal.to_dict()))
             except (KeyError, TypeError, ValueError):
                 log.error("the %s %s has an unknown form", kind, reversal.id)
+
+
+def _reversals(api: Any, kind: str) -> Any:
+    return {"refund": api.refunds, "dispute": api.disputes}[kind]
 
 
 # Events

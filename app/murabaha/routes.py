@@ -80,8 +80,7 @@ def create_vendor(data):
 def update_vendor(changes, id):
     """Update a vendor; an inactive one is not available for new applications"""
     vendor = Vendor.get(id)
-    for name, value in changes.items():
-        setattr(vendor, name, value)
+    vendor.set_attributes(changes)
     db.session.commit()
     return vendor
 

@@ -116,8 +116,7 @@ def _update_user(id, changes):
     if changes_privileges(user, changes):
         forbid_self(current_user, id)
         UserSession.revoke_all(id)
-    for name, value in changes.items():
-        setattr(user, name, value)
+    user.set_attributes(changes)
     db.session.commit()
     return user
 

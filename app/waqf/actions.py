@@ -129,8 +129,7 @@ def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
     """Update a project. Raises ProjectNotFound and ValidationFailed."""
     project = Project.get_for_update(project_id)
     require_minor_units({"fundingGoal": changes.get("funding_goal")}, project.currency)
-    for name, value in changes.items():
-        setattr(project, name, value)
+    project.set_attributes(changes)
     project.update_completion()
     db.session.flush()
 

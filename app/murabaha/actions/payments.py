@@ -169,13 +169,12 @@ def sync_installment(payment: Payment) -> None:
     if change > ZERO:
         paid = allocate(change, application.installment_balances)
         credit += change - sum(paid.values(), ZERO)
-        _apply_payment(application, "receive", paid, payment)
     else:
         from_credit = min(credit, -change)
         credit -= from_credit
         reversed_parts = deallocate(-change - from_credit, application.installment_balances)
         paid = {number: -part for number, part in reversed_parts.items()}
-        _apply_payment(application, "take_back", paid, payment)
+    _apply_payment(application, paid, payment, received=change > ZERO)
     receivable = balances.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
     post_adjustments(
         FUND,
@@ -196,15 +195,18 @@ def sync_installment(payment: Payment) -> None:
 
 
 def _apply_payment(
-    application: Application, action: str, parts: dict[int, Decimal], payment: Payment
+    application: Application, parts: dict[int, Decimal], payment: Payment, *, received: bool
 ) -> None:
-    """Add ``parts`` to the paid amounts by instalment number, as a transition of the service."""
+    """Add ``parts`` to the paid amounts by instalment number, as a transition of the service.
+
+    ``received`` is False if the money was refunded or is disputed; the parts are negative then.
+    """
     if not parts:
         return
-    if action == "take_back":
-        transition = reversal_transition(application.state)
+    if received:
+        transition = find_transition(application.state, "receive")
     else:
-        transition = find_transition(application.state, action)
+        transition = reversal_transition(application.state)
     facts = {"payment": str(payment.id), "paid": _by_number(parts)}
     apply_transition(application, transition, **facts)
     _update_paid_amounts(application, parts)

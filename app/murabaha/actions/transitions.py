@@ -128,8 +128,7 @@ def update_application(client: Any, id: UUID, changes: dict[str, Any]) -> None:
     require_minor_units({"requestedAmount": amount}, application.currency)
     if amount is not None:
         require_down_payment(application.down_payment, amount)
-    for name, value in changes.items():
-        setattr(application, name, value)
+    application.set_attributes(changes)
 
 
 def require_usable_vendor(id: UUID, email: str) -> None:
