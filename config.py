@@ -53,6 +53,7 @@ class Settings:
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     web_threads: int = 4
+    request_timeout: int = 10  # seconds for a request to arrive; a large body gets more
     log_level: str = "info"
 
     @property
@@ -125,6 +126,7 @@ def _check(settings: Settings) -> None:
         "trusted_proxies": (0, 100),
         "web_threads": (1, 1000),
         "web_concurrency": (1, 1000),
+        "request_timeout": (1, 600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
         "profit_rate_max": (0, 1),

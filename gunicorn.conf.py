@@ -4,7 +4,6 @@ import gc
 import json
 import logging
 import os
-import select
 import socket
 import struct
 from datetime import UTC, datetime
@@ -12,11 +11,17 @@ from http import HTTPStatus
 
 import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
-from gunicorn.workers.gthread import ThreadWorker
 
 from app import logging_config
-from app.errors import REQUEST_ID_KEY, InternalError, ValidationFailed, error_body
+from app.errors import (
+    REQUEST_ID_KEY,
+    InternalError,
+    ServiceUnavailable,
+    ValidationFailed,
+    error_body,
+)
 from app.http.middleware import default_headers, new_request_id
+from app.http.worker import BufferingWorker
 from config import from_environment
 
 settings = from_environment()
@@ -26,6 +31,7 @@ host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS r
 bind = f"{host}:{settings.port}"
 workers = settings.web_concurrency
 threads = settings.web_threads
+worker_connections = 400  # each may have a socket and a file; many systems allow 1024 of both
 preload_app = True
 max_requests = 100_000  # bounds the growth of a memory leak
 max_requests_jitter = 20_000
@@ -93,29 +99,14 @@ class Logger(GunicornLogger):
 logger_class = Logger
 
 
-class Worker(ThreadWorker):
-    """gunicorn's worker, which closes its listening socket when it is stopped.
-
-    Connections in the backlog are served. Later ones fail at once, so that the client can
-    try another server; otherwise they would wait for the worker to exit, and then be reset.
-    """
-
-    def set_accept_enabled(self, enabled):
-        """Enable or disable accepting; when stopping, accept the backlog and close the socket."""
-        super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                while select.select([listener], [], [], 0)[0]:
-                    self.accept(listener)
-                listener.close()
+BufferingWorker.request_timeout = settings.request_timeout
+worker_class = BufferingWorker
 
 
-worker_class = Worker
-
-
-def send_error(connection, status, reason, _):
-    """Send an error in the contract's form for a request that gunicorn could not parse."""
-    error = InternalError() if status == 500 else ValidationFailed.at([], reason)
+def send_error(connection, status_int, reason, mesg):
+    """Send an error in the contract's form for a request that was not received or parsed."""
+    errors = {500: InternalError(), 503: ServiceUnavailable()}
+    error = errors.get(status_int) or ValidationFailed.at([], reason)
     request_id = new_request_id()
     log.warning(
         "invalid HTTP request, answered with %d", error.status, extra={"requestId": request_id}
@@ -127,6 +118,7 @@ def send_error(connection, status, reason, _):
         ("Content-Length", str(len(body))),
         ("X-Request-ID", request_id),
     ]
+    headers += error.headers.items()
     headers += default_headers(headers, production=settings.production)
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers]
