@@ -41,11 +41,20 @@ class HeadersMiddleware:
         environ.pop("HTTP_IF_MATCH", None)  # no view here supports conditional writes
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
-            headers.append(("X-Request-ID", request_id))
+            if not is_shared(headers):
+                headers.append(("X-Request-ID", request_id))
             added = default_headers(headers, production=self.production)
             return start_response(status, headers + added, *exc_info)
 
         return self.wsgi_app(environ, start)
+
+
+def is_shared(headers: Headers) -> bool:
+    """Return whether shared caches may answer other clients with the response.
+
+    Such a response has nothing that belongs to the request that it was made for.
+    """
+    return any(n.lower() == "cache-control" and v.startswith("public") for n, v in headers)
 
 
 def new_request_id() -> str:

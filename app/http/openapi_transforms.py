@@ -96,13 +96,14 @@ def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _response_headers(operation: dict[str, Any], status: int) -> Iterator[str]:
-    yield "X-Request-ID"
     is_limited, is_success = "429" in operation["responses"], status < 400
+    if is_success and "304" in operation["responses"]:  # shared caches keep it for all clients
+        yield "ETag"
+        return
+    yield "X-Request-ID"
     if status in (429, 503):
         yield "Retry-After"
     if is_limited and (is_success or status == 429):
         yield from ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
     if is_success and IDEMPOTENCY_KEY in operation.get("parameters", []):
         yield "Idempotent-Replayed"
-    if is_success and "304" in operation["responses"]:
-        yield "ETag"

@@ -124,9 +124,13 @@ def client_address(address: str | None) -> str:
 
 
 def add_headers(response: Response) -> Response:
-    """Add the rate limit headers to the response of a counted request."""
+    """Add the rate limit headers to the response of a counted request.
+
+    A response that shared caches keep has none: other clients would receive them too.
+    """
     window: Window | None = g.get("window")
-    if window is not None and "X-RateLimit-Limit" not in response.headers:
+    is_shared = response.headers.get("Cache-Control", "").startswith("public")
+    if window is not None and not is_shared and "X-RateLimit-Limit" not in response.headers:
         response.headers.extend(window.headers)
     return response
 

@@ -76,3 +76,17 @@ def test_in_production_responses_have_the_hsts_header(make_app):
     client = make_app(app_env="production").test_client()
     for path in ("/api/health", "/api/nothing", "/api/docs"):
         assert "max-age=31536000" in client.get(path).headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize("path", ["/api/waqf/projects", "/api/openapi.json"])
+def test_what_shared_caches_keep_has_no_headers_of_one_request(client, path):
+    response = client.get(path, headers={"X-Request-ID": "client-id-1"})
+    revalidated = client.get(path, headers={"If-None-Match": response.headers["ETag"]})
+    assert (response.status_code, revalidated.status_code) == (200, 304)
+    for answer in (response, revalidated):
+        assert answer.headers["Cache-Control"].startswith("public")
+        own = [name for name, _ in answer.headers if name.startswith(("X-Request", "X-Rate"))]
+        assert own == []
+    error = client.get(f"{path}?limit=x&unknown=1", headers={"X-Request-ID": "client-id-1"})
+    if error.status_code == 400:  # an error is not cached
+        assert error.headers["X-Request-ID"] == "client-id-1"

@@ -66,7 +66,7 @@ def use_up_limit(client, times=5) -> None:
 def test_a_client_has_one_limit_for_all_its_requests(make_limited):
     client = make_client(make_limited())
     responses = [
-        client.get("/api/openapi.json"),
+        client.post("/api/zakat/calculate", json={"wealth": 3, "nisab": 1}),
         client.get("/api/zakat/nisab"),
         client.get(ME),
         client.post("/api/zakat/calculate", json={"wealth": 2, "nisab": 1}),
