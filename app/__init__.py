@@ -16,10 +16,10 @@ from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
 from .http import authentication, cors, rate_limits, streaming
-from .http.authentication import COOKIE
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
 from .http.parsing import AsciiIntegerConverter
+from .http.tokens import COOKIE
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
@@ -27,7 +27,7 @@ from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
-from .users.models import UserSession
+from .users.models import User, UserSession
 from .users.routes import bp as users_bp
 from .waqf.routes import bp as waqf_bp
 from .zakat.routes import bp as zakat_bp
@@ -77,7 +77,7 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
-    authentication.init_app(app, UserSession.select_active)
+    authentication.init_app(app, UserSession.select_active, UserSession.lock_active, User.lock)
     rate_limits.init_app(
         app, settings.redis_url, settings.limits, enabled=settings.ratelimit_enabled
     )

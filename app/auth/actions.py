@@ -16,9 +16,9 @@ from uuid_utils.compat import uuid7
 from .. import clock
 from ..database.base import db
 from ..http import rate_limits
-from ..http.authentication import TokenClaims
+from ..http.tokens import TokenClaims
 from ..users import passwords
-from ..users.models import User, UserSession
+from ..users.models import LOCK_MODE, User, UserSession
 from ..users.rules import normalize_email
 from .rules import InvalidCredentials
 
@@ -62,7 +62,7 @@ def authenticate_password(email: str, password: str, address: str | None) -> Use
         if not passwords.verify_password(password, password_hash):
             raise InvalidCredentials
         rate_limits.undo_hit("login", key)
-    user = db.session.get(User, id, with_for_update=True)
+    user = db.session.get(User, id, with_for_update=LOCK_MODE, populate_existing=True)
     if user is None or user.disabled or user.password_hash != password_hash:
         rate_limits.hit_or_raise("login", key)
         raise InvalidCredentials

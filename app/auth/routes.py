@@ -1,13 +1,19 @@
 """Registration, log-in, tokens, log-out and passwords."""
 
 from flask import Response, jsonify, request
-from flask_jwt_extended import get_csrf_token, set_access_cookies, unset_access_cookies
+from flask_jwt_extended import get_csrf_token
 
 from ..database.base import db
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
-from ..http.authentication import TokenClaims, current_user, session_query, token_from_request
+from ..http.authentication import current_user, lock_users, session_query
 from ..http.blueprint import Blueprint
 from ..http.responses import no_content
+from ..http.tokens import (
+    TokenClaims,
+    set_session_cookies,
+    token_from_request,
+    unset_session_cookies,
+)
 from ..users import passwords
 from ..users.models import User, UserSession
 from ..users.schemas import UserSchema
@@ -51,10 +57,7 @@ def log_in(data):
     UserSession.delete_expired(user.id)
     tokens = actions.create_session(user)
     db.session.commit()
-    csrf_token = get_csrf_token(tokens["access_token"])
-    response = jsonify(LoginResponseSchema().dump({**tokens, "csrf_token": csrf_token}))
-    set_access_cookies(response, tokens["access_token"], max_age=tokens["expires_in"])
-    return response
+    return _login_response(tokens)
 
 
 @bp.post("/refresh")
@@ -88,8 +91,10 @@ def log_out():
 def log_out_everywhere():
     """End all of your sessions"""
     claims = _token_for_logout()
-    if claims and session_query(claims).row():  # the token of a revoked session revokes no other
-        UserSession.revoke_all(claims.user_id)
+    if claims:
+        lock_users(claims.user_id)
+        if session_query(claims).row():  # the token of a revoked session revokes no other
+            UserSession.revoke_all(claims.user_id)
     return _logout_response()
 
 
@@ -103,6 +108,7 @@ def show_me():
 
 @bp.patch("/me")
 @bp.login_required
+@bp.locks_users()
 @bp.arguments(ProfilePatchSchema)
 @bp.response(200, UserSchema)
 def rename_me(data):
@@ -115,18 +121,30 @@ def rename_me(data):
 
 @bp.post("/password")
 @bp.login_required
+@bp.locks_users()
 @bp.arguments(PasswordChangeSchema)
-@bp.response(204)
+@bp.response(200, LoginResponseSchema)
+@bp.alt_response(204, description="The password is changed, and this session goes on.")
 @bp.raises(InvalidCredentials)
 def change_password(data):
-    """Change your password; every other session ends"""
+    """Change your password; every other session ends, with rotate this one too"""
+    rotate = data["rotate"]
     user = actions.authenticate_password(
         current_user.email, data["current_password"], request.remote_addr
     )
     user.password_hash = passwords.hash_password(data["new_password"])
-    UserSession.revoke_all(user.id, except_id=current_user.session_id)
+    UserSession.revoke_all(user.id, except_id=None if rotate else current_user.session_id)
+    tokens = actions.create_session(user) if rotate else None
     db.session.commit()
-    return no_content()
+    return _login_response(tokens) if tokens else no_content()
+
+
+def _login_response(tokens) -> Response:
+    """Return new tokens, also as cookies."""
+    csrf_token = get_csrf_token(tokens["access_token"])
+    response = jsonify(LoginResponseSchema().dump({**tokens, "csrf_token": csrf_token}))
+    set_session_cookies(response, tokens["access_token"], tokens["expires_in"])
+    return response
 
 
 def _token_for_logout() -> TokenClaims | None:
@@ -141,5 +159,5 @@ def _logout_response() -> Response:
     """Commit, and delete the cookies."""
     db.session.commit()
     response = no_content()
-    unset_access_cookies(response)
+    unset_session_cookies(response)
     return response

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from ..http.fields import Password, StrictInteger, Text
+from ..http.fields import Password, StrictBoolean, StrictInteger, Text
 from ..http.schemas import Schema
 from ..users.schemas import Email, NewPassword, PersonName, UserSchema
 
@@ -65,7 +65,8 @@ class ProfilePatchSchema(Schema):
 
 
 class PasswordChangeSchema(Schema):
-    """The current password and the new one."""
+    """The current password and the new one; ``rotate`` replaces the tokens of this session too."""
 
     current_password = LoginPassword()
     new_password = NewPassword(required=True)
+    rotate = StrictBoolean(load_default=False, metadata={"example": True})

@@ -9,8 +9,8 @@ from werkzeug.formparser import FormDataParser
 
 from .. import strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from ..http.authentication import COOKIE
 from ..http.parsing import read_json_body, read_text_body
+from ..http.tokens import COOKIE, HOST_COOKIE
 
 
 def echo_request() -> dict[str, Any]:
@@ -20,7 +20,7 @@ def echo_request() -> dict[str, Any]:
         "query": _group_values(request.args),
         "contentType": request.content_type,
         "authorization": "Authorization" in request.headers,
-        "authToken": COOKIE in request.cookies,
+        "authToken": bool({COOKIE, HOST_COOKIE} & {*request.cookies}),
         **_describe_body(),
     }
 

@@ -1,70 +1,40 @@
-"""Authentication: the token of a request, its user, and the roles that a view requires.
+"""Authentication: the user of a request, and the roles that a view requires.
 
-flask-jwt-extended creates and decodes the tokens. Decoded tokens are cached, and their claims are
-checked more strictly than by the library, which accepts a token without ``type`` or ``exp``.
+A request that writes is checked in the transaction of its effect, after its body has arrived: the
+session's row is locked, so that it cannot be revoked, nor its user lose a role, before the commit.
+Every change of rights deletes the session's row. A transaction that locks rows of users does so
+before it locks a session (``locks_users``), or the two would deadlock.
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Collection
 from datetime import datetime
-from functools import lru_cache, wraps
-from hmac import compare_digest
+from functools import wraps
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import flask_jwt_extended
 from flask import Flask, current_app, g, request
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import InvalidSignatureError, PyJWTError
 from werkzeug.local import LocalProxy
 
+from ..database.base import db
 from ..database.prepared import PreparedQuery
-from ..errors import (
-    DATABASE_UNAVAILABLE,
-    ApiError,
-    AuthRequired,
-    CsrfFailed,
-    Forbidden,
-    InvalidToken,
-    TokenExpired,
-    TokenRevoked,
-)
-from ..extensions import jwt
+from ..errors import DATABASE_UNAVAILABLE, ApiError, Forbidden, TokenRevoked
+from .tokens import SAFE_METHODS, TokenClaims, token_from_request
 
 View = Callable[..., Any]
 SessionQuery = Callable[[UUID, UUID], PreparedQuery]  # of a session id and a user id
+UserLock = Callable[[Collection[UUID]], None]
 
 ROLES = ("user", "officer", "admin")  # each includes the rights of the ones before it
-COOKIE = "auth-token"  # holds an access token, for browsers
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-REQUIRED_CLAIMS = {"sub", "type", "iat", "exp", "jti", "sid"}
-MALFORMED_CLAIM = (ValueError, TypeError, AttributeError, OverflowError)
-
-_decode_key: ContextVar[str] = ContextVar("decode_key", default="")
 
 current_user: Any = LocalProxy(lambda: g.authenticated_user)
 
-# Sessions that were looked up and found revoked, each with the user that its token named. Their
-# requests are rejected before they count against that user's rate limit.
+# Sessions that were looked up and found revoked, each with the user that its token named, and until
+# when (monotonic time) their requests are rejected without another look-up, before they count
+# against that user's rate limit. Only for seconds: a lagging standby may not have the row yet.
 REVOKED_CACHE_SIZE = 10_000
-_revoked_sessions: dict[tuple[UUID, UUID], None] = {}
-
-
-class TokenClaims(NamedTuple):
-    """Claims of a token with a valid signature; it may have expired."""
-
-    user_id: UUID
-    session_id: UUID
-    jti: str
-    type: str  # access or refresh
-    expires_at: float  # Unix time in seconds
-    csrf: str
-
-    @property
-    def session_key(self) -> tuple[UUID, UUID]:
-        return self.session_id, self.user_id
+REVOKED_TTL = 5.0  # seconds
+_revoked_sessions: dict[tuple[UUID, UUID], float] = {}
 
 
 class UserProfile(NamedTuple):
@@ -86,11 +56,13 @@ class AuthenticatedUser:
     leave the check to the statement that produces its response (``sql_json``).
     """
 
-    def __init__(self, claims: TokenClaims) -> None:
+    def __init__(self, claims: TokenClaims, *, lock: bool = False) -> None:
+        """Create the user of ``claims``; with ``lock``, verifying the session locks its row."""
         self.id = claims.user_id
         self.session_id = claims.session_id
-        self.session_query = session_query(claims)
+        self.session_query = session_query(claims, lock=lock)
         self.session_verified = False
+        self.locks_session = lock
 
     def raise_if_revoked(self, row: Any) -> Any:
         """Return ``row``, found by a statement that contains ``session_query``.
@@ -102,12 +74,14 @@ class AuthenticatedUser:
         if row is None:
             while len(_revoked_sessions) >= REVOKED_CACHE_SIZE:
                 _revoked_sessions.pop(next(iter(_revoked_sessions)), None)
-            _revoked_sessions[self.session_id, self.id] = None
+            _revoked_sessions[self.session_id, self.id] = time.monotonic() + REVOKED_TTL
             raise TokenRevoked
         self.session_verified = True
         return row
 
     def load_profile(self) -> UserProfile:
+        if self.locks_session:
+            db.session.connection()  # begins the transaction that the lock belongs to
         self.profile = UserProfile(*self.raise_if_revoked(self.session_query.row()))
         return self.profile
 
@@ -115,113 +89,49 @@ class AuthenticatedUser:
         return getattr(self.__dict__.get("profile") or self.load_profile(), name)
 
 
-def init_app(app: Flask, query: SessionQuery) -> None:
-    """Register ``query``, which finds the UserProfile of an active session."""
-    app.extensions["session_query"] = query
+def init_app(app: Flask, query: SessionQuery, lock_query: SessionQuery, users: UserLock) -> None:
+    """Register the queries for the UserProfile of an active session, and the lock of users.
+
+    ``lock_query`` also locks the session's row; ``users`` locks the rows of users by their ids.
+    """
+    app.extensions["session_queries"] = query, lock_query
+    app.extensions["user_lock"] = users
 
 
-def session_query(claims: TokenClaims) -> PreparedQuery:
-    """Return the query for the profile of the token's session."""
-    query: SessionQuery = current_app.extensions["session_query"]
+def session_query(claims: TokenClaims, *, lock: bool = False) -> PreparedQuery:
+    """Return the query for the profile of the token's session, with ``lock`` locking its row."""
+    query: SessionQuery = current_app.extensions["session_queries"][lock]
     return query(*claims.session_key)
 
 
-@jwt.decode_key_loader
-def select_decode_key(header: Any, claims: Mapping[str, Any]) -> str:
-    """Return the key that ``decode_token`` tries, else the current one. Raises InvalidToken.
-
-    flask-jwt-extended calls it for each decoding. It would add a missing ``type`` or ``jti``,
-    and accept a token without ``exp``.
-    """
-    if not claims.keys() >= REQUIRED_CLAIMS:
-        raise InvalidToken
-    return _decode_key.get() or str(current_app.config["JWT_SECRET_KEY"])
-
-
-@lru_cache(maxsize=4096)
-def decode_token(encoded: str, keys: tuple[str, ...]) -> TokenClaims:
-    """Decode a token signed with one of ``keys``; it may have expired. Raises InvalidToken.
-
-    Cached, because a client sends the same token with every request; failures are not cached.
-    """
-    for key in keys:
-        previous = _decode_key.set(key)
-        try:
-            claims = flask_jwt_extended.decode_token(encoded, allow_expired=True)
-            return TokenClaims(
-                user_id=UUID(claims["sub"]),
-                session_id=UUID(claims["sid"]),
-                jti=claims["jti"],
-                type=claims["type"],
-                expires_at=_timestamp(claims["exp"]),
-                csrf=str(claims.get("csrf", "")),
-            )
-        except InvalidSignatureError:
-            continue
-        except (PyJWTError, JWTExtendedException, *MALFORMED_CLAIM):
-            break
-        finally:
-            _decode_key.reset(previous)
-    raise InvalidToken
-
-
-def _timestamp(number: Any) -> float:
-    """Return ``number`` as a float. Raises ValueError for text, NaN and infinity."""
-    if isinstance(number, str) or not math.isfinite(number):
-        raise ValueError
-    return float(number)
-
-
-def token_from_request(
-    *types: str, allow_expired: bool = False, cookies: bool = True
-) -> TokenClaims:
-    """Decode this request's token of one of ``types``, from the header or else the cookie.
-
-    Raises AuthRequired, InvalidToken, CsrfFailed and, unless ``allow_expired``, TokenExpired.
-    """
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    from_cookie = scheme.lower() != "bearer"
-    if from_cookie:
-        encoded = request.cookies.get(COOKIE, "") if cookies else ""
-        if not encoded:
-            raise AuthRequired
-    claims = decode_token(encoded.strip(), current_app.config["JWT_KEYS"])
-    if from_cookie and request.method not in SAFE_METHODS:
-        verify_csrf(claims)
-    if claims.type not in types:
-        raise InvalidToken
-    if claims.expires_at <= time.time() and not allow_expired:
-        raise TokenExpired
-    return claims
-
-
-def verify_csrf(claims: TokenClaims) -> None:
-    """Compare X-CSRF-Token with the token's claim. Raises CsrfFailed.
-
-    A page of another origin can send the cookie but cannot read the value.
-    """
-    header = request.headers.get("X-CSRF-Token", "")
-    if not claims.csrf or not compare_digest(header.encode(), claims.csrf.encode()):
-        raise CsrfFailed
+def lock_users(*ids: UUID) -> None:
+    """Lock the rows of users until the end of the transaction."""
+    current_app.extensions["user_lock"](ids)
 
 
 def authenticate(view: View) -> Any:
     """Return the request's AuthenticatedUser, or the error to reject it with; computed once.
 
-    For the methods in ``view.defers_session_check`` the view's own statement verifies the session
-    (``sql_json``); for all others it is verified here.
+    The session of a request that writes is verified later, when its body has arrived. For the
+    methods in ``view.defers_session_check`` the view's own statement verifies it (``sql_json``).
     """
     if "authenticated_user" not in g:
         try:
             claims = token_from_request("access")
-            if claims.session_key in _revoked_sessions:
+            if _revoked_sessions.get(claims.session_key, 0) > time.monotonic():
                 raise TokenRevoked
-            g.authenticated_user = AuthenticatedUser(claims)
-            if request.method not in getattr(view, "defers_session_check", ()):
+            writes = request.method not in SAFE_METHODS
+            g.authenticated_user = AuthenticatedUser(claims, lock=writes)
+            if not writes and not defers_session_check(view):
                 g.authenticated_user.load_profile()
         except (ApiError, *DATABASE_UNAVAILABLE) as error:
             g.authenticated_user = error
     return g.authenticated_user
+
+
+def defers_session_check(view: View) -> bool:
+    """Return whether a statement of ``view`` itself verifies the session of this request."""
+    return request.method in getattr(view, "defers_session_check", ())
 
 
 def user_pending_session_check() -> AuthenticatedUser | None:
@@ -238,8 +148,12 @@ def login_required(view: View, role: str = "user") -> View:
         user = authenticate(guarded)
         if isinstance(user, Exception):
             raise user
+        verifies = user.locks_session and not defers_session_check(guarded)
+        fault = _verify_session_after_body(guarded, user) if verifies else None
         if role != ROLES[0] and ROLES.index(user.role) < ROLES.index(role):
             raise Forbidden
+        if fault:
+            raise fault
         try:
             response = view(*args, **kwargs)
         except ApiError:
@@ -252,6 +166,23 @@ def login_required(view: View, role: str = "user") -> View:
 
     guarded.access = role  # type: ignore[attr-defined]
     return guarded
+
+
+def _verify_session_after_body(view: Any, user: AuthenticatedUser) -> ApiError | None:
+    """Read the request's body, then verify the session in the transaction of the view's effect.
+
+    Return a fault of the body, which is reported after a revoked token or a missing role.
+    """
+    fault = None
+    try:
+        if hasattr(view, "read_body"):
+            view.read_body()
+    except ApiError as error:
+        fault = error
+    if hasattr(view, "ids_to_lock"):
+        lock_users(user.id, *view.ids_to_lock())
+    user.load_profile()
+    return fault
 
 
 def refresh_token_required(view: View) -> View:

@@ -17,36 +17,29 @@ from marshmallow import fields
 from ..database.prepared import PreparedQuery
 from ..errors import (
     ApiError,
-    AuthRequired,
-    Forbidden,
     IdempotencyInProgress,
     IdempotencyKeyReused,
-    InvalidToken,
     PayloadTooLarge,
-    TokenExpired,
-    TokenRevoked,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
-from . import authentication, idempotency, rate_limits, sql_json
+from . import idempotency, sql_json
+from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
+from .tokens import SAFE_METHODS
 
 PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
-SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
-TOKEN_ERRORS = (AuthRequired, InvalidToken, TokenExpired, TokenRevoked)
 IDEMPOTENCY_ERRORS = (ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)
 PAYMENT_ERRORS = (InsufficientFunds, PaymentDeclined, PaymentUnavailable)
 
-View = Callable[..., Any]
 
-
-class Blueprint(flask_smorest.Blueprint):
+class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     """A domain's routes, each with its access, its schemas and its errors."""
 
     ARGUMENTS_PARSER = PARSER
@@ -55,48 +48,6 @@ class Blueprint(flask_smorest.Blueprint):
         """Document the routes with the first paragraph of ``description``; the rest is for us."""
         super().__init__(*args, description=description.partition("\n\n")[0], **kwargs)
         self._prepare_doc_cbks.append(self._prepare_errors_doc)
-
-    # Who may call
-
-    def login_required(self, view: View) -> View:
-        """Require a signed-in user."""
-        return self._require_role(view, "user")
-
-    def officers_only(self, view: View) -> View:
-        """Require an officer or admin."""
-        return self._require_role(view, "officer", Forbidden)
-
-    def admins_only(self, view: View) -> View:
-        """Require an admin."""
-        return self._require_role(view, "admin", Forbidden)
-
-    def refresh_token_required(self, view: View) -> View:
-        """Require a refresh token, sent as the bearer; the view receives its claims."""
-        guarded = self.raises(*TOKEN_ERRORS)(authentication.refresh_token_required(view))
-        return with_operation_doc(guarded, security=[{"refreshToken": []}])
-
-    def public(self, view: View) -> View:
-        """Allow every client, signed in or not."""
-        return with_operation_doc(authentication.public(view), security=[])
-
-    def ends_session(self, view: View) -> View:
-        """Allow every client, and document the optional token of the session that the view ends."""
-        security = [*SESSION_SECURITY, {}]  # without a token there is nothing left to end
-        return with_operation_doc(authentication.public(view), security=security)
-
-    def rate_limit_exempt(self, view: View) -> View:
-        """Never count requests for the view, nor reject them for their number."""
-        exempt = rate_limits.exempt(view)
-        apidoc_of(exempt)["rate_limit_exempt"] = True
-        return exempt
-
-    def defers_session_check(self, view: View) -> View:
-        """Leave the session check to a statement of the view's action, to save a round trip."""
-        return _defer_session_check(view, view, "POST")
-
-    def _require_role(self, view: View, role: str, *errors: type[ApiError]) -> View:
-        guarded = self.raises(*TOKEN_ERRORS, *errors)(authentication.login_required(view, role))
-        return with_operation_doc(guarded, security=SESSION_SECURITY)
 
     # What comes in
 
@@ -114,7 +65,9 @@ class Blueprint(flask_smorest.Blueprint):
         """
 
         def decorator(view: View) -> View:
-            return self._with_key(idempotency.run_idempotent(view, read_body))
+            wrapped = idempotency.run_idempotent(view, read_body)
+            wrapped.read_body = read_body  # type: ignore[attr-defined]
+            return self._with_key(wrapped)
 
         return decorator
 
@@ -161,6 +114,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorator(view: View) -> View:
             described = self.raises(*errors)(document(view))
+            if location == "json":
+                described.read_body = read_json_bytes  # before the session is checked
             described._apidoc["arguments"].pop("responses")  # raises() documents our shape
             return described
 
@@ -189,7 +144,7 @@ class Blueprint(flask_smorest.Blueprint):
                 return json_response(body, status)
 
             described_view = described(self.raises(not_found)(wrapper))
-            return _defer_session_check(described_view, wrapper, *authentication.SAFE_METHODS)
+            return defer_session_check(described_view, wrapper, *SAFE_METHODS)
 
         return decorator
 
@@ -203,7 +158,7 @@ class Blueprint(flask_smorest.Blueprint):
                 body = sql_json.insert_returning_json(view(*args, **kwargs), schema)
                 return json_response(body, 201)
 
-            return _defer_session_check(described(wrapper), wrapper, "POST")
+            return defer_session_check(described(wrapper), wrapper, "POST")
 
         return decorator
 
@@ -226,7 +181,7 @@ class Blueprint(flask_smorest.Blueprint):
                 return json_response(page)
 
             described_view = described(self.response(200, page_schema)(wrapper))
-            return _defer_session_check(described_view, wrapper, *authentication.SAFE_METHODS)
+            return defer_session_check(described_view, wrapper, *SAFE_METHODS)
 
         return decorator
 
@@ -297,9 +252,3 @@ def _limit_and_offset(query_string: bytes) -> tuple[int, int]:
     """Load the current request's limit and offset; cached, because clients repeat a few."""
     query = PARSER.parse(PAGINATION_QUERY, location="query")
     return query["limit"], query["offset"]
-
-
-def _defer_session_check(described: View, view: View, *methods: str) -> View:
-    """Mark that for ``methods`` the view's only statement verifies the session."""
-    view.defers_session_check = methods  # type: ignore[attr-defined]
-    return copy_apidoc(described, view)

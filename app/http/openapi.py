@@ -23,11 +23,11 @@ from ..errors import (
     ValidationFailed,
 )
 from ..money import MAX_DIGITS
-from .authentication import COOKIE
 from .examples import FIELD_TYPES
 from .fields import ExactDecimal
 from .openapi_transforms import IDEMPOTENCY_KEY, add_response_headers, split_input_output
 from .schemas import ErrorSchema, OneOfSchema, camel_case
+from .tokens import COOKIE
 
 View = Callable[..., Any]
 

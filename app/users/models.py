@@ -3,7 +3,7 @@
 A session is one row while it is active; deleting it revokes the session on every instance.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,13 @@ from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import prepared_query
 from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
+from ..http.idempotency_keys import IdempotencyKey
 from . import passwords
 from .rules import UserNotFound, normalize_email
+
+# Inserting a row that refers to a user waits only for a stronger lock, and such a request holds a
+# lock that an erasure waits for.
+LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 
 ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
 
@@ -27,6 +32,12 @@ def on_user_erased(handler: Callable[[UUID], None]) -> Callable[[UUID], None]:
     """Register a function that deletes what belongs to a user alone, by the user's id."""
     ERASURE_HANDLERS.append(handler)
     return handler
+
+
+@on_user_erased
+def delete_idempotency_keys(user_id: UUID) -> None:
+    """Delete the user's idempotency keys, whose responses may name them."""
+    db.session.execute(db.delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
 
 
 class User(UUIDPrimaryKeyMixin, Base):
@@ -66,15 +77,26 @@ class User(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
+    def lock(cls, ids: Collection[UUID]) -> None:
+        """Lock the rows of these users until the end of the transaction, in one order for all."""
+        rows = db.select(cls.id).where(cls.id.in_(ids)).order_by(cls.id)
+        db.session.execute(rows.with_for_update(**LOCK_MODE)).all()
+
+    @classmethod
     def get_for_update(cls, id: UUID) -> "User":
         """Lock the user's row until the end of the transaction. Raises UserNotFound."""
-        user = db.session.get(cls, id, with_for_update=True)
-        if user is None:
+        user = db.session.get(cls, id, with_for_update=LOCK_MODE)
+        if user is None or user.email_key is None:
             raise UserNotFound
         return user
 
     def erase(self) -> None:
-        """Delete the user and what belongs to them alone; if records refer to them, blank them."""
+        """Delete the user and what belongs to them alone; if records refer to them, blank them.
+
+        The sessions end first, which waits for the requests that have checked them: what these
+        insert is deleted too.
+        """
+        UserSession.revoke_all(self.id)
         for handler in ERASURE_HANDLERS:
             handler(self.id)
         try:
@@ -83,7 +105,6 @@ class User(UUIDPrimaryKeyMixin, Base):
         except IntegrityError as error:
             if error.orig is None or getattr(error.orig, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
                 raise
-            UserSession.revoke_all(self.id)
             self.name = self.email = self.password_hash = ""
             self.disabled = True
 
@@ -112,6 +133,12 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
             .join(User, User.id == cls.user_id)
             .where(cls.id == session_id, User.id == session_user_id, ~User.disabled)
         )
+
+    @prepared_query
+    def lock_active(cls: Any, session_id, session_user_id):
+        """Select the same, and lock the session's row: it cannot be revoked before the commit."""
+        active = cls.select_active(session_id, session_user_id).statement
+        return active.with_for_update(read=True, of=cls)
 
     @classmethod
     def rotate_refresh_token(cls, id: UUID, jti: str, new_jti: str, expires_at: datetime) -> bool:

@@ -1,10 +1,17 @@
 """Users: admins manage all of them, and each user their own account."""
 
+from contextlib import suppress
+from uuid import UUID
+
+from flask import request
+
 from ..database.base import db
-from ..errors import Forbidden, ResourceExists
+from ..errors import ApiError, Forbidden, ResourceExists
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.fields import UUID_PATTERN
+from ..http.parsing import read_json_body
 from ..http.responses import json_response
 from .models import User, UserSession
 from .rules import UserNotFound, changes_privileges, forbid_self, require_self_or_admin
@@ -20,6 +27,19 @@ from .schemas import (
 )
 
 bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
+
+
+def ids_in_request():
+    """Return the ids of users in the path, the query and the body, as far as they are valid."""
+    body = {}
+    with suppress(ApiError):
+        body = read_json_body()
+    values = [request.args.get("id"), body.get("id") if isinstance(body, dict) else None]
+    path_id = (request.view_args or {}).get("id")
+    valid = [
+        UUID(text) for text in values if isinstance(text, str) and UUID_PATTERN.fullmatch(text)
+    ]
+    return [*valid, path_id] if path_id else valid
 
 
 @bp.get("")
@@ -52,6 +72,7 @@ def create_user(data):
 
 @bp.put("")
 @bp.admins_only
+@bp.locks_users(ids_in_request)
 @bp.arguments(UserPutSchema)
 @bp.response(200, UserSchema)
 @bp.raises(UserNotFound, ResourceExists)
@@ -62,6 +83,7 @@ def replace_user(data):
 
 @bp.patch("")
 @bp.admins_only
+@bp.locks_users(ids_in_request)
 @bp.arguments(UserPatchWithIdSchema)
 @bp.response(200, UserSchema)
 @bp.raises(UserNotFound, ResourceExists)
@@ -72,6 +94,7 @@ def update_user(data):
 
 @bp.delete("")
 @bp.admins_only
+@bp.locks_users(ids_in_request)
 @bp.arguments(UserIdQuerySchema, location="query")
 @bp.response(200, UserDeletedSchema)
 @bp.raises(UserNotFound)
@@ -92,6 +115,7 @@ def show_user(id):
 
 @bp.patch("/<uuid:id>")
 @bp.login_required
+@bp.locks_users(ids_in_request)
 @bp.arguments(UserPatchSchema)
 @bp.response(200, UserSchema)
 @bp.raises(Forbidden, UserNotFound, ResourceExists)
@@ -103,6 +127,7 @@ def update_user_by_id(data, id):
 
 @bp.delete("/<uuid:id>")
 @bp.admins_only
+@bp.locks_users(ids_in_request)
 @bp.response(200, UserDeletedSchema)
 @bp.raises(UserNotFound)
 def delete_user_by_id(id):

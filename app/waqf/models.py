@@ -16,7 +16,7 @@ from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import PreparedQuery, prepared_query, sql_property
 from ..money import ZERO
 from ..payments.models import Payment, Reversal
-from ..users.models import User
+from ..users.models import User, on_user_erased
 from .rules import CATEGORIES, STATUSES, ProjectNotFound, countable_amount
 
 
@@ -235,6 +235,13 @@ class Donation(UUIDPrimaryKeyMixin, Base):
             cls.id != donation.id,
         )
         return db.session.scalar(query.limit(1)) is not None
+
+
+@on_user_erased
+def delete_messages(user_id: UUID) -> None:
+    """Delete the messages of the user's donations, which stay in the books."""
+    own = db.update(Donation).where(Donation.user_id == user_id)
+    db.session.execute(own.values(message=None))
 
 
 @cache

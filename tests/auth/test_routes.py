@@ -256,8 +256,10 @@ def test_in_production_the_cookies_are_secure(make_app, make_user):
     response = log_in(production, make_user().email)
     assert response.status_code == 200
     cookies = response.headers.getlist("Set-Cookie")
-    assert [cookie.split("=")[0] for cookie in cookies] == ["auth-token", "csrf-token"]
-    assert all("; Secure" in cookie for cookie in cookies)
+    names = [cookie.split("=")[0] for cookie in cookies]
+    assert names == ["auth-token", "csrf-token", "__Host-auth-token"]
+    assert all("; Secure" in cookie and "; Path=/" in cookie for cookie in cookies)
+    assert not any("Domain" in cookie for cookie in cookies)
 
 
 def test_log_in_ignores_the_case_of_the_email(client, make_user):
@@ -551,6 +553,41 @@ def test_changing_the_password_ends_every_other_session(client, sign_in):
     assert log_in(client, person.user.email, NEW).status_code == 200
 
 
+def test_a_password_change_with_rotation_ends_every_token_and_returns_new_ones(client, sign_in):
+    person = sign_in()
+    other_session = sign_in(user=person.user)
+    body = {"currentPassword": PASSWORD, "newPassword": NEW, "rotate": True}
+    response = person.post("/api/auth/password", json=body)
+    assert response.status_code == 200
+    pair = response.json
+    assert pair["user"]["id"] == str(person.user.id)
+    for stolen in (person.tokens, other_session.tokens):
+        token = bearer(stolen["access_token"])
+        assert_error(client.get(ME, headers=token), 401, REVOKED)
+        assert_error(refresh(client, stolen["refresh_token"]), 401, REVOKED)
+    assert client.get(ME, headers=bearer(pair["accessToken"])).status_code == 200
+    assert refresh(client, pair["refreshToken"]).status_code == 200
+
+
+def test_a_browser_stays_signed_in_after_a_rotation(browser):
+    body = {"currentPassword": PASSWORD, "newPassword": NEW, "rotate": True}
+    headers = {"X-CSRF-Token": browser.csrf}
+    response = browser.post("/api/auth/password", json=body, headers=headers)
+    assert response.status_code == 200
+    assert browser.get_cookie("auth-token").value == response.json["accessToken"]
+    headers = {"X-CSRF-Token": response.json["csrfToken"]}
+    assert browser.patch(ME, json={"name": "Maryam"}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("rotate", ["true", 1, None])
+def test_rotate_is_a_boolean(sign_in, rotate):
+    person = sign_in()
+    body = {"currentPassword": PASSWORD, "newPassword": NEW, "rotate": rotate}
+    response = person.post("/api/auth/password", json=body)
+    assert_error(response, 400, "VALIDATION_ERROR", ["rotate"])
+    assert person.get(ME).status_code == 200
+
+
 def test_a_wrong_current_password_changes_nothing(sign_in, read_user):
     person = sign_in()
     other_session = sign_in(user=person.user)
@@ -607,6 +644,33 @@ def test_a_concurrent_log_in_does_not_survive_a_password_change(client, sign_in,
 
 
 # Cookies
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_cookies_of_one_name_are_rejected(app, sign_in, order):
+    tokens = [sign_in().tokens["access_token"] for _ in range(2)][::order]
+    cookies = "; ".join(f"auth-token={token}" for token in tokens)
+    response = app.test_client(use_cookies=False).get(ME, headers={"Cookie": cookies})
+    assert_error(response, 401, "INVALID_TOKEN")
+
+
+def test_the_cookie_that_no_other_host_can_set_takes_precedence(app, sign_in):
+    person, mallory = sign_in(), sign_in()
+    own, tossed = person.tokens["access_token"], mallory.tokens["access_token"]
+    cookies = f"auth-token={tossed}; __Host-auth-token={own}; auth-token={tossed}"
+    response = app.test_client(use_cookies=False).get(ME, headers={"Cookie": cookies})
+    assert response.json["id"] == str(person.user.id)
+
+
+def test_logging_out_in_production_deletes_all_cookies(make_app, make_user):
+    production = make_app(app_env="production").test_client()
+    log_in(production, make_user().email)
+    csrf = production.get_cookie("csrf-token").value
+    url = {"base_url": "https://localhost", "headers": {"X-CSRF-Token": csrf}}
+    response = production.post("/api/auth/logout", **url)
+    deleted = [cookie for cookie in response.headers.getlist("Set-Cookie") if "1970" in cookie]
+    names = {cookie.split("=")[0] for cookie in deleted}
+    assert names == {"auth-token", "csrf-token", "__Host-auth-token"}
 
 
 def test_reading_by_cookie_needs_no_csrf_token(browser):

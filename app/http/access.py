@@ -1,0 +1,76 @@
+"""Who may call a view: decorators of Blueprint that enforce it and document it."""
+
+from collections.abc import Callable, Collection
+from uuid import UUID
+
+from ..errors import ApiError, AuthRequired, Forbidden, InvalidToken, TokenExpired, TokenRevoked
+from . import authentication, rate_limits
+from .authentication import View
+from .openapi import apidoc_of, copy_apidoc, with_operation_doc
+
+SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+TOKEN_ERRORS = (AuthRequired, InvalidToken, TokenExpired, TokenRevoked)
+
+
+class AccessDecorators:
+    """The part of Blueprint that says who may call a view."""
+
+    raises: Callable[..., View]
+
+    def login_required(self, view: View) -> View:
+        """Require a signed-in user."""
+        return self._require_role(view, "user")
+
+    def officers_only(self, view: View) -> View:
+        """Require an officer or admin."""
+        return self._require_role(view, "officer", Forbidden)
+
+    def admins_only(self, view: View) -> View:
+        """Require an admin."""
+        return self._require_role(view, "admin", Forbidden)
+
+    def refresh_token_required(self, view: View) -> View:
+        """Require a refresh token, sent as the bearer; the view receives its claims."""
+        guarded = self.raises(*TOKEN_ERRORS)(authentication.refresh_token_required(view))
+        return with_operation_doc(guarded, security=[{"refreshToken": []}])
+
+    def public(self, view: View) -> View:
+        """Allow every client, signed in or not."""
+        return with_operation_doc(authentication.public(view), security=[])
+
+    def ends_session(self, view: View) -> View:
+        """Allow every client, and document the optional token of the session that the view ends."""
+        security = [*SESSION_SECURITY, {}]  # without a token there is nothing left to end
+        return with_operation_doc(authentication.public(view), security=security)
+
+    def rate_limit_exempt(self, view: View) -> View:
+        """Never count requests for the view, nor reject them for their number."""
+        exempt = rate_limits.exempt(view)
+        apidoc_of(exempt)["rate_limit_exempt"] = True
+        return exempt
+
+    def defers_session_check(self, view: View) -> View:
+        """Leave the session check to a statement of the view's action, to save a round trip."""
+        return defer_session_check(view, view, "POST")
+
+    def locks_users(self, get_ids: Callable[[], Collection[UUID]] = tuple) -> View:
+        """Lock the rows of the caller and of the users ``get_ids()`` before the session is checked.
+
+        For views that change users or end sessions; the order prevents a deadlock.
+        """
+
+        def decorator(view: View) -> View:
+            view.ids_to_lock = get_ids  # type: ignore[attr-defined]
+            return view
+
+        return decorator
+
+    def _require_role(self, view: View, role: str, *errors: type[ApiError]) -> View:
+        guarded = self.raises(*TOKEN_ERRORS, *errors)(authentication.login_required(view, role))
+        return with_operation_doc(guarded, security=SESSION_SECURITY)
+
+
+def defer_session_check(described: View, view: View, *methods: str) -> View:
+    """Mark that for ``methods`` the view's only statement verifies the session."""
+    view.defers_session_check = methods  # type: ignore[attr-defined]
+    return copy_apidoc(described, view)
