@@ -40,9 +40,13 @@ class Settings:
     trusted_proxies: int = 0  # number of proxies that append to X-Forwarded-For
     ratelimit_enabled: bool = True
     ratelimit_default: str = "100 per minute"  # per user, else per address
+    ratelimit_address: str = "1000 per minute"  # per address, over all of its users
     ratelimit_limited: str = "10 per minute"  # the same, for /api/limited
     ratelimit_donations: str = "10 per minute"  # per user
+    ratelimit_register: str = "20 per hour"  # registrations, per address
     ratelimit_login: str = "5 per 15 minutes"  # failed log-ins, per e-mail and address
+    ratelimit_login_address: str = "50 per hour"  # failed log-ins, per address
+    ratelimit_login_service: str = "1000 per hour"  # all failed log-ins
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""
     s3_endpoint_url: str = ""

@@ -38,6 +38,11 @@ class RedisServer:
         with redis.from_url(self.url) as client:
             return client.dbsize()
 
+    def keys(self) -> list[str]:
+        """Return the names of all counters."""
+        with redis.from_url(self.url, decode_responses=True) as client:
+            return list(client.scan_iter())
+
     def kill(self) -> None:
         """Kill the server."""
         self.process.kill()
