@@ -50,6 +50,7 @@ class Settings:
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""
     s3_endpoint_url: str = ""
+    upload_quota: int = 100 * 1024 * 1024  # bytes that the files of a user may take up
     default_currency: str = "USD"
     nisab_basis: str = "gold"  # gold, silver
     nisab_max_age_days: int = 30
@@ -131,6 +132,7 @@ def _check(settings: Settings) -> None:
         "web_concurrency": (1, 1000),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
+        "upload_quota": (0, 10**15),
         "profit_rate_max": (0, 1),
         "jwt_access_token_expires": (1, CENTURY),
         "jwt_refresh_token_expires": (settings.jwt_access_token_expires, CENTURY),
