@@ -23,6 +23,7 @@ from ..errors import (
     IdempotencyKeyReused,
     InvalidToken,
     PayloadTooLarge,
+    QuotaExceeded,
     TokenExpired,
     TokenRevoked,
     UnsupportedMediaType,
@@ -40,7 +41,12 @@ PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
 SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 TOKEN_ERRORS = (AuthRequired, InvalidToken, TokenExpired, TokenRevoked)
-IDEMPOTENCY_ERRORS = (ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)
+IDEMPOTENCY_ERRORS = (
+    ValidationFailed,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    QuotaExceeded,
+)
 PAYMENT_ERRORS = (InsufficientFunds, PaymentDeclined, PaymentUnavailable)
 
 View = Callable[..., Any]

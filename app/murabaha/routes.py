@@ -6,7 +6,7 @@ renders the response, and commits the result together with the stored response.
 """
 
 from ..database.base import db
-from ..errors import Forbidden, QuotaExceeded
+from ..errors import Forbidden
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.responses import pdf_response
@@ -102,7 +102,7 @@ def quote_price(data):
 @bp.idempotent
 @bp.arguments(NewApplicationSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound, 201)
-@bp.raises(VendorNotFound, UserNotFound, QuotaExceeded)
+@bp.raises(VendorNotFound, UserNotFound)
 def apply_for_goods(data):
     """Apply for goods that the institution buys and sells to you"""
     return visible_application(transitions.create_application(current_user, data).id)

@@ -7,7 +7,7 @@ stored response.
 from flask import g, request, send_file
 
 from ..database.base import db
-from ..errors import PayloadTooLarge, QuotaExceeded, UnsupportedMediaType
+from ..errors import PayloadTooLarge, UnsupportedMediaType
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..integrations import storage
@@ -63,7 +63,6 @@ def close_incoming_files(_):
 @bp.doc(requestBody={"required": True, "content": {"multipart/form-data": {"schema": FORM}}})
 @bp.response(200, UploadSchema)
 @bp.raises(NoFile, InvalidFileType, FileTooLarge, PayloadTooLarge, UnsupportedMediaType)
-@bp.raises(QuotaExceeded)
 def upload_file():
     """Upload a file: JPEG, PNG or PDF by its bytes, at most 5 MiB"""
     return actions.store_file(current_user, get_incoming_file())
