@@ -223,6 +223,24 @@ def test_files_in_use_survive_the_deletion_of_their_owner(
     assert fetch(reader, evidence).data == make_content(200)
 
 
+def test_a_file_of_an_application_that_begins_before_the_deletion_stays(
+    sign_in, vendor, blocked, database_url, rows
+):
+    person, admin = sign_in(), sign_in("admin")
+    name = upload(person)
+    application = {"vendorId": vendor, **CAR, "documents": [name]}
+    with ThreadPoolExecutor() as pool, psycopg.connect(database_url) as lock:
+        lock.execute("LOCK TABLE murabaha_events IN SHARE MODE")
+        applying = pool.submit(person.post, APPLICATIONS, json=application)
+        blocked("INSERT INTO murabaha_events")
+        deleting = pool.submit(admin.delete, f"{USERS}/{person.user.id}")
+        blocked("FROM users")
+        lock.rollback()
+        assert applying.result(TIMEOUT).status_code == 201
+        assert deleting.result(TIMEOUT).status_code == 200
+    assert rows() == {name}
+
+
 # Quotas
 
 
