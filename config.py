@@ -41,7 +41,7 @@ class Settings:
     ratelimit_enabled: bool = True
     ratelimit_default: str = "100 per minute"  # per user, else per address
     ratelimit_address: str = "1000 per minute"  # per address, over all of its users
-    ratelimit_limited: str = "10 per minute"  # the same, for /api/limited
+    ratelimit_limited: str = "10 per minute"  # per user, else per address, for /api/limited
     ratelimit_donations: str = "10 per minute"  # per user
     ratelimit_register: str = "20 per hour"  # registrations, per address
     ratelimit_login: str = "5 per 15 minutes"  # failed log-ins, per e-mail and address

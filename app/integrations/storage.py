@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -76,8 +77,9 @@ class LocalStorage:
     def files(self) -> Iterator[StoredFile]:
         for file in self.path.iterdir() if self.path.exists() else ():
             if file.is_file():
-                modified_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-                yield StoredFile(file.name, modified_at)
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    modified_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                    yield StoredFile(file.name, modified_at)
 
 
 class S3Storage:

@@ -559,6 +559,15 @@ def test_servers_with_one_redis_share_the_limit_of_an_address(servers, sign_in):
     assert statuses == [200] * 20 + [429] * 4
 
 
+def test_a_request_is_counted_in_one_call_of_redis(servers, redis_server, sign_in):
+    headers = {"Authorization": f"Bearer {sign_in().tokens['access_token']}"}
+    assert servers[0].get(address="192.0.2.40") == 401  # so that the script is loaded
+    before = redis_server.count_scripts()
+    for _ in range(3):
+        assert servers[0].request("GET", ME, None, "192.0.2.40", **headers) == 200
+    assert redis_server.count_scripts() == before + 3
+
+
 def test_redis_holds_no_email_user_or_address(servers, redis_server, make_user, sign_in):
     user, address = make_user(), "192.0.2.30"
     headers = {"Authorization": f"Bearer {sign_in(user=user).tokens['access_token']}"}
