@@ -15,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask_jwt_extended import create_access_token
 
+from app.http.rate_limit_storage import Hit, ProcessStorage, SharedStorage
 from app.users import passwords
 from app.users.models import User
 from config import Settings
@@ -453,6 +454,51 @@ def test_an_unavailable_database_is_not_mistaken_for_an_unavailable_redis(make_l
         assert make_client(app, THERE, token=token).get(ME).status_code == 503
         use_up_limit(make_client(app), 2)
         assert_rate_limited(make_client(app).get(ME))
+
+
+# The storages
+
+
+@pytest.fixture(params=["memory", "Redis"])
+def make_storage(request):
+    """Return a function that creates a storage without counters."""
+    if request.param == "memory":
+        return ProcessStorage
+    server = request.getfixturevalue("redis_server")
+    return lambda: SharedStorage(f"shared+{server.url}")
+
+
+def count_hits(storage, *hits):
+    """Return the hits of each window; ``hits`` are names, amounts and limits."""
+    prefix = secrets.token_hex(4)
+
+    def hit(step):
+        keys = [Hit(f"{prefix}/{name}", 60, amount, limit) for name, amount, limit in step]
+        windows = storage.hit(keys)
+        assert all(50 < reset_at - time.time() <= 60 for _, reset_at in windows)
+        return [hits for hits, _ in windows]
+
+    return [hit(step) for step in hits]
+
+
+def test_hits_after_an_exceeded_limit_are_not_counted(make_storage):
+    both = [("a", 1, 2), ("b", 1, 9)]
+    assert count_hits(make_storage(), *[both] * 4) == [[1, 1], [2, 2], [3], [4]]
+
+
+def test_looking_counts_nothing_and_stops_nowhere(make_storage):
+    look = [("a", 0, 0), ("b", 0, 0)]
+    hit = [("a", 1, 9), ("b", 1, 9)]
+    assert count_hits(make_storage(), look, hit, look, look, hit) == [
+        *([0, 0], [1, 1], [1, 1], [1, 1], [2, 2])
+    ]
+
+
+def test_a_hit_that_is_taken_back_leaves_no_trace(make_storage):
+    hit, undo = [("a", 1, 1), ("b", 1, 1)], [("a", -1, 1), ("b", -1, 1)]
+    assert count_hits(make_storage(), undo, hit, undo, undo, hit, hit) == [
+        *([0, 0], [1, 1], [0, 0], [0, 0], [1, 1], [2])
+    ]
 
 
 # Servers that share a Redis, each its own process as in production
