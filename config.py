@@ -40,12 +40,17 @@ class Settings:
     trusted_proxies: int = 0  # number of proxies that append to X-Forwarded-For
     ratelimit_enabled: bool = True
     ratelimit_default: str = "100 per minute"  # per user, else per address
-    ratelimit_limited: str = "10 per minute"  # the same, for /api/limited
+    ratelimit_address: str = "1000 per minute"  # per address, over all of its users
+    ratelimit_limited: str = "10 per minute"  # per user, else per address, for /api/limited
     ratelimit_donations: str = "10 per minute"  # per user
+    ratelimit_register: str = "20 per hour"  # registrations, per address
     ratelimit_login: str = "5 per 15 minutes"  # failed log-ins, per e-mail and address
+    ratelimit_login_address: str = "50 per hour"  # failed log-ins, per address
+    ratelimit_login_service: str = "1000 per hour"  # all failed log-ins
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""
     s3_endpoint_url: str = ""
+    upload_quota: int = 100 * 1024 * 1024  # bytes that the files of a user may take up
     default_currency: str = "USD"
     nisab_basis: str = "gold"  # gold, silver
     nisab_max_age_days: int = 30
@@ -129,6 +134,7 @@ def _check(settings: Settings) -> None:
         "request_timeout": (1, 600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
+        "upload_quota": (0, 10**15),
         "profit_rate_max": (0, 1),
         "jwt_access_token_expires": (1, CENTURY),
         "jwt_refresh_token_expires": (settings.jwt_access_token_expires, CENTURY),

@@ -79,7 +79,11 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     jwt.init_app(app)
     authentication.init_app(app, UserSession.select_active, UserSession.lock_active, User.lock)
     rate_limits.init_app(
-        app, settings.redis_url, settings.limits, enabled=settings.ratelimit_enabled
+        app,
+        settings.redis_url,
+        settings.limits,
+        settings.jwt_secret_key,
+        enabled=settings.ratelimit_enabled,
     )
     storage.init_app(app, settings.upload_dir, settings.s3_bucket, settings.s3_endpoint_url)
     streaming.init_app(app, settings.web_threads)

@@ -12,12 +12,15 @@ from sqlalchemy.exc import IntegrityError
 
 from .database.base import db
 from .dev import demo
+from .errors import ServiceUnavailable
 from .http.authentication import ROLES
 from .http.idempotency_keys import IdempotencyKey
+from .integrations import storage
 from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
 from .payments.actions import reconciliation, updates
 from .payments.models import WebhookEvent
+from .uploads import actions as uploads
 from .users.models import User, UserSession
 from .users.schemas import NewUserSchema
 
@@ -28,6 +31,7 @@ payments = AppGroup("payments", help="Manage payments at Stripe.")
 ledger_group = AppGroup("ledger", help="Check the ledger.")
 
 BATCH_SIZE = 1000  # rows
+MANY_ORPHANS = 100  # files
 
 
 def init_app(app: Flask) -> None:
@@ -127,13 +131,33 @@ def ledger_check_command() -> None:
 @click.command("prune")
 @with_appcontext
 def prune_command() -> None:
-    """Delete expired idempotency keys, sessions and webhook events."""
+    """Delete expired idempotency keys, sessions and webhook events, and files without a row."""
     for model in (IdempotencyKey, UserSession, WebhookEvent):
         total, deleted = 0, BATCH_SIZE
         while deleted == BATCH_SIZE:
             deleted = _delete_batch(model, model.is_expired())
             total += deleted
         click.echo(f"{total} {model.__tablename__}")
+    _prune_files()
+
+
+def _prune_files() -> None:
+    """Remove stored files without a row, and report rows without a file."""
+    try:
+        orphans, missing, rows = uploads.compare_storage()
+    except ServiceUnavailable:
+        raise click.ClickException("The file storage does not respond.") from None
+    for filename in missing:
+        click.echo(f"missing file: {filename}", err=True)
+    if len(orphans) > max(MANY_ORPHANS, rows):
+        raise click.ClickException(
+            f"{len(orphans)} stored files have no row, and only {rows} have one. None was removed:"
+            " check that DATABASE_URL is the database of these files."
+        )
+    for filename in orphans:
+        storage.delete(filename)
+    db.session.commit()
+    click.echo(f"{len(orphans)} files without a row, {len(missing)} rows without a file")
 
 
 def _delete_batch(model: Any, condition: Any) -> int:

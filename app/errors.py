@@ -82,6 +82,10 @@ class ResourceExists(ApiError):
     status, code, message = 409, "RESOURCE_EXISTS", "Resource already exists"
 
 
+class QuotaExceeded(ApiError):
+    status, code, message = 409, "QUOTA_EXCEEDED", "Quota exceeded"
+
+
 class IdempotencyInProgress(ApiError):
     status, code, message = 409, "IDEMPOTENCY_IN_PROGRESS", "A request with this key is running"
 

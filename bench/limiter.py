@@ -13,7 +13,7 @@ from flask_limiter import Limiter
 from limits import parse
 from werkzeug.test import EnvironBuilder
 
-from app.http.rate_limit_storage import ProcessStorage, storage_uri
+from app.http.rate_limit_storage import Hit, ProcessStorage, storage_uri
 
 LIMIT = "1000000 per minute"
 ROUNDS, REQUESTS = 7, 2000
@@ -26,7 +26,7 @@ def without_limits(_: str) -> Flask:
 
 
 def with_our_check(redis_url: str) -> Flask:
-    """Count as app.http.rate_limits does: one hit of the Limiter's storage returns the window."""
+    """Count as app.http.rate_limits does: one step counts the user and the address."""
     app = without_limits(redis_url)
     app.config["RATELIMIT_STORAGE_URI"] = storage_uri(redis_url)
     limiter, item = Limiter(lambda: "user"), parse(LIMIT)
@@ -37,7 +37,11 @@ def with_our_check(redis_url: str) -> Flask:
     def check_request() -> None:
         storage = limiter.storage
         assert isinstance(storage, ProcessStorage)  # noqa: S101
-        g.hits, g.reset_at = storage.hit(item.key_for("user"), item.get_expiry(), 1)
+        hits = [
+            Hit(item.key_for(client), item.get_expiry(), 1, item.amount)
+            for client in ("user", "address")
+        ]
+        g.hits, g.reset_at = storage.hit(hits)[0]
 
     @app.after_request
     def add_headers(response: Response) -> Response:

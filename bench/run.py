@@ -76,6 +76,7 @@ def make_environment(url: str) -> dict[str, str]:
         "APP_ENV": "production",
         "JWT_SECRET_KEY": SECRET,
         "RATELIMIT_DEFAULT": "100000000 per minute",
+        "RATELIMIT_ADDRESS": "100000000 per minute",
         "WEB_CONCURRENCY": WORKERS,
         "WEB_THREADS": THREADS,
     }

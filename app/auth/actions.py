@@ -5,6 +5,8 @@ so that each of its tokens is rejected from the next request on. A refresh token
 the row names the current one, and using an older one revokes the session, because it may be stolen.
 """
 
+import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +22,9 @@ from ..http.tokens import TokenClaims
 from ..users import passwords
 from ..users.models import LOCK_MODE, User, UserSession
 from ..users.rules import normalize_email
-from .rules import InvalidCredentials
+from .rules import InvalidCredentials, refusing_window
+
+log = logging.getLogger(__name__)
 
 
 def create_session(user: User) -> dict[str, Any]:
@@ -47,28 +51,54 @@ def rotate_tokens(user: Any, claims: TokenClaims) -> dict[str, Any] | None:
 def authenticate_password(email: str, password: str, address: str | None) -> User:
     """Return the user with this e-mail and password, and lock their row.
 
-    Failures count for the user and the client's ``address``. Raises InvalidCredentials, or
-    RateLimited after too many of them. Passwords are checked one at a time in each process, so
-    that Argon2 leaves threads to other requests.
+    Failures count for the user at the client's ``address``, for the address, and for the service.
+    Raises InvalidCredentials, or RateLimited after too many of them. Passwords are checked one at a
+    time in each process, so that Argon2 leaves threads to other requests.
     """
     id, password_hash = User.credentials(normalize_email(email)).row() or (None, None)
     # By id if the user exists: the e-mail can be changed between two attempts.
-    key = f"{id or normalize_email(email)}/{address}"
-    rate_limits.check("login", key)
+    keys = _failure_keys(str(id or normalize_email(email)), address)
+    _raise_if_refused(
+        {
+            name: window._replace(hits=window.hits + 1)  # as if this attempt were counted
+            for name, window in rate_limits.hit(keys, amount=0).items()
+        }
+    )
     with passwords.hash_lock:
         # Counted before the password is verified, so that attempts in other processes cannot pass
-        # the limit in the meantime.
-        rate_limits.hit_or_raise("login", key)
+        # the limits in the meantime.
+        _count_failure(keys)
         if not passwords.verify_password(password, password_hash):
             raise InvalidCredentials
-        rate_limits.undo_hit("login", key)
+        rate_limits.hit(keys, amount=-1)
     user = db.session.get(User, id, with_for_update=LOCK_MODE, populate_existing=True)
     if user is None or user.disabled or user.password_hash != password_hash:
-        rate_limits.hit_or_raise("login", key)
+        _count_failure(keys)
         raise InvalidCredentials
     if passwords.needs_rehash(user.password_hash):
         user.password_hash = passwords.hash_password(password)
     return user
+
+
+def _failure_keys(account: str, address: str | None) -> dict[str, str]:
+    """Return what a failed log-in counts for, by limit; the narrowest first."""
+    client = rate_limits.client_address(address)
+    return {"login": f"{account}/{client}", "login_address": client, "login_service": ""}
+
+
+def _count_failure(keys: Mapping[str, str]) -> None:
+    """Count a log-in as failed. Raises RateLimited if it must not be tried."""
+    windows = rate_limits.hit(keys)
+    service = windows.get("login_service")
+    if service and service.remaining == -1:
+        log.warning("more failed log-ins than %s: addresses with one are refused", service.limit)
+    _raise_if_refused(windows)
+
+
+def _raise_if_refused(windows: Mapping[str, rate_limits.Window]) -> None:
+    window = refusing_window(windows)
+    if window:
+        raise window.to_error()
 
 
 def _create_tokens(user_id: UUID, session_id: UUID) -> tuple[dict[str, Any], str]:

@@ -5,6 +5,7 @@ from flask_jwt_extended import get_csrf_token
 
 from ..database.base import db
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
+from ..http import rate_limits
 from ..http.authentication import current_user, lock_users, session_query
 from ..http.blueprint import Blueprint
 from ..http.responses import no_content
@@ -38,6 +39,7 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth", description=__doc__)
 @bp.raises(ResourceExists)
 def register(data):
     """Register an account and sign in"""
+    rate_limits.hit_or_raise("register", rate_limits.client_address(request.remote_addr))
     user = User.with_password(**data)
     db.session.add(user)
     db.session.flush()

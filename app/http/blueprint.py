@@ -20,6 +20,7 @@ from ..errors import (
     IdempotencyInProgress,
     IdempotencyKeyReused,
     PayloadTooLarge,
+    QuotaExceeded,
     UnsupportedMediaType,
     ValidationFailed,
 )
@@ -35,7 +36,12 @@ from .tokens import SAFE_METHODS
 
 PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
-IDEMPOTENCY_ERRORS = (ValidationFailed, IdempotencyInProgress, IdempotencyKeyReused)
+IDEMPOTENCY_ERRORS = (
+    ValidationFailed,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    QuotaExceeded,
+)
 PAYMENT_ERRORS = (InsufficientFunds, PaymentDeclined, PaymentUnavailable)
 
 

@@ -1,7 +1,8 @@
 """Idempotency keys as rows, each with the encrypted response of its request."""
 
 import json
-from base64 import urlsafe_b64encode
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -13,17 +14,19 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import current_app
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import ForeignKey, delete, text, update
+from sqlalchemy import ForeignKey, delete, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..database.base import Base, db
-from ..errors import IdempotencyInProgress, IdempotencyKeyReused
+from ..errors import IdempotencyInProgress, IdempotencyKeyReused, QuotaExceeded
 
 TTL = timedelta(hours=24)
 LOCK_TIMEOUT = "1s"  # how long a second request waits for the first
+FERNET_VERSION = b"\x80"  # the first byte of a Fernet token that is not in base64
+MAX_KEYS = 10_000  # of a user within TTL
 LEASE = timedelta(seconds=30)  # how long a request between its two phases owns the key
 
 
@@ -46,19 +49,34 @@ class IdempotencyKey(Base):
     def claim(cls, request_key: dict[str, Any]) -> bytes | None:
         """Insert the key, or return the encrypted response of the request that owns it.
 
-        Raises IdempotencyInProgress if that request does not finish within LOCK_TIMEOUT.
+        Raises IdempotencyInProgress if that request does not finish within LOCK_TIMEOUT, and
+        QuotaExceeded if the user has MAX_KEYS others.
         """
         now = clock.now()
-        new = insert(cls).values(**request_key, encrypted_response=b"", created_at=now)
-        claimed = new.on_conflict_do_update(
-            constraint=cls.__table__.primary_key,  # type: ignore[arg-type]
-            set_={"created_at": now, "encrypted_response": b"", "leased_until": None},
-            where=cls.created_at < now - TTL,
-        ).returning(cls.key)
+        values = {**request_key, "encrypted_response": b"", "created_at": now}
+        own = select(cls.key).where(
+            cls.user_id == request_key["user_id"], cls.created_at >= now - TTL
+        )
+        columns = [literal(value, cls.__table__.c[name].type) for name, value in values.items()]
+        new = select(*columns).where(~own.offset(MAX_KEYS - 1).limit(1).exists())
+        claimed = (
+            insert(cls)
+            .from_select([*values], new)
+            .on_conflict_do_update(
+                constraint=cls.__table__.primary_key,  # type: ignore[arg-type]
+                set_={"created_at": now, "encrypted_response": b"", "leased_until": None},
+                where=cls.created_at < now - TTL,
+            )
+            .returning(cls.key)
+        )
         db.session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
         try:
             if db.session.scalar(claimed) is None:
-                return db.session.scalar(db.select(cls.encrypted_response).filter_by(**request_key))
+                owner = select(cls.encrypted_response).filter_by(**request_key)
+                encrypted = db.session.scalar(owner.where(cls.created_at >= now - TTL))
+                if encrypted is None:
+                    raise QuotaExceeded(f"You used {MAX_KEYS} idempotency keys within a day.")
+                return encrypted
         except OperationalError as error:
             if isinstance(error.orig, LockNotAvailable):
                 raise IdempotencyInProgress from None
@@ -108,17 +126,26 @@ class StoredResponse(NamedTuple):
 
 
 def encrypt(body: bytes, response: StoredResponse) -> bytes:
-    """Encrypt ``response`` together with the fingerprint of the request's body."""
+    """Compress and encrypt ``response`` together with the fingerprint of the request's body.
+
+    The response itself is stored, and not only the id of its record: a replay is the first response
+    also after the record has changed or was deleted, or after an upgrade of the service.
+    """
     head = [sha256(body).hexdigest(), response.status, response.content_type]
-    return _cipher().encrypt(json.dumps(head).encode() + b"\n" + response.content)
+    plain = zlib.compress(json.dumps(head).encode() + b"\n" + response.content)
+    return urlsafe_b64decode(_cipher().encrypt(plain))  # Fernet's base64 is a third longer
 
 
 def decrypt(body: bytes, encrypted: bytes) -> StoredResponse:
     """Decrypt a stored response. Raises IdempotencyKeyReused if ``body`` is not the request's."""
     try:
-        head, _, content = _cipher().decrypt(encrypted).partition(b"\n")
+        if encrypted.startswith(FERNET_VERSION):
+            plain = zlib.decompress(_cipher().decrypt(urlsafe_b64encode(encrypted)))
+        else:  # stored by a release that neither compressed nor decoded it
+            plain = _cipher().decrypt(encrypted)
     except InvalidToken:  # encrypted with a signing key that has been retired
         raise IdempotencyKeyReused from None
+    head, _, content = plain.partition(b"\n")
     fingerprint, status, content_type = json.loads(head)
     if fingerprint != sha256(body).hexdigest():
         raise IdempotencyKeyReused

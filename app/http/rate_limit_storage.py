@@ -1,14 +1,17 @@
 """The storages of the rate limiter: counters in this process, or in Redis for all processes.
 
-Registered with ``limits`` by their URI schemes, and loaded by flask-limiter. Three things differ
-from the storages of ``limits``: a hit also returns when its window ends, so that the headers of a
-response need no second look; the memory storage starts no timer threads; and the Redis storage
-counts in memory while Redis is unavailable, for which only Redis's own errors are taken.
+Registered with ``limits`` by their URI schemes, and loaded by flask-limiter. Four things differ
+from the storages of ``limits``: several keys are counted in one step; a hit also returns when its
+window ends, so that the headers of a response need no second look; the memory storage starts no
+timer threads; and the Redis storage counts in memory while Redis is unavailable, for which only
+Redis's own errors are taken.
 """
 
 import logging
 import time
+from collections.abc import Sequence
 from threading import Lock
+from typing import NamedTuple
 
 import redis
 from limits.storage import Storage
@@ -21,6 +24,15 @@ SCHEMES = ("redis", "rediss", "unix")
 def storage_uri(redis_url: str) -> str:
     """Return the URI of the storage for ``redis_url``; of the memory storage if it is empty."""
     return f"shared+{redis_url}" if redis_url else "process://"
+
+
+class Hit(NamedTuple):
+    """Hits to add to the current window of a key."""
+
+    key: str
+    expiry: int  # seconds that a new window lasts
+    amount: int  # 0 counts nothing, a negative number takes hits back
+    limit: int = 0  # above it the hits that follow are not counted; unused for the last one
 
 
 class ProcessStorage(Storage):
@@ -39,22 +51,32 @@ class ProcessStorage(Storage):
     def base_exceptions(self) -> type[Exception]:
         return ValueError  # required by limits; counting in memory raises nothing
 
-    def hit(self, key: str, expiry: int, amount: int) -> tuple[int, float]:
-        """Add ``amount`` to the window of ``key``; return its hits and when it ends (Unix time).
+    def hit(self, hits: Sequence[Hit]) -> list[tuple[int, float]]:
+        """Add ``hits`` in order, up to the first one that is above its limit.
 
-        ``expiry`` is the length of a new window in seconds.
+        Return the hits of each window and when it ends (Unix time).
         """
-        now = time.time()
+        now, windows = time.time(), []
         with self.lock:
-            hits, reset_at = self.windows.get(key, (0, 0.0))
-            if reset_at <= now:
-                hits, reset_at = 0, now + expiry
-            hits = max(0, hits + amount)
-            self.windows[key] = (hits, reset_at)
+            for hit in hits:
+                windows.append(self._add(hit, now))
+                if windows[-1][0] > hit.limit and hit.amount > 0:
+                    break
             if len(self.windows) > self.sweep_size:
                 self.windows = {k: w for k, w in self.windows.items() if w[1] > now}
                 self.sweep_size = max(self.SWEEP_SIZE, 2 * len(self.windows))
-        return hits, reset_at
+        return windows
+
+    def _add(self, hit: Hit, now: float) -> tuple[int, float]:
+        count, reset_at = self.windows.get(hit.key, (0, 0.0))
+        if reset_at <= now:
+            count, reset_at = 0, now + hit.expiry
+        window = max(0, count + hit.amount), reset_at
+        if window[0]:
+            self.windows[hit.key] = window
+        else:
+            self.windows.pop(hit.key, None)
+        return window
 
     def window(self, key: str) -> tuple[int, float]:
         """Return the hits of the current window and when it ends."""
@@ -63,7 +85,7 @@ class ProcessStorage(Storage):
         return (hits, reset_at) if reset_at > now else (0, now)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return self.hit(key, expiry, amount)[0]
+        return self.hit([Hit(key, expiry, amount)])[0][0]
 
     def get(self, key: str) -> int:
         return self.window(key)[0]
@@ -84,18 +106,31 @@ class ProcessStorage(Storage):
 
 
 class SharedStorage(ProcessStorage):
-    """Fixed windows in Redis, one round trip a hit; in memory while Redis is unavailable."""
+    """Fixed windows in Redis, one round trip a step; in memory while Redis is unavailable."""
 
     STORAGE_SCHEME = [f"shared+{scheme}" for scheme in SCHEMES]  # noqa: RUF012
     RETRY_DELAY = 5  # seconds until Redis is tried again
     TIMEOUT = 1  # seconds
     HIT_SCRIPT = """
-        if tonumber(ARGV[2]) < 1 and redis.call('EXISTS', KEYS[1]) == 0 then
-            return {0, tonumber(ARGV[1]) * 1000}
+        local windows = {}
+        for number, key in ipairs(KEYS) do
+            local expiry = tonumber(ARGV[3 * number - 2])
+            local amount = tonumber(ARGV[3 * number - 1])
+            local count, left = 0, expiry * 1000
+            if amount > 0 or redis.call('EXISTS', key) == 1 then
+                count = redis.call('INCRBY', key, amount)
+                if count <= 0 then
+                    redis.call('DEL', key)
+                    count = 0
+                else
+                    if count == amount then redis.call('EXPIRE', key, expiry) end
+                    left = redis.call('PTTL', key)
+                end
+            end
+            windows[number] = {count, left}
+            if amount > 0 and count > tonumber(ARGV[3 * number]) then break end
         end
-        local count = redis.call('INCRBY', KEYS[1], ARGV[2])
-        if count == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-        return {count, redis.call('PTTL', KEYS[1])}
+        return windows
     """
 
     def __init__(self, uri: str, **options: str) -> None:
@@ -108,16 +143,20 @@ class SharedStorage(ProcessStorage):
         self.script = self.client.register_script(self.HIT_SCRIPT)
         self.retry_at = 0.0
 
-    def hit(self, key: str, expiry: int, amount: int) -> tuple[int, float]:
-        return self._hit_redis(key, expiry, amount) or super().hit(key, expiry, amount)
+    def hit(self, hits: Sequence[Hit]) -> list[tuple[int, float]]:
+        return self._hit_redis(hits) or super().hit(hits)
 
-    def _hit_redis(self, key: str, expiry: int, amount: int) -> tuple[int, float] | None:
+    def _hit_redis(self, hits: Sequence[Hit]) -> list[tuple[int, float]] | None:
         """Count in Redis; return None while it is unavailable."""
         if time.time() < self.retry_at:
             return None
         try:
-            hits, milliseconds = self.script([f"limits/{key}"], [expiry, amount])
-            return hits, time.time() + milliseconds / 1000
+            windows = self.script(
+                [f"limits/{hit.key}" for hit in hits],
+                [number for hit in hits for number in (hit.expiry, hit.amount, hit.limit)],
+            )
+            now = time.time()
+            return [(count, now + milliseconds / 1000) for count, milliseconds in windows]
         except redis.RedisError as error:
             self.retry_at = time.time() + self.RETRY_DELAY
             reason = type(error).__name__
@@ -125,7 +164,7 @@ class SharedStorage(ProcessStorage):
             return None
 
     def window(self, key: str) -> tuple[int, float]:
-        return self.hit(key, expiry=1, amount=0)
+        return self.hit([Hit(key, expiry=1, amount=0)])[0]
 
     def check(self) -> bool:
         try:

@@ -1,15 +1,17 @@
 """Rate limits of requests and log-ins, counted in the storage of flask-limiter's Limiter.
 
 The default limit counts the requests of a user or an address; a view may have another limit or
-none. A hit of the storage returns its window at once, which flask-limiter's decorators and strategy
-would look up a second time (docs/benchmarks.md has the cost).
+none. The limit ``address`` counts those of an address over all of its users. A hit of the storage
+returns its window at once, which flask-limiter's decorators and strategy would look up a second
+time (docs/benchmarks.md has the cost).
 """
 
 import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address, ip_network
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple, cast
 
 from flask import Flask, Response, current_app, g, request
@@ -18,9 +20,10 @@ from limits import RateLimitItem, parse
 from ..errors import PayloadTooLarge, RateLimited
 from ..extensions import limiter
 from .authentication import ROLES, View, authenticate
-from .rate_limit_storage import ProcessStorage, storage_uri
+from .rate_limit_storage import Hit, ProcessStorage, storage_uri
 
-WITH_PORT = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<ipv4>[0-9.]+)):\d+")  # as some proxies write
+# As some proxies write.
+WITH_PORT = re.compile(r"\[(?P<ipv6>[^\]]+)\](?::\d+)?|(?P<ipv4>[0-9.]+):\d+")
 IPV6_PREFIX = 64  # bits: the smallest network that providers assign to one client
 
 
@@ -32,14 +35,19 @@ class Window(NamedTuple):
     reset_at: float  # Unix time
 
     @property
+    def remaining(self) -> int:
+        """The hits that are left; negative above the limit."""
+        return self.limit.amount - self.hits
+
+    @property
     def is_exceeded(self) -> bool:
-        return self.hits > self.limit.amount
+        return self.remaining < 0
 
     @property
     def headers(self) -> dict[str, str]:
         return {
             "X-RateLimit-Limit": str(self.limit.amount),
-            "X-RateLimit-Remaining": str(max(0, self.limit.amount - self.hits)),
+            "X-RateLimit-Remaining": str(max(0, self.remaining)),
             "X-RateLimit-Reset": str(math.ceil(self.reset_at)),
         }
 
@@ -49,11 +57,18 @@ class Window(NamedTuple):
         return RateLimited(headers={**self.headers, "Retry-After": retry_after})
 
 
-def init_app(app: Flask, redis_url: str, limits: Mapping[str, str], *, enabled: bool) -> None:
-    """Check each request against ``limits``, by name, and report what is left in its response."""
+def init_app(
+    app: Flask, redis_url: str, limits: Mapping[str, str], secret: str, *, enabled: bool
+) -> None:
+    """Check each request against ``limits``, by name, and report what is left in its response.
+
+    Users and addresses are counted under hashes keyed with ``secret``.
+    """
     app.config["RATELIMIT_STORAGE_URI"] = storage_uri(redis_url)
     limiter.init_app(app)
     app.extensions["rate_limits"] = {name: parse(text) for name, text in limits.items()}
+    hash_key = blake2b(secret.encode()).digest()
+    app.extensions["rate_limit_hash"] = blake2b(key=hash_key, person=b"rate limits", digest_size=16)
     app.before_request(reject_oversized_body)
     if enabled:
         app.before_request(check_request)
@@ -89,23 +104,29 @@ def reject_oversized_body() -> None:
 
 
 def check_request() -> None:
-    """Count the current request; preflights are exempt. Raises RateLimited."""
+    """Count the current request; preflights are exempt. Raises RateLimited.
+
+    The response reports the tighter of the two windows. A request above the view's own limit does
+    not count for the address, so that one account cannot use up what others at it share.
+    """
     view: Any = current_app.view_functions.get(request.endpoint or "")
     name = getattr(view, "limit", "default")
     if name is None or request.method == "OPTIONS":
         return
-    g.window = hit(name, client_key(view))
+    address = client_address(request.remote_addr)
+    windows = hit({name: client_key(view, address), "address": address})
+    g.window = min(windows.values(), key=lambda window: window.remaining)
     if g.window.is_exceeded:
         raise g.window.to_error()
 
 
-def client_key(view: View | None) -> str:
+def client_key(view: View | None, address: str) -> str:
     """Return the user if ``view`` requires one and it authenticates, else the address."""
     if view and view.access in ROLES:  # type: ignore[attr-defined]
         user = authenticate(view)
         if not isinstance(user, Exception):
             return f"user:{user.id}"
-    return f"address:{client_address(request.remote_addr)}"
+    return f"address:{address}"
 
 
 def client_address(address: str | None) -> str:
@@ -120,7 +141,8 @@ def client_address(address: str | None) -> str:
         return str(parsed)
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
-    return str(ip_network((int(parsed), IPV6_PREFIX), strict=False))
+    host_bits = parsed.max_prefixlen - IPV6_PREFIX
+    return f"{IPv6Address(int(parsed) >> host_bits << host_bits)}/{IPV6_PREFIX}"
 
 
 def add_headers(response: Response) -> Response:
@@ -135,33 +157,34 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def hit(name: str, key: str, amount: int = 1) -> Window:
-    """Add ``amount`` hits of ``key`` to the current window of the limit ``name``."""
-    item: RateLimitItem = current_app.extensions["rate_limits"][name]
-    storage = cast("ProcessStorage", limiter.storage)
-    return Window(item, *storage.hit(item.key_for(name, key), item.get_expiry(), amount))
+def hit(keys: Mapping[str, str], amount: int = 1) -> dict[str, Window]:
+    """Add ``amount`` hits to the current window of each limit's key, in one step.
 
-
-def check(name: str, key: str) -> None:
-    """Raise RateLimited if ``key`` has used up the limit ``name``; counts nothing."""
-    if limiter.enabled:
-        window = hit(name, key, amount=0)
-        if window.hits >= window.limit.amount:
-            raise window.to_error()
+    Return the windows by the limits' names. They end with the first that is exceeded: limits after
+    it are not counted. Without rate limits nothing is counted or returned.
+    """
+    if not limiter.enabled:
+        return {}
+    items = {name: current_app.extensions["rate_limits"][name] for name in keys}
+    hits = [
+        Hit(item.key_for(name, _hash(keys[name])), item.get_expiry(), amount, item.amount)
+        for name, item in items.items()
+    ]
+    windows = cast("ProcessStorage", limiter.storage).hit(hits)
+    return {
+        name: Window(items[name], *window) for name, window in zip(items, windows, strict=False)
+    }
 
 
 def hit_or_raise(name: str, key: str) -> None:
-    """Count a hit of ``key`` under the limit ``name``, in one step with its check.
-
-    Raises RateLimited.
-    """
-    if limiter.enabled:
-        window = hit(name, key)
+    """Count a hit of ``key`` under the limit ``name``. Raises RateLimited."""
+    for window in hit({name: key}).values():
         if window.is_exceeded:
             raise window.to_error()
 
 
-def undo_hit(name: str, key: str) -> None:
-    """Take back a hit that turned out not to count."""
-    if limiter.enabled:
-        hit(name, key, amount=-1)
+def _hash(key: str) -> str:
+    """Return what stands for a user, an e-mail or an address in the storage."""
+    keyed = current_app.extensions["rate_limit_hash"].copy()
+    keyed.update(key.encode("utf-8", "surrogatepass"))
+    return str(keyed.hexdigest())

@@ -7,10 +7,12 @@ and files are deleted only after the commit.
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from flask import Flask, current_app
 from sqlalchemy import event
@@ -21,6 +23,13 @@ from ..errors import ServiceUnavailable
 log = logging.getLogger(__name__)
 
 SAVED, DELETED = "saved_files", "deleted_files"  # names of the transaction, in session.info
+
+
+class StoredFile(NamedTuple):
+    """A file in the storage."""
+
+    name: str
+    modified_at: datetime
 
 
 class Storage(Protocol):
@@ -34,6 +43,9 @@ class Storage(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file, if it exists."""
+
+    def files(self) -> Iterator[StoredFile]:
+        """Yield every file."""
 
 
 class LocalStorage:
@@ -61,6 +73,13 @@ class LocalStorage:
 
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
+
+    def files(self) -> Iterator[StoredFile]:
+        for file in self.path.iterdir() if self.path.exists() else ():
+            if file.is_file():
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    modified_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                    yield StoredFile(file.name, modified_at)
 
 
 class S3Storage:
@@ -90,6 +109,12 @@ class S3Storage:
 
     def remove(self, name: str) -> None:
         self._call(lambda: self.client.delete_object(Bucket=self.name, Key=name))
+
+    def files(self) -> Iterator[StoredFile]:
+        pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name))
+        while page := self._call(lambda: next(pages, None)):
+            for item in page.get("Contents", ()):
+                yield StoredFile(item["Key"], item["LastModified"])
 
     def _call(self, request: Callable[[], Any]) -> Any:
         """Call ``request``; return None if there is no such file. Raises OSError."""
@@ -127,6 +152,15 @@ def read(name: str) -> IO[bytes] | None:
         return _storage().open(name)
     except OSError as error:
         log.exception("a file could not be read")
+        raise ServiceUnavailable from error
+
+
+def files() -> Iterator[StoredFile]:
+    """Yield every stored file. Raises ServiceUnavailable."""
+    try:
+        yield from _storage().files()
+    except OSError as error:
+        log.exception("the stored files could not be listed")
         raise ServiceUnavailable from error
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     Sequence,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -94,6 +95,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
         CheckConstraint("rebate BETWEEN 0 AND profit", name="rebate"),
         Index(None, "user_id", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "documents", postgresql_using="gin"),
     )
 
     application_number: Mapped[str] = mapped_column(unique=True)
@@ -189,6 +191,12 @@ class Application(UUIDPrimaryKeyMixin, Base):
         return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod
+    def count_pending(cls, user_id: UUID) -> int:
+        """Return the number of the user's applications that wait for a decision."""
+        pending = db.select(db.func.count()).where(cls.user_id == user_id, cls.state == "pending")
+        return db.session.scalars(pending).one()
+
+    @classmethod
     def get_for_update(cls, id: UUID) -> "Application":
         """Lock the application's row until the transaction ends. Raises ApplicationNotFound."""
         application = db.session.get(cls, id, with_for_update=True)
@@ -255,7 +263,14 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
     """A transition of an application. Append-only: a trigger rejects every change."""
 
     __tablename__ = "murabaha_events"
-    __table_args__ = (Index(None, "application_id", "position"),)
+    __table_args__ = (
+        Index(None, "application_id", "position"),
+        Index(
+            "ix_murabaha_events_evidence",
+            text("(facts ->> 'evidence')"),
+            postgresql_where=text("(facts ->> 'evidence') IS NOT NULL"),
+        ),
+    )
 
     position: Mapped[int] = mapped_column(BigInteger, Identity())  # orders events of one time
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))

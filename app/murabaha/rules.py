@@ -19,6 +19,7 @@ from ..money import ZERO, split_evenly, to_minor_unit
 from ..payments.rules import InvalidTransition
 
 OFFER_VALIDITY = timedelta(days=30)  # of an approval
+MAX_PENDING = 50  # applications of a client
 GRACE_PERIOD = timedelta(days=7)  # before a late instalment is overdue
 TERM_RANGE = (6, 60)  # months
 MAX_FIRST_DUE_MONTHS = 12  # months from the sale to the first due date

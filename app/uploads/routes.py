@@ -4,10 +4,7 @@ A view with ``idempotent`` does not commit: the decorator commits the effect tog
 stored response.
 """
 
-from uuid import UUID
-
 from flask import g, request, send_file
-from uuid_utils.compat import uuid7
 
 from ..database.base import db
 from ..errors import PayloadTooLarge, UnsupportedMediaType
@@ -17,8 +14,15 @@ from ..integrations import storage
 from ..strict_json import has_unstorable_chars
 from . import actions
 from .models import Upload
-from .rules import FileNotFound, FileTooLarge, InvalidFileType, NoFile, stored_name
-from .schemas import UploadSchema
+from .rules import (
+    FileInUse,
+    FileNotFound,
+    FileTooLarge,
+    InvalidFileType,
+    NoFile,
+    normalize_name,
+)
+from .schemas import FileDeletedSchema, UploadListItemSchema, UploadSchema
 
 bp = Blueprint("uploads", __name__, url_prefix="/api", description=__doc__)
 
@@ -61,17 +65,15 @@ def close_incoming_files(_):
 @bp.raises(NoFile, InvalidFileType, FileTooLarge, PayloadTooLarge, UnsupportedMediaType)
 def upload_file():
     """Upload a file: JPEG, PNG or PDF by its bytes, at most 5 MiB"""
-    file = get_incoming_file()
-    media_type = actions.sniff_type(file)
-    id: UUID = uuid7()
-    filename = stored_name(file.filename, media_type, id.hex)
-    upload = Upload(
-        id=id, user_id=current_user.id, filename=filename, size=file.size, type=media_type
-    )
-    db.session.add(upload)
-    db.session.flush()
-    storage.save(filename, file.file)
-    return upload
+    return actions.store_file(current_user, get_incoming_file())
+
+
+@bp.get("/uploads")
+@bp.login_required
+@bp.paginated(UploadListItemSchema)
+def list_files():
+    """List your files, newest first"""
+    return Upload.for_user(current_user.id)
 
 
 @bp.get("/uploads/<filename>")
@@ -85,6 +87,7 @@ def download_file(filename):
     owner_id = None if current_user.role != "user" else current_user.id
     if has_unstorable_chars(filename):
         raise FileNotFound
+    filename = normalize_name(filename)
     row = Upload.by_filename(filename, owner_id).select_columns(Upload.type, Upload.size).row()
     file = storage.read(filename) if row else None
     if not row or file is None:
@@ -96,3 +99,16 @@ def download_file(filename):
     response.content_length = size
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@bp.delete("/uploads/<filename>")
+@bp.login_required
+@bp.response(200, FileDeletedSchema)
+@bp.raises(FileNotFound, FileInUse)
+def delete_file(filename):
+    """Delete one of your files, unless an application or an acquisition refers to it"""
+    if has_unstorable_chars(filename):
+        raise FileNotFound
+    actions.delete_file(current_user, filename)
+    db.session.commit()
+    return {"message": "File deleted"}

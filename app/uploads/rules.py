@@ -1,14 +1,16 @@
-"""Which files are accepted, and under which names they are stored."""
+"""Which files are accepted, how many of them, and under which names they are stored."""
 
 import re
 import unicodedata
+from itertools import dropwhile
 from math import prod
 from struct import unpack
 from typing import IO
 
-from ..errors import ApiError
+from ..errors import ApiError, QuotaExceeded
 
 MAX_SIZE = 5 * 1024 * 1024  # bytes
+MAX_FILES = 1000  # of a user; each costs a row, also if it is small
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
 # The first bytes of each type (WHATWG MIME Sniffing, 6). Libraries that detect hundreds of types
 # accept other files as these, such as a page that quotes a signature, and reject some valid ones.
@@ -22,6 +24,7 @@ MAX_SEGMENTS = 1000  # of a JPEG before its frame; a few are usual
 # The markers of a JPEG segment that has the dimensions (ITU-T T.81, B.1).
 FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 MAX_STEM_LENGTH = 80  # characters of the client's name; file systems allow 255 bytes in all
+STORED_NAME = re.compile(rf"[^/]+-[0-9a-f]{{32}}\.({'|'.join(EXTENSIONS.values())})")
 
 
 class NoFile(ApiError):
@@ -38,6 +41,18 @@ class FileTooLarge(ApiError):
 
 class FileNotFound(ApiError):
     status, code, message = 404, "FILE_NOT_FOUND", "File not found"
+
+
+class FileInUse(ApiError):
+    status, code, message = 409, "FILE_IN_USE", "File is in use"
+
+
+def require_quota(files: int, size: int, quota: int) -> None:
+    """Raise QuotaExceeded if a user may not have ``files`` files of ``size`` bytes in all."""
+    if files > MAX_FILES:
+        raise QuotaExceeded(f"You have {MAX_FILES} files. Delete some of them first.")
+    if size > quota:
+        raise QuotaExceeded(f"Your files may have {quota} bytes in all. Delete some of them first.")
 
 
 def require_type(head: bytes) -> str:
@@ -80,12 +95,34 @@ def _jpeg_dimensions(file: IO[bytes]) -> tuple[int, ...]:
 def stored_name(client_name: str, media_type: str, unique_id: str) -> str:
     """Build a file's stored name from the client's, without special characters.
 
-    Only word characters and hyphens are left of it. ``unique_id`` is appended, and the extension
-    follows from the detected media type.
+    Only letters with their marks, digits, underscores and hyphens are left of it. ``unique_id`` is
+    appended, and the extension follows from the detected media type.
     """
     base = re.split(r"[/\\]", unicodedata.normalize("NFKC", client_name))[-1]
     stem = base.rpartition(".")[0] or base
-    words = "-".join(re.findall(r"\w+", stem))[:MAX_STEM_LENGTH].strip("-_") or "file"
+    words = "-".join(_words(stem))[:MAX_STEM_LENGTH].strip("-_") or "file"
     while len(words.encode()) > 2 * MAX_STEM_LENGTH:
         words = words[:-1]
     return f"{words}-{unique_id}.{EXTENSIONS[media_type]}"
+
+
+def _words(text: str) -> list[str]:
+    r"""Split ``text`` at all but letters, digits and underscores, with the marks that follow them.
+
+    Marks such as the vowel signs of Devanagari are part of a word, but ``\w`` does not match them.
+    """
+    parts = "".join(
+        character if character.isalnum() or character == "_" or _is_mark(character) else " "
+        for character in text
+    ).split()
+    words = ("".join(dropwhile(_is_mark, word)) for word in parts)
+    return [word for word in words if word]
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Mc")
+
+
+def normalize_name(filename: str) -> str:
+    """Return the form in which names are stored (NFC); clients may send another one."""
+    return unicodedata.normalize("NFC", filename)

@@ -1,6 +1,8 @@
 """The wire format of uploads."""
 
-from ..http.fields import StrictInteger, Text
+from marshmallow import fields
+
+from ..http.fields import StrictInteger, Text, UtcDateTime
 from ..http.schemas import Schema
 
 
@@ -13,3 +15,16 @@ class UploadSchema(Schema):
     )
     size = StrictInteger(required=True, metadata={"example": 48213, "description": "bytes"})
     type = Text(required=True, metadata={"example": "application/pdf"})
+
+
+class UploadListItemSchema(UploadSchema):
+    """A file of the user; one that a record refers to is ``inUse`` and cannot be deleted."""
+
+    created_at = UtcDateTime(required=True)
+    in_use = fields.Boolean(required=True, metadata={"example": False})
+
+
+class FileDeletedSchema(Schema):
+    """The confirmation that a file was deleted."""
+
+    message = Text(required=True, metadata={"example": "File deleted"})

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 from argon2 import PasswordHasher
 
+from app.auth import actions
+from app.extensions import limiter
 from app.users import passwords
 
 from .. import conftest
@@ -163,6 +165,115 @@ def test_changing_the_email_does_not_reset_the_limit(make_limited, make_user, si
     assert response.status_code == 200
     assert_error(client.post(CHANGE_PASSWORD, json=change), 429, "RATE_LIMITED")
     assert_error(guess(app, "new@example.org", PASSWORD), 429, "RATE_LIMITED")
+
+
+# One address, and all of them
+
+
+def spray(app, times, password=WRONG, **options):
+    """Return the status of each of ``times`` guesses, each for another account."""
+    emails = (f"user{number}@example.org" for number in range(times))
+    return [guess(app, email, password, **options).status_code for email in emails]
+
+
+def test_one_password_is_tried_over_at_most_fifty_accounts(
+    make_limited, make_user, verified_hashes
+):
+    app, user = make_limited(), make_user()
+    assert spray(app, 60) == [401] * 50 + [429] * 10
+    assert len(verified_hashes) == 50
+    assert_error(guess(app, user.email, PASSWORD), 429, "RATE_LIMITED")
+    assert 3500 < int(guess(app, user.email).headers["Retry-After"]) <= 3600
+    assert guess(app, user.email, PASSWORD, address=VICTIM).status_code == 200
+
+
+def test_after_an_hour_the_address_can_guess_again(make_limited, monkeypatch):
+    app = make_limited(ratelimit_login_address="2 per hour")
+    assert spray(app, 3) == [401, 401, 429]
+    advance_time(monkeypatch, 3599)
+    assert spray(app, 1) == [429]
+    advance_time(monkeypatch, 3)
+    assert spray(app, 3) == [401, 401, 429]
+
+
+def test_successful_log_ins_do_not_count_for_an_address(make_limited, make_user):
+    app, emails = make_limited(ratelimit_login_address="3 per hour"), []
+    for _ in range(6):
+        emails.append(make_user().email)
+        assert guess(app, emails[-1], PASSWORD).status_code == 200
+    assert spray(app, 4) == [401] * 3 + [429]
+
+
+def test_guesses_above_the_limit_of_an_account_do_not_use_up_that_of_its_address(
+    make_limited, make_user
+):
+    app, user = make_limited(), make_user()
+    assert guess_repeatedly(app, "unknown@example.org", 100) == [401] * 5 + [429] * 95
+    assert guess(app, user.email, PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "[2001:db8:1:2::7]:4711"],
+        ["192.0.2.9", "::ffff:192.0.2.9", "192.0.2.9:4711"],
+    ],
+    ids=["an IPv6 network", "an IPv4 address"],
+)
+def test_spellings_of_an_address_share_its_failures(make_limited, make_user, addresses):
+    app, user = make_limited(trusted_proxies=1), make_user()
+    statuses = [
+        guess(app, user.email, address=PROXY, X_Forwarded_For=address).status_code
+        for address in addresses * 2
+    ]
+    assert statuses == [401] * 5 + [429]
+    app = make_limited(ratelimit_login_address="5 per hour")
+    statuses = [spray(app, 1, address=address)[0] for address in addresses * 2]
+    assert statuses == [401] * 5 + [429]
+
+
+def test_wrong_current_passwords_count_for_the_address(make_limited, sign_in):
+    app = make_limited(ratelimit_login_address="4 per hour")
+    change = {"currentPassword": WRONG, "newPassword": "another battery staple"}
+    statuses = [
+        client_from(app, ATTACKER, sign_in()).post(CHANGE_PASSWORD, json=change).status_code
+        for _ in range(5)
+    ]
+    assert statuses == [401] * 4 + [429]
+    assert spray(app, 1) == [429]
+
+
+def test_guesses_from_many_addresses_do_not_lock_out_an_address_without_failures(
+    make_limited, make_user
+):
+    app, user = make_limited(ratelimit_login_service="10 per hour"), make_user()
+    addresses = [f"192.0.2.{number}" for number in range(10)]
+    assert [spray(app, 1, address=address) for address in addresses] == [[401]] * 10
+    assert [spray(app, 1, address=address) for address in addresses] == [[429]] * 10
+    for _ in range(3):
+        assert guess(app, user.email, PASSWORD, address=VICTIM).status_code == 200
+    assert spray(app, 2, address=ATTACKER) == [401, 429]
+    assert guess(app, user.email, PASSWORD, address=VICTIM).status_code == 200
+
+
+def test_failures_above_the_limit_of_the_service_are_logged_once(make_limited, monkeypatch):
+    app, warnings = make_limited(ratelimit_login_service="2 per hour"), []
+    monkeypatch.setattr(actions.log, "warning", lambda *args: warnings.append(args))
+    counts = []
+    for number in range(5):
+        assert spray(app, 1, address=f"192.0.2.{number}") == [401]
+        counts.append(len(warnings))
+    assert counts == [0, 0, 1, 1, 1]
+
+
+def test_the_counters_hold_no_email_user_or_address(make_limited, make_user):
+    app, user = make_limited(), make_user()
+    guess(app, user.email)
+    guess(app, "unknown@example.org")
+    keys = " ".join(limiter.storage.windows)
+    assert all(f"/{name}/" in keys for name in ("default", "address", "login", "login_service"))
+    for secret in (ATTACKER, user.email, str(user.id), "unknown"):
+        assert secret not in keys
 
 
 # Client addresses

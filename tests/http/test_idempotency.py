@@ -1,8 +1,10 @@
 """Idempotency keys: a key takes effect once, despite retries, crashes and concurrent requests."""
 
+import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
 from uuid import uuid4
@@ -10,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.http import idempotency, openapi
+from app.http import idempotency, idempotency_keys, openapi
 
 from ..support.assertions import assert_error
 from ..support.concurrency import TIMEOUT, run_concurrently, wait_until
@@ -140,6 +142,92 @@ def test_a_stored_response_survives_a_rotation_of_the_signing_key(make_app, sign
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {user.tokens['access_token']}"
     again = post_with_key(client)
     assert (again.data, again.headers["Idempotent-Replayed"]) == (first.data, "true")
+
+
+def test_a_large_response_is_stored_compressed(user, publish_prices, sql):
+    publish_prices()
+    assets = [{"category": "cash", "amount": 1, "label": f"Account {n}"} for n in range(200)]
+    body = {"assets": assets}
+    response = post_with_key(user, body=body)
+    assert response.status_code == 201, response.json
+    ((size,),) = sql("SELECT length(encrypted_response) FROM idempotency_keys")
+    assert size < len(response.data) / 10
+    assert post_with_key(user, body=body).data == response.data
+
+
+def test_a_small_stored_response_is_not_longer_than_needed(user, sql):
+    response = post_with_key(user)
+    ((size,),) = sql("SELECT length(encrypted_response) FROM idempotency_keys")
+    assert size < len(response.data) + 100  # with the fingerprint and the signature
+
+
+def test_a_replay_is_the_first_response_after_the_record_has_changed(sign_in, sql):
+    admin = sign_in("admin")
+    body = {"name": "Ali", "email": "ali@example.org", "password": PASSWORD}
+    first = post_with_key(admin, "k", body, "/api/users")
+    id = first.json["id"]
+    assert admin.patch(f"/api/users/{id}", json={"name": "Omar"}).status_code == 200
+    assert post_with_key(admin, "k", body, "/api/users").data == first.data
+    assert admin.delete(f"/api/users/{id}").status_code == 200
+    assert post_with_key(admin, "k", body, "/api/users").data == first.data
+
+
+def test_a_replay_is_the_first_response_after_the_record_was_deleted(user, sql):
+    first = post_with_key(user)
+    assert user.delete(f"{CALCULATIONS}/{first.json['id']}").status_code == 200
+    again = post_with_key(user)
+    assert (again.status_code, again.data) == (201, first.data)
+    assert sql(COUNT) == [(0,)]
+
+
+def test_a_response_stored_by_the_previous_release_is_replayed(app, user, sql):
+    body, headers = json.dumps(NEW).encode(), {"Idempotency-Key": "key-1"}
+
+    def send():
+        return user.post(CALCULATIONS, data=body, content_type="application/json", headers=headers)
+
+    first = send()
+    head = json.dumps([sha256(body).hexdigest(), 201, "application/json"])
+    with app.app_context():
+        sealed = idempotency_keys._cipher().encrypt(head.encode() + b"\n" + first.data)
+    sql("UPDATE idempotency_keys SET encrypted_response = %s", sealed)
+    assert send().data == first.data
+
+
+# The number of keys
+
+
+@pytest.fixture
+def few_keys(monkeypatch):
+    """Allow each user three keys."""
+    monkeypatch.setattr(idempotency_keys, "MAX_KEYS", 3)
+
+
+@pytest.mark.usefixtures("few_keys")
+def test_a_user_has_a_limited_number_of_keys_within_a_day(user, sign_in, set_clock, sql):
+    set_clock("2026-03-01T12:00:00")
+    first = post_with_key(user, "key-0")
+    assert [post_with_key(user, f"key-{n}").status_code for n in (1, 2)] == [201, 201]
+    response = post_with_key(user, "key-3")
+    assert_error(response, 409, "QUOTA_EXCEEDED")
+    assert (sql(COUNT), len(sql(KEYS))) == ([(3,)], 3)
+    assert post_with_key(user, "key-0").data == first.data  # a replay needs no new key
+    assert user.post(CALCULATIONS, json=NEW).status_code == 201  # nor does a request without one
+    assert post_with_key(sign_in(), "key-0").status_code == 201
+    set_clock("2026-03-02T12:00:01")
+    assert post_with_key(user, "key-0").json["id"] != first.json["id"]
+    assert post_with_key(user, "key-3").status_code == 201
+
+
+@pytest.mark.usefixtures("few_keys")
+def test_an_expired_key_is_neither_replayed_nor_claimed_above_the_limit(user, set_clock, sql):
+    set_clock("2026-03-01T12:00:00")
+    post_with_key(user, "old")
+    set_clock("2026-03-02T12:00:01")
+    for number in range(3):
+        post_with_key(user, f"key-{number}")
+    assert_error(post_with_key(user, "old"), 409, "QUOTA_EXCEEDED")
+    assert sql(COUNT) == [(4,)]
 
 
 # Routes

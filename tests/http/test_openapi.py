@@ -16,6 +16,8 @@ CODES: dict[str, tuple[int, str | None]] = {
     "PROJECT_INACTIVE": (400, "Project is not accepting donations"),
     "GOAL_MET": (400, "Project funding goal already met"),
     "INSUFFICIENT_FUNDS": (400, "Insufficient funds"),
+    "QUOTA_EXCEEDED": (409, "Quota exceeded"),
+    "FILE_IN_USE": (409, "File is in use"),
     "NO_FILE": (400, "No file uploaded"),
     "INVALID_FILE_TYPE": (400, "Invalid file type"),
     "FILE_TOO_LARGE": (400, "File too large"),

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask_jwt_extended import create_access_token
 
+from app.http.rate_limit_storage import Hit, ProcessStorage, SharedStorage
 from app.users import passwords
 from app.users.models import User
 from config import Settings
@@ -36,6 +38,15 @@ def make_limited(make_app):
     """Return a function that creates apps with a limit of five requests a minute."""
     defaults = {"app_env": "testing", "ratelimit_default": "5 per minute"}
     return lambda **overrides: make_app(**{**defaults, **overrides})
+
+
+@pytest.fixture
+def fast_hashing(monkeypatch):
+    """Make Argon2 cheap."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_DUMMY_HASH", hasher.hash("a password of no user"))
+    monkeypatch.setattr(conftest, "PASSWORD_HASH", hasher.hash(PASSWORD))
 
 
 def make_client(app, address=HERE, *, token=None, **headers):
@@ -169,6 +180,91 @@ def test_requests_with_an_invalid_token_are_counted_by_address(make_limited, app
     assert_rate_limited(make_client(limited).get(ME))
 
 
+# An address over all of its accounts
+
+
+def test_the_accounts_of_an_address_share_its_limit(make_limited, sign_in):
+    app = make_limited(ratelimit_address="12 per minute")
+    tokens = [sign_in().tokens["access_token"] for _ in range(4)]
+    statuses = [make_client(app, token=token).get(ME).status_code for token in tokens * 4]
+    assert statuses == [200] * 12 + [429] * 4
+    assert_rate_limited(make_client(app).get(ME))
+    assert make_client(app, THERE, token=tokens[0]).get(ME).status_code == 200
+
+
+def test_by_default_an_address_has_a_thousand_requests_a_minute(make_limited, sign_in):
+    settings = Settings()
+    assert settings.ratelimit_address == "1000 per minute"
+    app = make_limited(
+        ratelimit_default=settings.ratelimit_default, ratelimit_address=settings.ratelimit_address
+    )
+    tokens = [sign_in().tokens["access_token"] for _ in range(11)]
+    statuses = [
+        make_client(app, token=token).get("/api/protected").status_code
+        for token in tokens
+        for _ in range(100)
+    ]
+    assert statuses == [200] * 1000 + [429] * 100
+
+
+def test_an_account_above_its_limit_does_not_use_up_that_of_its_address(make_limited, sign_in):
+    app = make_limited(ratelimit_address="12 per minute")
+    loud, quiet = (make_client(app, token=sign_in().tokens["access_token"]) for _ in range(2))
+    assert [loud.get(ME).status_code for _ in range(30)] == [200] * 5 + [429] * 25
+    use_up_limit(quiet)
+
+
+def test_the_headers_are_those_of_the_tighter_window(make_limited, sign_in):
+    app = make_limited(ratelimit_address="7 per minute")
+    first, second = (make_client(app, token=sign_in().tokens["access_token"]) for _ in range(2))
+
+    def limit_and_remaining(response):
+        return [response.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining")]
+
+    use_up_limit(first, 4)
+    assert limit_and_remaining(first.get(ME)) == ["5", "0"]
+    assert limit_and_remaining(second.get(ME)) == ["7", "1"]
+    assert limit_and_remaining(second.get(ME)) == ["7", "0"]
+    response = second.get(ME)
+    assert_rate_limited(response)
+    assert limit_and_remaining(response) == ["7", "0"]
+
+
+def test_views_with_a_limit_of_their_own_count_for_the_address_too(make_limited, sign_in):
+    app = make_limited(ratelimit_default="6 per minute", ratelimit_address="8 per minute")
+    for path in ("/api/limited", "/api/zakat/nisab", "/api/nothing", "/api/openapi.json") * 2:
+        assert make_client(app).get(path).status_code != 429
+    assert_rate_limited(make_client(app, token=sign_in().tokens["access_token"]).get(ME))
+
+
+def register(app, address=HERE, **overrides):
+    body = {"name": "Fatima", "email": f"{secrets.token_hex(8)}@example.org", "password": PASSWORD}
+    return make_client(app, address).post("/api/auth/register", json={**body, **overrides})
+
+
+@pytest.mark.usefixtures("fast_hashing")
+def test_an_address_registers_twenty_accounts_an_hour(make_limited, count, monkeypatch):
+    limits = {"ratelimit_default": "1000 per minute"}
+    app = make_limited(ratelimit_register=Settings().ratelimit_register, **limits)
+    real_time = time.time
+    assert Settings().ratelimit_register == "20 per hour"
+    assert register(app, password="short").status_code == 400  # not counted: nothing was hashed
+    assert [register(app).status_code for _ in range(20)] == [201] * 20
+    refused = register(app)
+    assert_rate_limited(refused)
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert count(User) == 20
+    assert register(app, THERE).status_code == 201
+    monkeypatch.setattr(time, "time", lambda: real_time() + 3602)
+    assert register(app).status_code == 201
+
+
+@pytest.mark.usefixtures("fast_hashing")
+def test_registrations_of_a_taken_email_are_limited_too(make_limited, make_user):
+    app, email = make_limited(ratelimit_register="3 per hour"), make_user().email
+    assert [register(app, email=email).status_code for _ in range(4)] == [409] * 3 + [429]
+
+
 def test_an_unknown_path_is_counted_like_any_other(make_limited):
     client = make_client(make_limited())
     assert [client.get("/api/nothing").status_code for _ in range(6)] == [404] * 5 + [429]
@@ -199,6 +295,21 @@ def test_spellings_of_an_address_and_an_ipv6_network_share_a_limit(
     assert remaining.count("4") == clients
 
 
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["192.0.2.1", "192.0.2.1:4711", "::ffff:192.0.2.1", "[::ffff:192.0.2.1]:80", " 192.0.2.1"],
+        ["2001:db8::1", "[2001:db8::2]:4711", "2001:0DB8:0:0::3", "[2001:db8::4]"],
+    ],
+    ids=["IPv4", "IPv6"],
+)
+def test_spellings_in_x_forwarded_for_share_a_limit(make_limited, spellings):
+    app = make_limited(trusted_proxies=1)
+    clients = [make_client(app, "10.0.0.9", x_forwarded_for=address) for address in spellings]
+    remaining = [client.get(ME).headers["X-RateLimit-Remaining"] for client in clients]
+    assert remaining == ["4", "3", "2", "1", "0"][: len(spellings)]
+
+
 def test_without_trusted_proxies_x_forwarded_for_is_ignored(make_limited):
     app = make_limited()
     for number in range(5):
@@ -223,12 +334,8 @@ def test_only_the_hops_of_trusted_proxies_count(make_limited, proxies, behind):
 
 
 @pytest.fixture
-def login_app(make_limited, monkeypatch):
+def login_app(make_limited, fast_hashing):
     """Return an app that limits only failed log-ins, with fast password hashing."""
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", hasher)
-    monkeypatch.setattr(passwords, "_DUMMY_HASH", hasher.hash("a password of no user"))
-    monkeypatch.setattr(conftest, "PASSWORD_HASH", hasher.hash(PASSWORD))
     return make_limited(ratelimit_default="1000000 per minute")
 
 
@@ -349,6 +456,51 @@ def test_an_unavailable_database_is_not_mistaken_for_an_unavailable_redis(make_l
         assert_rate_limited(make_client(app).get(ME))
 
 
+# The storages
+
+
+@pytest.fixture(params=["memory", "Redis"])
+def make_storage(request):
+    """Return a function that creates a storage without counters."""
+    if request.param == "memory":
+        return ProcessStorage
+    server = request.getfixturevalue("redis_server")
+    return lambda: SharedStorage(f"shared+{server.url}")
+
+
+def count_hits(storage, *hits):
+    """Return the hits of each window; ``hits`` are names, amounts and limits."""
+    prefix = secrets.token_hex(4)
+
+    def hit(step):
+        keys = [Hit(f"{prefix}/{name}", 60, amount, limit) for name, amount, limit in step]
+        windows = storage.hit(keys)
+        assert all(50 < reset_at - time.time() <= 60 for _, reset_at in windows)
+        return [hits for hits, _ in windows]
+
+    return [hit(step) for step in hits]
+
+
+def test_hits_after_an_exceeded_limit_are_not_counted(make_storage):
+    both = [("a", 1, 2), ("b", 1, 9)]
+    assert count_hits(make_storage(), *[both] * 4) == [[1, 1], [2, 2], [3], [4]]
+
+
+def test_looking_counts_nothing_and_stops_nowhere(make_storage):
+    look = [("a", 0, 0), ("b", 0, 0)]
+    hit = [("a", 1, 9), ("b", 1, 9)]
+    assert count_hits(make_storage(), look, hit, look, look, hit) == [
+        *([0, 0], [1, 1], [1, 1], [1, 1], [2, 2])
+    ]
+
+
+def test_a_hit_that_is_taken_back_leaves_no_trace(make_storage):
+    hit, undo = [("a", 1, 1), ("b", 1, 1)], [("a", -1, 1), ("b", -1, 1)]
+    assert count_hits(make_storage(), undo, hit, undo, undo, hit, hit) == [
+        *([0, 0], [1, 1], [0, 0], [0, 0], [1, 1], [2])
+    ]
+
+
 # Servers that share a Redis, each its own process as in production
 
 
@@ -389,8 +541,8 @@ class Server:
         body = f'{{"email": "{email}", "password": "{password}"}}'
         return self.request("POST", LOGIN, body, address)
 
-    def request(self, method, path, body, address) -> int:
-        headers = {"X-Forwarded-For": address, "Content-Type": "application/json"}
+    def request(self, method, path, body, address, **headers) -> int:
+        headers |= {"X-Forwarded-For": address, "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
             connection.request(method, path, body, headers)
@@ -412,6 +564,7 @@ def servers(redis_server, database_url):
         "REDIS_URL": redis_server.url,
         "JWT_SECRET_KEY": SECRET,
         "RATELIMIT_DEFAULT": "8 per minute",
+        "RATELIMIT_ADDRESS": "20 per minute",
         "TRUSTED_PROXIES": "1",
         "WEB_CONCURRENCY": "1",
         "LOG_LEVEL": "warning",
@@ -440,6 +593,37 @@ def test_servers_with_one_redis_share_log_in_failures(servers, make_user):
     assert second.log_in(user.email, PASSWORD, address) == 429
     assert second.get(address=address) == 401  # so the limit of all requests is not exceeded
     assert second.log_in(user.email, PASSWORD, "192.0.2.11") == 200
+
+
+def test_servers_with_one_redis_share_the_limit_of_an_address(servers, sign_in):
+    tokens = [sign_in().tokens["access_token"] for _ in range(4)]
+    address, statuses = "192.0.2.20", []
+    for token in tokens:
+        for server in servers * 3:
+            headers = {"Authorization": f"Bearer {token}"}
+            statuses.append(server.request("GET", ME, None, address, **headers))
+    assert statuses == [200] * 20 + [429] * 4
+
+
+def test_a_request_is_counted_in_one_call_of_redis(servers, redis_server, sign_in):
+    headers = {"Authorization": f"Bearer {sign_in().tokens['access_token']}"}
+    assert servers[0].get(address="192.0.2.40") == 401  # so that the script is loaded
+    before = redis_server.count_scripts()
+    for _ in range(3):
+        assert servers[0].request("GET", ME, None, "192.0.2.40", **headers) == 200
+    assert redis_server.count_scripts() == before + 3
+
+
+def test_redis_holds_no_email_user_or_address(servers, redis_server, make_user, sign_in):
+    user, address = make_user(), "192.0.2.30"
+    headers = {"Authorization": f"Bearer {sign_in(user=user).tokens['access_token']}"}
+    assert servers[0].request("GET", ME, None, address, **headers) == 200
+    assert servers[0].log_in(user.email, "wrong", address) == 401
+    assert servers[0].log_in("unknown@example.org", "wrong", address) == 401
+    keys = " ".join(redis_server.keys())
+    assert all(f"/{name}/" in keys for name in ("default", "address", "login", "login_address"))
+    for secret in (address, str(user.id), user.email, "unknown@example.org"):
+        assert secret not in keys
 
 
 def test_without_redis_limits_hold_in_memory_until_it_is_back(servers, redis_server):

@@ -1,6 +1,9 @@
-"""Small sample files, and the multipart forms that upload them."""
+"""Small sample files, and the requests that upload and download them."""
 
 import secrets
+from urllib.parse import quote
+
+UPLOAD, UPLOADS = "/api/upload", "/api/uploads"
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IEND"
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb\0\x43\0" + b"\1" * 64 + b"\xff\xd9"
@@ -18,3 +21,29 @@ def multipart_form(content=PNG, name="scan.png", kind="image/png", *, field="fil
     )
     body = f"--{boundary}\r\n{head}\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
     return body, f"multipart/form-data; boundary={boundary}"
+
+
+def make_content(size, start=PNG):
+    """Return the content of a file of ``size`` bytes."""
+    return start + bytes(size - len(start))
+
+
+def send(person, content=PNG, name="scan.png", kind="image/png", *, key=None, **options):
+    """Upload a file and return the response."""
+    body, content_type = multipart_form(content, name, kind, **options)
+    headers = {"Idempotency-Key": key} if key else {}
+    return person.post(UPLOAD, data=body, content_type=content_type, headers=headers)
+
+
+def upload(person, *args, **kwargs):
+    """Upload a file and return its stored name."""
+    response = send(person, *args, **kwargs)
+    assert response.status_code == 200, response.text
+    return response.json["filename"]
+
+
+def fetch(person, name, method="GET", **headers):
+    """Download a file to its end and return the response."""
+    with person.open(f"{UPLOADS}/{quote(name)}", method=method, headers=headers) as response:
+        response.get_data()
+        return response

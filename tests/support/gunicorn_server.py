@@ -36,6 +36,8 @@ class GunicornServer:
             "JWT_SECRET_KEY": SECRET,
             "PORT": str(self.port),
             "RATELIMIT_DEFAULT": "1000000 per hour",
+            "RATELIMIT_ADDRESS": "1000000000 per hour",
+            "RATELIMIT_REGISTER": "1000000 per hour",
             "UPLOAD_DIR": str(self.folder / "uploads"),
             "WEB_CONCURRENCY": "2",
             **self.environment,

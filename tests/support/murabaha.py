@@ -43,9 +43,9 @@ class ApplicationFlow:
         """Approve the application as the officer, with ``TERMS`` unless overridden."""
         return self.perform(self.officer, "approve", {**TERMS, **terms})
 
-    def acquire(self, acquired_on="2026-01-20"):
+    def acquire(self, acquired_on="2026-01-20", **values):
         """Record as the officer that the goods have been acquired."""
-        body = {"acquiredOn": acquired_on, "invoice": "INV-1"}
+        body = {"acquiredOn": acquired_on, "invoice": "INV-1", **values}
         return self.perform(self.officer, "acquire", body)
 
     def accept(self, **body):

@@ -38,6 +38,16 @@ class RedisServer:
         with redis.from_url(self.url) as client:
             return client.dbsize()
 
+    def keys(self) -> list[str]:
+        """Return the names of all counters."""
+        with redis.from_url(self.url, decode_responses=True) as client:
+            return list(client.scan_iter())
+
+    def count_scripts(self) -> int:
+        """Return how often a script was called."""
+        with redis.from_url(self.url) as client:
+            return client.info("commandstats")["cmdstat_evalsha"]["calls"]
+
     def kill(self) -> None:
         """Kill the server."""
         self.process.kill()

@@ -18,6 +18,8 @@ def make_settings(**overrides) -> Settings:
             "app_env": "testing",
             "jwt_secret_key": SECRET,
             "ratelimit_default": "1000000 per minute",
+            "ratelimit_address": "1000000 per minute",
+            "ratelimit_register": "1000000 per minute",
             "log_level": "warning",
             **overrides,
         }

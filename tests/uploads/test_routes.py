@@ -7,27 +7,35 @@ import re
 import secrets
 import socket
 import tempfile
+import unicodedata
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import quote
 
-import boto3
 import psycopg
 import pytest
-from moto.server import ThreadedMotoServer
 from psycopg.pq import TransactionStatus
 from werkzeug.http import parse_options_header
 
 from ..support.assertions import assert_error
 from ..support.concurrency import TIMEOUT
-from ..support.files import JPEG, PNG, multipart_form
+from ..support.files import (
+    JPEG,
+    PNG,
+    UPLOAD,
+    UPLOADS,
+    fetch,
+    make_content,
+    multipart_form,
+    send,
+    upload,
+)
 from ..support.processes import free_port
 from ..support.settings import PASSWORD
 from ..support.tokens import bearer
 
-UPLOAD, UPLOADS, USERS = "/api/upload", "/api/uploads", "/api/users"
+USERS = "/api/users"
 MIB = 1024 * 1024
-STORED_NAME = re.compile(r"([\w-]+)-[0-9a-f]{32}\.(jpg|png|pdf)")
+STORED_NAME = re.compile(r"([^/\\\s]+)-[0-9a-f]{32}\.(jpg|png|pdf)")
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 EXIF = b"\xff\xd8\xff\xe1\x04\x00Exif\0\0II\x2a\0\x08\0\0\0"
@@ -75,6 +83,12 @@ STEMS = {  # of a stored name, by the name of the client
     "📄.png": "file",
     " .png": "file",
     "\u202egnp.exe": "gnp",  # a right-to-left override
+    "हिन्दी बिल.pdf": "हिन्दी-बिल",
+    "مُحَمَّد.pdf": "مُحَمَّد",
+    "ใบเสร็จ.pdf": "ใบเสร็จ",
+    "cafe\u0301.pdf": "café",
+    "\u0301\u0301x.png": "x",  # marks without a letter
+    "- \u093f.png": "file",
 }
 UNKNOWN_NAMES = [
     "",
@@ -90,61 +104,6 @@ UNKNOWN_NAMES = [
     "%D9%81.png",
     "nothing.png",
 ]
-
-
-def make_content(size, start=PNG):
-    """Return the content of a file of ``size`` bytes."""
-    return start + bytes(size - len(start))
-
-
-def send(person, content=PNG, name="scan.png", kind="image/png", *, key=None, **options):
-    """Upload a file and return the response."""
-    body, content_type = multipart_form(content, name, kind, **options)
-    headers = {"Idempotency-Key": key} if key else {}
-    return person.post(UPLOAD, data=body, content_type=content_type, headers=headers)
-
-
-def upload(person, *args, **kwargs):
-    """Upload a file and return its stored name."""
-    response = send(person, *args, **kwargs)
-    assert response.status_code == 200, response.text
-    return response.json["filename"]
-
-
-def fetch(person, name, method="GET", **headers):
-    """Download a file to its end and return the response."""
-    with person.open(f"{UPLOADS}/{quote(name)}", method=method, headers=headers) as response:
-        response.get_data()
-        return response
-
-
-@pytest.fixture
-def rows(sql):
-    """Return a function that reads the names in the table."""
-    return lambda: {name for (name,) in sql("SELECT filename FROM uploads")}
-
-
-@pytest.fixture
-def files(app, upload_dir):
-    """Return a function that lists the names added to the folder since the test began."""
-    folder = Path(upload_dir)
-
-    def list_names():
-        return {file.name for file in folder.iterdir()} if folder.exists() else set()
-
-    before = list_names()
-    return lambda: list_names() - before
-
-
-@pytest.fixture
-def uploads(rows, files):
-    """Return a function that asserts that table and folder agree and returns their names."""
-
-    def list_uploads():
-        assert rows() == files()
-        return rows()
-
-    return list_uploads
 
 
 @pytest.fixture
@@ -165,20 +124,6 @@ def failing_commits(sql):
             yield
 
     return fail_commits
-
-
-@pytest.fixture
-def sign_in_to_new_app(make_app, sign_in):
-    """Return a function that creates a client signed in to a separate app, which logs nothing."""
-
-    def make(role="user", **settings):
-        client = sign_in(role)
-        person = make_app(log_level="critical", **settings).test_client()
-        person.environ_base["HTTP_AUTHORIZATION"] = client.environ_base["HTTP_AUTHORIZATION"]
-        person.user = client.user
-        return person
-
-    return make
 
 
 # Accepted files
@@ -331,6 +276,17 @@ def test_a_body_that_is_not_a_multipart_form_is_unsupported(sign_in, uploads, co
     assert uploads() == set()
 
 
+@pytest.mark.parametrize("second", [PNG, b"text", make_content(5 * MIB + 1)])
+def test_a_form_with_two_files_is_rejected(sign_in, uploads, second):
+    form, content_type = multipart_form(PNG)
+    boundary, _, part = form.partition(b"\r\n")
+    head, _, _ = part.partition(PNG)
+    body = b"\r\n".join([boundary, head + PNG, boundary, head + second, boundary + b"--\r\n"])
+    response = sign_in().post(UPLOAD, data=body, content_type=content_type)
+    assert_error(response, 400, "VALIDATION_ERROR", ["file"])
+    assert uploads() == set()
+
+
 def test_a_form_with_too_many_parts_is_too_large(sign_in, uploads):
     data = {f"field{number}": "x" for number in range(200)}
     response = sign_in().post(UPLOAD, data=data, content_type="multipart/form-data")
@@ -352,6 +308,19 @@ def test_a_stored_name_is_safe_in_paths_headers_and_shells(sign_in, uploads):
         assert disposition == ("attachment", {"filename": name})
         names.add(name)
     assert uploads() == names
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_is_stored_composed_and_fetched_in_either_form(sign_in, uploads, form):
+    person = sign_in()
+    name = upload(person, name=unicodedata.normalize(form, "Café résumé 한국어.png"))
+    assert name.startswith("Café-résumé-한국어-")
+    assert uploads() == {name}
+    for path in (name, unicodedata.normalize("NFD", name)):
+        assert fetch(person, path).data == PNG
+    assert person.delete(f"{UPLOADS}/{quote(unicodedata.normalize('NFD', name))}").json == {
+        "message": "File deleted"
+    }
 
 
 def test_unescaped_backslashes_are_removed_from_the_name(sign_in, uploads):
@@ -629,49 +598,6 @@ def test_a_key_can_be_used_again_after_a_rejected_file(sign_in, uploads):
 
 
 # S3
-
-
-@pytest.fixture(scope="module")
-def s3_url():
-    """Yield the URL of a local S3 server."""
-    server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def credentials(monkeypatch):
-    """Set AWS credentials, so that boto3 does not look for them on the network."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-
-@pytest.fixture
-def bucket(s3_url, credentials):
-    """Yield a new bucket: its name, its client and a function that lists its keys."""
-    client = boto3.client("s3", endpoint_url=s3_url)
-    name = f"bucket-{secrets.token_hex(4)}"
-    client.create_bucket(Bucket=name)
-
-    def list_keys():
-        objects = client.list_objects_v2(Bucket=name).get("Contents", [])
-        return {item["Key"] for item in objects}
-
-    yield SimpleNamespace(name=name, client=client, list_keys=list_keys)
-    client.close()
-
-
-@pytest.fixture
-def sign_in_with_bucket(sign_in_to_new_app, s3_url, credentials):
-    """Return a function that creates a client signed in to an app that stores files in S3."""
-
-    def make(bucket, role="user", url=s3_url):
-        return sign_in_to_new_app(role, s3_bucket=bucket, s3_endpoint_url=url)
-
-    return make
 
 
 def test_a_bucket_stores_files_like_a_folder(sign_in_with_bucket, bucket, rows, files):

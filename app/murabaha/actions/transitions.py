@@ -10,12 +10,12 @@ from flask import current_app
 
 from ... import clock
 from ...database.base import db
-from ...errors import Forbidden, ValidationFailed
+from ...database.locks import lock_quota
+from ...errors import Forbidden, QuotaExceeded, ValidationFailed
 from ...http.schemas import camel_case
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry
 from ...money import require_minor_units
-from ...uploads.models import Upload
 from ...users.rules import normalize_email
 from ..models import (
     APPLICATION_NUMBERS,
@@ -27,6 +27,7 @@ from ..models import (
     Vendor,
 )
 from ..rules import (
+    MAX_PENDING,
     OFFER_VALIDITY,
     ApplicationNotFound,
     ApplicationNotPending,
@@ -40,6 +41,7 @@ from ..rules import (
     schedule,
     selling_price,
 )
+from .files import lock_own_files
 
 RECEIVABLE = "receivable"  # the account of what clients owe
 
@@ -101,11 +103,17 @@ def _to_json(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def create_application(client: Any, values: dict[str, Any]) -> Application:
-    """Insert an application of the client. Raises VendorNotFound and ValidationFailed."""
+    """Insert an application of the client.
+
+    Raises VendorNotFound, ValidationFailed, and QuotaExceeded at MAX_PENDING applications.
+    """
     require_usable_vendor(values["vendor_id"], client.email)
     require_down_payment(values["down_payment"], values["requested_amount"])
-    for index, filename in enumerate(values["documents"]):
-        require_own_file(client, filename, "documents", index)
+    lock_quota("applications", client.id)
+    if Application.count_pending(client.id) >= MAX_PENDING:
+        raise QuotaExceeded(f"You have {MAX_PENDING} pending applications.")
+    paths = [("documents", index) for index in range(len(values["documents"]))]
+    values["documents"] = lock_own_files(client, values["documents"], paths)
     facts = {name: values[name] for name in ("requested_amount", "term_months", "down_payment")}
     number = f"M-{clock.now().year}-{db.session.scalar(APPLICATION_NUMBERS.next_value()):06}"
     application = Application(application_number=number, user_id=client.id, **values)
@@ -138,12 +146,6 @@ def require_usable_vendor(id: UUID, email: str) -> None:
         raise ValidationFailed.at(["vendorId"], "This vendor is not active.")
     if vendor.email and normalize_email(vendor.email) == normalize_email(email):
         raise ValidationFailed.at(["vendorId"], "The vendor must not be the applicant.")
-
-
-def require_own_file(user: Any, filename: str, *path: str | int) -> None:
-    """Raise ValidationFailed, at ``path`` of the body, unless the user has uploaded the file."""
-    if Upload.by_filename(filename, user.id).select_columns(Upload.id).row() is None:
-        raise ValidationFailed.at(path, "You have not uploaded a file with this name.")
 
 
 def approve(
@@ -199,12 +201,13 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
     Raises ValidationFailed if the day is in the future or the evidence is not the officer's file.
     """
     application = lock_for_decision(officer, id)
-    facts = {"acquired_on": acquired_on, "invoice": invoice, "evidence": evidence}
-    apply_action(application, "acquire", officer, **facts)
+    find_transition(application.status, "acquire")
     if acquired_on > clock.today():
         raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
     if evidence:
-        require_own_file(officer, evidence, "evidence")
+        (evidence,) = lock_own_files(officer, [evidence], [("evidence",)])
+    facts = {"acquired_on": acquired_on, "invoice": invoice, "evidence": evidence}
+    apply_action(application, "acquire", officer, **facts)
     application.contract = replace(contract_of(application), acquired_on=acquired_on)
 
 

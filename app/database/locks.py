@@ -1,0 +1,16 @@
+"""Locks of a transaction that stand for something else than a row."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from .base import db
+
+
+def lock_quota(kind: str, user_id: UUID) -> None:
+    """Serialize the transactions that add to the user's quota of ``kind``.
+
+    The user's row is not locked for this, because sessions and other records refer to it.
+    """
+    key = func.hashtextextended(f"{kind}:{user_id}", 0)
+    db.session.execute(select(func.pg_advisory_xact_lock(key)))
