@@ -169,6 +169,11 @@ class Donation(UUIDPrimaryKeyMixin, Base):
             self.status, self.amount, self.refunded_amount, self.disputed_amount
         )
 
+    @property
+    def charged_back_amount(self) -> Decimal:
+        """The part that lost disputes have taken; the payment is read only if there is one."""
+        return self.payment.amount_charged_back if self.disputed_amount else ZERO
+
     @prepared_query
     def for_user(cls: Any, user_id, id):
         """Select the user's donations, newest first; or only the one with ``id``.
@@ -227,14 +232,26 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def has_other_from_donor(cls, donation: "Donation") -> bool:
-        """Whether the donor has another succeeded donation to the same project."""
+        """Whether the donor has another succeeded donation in their name to the same project."""
         query = db.select(cls.id).where(
             cls.project_id == donation.project_id,
             cls.user_id == donation.user_id,
             cls.status == "succeeded",
+            ~cls.is_anonymous,
             cls.id != donation.id,
         )
         return db.session.scalar(query.limit(1)) is not None
+
+    @classmethod
+    def count_for_project(cls, project_id: UUID) -> tuple[int, int]:
+        """Count the donors and the donations of a project from its succeeded donations."""
+        named = db.func.count(cls.user_id.distinct()).filter(~cls.is_anonymous)
+        anonymous = db.func.count().filter(cls.is_anonymous)
+        query = db.select(named + anonymous, db.func.count()).where(
+            cls.project_id == project_id, cls.status == "succeeded"
+        )
+        donors, donations = db.session.execute(query).one()
+        return donors, donations
 
 
 @cache
