@@ -6,7 +6,7 @@ The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -23,20 +23,20 @@ from ..errors import (
     IdempotencyKeyReused,
     InvalidToken,
     PayloadTooLarge,
+    PreconditionFailed,
     TokenExpired,
     TokenRevoked,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
-from . import authentication, idempotency, rate_limits, sql_json
+from . import authentication, conditional, idempotency, rate_limits, sql_json
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .parsing import PARSER, read_json_bytes
+from .parsing import PARSER, read_json_bytes, read_limit_and_offset
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
 
-PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
 SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 TOKEN_ERRORS = (AuthRequired, InvalidToken, TokenExpired, TokenRevoked)
@@ -166,7 +166,22 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
+    def if_match(
+        self,
+        schema: type[Schema],
+        query: Callable[[UUID], PreparedQuery],
+        lock: Callable[[UUID], Any],
+    ) -> View:
+        """Check If-Match, if sent, against the row of ``query``; see ``http.conditional``."""
+        return lambda view: self.raises(PreconditionFailed)(
+            conditional.require_match(view, schema, query, lock)
+        )
+
     # What goes out
+
+    def returns_etag(self, view: View) -> View:
+        """Tag the resource that the view returns, or that is replayed under an Idempotency-Key."""
+        return conditional.add_etag(view)
 
     def response(self, status_code: int, schema: Any = None, **kwargs: Any) -> View:
         """Serialize what the view returns with ``schema``, and document it with an example."""
@@ -177,13 +192,19 @@ class Blueprint(flask_smorest.Blueprint):
     def returns_row(
         self, schema: type[Schema], not_found: type[ApiError], status: int = 200
     ) -> View:
-        """Return the row that the view's query finds, or raise ``not_found``."""
+        """Return the row that the view's query finds, or raise ``not_found``.
+
+        A finished response, which a view may return instead, is left as it is.
+        """
         described = self.response(status, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                body = sql_json.select_one_json(view(*args, **kwargs), schema)
+                query = view(*args, **kwargs)
+                if isinstance(query, Response):
+                    return query
+                body = sql_json.select_one_json(query, schema)
                 if not body:
                     raise not_found
                 return json_response(body, status)
@@ -221,7 +242,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                limit, offset = _limit_and_offset(request.query_string)
+                limit, offset = read_limit_and_offset(request.query_string)
                 page = sql_json.select_page_json(view(*args, **kwargs), schema, limit, offset)
                 return json_response(page)
 
@@ -290,13 +311,6 @@ class Blueprint(flask_smorest.Blueprint):
     @staticmethod
     def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
         return with_errors(doc, doc_info, method)
-
-
-@lru_cache(maxsize=256)
-def _limit_and_offset(query_string: bytes) -> tuple[int, int]:
-    """Load the current request's limit and offset; cached, because clients repeat a few."""
-    query = PARSER.parse(PAGINATION_QUERY, location="query")
-    return query["limit"], query["offset"]
 
 
 def _defer_session_check(described: View, view: View, *methods: str) -> View:

@@ -85,6 +85,7 @@ STATES = tuple(
     )
 )
 OFFERED = ("approved", "acquired")  # states in which the offer can expire
+BEFORE_SALE = ("pending", *OFFERED)
 
 
 def state_diagram() -> str:

@@ -22,6 +22,15 @@ from .schemas import (
 bp = Blueprint("users", __name__, url_prefix="/api/users", description=__doc__)
 
 
+def visible_user(id):
+    """Build the query for a user whom the current user may read. Raises Forbidden."""
+    require_self_or_admin(current_user, id)
+    return User.by_id(id)
+
+
+if_unchanged = bp.if_match(UserSchema, visible_user, User.get_for_update)
+
+
 @bp.get("")
 @bp.admins_only
 @bp.arguments(UserListQuerySchema, location="query")
@@ -52,9 +61,11 @@ def create_user(data):
 
 @bp.put("")
 @bp.admins_only
+@bp.returns_etag
 @bp.arguments(UserPutSchema)
-@bp.response(200, UserSchema)
-@bp.raises(UserNotFound, ResourceExists)
+@bp.returns_row(UserSchema, UserNotFound)
+@if_unchanged
+@bp.raises(ResourceExists)
 def replace_user(data):
     """Replace all changeable fields of a user"""
     return _update_user(data.pop("id"), data)
@@ -62,9 +73,11 @@ def replace_user(data):
 
 @bp.patch("")
 @bp.admins_only
+@bp.returns_etag
 @bp.arguments(UserPatchWithIdSchema)
-@bp.response(200, UserSchema)
-@bp.raises(UserNotFound, ResourceExists)
+@bp.returns_row(UserSchema, UserNotFound)
+@if_unchanged
+@bp.raises(ResourceExists)
 def update_user(data):
     """Change the user whose id is in the body"""
     return _update_user(data.pop("id"), data)
@@ -74,6 +87,7 @@ def update_user(data):
 @bp.admins_only
 @bp.arguments(UserIdQuerySchema, location="query")
 @bp.response(200, UserDeletedSchema)
+@if_unchanged
 @bp.raises(UserNotFound)
 def delete_user(query):
     """Delete the user whose id is in the query string"""
@@ -82,19 +96,21 @@ def delete_user(query):
 
 @bp.get("/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.returns_row(UserSchema, UserNotFound)
 @bp.raises(Forbidden)
 def show_user(id):
     """Get your own account or, as an admin, any user"""
-    require_self_or_admin(current_user, id)
-    return User.by_id(id)
+    return visible_user(id)
 
 
 @bp.patch("/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.arguments(UserPatchSchema)
-@bp.response(200, UserSchema)
-@bp.raises(Forbidden, UserNotFound, ResourceExists)
+@bp.returns_row(UserSchema, UserNotFound)
+@if_unchanged
+@bp.raises(Forbidden, ResourceExists)
 def update_user_by_id(data, id):
     """Change your own account or, as an admin, any user; you cannot change your own role"""
     require_self_or_admin(current_user, id)
@@ -104,6 +120,7 @@ def update_user_by_id(data, id):
 @bp.delete("/<uuid:id>")
 @bp.admins_only
 @bp.response(200, UserDeletedSchema)
+@if_unchanged
 @bp.raises(UserNotFound)
 def delete_user_by_id(id):
     """Delete a user"""
@@ -118,7 +135,7 @@ def _update_user(id, changes):
         UserSession.revoke_all(id)
     user.set_attributes(changes)
     db.session.commit()
-    return user
+    return User.by_id(id)
 
 
 def _delete_user(id):

@@ -138,14 +138,20 @@ def recount_donations(project_id: UUID) -> bool:
     return have_changed
 
 
+def lock_donation_payment(donation_id: UUID) -> Payment:
+    """Lock a donation's payment, from which all of its state derives. Raises DonationNotFound."""
+    payment = Payment.get_for_update(Payment.donation_id == donation_id)
+    if payment is None:
+        raise DonationNotFound
+    return payment
+
+
 def request_donation_refund(donation_id: UUID, amount: Decimal | None) -> RefundOperation:
     """Insert a refund of a donation, of ``amount`` or of all that is refundable.
 
     Raises DonationNotFound, InvalidTransition and ValidationFailed.
     """
-    payment = Payment.get_for_update(Payment.donation_id == donation_id)
-    if payment is None:
-        raise DonationNotFound
+    payment = lock_donation_payment(donation_id)
     require_minor_units({"amount": amount}, payment.currency)
     return RefundOperation(request_refund(payment, amount).id)
 

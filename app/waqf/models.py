@@ -186,6 +186,10 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         return own.order_by(cls.created_at.desc(), cls.id.desc())
 
     @prepared_query
+    def by_id(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
+
+    @prepared_query
     def latest(cls: Any, user_id, max_rows):
         """Select the user's newest donations, at most ``max_rows``."""
         own = db.select(cls).where(cls.user_id == user_id)
@@ -247,11 +251,9 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         """Count the donors and the donations of a project from its succeeded donations."""
         named = db.func.count(cls.user_id.distinct()).filter(~cls.is_anonymous)
         anonymous = db.func.count().filter(cls.is_anonymous)
-        query = db.select(named + anonymous, db.func.count()).where(
-            cls.project_id == project_id, cls.status == "succeeded"
-        )
-        donors, donations = db.session.execute(query).one()
-        return donors, donations
+        query = db.select(named + anonymous, db.func.count())
+        query = query.where(cls.project_id == project_id, cls.status == "succeeded")
+        return db.session.execute(query).one().tuple()
 
 
 @cache

@@ -55,6 +55,7 @@ def list_projects(query):
 
 @bp.post("/projects")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(NewProjectSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound, 201)
@@ -77,8 +78,10 @@ def show_project(id):
 
 @bp.patch("/projects/<uuid:id>")
 @bp.officers_only
+@bp.returns_etag
 @bp.arguments(ProjectPatchSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound)
+@bp.if_match(ProjectSchema, Project.by_id, Project.get_for_update)
 def update_project(changes, id):
     """Update a project; an inactive one does not accept donations"""
     actions.update_project(id, changes)
@@ -134,6 +137,7 @@ def export_donations(query):
 
 @bp.get("/donations/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.returns_row(DonationSchema, DonationNotFound)
 def show_donation(id):
     """Get one of your donations"""
@@ -155,8 +159,10 @@ def show_receipt(id):
 
 @bp.post("/donations/<uuid:id>/refund")
 @bp.admins_only
+@bp.returns_etag
 @bp.idempotent_payment(DonationSchema, Donation.by_refund, RefundOperation, status=200)
 @bp.arguments(NewRefundSchema)
+@bp.if_match(DonationSchema, Donation.by_id, actions.lock_donation_payment)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
 def refund_donation(data, id):
     """Refund a donation in full or in part"""
