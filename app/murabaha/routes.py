@@ -5,6 +5,7 @@ stored response. ``idempotent_payment`` commits the record that the view has ins
 renders the response, and commits the result together with the stored response.
 """
 
+from ..approvals.routes import may_need_approval
 from ..database.base import db
 from ..errors import Forbidden
 from ..http.authentication import current_user
@@ -179,10 +180,10 @@ def list_application_history(id):
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_unchanged
 @bp.raises(InvalidTransition)
+@may_need_approval
 def approve_application(data, id):
     """Approve an application that is not your own: offer a fixed price, valid for 30 days"""
-    transitions.approve(current_user, id, **data)
-    return visible_application(id)
+    return transitions.approve(current_user, id, **data) or visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/reject")

@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from .. import clock
+from ..approvals.actions import Act, require_approval
+from ..approvals.models import Approval
 from ..database.base import db
 from ..errors import ValidationFailed
 from ..integrations import stripe_amounts, stripe_client
@@ -13,7 +15,11 @@ from ..ledger.actions import post_adjustments
 from ..ledger.models import register_check
 from ..money import MAX_DIGITS, format_amount, require_minor_units
 from ..payments.actions.intents import PaymentOperation
-from ..payments.actions.refunds import RefundOperation, request_refund
+from ..payments.actions.refunds import (
+    RefundOperation,
+    checked_refund_amount,
+    request_refund,
+)
 from ..payments.actions.updates import must_exist, on_payment_updated
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
@@ -146,14 +152,40 @@ def lock_donation_payment(donation_id: UUID) -> Payment:
     return payment
 
 
-def request_donation_refund(donation_id: UUID, amount: Decimal | None) -> RefundOperation:
+def request_donation_refund(
+    admin: Any, donation_id: UUID, amount: Decimal | None
+) -> RefundOperation | Approval:
     """Insert a refund of a donation, of ``amount`` or of all that is refundable.
 
-    Raises DonationNotFound, InvalidTransition and ValidationFailed.
+    Return the approval instead if a second admin has to confirm it first. Raises DonationNotFound,
+    InvalidTransition, ValidationFailed and Forbidden.
     """
     payment = lock_donation_payment(donation_id)
     require_minor_units({"amount": amount}, payment.currency)
+    amount = checked_refund_amount(payment, amount)
+    approval = require_approval(admin, _act_of_refund(payment, donation_id, amount))
+    if approval and not approval.is_confirmed:
+        return approval
     return RefundOperation(request_refund(payment, amount).id)
+
+
+def _act_of_refund(payment: Payment, donation_id: UUID, amount: Decimal) -> Act:
+    """Return the act that a second admin confirms.
+
+    Its amount includes earlier refunds of the donation: parts do not evade the limit.
+    """
+    donation = must_exist(db.session.get(Donation, donation_id))
+    reversals = [f"{reversal.id} {reversal.status}" for reversal in payment.reversals]
+    left = payment.refundable_amount - amount
+    return Act(
+        "refund_donation",
+        "admin",
+        request={"amount": amount},
+        state=" ".join([payment.status, *sorted(reversals)]),
+        subject_id=donation_id,
+        owner_id=donation.user_id,
+        amount=payment.amount_received - payment.amount_disputed - left,
+    )
 
 
 def update_project(project_id: UUID, changes: dict[str, Any]) -> None:

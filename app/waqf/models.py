@@ -253,7 +253,8 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         anonymous = db.func.count().filter(cls.is_anonymous)
         query = db.select(named + anonymous, db.func.count())
         query = query.where(cls.project_id == project_id, cls.status == "succeeded")
-        return db.session.execute(query).one().tuple()
+        donors, donations = db.session.execute(query).one()
+        return donors, donations
 
 
 @cache

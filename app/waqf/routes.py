@@ -5,6 +5,7 @@ stored response. ``idempotent_payment`` commits the record that the view has ins
 renders the response, and commits the result together with the stored response.
 """
 
+from ..approvals.routes import may_need_approval
 from ..database.base import db
 from ..errors import Forbidden
 from ..http import sql_json
@@ -164,6 +165,7 @@ def show_receipt(id):
 @bp.arguments(NewRefundSchema)
 @bp.if_match(DonationSchema, Donation.by_id, actions.lock_donation_payment)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
+@may_need_approval
 def refund_donation(data, id):
     """Refund a donation in full or in part"""
-    return actions.request_donation_refund(id, data["amount"])
+    return actions.request_donation_refund(current_user, id, data["amount"])

@@ -9,6 +9,8 @@ from uuid import UUID
 from flask import current_app
 
 from ... import clock
+from ...approvals.actions import Act, require_approval
+from ...approvals.models import Approval
 from ...database.base import db
 from ...errors import Forbidden, ValidationFailed
 from ...ledger.actions import post
@@ -136,10 +138,11 @@ def approve(
     profit_rate: Decimal,
     term_months: int,
     down_payment: Decimal | None,
-) -> None:
+) -> Approval | None:
     """Offer the goods at a fixed price, valid for OFFER_VALIDITY.
 
-    Raises InvalidTransition, Forbidden and ValidationFailed.
+    Return the approval instead if a second officer has to confirm the price first. Raises
+    InvalidTransition, Forbidden and ValidationFailed.
     """
     application = lock_for_decision(officer, id)
     find_transition(application.status, "approve")
@@ -151,9 +154,32 @@ def approve(
     price = selling_price(cost, profit_rate, down_payment, currency)
     schedule(price.financed, term_months, clock.today(), currency)  # raises if it cannot be split
     require_usable_vendor(application.vendor, application.user.email)
+    facts = {**asdict(price), "term_months": term_months}
+    approval = require_approval(officer, _act_of_approval(application, facts))
+    if approval and not approval.is_confirmed:
+        if approval.is_new:
+            record_event(application, "request_approval", application.state, officer, facts)
+        return approval
+    if approval:
+        facts["requested_by"] = approval.requested_by
     application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER_VALIDITY)
     application.term_months, application.down_payment = term_months, down_payment
-    apply_action(application, "approve", officer, **asdict(price), term_months=term_months)
+    apply_action(application, "approve", officer, **facts)
+    return None
+
+
+def _act_of_approval(application: Application, facts: dict[str, Any]) -> Act:
+    """Return the act that a second officer confirms; its amount is the selling price."""
+    terms = ("cost", "profit_rate", "term_months", "down_payment")
+    return Act(
+        "approve_application",
+        "officer",
+        request={name: facts[name] for name in terms},
+        state=f"{application.updated_at.isoformat()} {application.vendor.updated_at.isoformat()}",
+        subject_id=application.id,
+        owner_id=application.user_id,
+        amount=facts["selling_price"],
+    )
 
 
 def reject(officer: Any, id: UUID, reason: str) -> None:
