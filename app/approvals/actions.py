@@ -67,7 +67,9 @@ def _to_json(value: Any) -> Any:
 
 
 def _insert_request(staff: Any, act: Act) -> Approval:
+    """Insert a request, in place of an earlier one of ``staff`` on the same subject."""
     now = clock.now()
+    Approval.expire_pending(staff.id, act.action, act.subject_id, act.request.get("currency"))
     approval = Approval(
         action=act.action,
         subject_id=act.subject_id,

@@ -66,6 +66,22 @@ class Approval(UUIDPrimaryKeyMixin, Base):
         return query.order_by(cls.requested_at.desc(), cls.id.desc())
 
     @classmethod
+    def expire_pending(
+        cls, requester_id: UUID, action: str, subject_id: UUID | None, currency: str | None
+    ) -> None:
+        """Expire what this person has requested for one subject; prices have one per currency."""
+        now = clock.now()
+        pending = db.update(cls).where(
+            cls.requested_by == requester_id,
+            cls.action == action,
+            cls.subject_id.is_not_distinct_from(subject_id),
+            cls.request["currency"].astext.is_not_distinct_from(currency),
+            cls.confirmed_at.is_(None),
+            cls.expires_at > now,
+        )
+        db.session.execute(pending.values(expires_at=now))
+
+    @classmethod
     def lock_pending(cls, fingerprint: str, role: str) -> list["Approval"]:
         """Return the pending requests for one act, whose requesters still have ``role``.
 

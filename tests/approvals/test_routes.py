@@ -122,6 +122,28 @@ def test_another_body_is_another_request(case, officers, sql, change):
     assert_error(case.post(second, "approve", TERMS), 409, "INVALID_TRANSITION")
 
 
+def test_a_later_request_of_one_person_replaces_the_earlier_one(case, officers, sql):
+    first, second, third = officers
+    slip = {**TERMS, "profitRate": 0.2}
+    read_pending(case.post(first, "approve", slip))
+    other = read_pending(case.post(third, "approve", slip | {"termMonths": 24}))
+    corrected = read_pending(case.post(first, "approve", TERMS))
+    pending = second.get(f"{APPROVALS}?status=pending").json["data"]
+    assert [row["id"] for row in pending] == [corrected["id"], other["id"]]
+    assert read_pending(case.post(second, "approve", slip))["requestedBy"] == user_id(second)
+    assert sql(STATE) == [("pending",)]
+    assert case.post(second, "approve", TERMS).status_code == 200
+
+
+def test_prices_of_another_currency_are_another_subject(admins, sql):
+    for currency in ("USD", "EUR"):
+        read_pending(admins[0].put(NISAB, json={**PRICES, "currency": currency}))
+    for currency in ("USD", "EUR"):
+        response = admins[1].put(NISAB, json={**PRICES, "currency": currency})
+        assert response.status_code == 200
+    assert sql(PUBLISHED) == [(2,)]
+
+
 @pytest.mark.parametrize("change", ["application", "vendor"])
 def test_a_request_on_another_state_is_not_confirmed(case, officers, sql, set_clock, change):
     first, second, _ = officers

@@ -268,6 +268,28 @@ def test_a_change_of_the_vendor_concurrent_with_a_step_precedes_or_follows_it(
             assert actions == ["apply", "update"]
 
 
+def test_a_new_application_shows_every_change_of_its_vendor_that_follows(
+    server, make_case, officer, sql
+):
+    case = make_case()
+    vendor = case.application["vendorId"]
+    body = {"vendorId": vendor, "itemDescription": "A goat", "requestedAmount": 90}
+    for number in range(ROUNDS * 2):
+        requests = [
+            ("PATCH", f"{VENDORS}/{vendor}", {"name": f"Bait {number}"}, officer),
+            ("POST", APPLICATIONS, body, case.owner),
+        ]
+
+        def send(index, requests=requests):
+            *request, client = requests[index]
+            return server.request(*request, token=client.tokens["access_token"])
+
+        changed, created = run_concurrently(send, 2)
+        assert (changed.status, created.status) == (200, 201)
+        is_recorded = [event[0] for event in sql(EVENTS, created.json["id"])] == ["apply", "update"]
+        assert is_recorded == (created.json["vendor"]["name"] != f"Bait {number}")
+
+
 def test_concurrent_reads_record_the_expiry_once(server, make_case, check_case, sql):
     for case in (make_case().approve(), advance_to_acquired(make_case())):
         status = case.application["status"]
