@@ -55,6 +55,7 @@ class Settings:
     nisab_basis: str = "gold"  # gold, silver
     nisab_max_age_days: int = 30
     profit_rate_max: Decimal = Decimal("0.30")
+    four_eyes_above: Decimal = Decimal("Infinity")  # needs a second person; empty: never
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     web_threads: int = 4
@@ -142,6 +143,7 @@ def _check(settings: Settings) -> None:
     for name, (minimum, maximum) in ranges.items():
         in_range = minimum <= getattr(settings, name) <= maximum
         _require(in_range, f"{name.upper()} must be from {minimum} to {maximum}.")
+    _require(settings.four_eyes_above >= 0, "FOUR_EYES_ABOVE must not be negative.")
     for key in ("jwt_secret_key", "jwt_secret_key_previous"):
         secret = getattr(settings, key)
         _require(

@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from config import Settings, sqlalchemy_url
 
 from . import cli, errors, logging_config, strict_json
+from .approvals.routes import bp as approvals_bp
 from .auth.routes import bp as auth_bp
 from .database.base import db
 from .database.prepared import REPLICA
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     users_bp,
     versions_bp,
     uploads_bp,
+    approvals_bp,
     zakat_bp,
     murabaha_bp,
     waqf_bp,

@@ -23,12 +23,15 @@ from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
 from .users.schemas import NewUserSchema
+from .waqf.actions import recount_donations
+from .waqf.models import Project
 
 log = logging.getLogger(__name__)
 
 users = AppGroup("users", help="Manage users.")
 payments = AppGroup("payments", help="Manage payments at Stripe.")
 ledger_group = AppGroup("ledger", help="Check the ledger.")
+projects = AppGroup("projects", help="Manage waqf projects.")
 
 BATCH_SIZE = 1000  # rows
 MANY_ORPHANS = 100  # files
@@ -36,7 +39,7 @@ MANY_ORPHANS = 100  # files
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for group in (users, payments, ledger_group):
+    for group in (users, payments, ledger_group, projects):
         app.cli.add_command(group)
     for command in (demo_command, prune_command):
         app.cli.add_command(command)
@@ -126,6 +129,16 @@ def ledger_check_command() -> None:
     click.echo(f"{len(discrepancies)} differ" if discrepancies else "nothing differs")
     if discrepancies:
         raise SystemExit(1)
+
+
+@projects.command("recount")
+def recount_command() -> None:
+    """Recompute the number of donors and donations of every project."""
+    changed = 0
+    for id in db.session.scalars(db.select(Project.id)).all():
+        changed += recount_donations(id)
+        db.session.commit()
+    click.echo(f"{changed} changed")
 
 
 @click.command("prune")

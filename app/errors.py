@@ -94,6 +94,10 @@ class IdempotencyKeyReused(ApiError):
     status, code, message = 422, "IDEMPOTENCY_KEY_REUSED", "This key was used for another request"
 
 
+class PreconditionFailed(ApiError):
+    status, code, message = 412, "PRECONDITION_FAILED", "The resource has changed: read it again"
+
+
 class PayloadTooLarge(ApiError):
     status, code, message = 413, "PAYLOAD_TOO_LARGE", "Payload too large"
 

@@ -48,6 +48,8 @@ def startup_error(environment) -> str:
         ("UPLOAD_QUOTA", "1048576", 1048576),
         ("RATELIMIT_LOGIN_SERVICE", "5 per second", "5 per second"),
         ("PROFIT_RATE_MAX", "0.125", Decimal("0.125")),
+        ("FOUR_EYES_ABOVE", "0", Decimal(0)),
+        ("FOUR_EYES_ABOVE", "", Decimal("Infinity")),
         ("RATELIMIT_ENABLED", "true", True),
         ("RATELIMIT_ENABLED", "True", True),
         ("RATELIMIT_ENABLED", "1", True),
@@ -118,6 +120,9 @@ def test_a_database_password_that_looks_like_a_url_is_unchanged():
         ("WEB_THREADS", "four"),
         ("TRUSTED_PROXIES", "-1"),
         ("TRUSTED_PROXIES", "yes"),
+        ("FOUR_EYES_ABOVE", "-0.01"),
+        ("FOUR_EYES_ABOVE", "Infinity"),
+        ("FOUR_EYES_ABOVE", "off"),
         ("RATELIMIT_ENABLED", "maybe"),
         ("RATELIMIT_ENABLED", "off"),
         ("JWT_ACCESS_TOKEN_EXPIRES", "7 days"),
@@ -263,5 +268,5 @@ def test_settings_empty_in_the_example_have_no_fixed_default():
     empty = {name.lower() for name, text in read_example().items() if not text}
     machine_dependent = {"web_concurrency", "upload_dir"}
     assert empty == machine_dependent | {
-        field.name for field in fields(Settings) if field.default in ("", ())
+        field.name for field in fields(Settings) if field.default in ("", (), Decimal("Infinity"))
     }

@@ -6,7 +6,7 @@ The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -20,21 +20,21 @@ from ..errors import (
     IdempotencyInProgress,
     IdempotencyKeyReused,
     PayloadTooLarge,
+    PreconditionFailed,
     QuotaExceeded,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
-from . import idempotency, sql_json
+from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .parsing import PARSER, read_json_bytes
+from .parsing import PARSER, read_json_bytes, read_limit_and_offset
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
 from .tokens import SAFE_METHODS
 
-PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
 IDEMPOTENCY_ERRORS = (
     ValidationFailed,
@@ -127,7 +127,22 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
         return decorator
 
+    def if_match(
+        self,
+        schema: type[Schema],
+        query: Callable[[UUID], PreparedQuery],
+        lock: Callable[[UUID], Any],
+    ) -> View:
+        """Check If-Match, if sent, against the row of ``query``; see ``http.conditional``."""
+        return lambda view: self.raises(PreconditionFailed)(
+            conditional.require_match(view, schema, query, lock)
+        )
+
     # What goes out
+
+    def returns_etag(self, view: View) -> View:
+        """Tag the resource that the view returns, or that is replayed under an Idempotency-Key."""
+        return conditional.add_etag(view)
 
     def response(self, status_code: int, schema: Any = None, **kwargs: Any) -> View:
         """Serialize what the view returns with ``schema``, and document it with an example."""
@@ -138,13 +153,19 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     def returns_row(
         self, schema: type[Schema], not_found: type[ApiError], status: int = 200
     ) -> View:
-        """Return the row that the view's query finds, or raise ``not_found``."""
+        """Return the row that the view's query finds, or raise ``not_found``.
+
+        A finished response, which a view may return instead, is left as it is.
+        """
         described = self.response(status, schema)
 
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                body = sql_json.select_one_json(view(*args, **kwargs), schema)
+                query = view(*args, **kwargs)
+                if isinstance(query, Response):
+                    return query
+                body = sql_json.select_one_json(query, schema)
                 if not body:
                     raise not_found
                 return json_response(body, status)
@@ -182,7 +203,7 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                limit, offset = _limit_and_offset(request.query_string)
+                limit, offset = read_limit_and_offset(request.query_string)
                 page = sql_json.select_page_json(view(*args, **kwargs), schema, limit, offset)
                 return json_response(page)
 
@@ -251,10 +272,3 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     @staticmethod
     def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
         return with_errors(doc, doc_info, method)
-
-
-@lru_cache(maxsize=256)
-def _limit_and_offset(query_string: bytes) -> tuple[int, int]:
-    """Load the current request's limit and offset; cached, because clients repeat a few."""
-    query = PARSER.parse(PAGINATION_QUERY, location="query")
-    return query["limit"], query["offset"]

@@ -31,6 +31,7 @@ ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Match",
     "X-CSRF-Token",
     "X-Request-ID",
 )

@@ -97,6 +97,7 @@ def run_two_phase(
 ) -> View:
     """Commit the record of the Operation that ``view`` returns, then execute it.
 
+    If the view returns a finished response instead, there is nothing to execute.
     ``load`` makes the Operation of a record's id, for a repeated request. An error in the Outcome
     frees the key; an exception keeps the recovery point and releases the lease.
     """
@@ -106,7 +107,10 @@ def run_two_phase(
         operation = None if body is None else _resume(body, load)
         if operation is None:
             operation = view(*args, **kwargs)
-            if body is not None:
+            if isinstance(operation, Response):
+                if body is not None:
+                    _store_response(body, operation)
+            elif body is not None:
                 recovery_point = _recovery_point(body, operation.id)
                 leased_until = clock.now() + LEASE
                 IdempotencyKey.store_response(_request_key(), recovery_point, leased_until)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import REQUEST_ID_KEY
+from .tokens import SAFE_METHODS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 
@@ -38,7 +39,10 @@ class HeadersMiddleware:
         client_id = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = client_id if REQUEST_ID.fullmatch(client_id) else new_request_id()
         environ[REQUEST_ID_KEY] = request_id
-        environ.pop("HTTP_IF_MATCH", None)  # no view here supports conditional writes
+        if environ["REQUEST_METHOD"] in SAFE_METHODS:
+            # It is for writes (http.conditional). werkzeug would answer a read with a 412 that is
+            # not in the form of our errors.
+            environ.pop("HTTP_IF_MATCH", None)
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
             if not is_shared(headers):

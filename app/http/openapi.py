@@ -25,7 +25,12 @@ from ..errors import (
 from ..money import MAX_DIGITS
 from .examples import FIELD_TYPES
 from .fields import ExactDecimal
-from .openapi_transforms import IDEMPOTENCY_KEY, add_response_headers, split_input_output
+from .openapi_transforms import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    add_response_headers,
+    split_input_output,
+)
 from .schemas import ErrorSchema, OneOfSchema, camel_case
 from .tokens import COOKIE
 
@@ -60,7 +65,7 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "X-RateLimit-Remaining": ("Requests left in the current window.", {"type": "integer"}),
     "X-RateLimit-Reset": ("Unix time in seconds when the window ends.", {"type": "integer"}),
     "Idempotent-Replayed": ("The response is a repetition.", {"type": "string", "enum": ["true"]}),
-    "ETag": ("Version of the response, for `If-None-Match`.", {"type": "string"}),
+    "ETag": ("Version of the response, for `If-None-Match` and `If-Match`.", {"type": "string"}),
     "Allow": ("Methods that this path supports.", {"type": "string"}),
 }
 
@@ -175,12 +180,16 @@ def with_errors(doc: Any, doc_info: Any, method: str) -> Any:
         errors.add(CsrfFailed)
     responses = {**error_responses(errors), 405: MethodNotAllowed.__name__}
     doc["responses"] = {**responses, **doc.get("responses", {})}
-    if doc_info.get("cacheable"):
+    if doc_info.get("cacheable") or (doc_info.get("returns_etag") and method == "get"):
         doc["responses"][304] = {
             "description": "Not modified: `If-None-Match` has the current ETag."
         }
-    if doc_info.get("idempotent"):
-        doc["parameters"] = [*doc.get("parameters", []), IDEMPOTENCY_KEY]
+    if doc_info.get("returns_etag"):
+        for status in {200, 201} & doc["responses"].keys():
+            doc["responses"][status]["headers"] = {"ETag": "ETag"}
+    for flag, parameter in (("idempotent", IDEMPOTENCY_KEY), ("if_match", IF_MATCH)):
+        if doc_info.get(flag):
+            doc["parameters"] = [*doc.get("parameters", []), parameter]
     return doc
 
 

@@ -13,6 +13,13 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "within 24 hours returns the first response again, with `Idempotent-Replayed: true`.",
     "schema": {"type": "string", "pattern": f"^[!-~]{{1,{idempotency.MAX_KEY_LENGTH}}}$"},
 }
+IF_MATCH: dict[str, Any] = {
+    "in": "header",
+    "name": "If-Match",
+    "description": "The `ETag` of the resource as you have seen it. If it has changed since, "
+    "nothing is done and the response is 412.",
+    "schema": {"type": "string"},
+}
 
 NUMERIC_KEYWORDS = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
 NO_NUL = {"pattern": r"^[^\u0000]*$"}  # PostgreSQL cannot store NUL
@@ -88,7 +95,7 @@ def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
     for operation in _operations(document):
         for status, response in operation["responses"].items():
             if "$ref" not in response:
-                response["headers"] = {
+                response["headers"] = response.get("headers", {}) | {
                     name: {"$ref": f"#/components/headers/{name}"}
                     for name in _response_headers(operation, int(status))
                 }
@@ -97,7 +104,8 @@ def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
 
 def _response_headers(operation: dict[str, Any], status: int) -> Iterator[str]:
     is_limited, is_success = "429" in operation["responses"], status < 400
-    if is_success and "304" in operation["responses"]:  # shared caches keep it for all clients
+    is_public = operation.get("security") == []
+    if is_public and is_success and "304" in operation["responses"]:  # shared caches keep it
         yield "ETag"
         return
     yield "X-Request-ID"

@@ -1,6 +1,7 @@
 """Strict parsing of request bodies and query strings; all faults become ValidationFailed."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ from werkzeug.routing import IntegerConverter
 
 from .. import strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from .schemas import PaginationQuerySchema
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_DETAILS = 100
@@ -41,6 +43,7 @@ class StrictParser(FlaskParser):
 
 
 PARSER = StrictParser()
+PAGINATION_QUERY = PaginationQuerySchema()
 
 
 def read_json_body() -> Any:
@@ -84,6 +87,13 @@ def read_text_body() -> str:
     if "\0" in text:
         raise ValidationFailed.at([], "The body contains a NUL character.")
     return text
+
+
+@lru_cache(maxsize=256)
+def read_limit_and_offset(query_string: bytes) -> tuple[int, int]:
+    """Load the current request's limit and offset; cached, because clients repeat a few."""
+    query = PARSER.parse(PAGINATION_QUERY, location="query")
+    return query["limit"], query["offset"]
 
 
 def to_validation_error(messages: Any) -> ValidationFailed:

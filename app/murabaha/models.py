@@ -29,6 +29,7 @@ from ..database.prepared import bind_callable, prepared_query, sql_property
 from ..payments.models import Payment
 from ..users.models import User
 from .rules import (
+    BEFORE_SALE,
     GRACE_PERIOD,
     OFFERED,
     STATES,
@@ -63,8 +64,18 @@ class Vendor(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
-    def get(cls, id: UUID) -> "Vendor":
-        vendor = db.session.get(cls, id)
+    def get_for_update(cls, id: UUID) -> "Vendor":
+        """Lock the vendor's row until the transaction ends. Raises VendorNotFound."""
+        return cls._get_locked(id, True)
+
+    @classmethod
+    def get_for_share(cls, id: UUID) -> "Vendor":
+        """Prevent changes of the vendor until the transaction ends. Raises VendorNotFound."""
+        return cls._get_locked(id, {"read": True})
+
+    @classmethod
+    def _get_locked(cls, id: UUID, lock: Any) -> "Vendor":
+        vendor = db.session.get(cls, id, with_for_update=lock)
         if vendor is None:
             raise VendorNotFound
         return vendor
@@ -203,6 +214,12 @@ class Application(UUIDPrimaryKeyMixin, Base):
         if application is None:
             raise ApplicationNotFound
         return application
+
+    @classmethod
+    def lock_before_sale(cls, vendor_id: UUID) -> list["Application"]:
+        """Lock the vendor's applications that are not decided or not sold yet, in one order."""
+        query = db.select(cls).where(cls.vendor_id == vendor_id, cls.state.in_(BEFORE_SALE))
+        return list(db.session.scalars(query.order_by(cls.id).with_for_update()))
 
 
 class Installment(UUIDPrimaryKeyMixin, Base):

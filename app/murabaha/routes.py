@@ -5,6 +5,7 @@ stored response. ``idempotent_payment`` commits the record that the view has ins
 renders the response, and commits the result together with the stored response.
 """
 
+from ..approvals.routes import may_need_approval
 from ..database.base import db
 from ..errors import Forbidden
 from ..http.authentication import current_user
@@ -15,7 +16,7 @@ from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 from ..payments.schemas import PayInstallmentSchema, PaymentSchema
 from ..users.rules import UserNotFound
-from .actions import payments, transitions
+from .actions import payments, transitions, vendors
 from .actions.agreement import render_agreement
 from .models import Application, ApplicationEvent, Vendor
 from .rules import (
@@ -48,6 +49,20 @@ from .schemas import (
 bp = Blueprint("murabaha", __name__, url_prefix="/api/murabaha", description=__doc__)
 
 
+def visible_application(id):
+    """Build the query for an application that the current user may read."""
+    return Application.readable_by(current_user.id, id)
+
+
+def require_readable(id):
+    """Raise ApplicationNotFound unless the current user may read the application."""
+    if visible_application(id).select_columns(Application.id).row() is None:
+        raise ApplicationNotFound
+
+
+if_unchanged = bp.if_match(ApplicationSchema, visible_application, Application.get_for_update)
+
+
 # Vendors and quotes
 
 
@@ -61,6 +76,7 @@ def list_vendors():
 
 @bp.post("/vendors")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(NewVendorSchema)
 @bp.returns_row(VendorSchema, VendorNotFound, 201)
@@ -74,15 +90,15 @@ def create_vendor(data):
 
 @bp.patch("/vendors/<uuid:id>")
 @bp.officers_only
+@bp.returns_etag
 @bp.arguments(VendorPatchSchema)
-@bp.response(200, VendorSchema)
-@bp.raises(VendorNotFound)
+@bp.returns_row(VendorSchema, VendorNotFound)
+@bp.if_match(VendorSchema, Vendor.by_id, Vendor.get_for_update)
 def update_vendor(changes, id):
     """Update a vendor; an inactive one is not available for new applications"""
-    vendor = Vendor.get(id)
-    vendor.set_attributes(changes)
+    vendors.update_vendor(current_user, id, changes)
     db.session.commit()
-    return vendor
+    return Vendor.by_id(id)
 
 
 @bp.post("/quotes")
@@ -99,6 +115,7 @@ def quote_price(data):
 
 @bp.post("/applications")
 @bp.login_required
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(NewApplicationSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound, 201)
@@ -119,6 +136,7 @@ def list_applications(query):
 
 @bp.get("/applications/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 def show_application(id):
     """Get an application with its vendor, contract and instalments"""
@@ -127,8 +145,10 @@ def show_application(id):
 
 @bp.patch("/applications/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.arguments(ApplicationPatchSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
 def update_application(changes, id):
     """Update your application while it is pending"""
@@ -154,21 +174,25 @@ def list_application_history(id):
 
 @bp.post("/applications/<uuid:id>/approve")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(ApprovalSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition)
+@may_need_approval
 def approve_application(data, id):
     """Approve an application that is not your own: offer a fixed price, valid for 30 days"""
-    transitions.approve(current_user, id, **data)
-    return visible_application(id)
+    return transitions.approve(current_user, id, **data) or visible_application(id)
 
 
 @bp.post("/applications/<uuid:id>/reject")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(RejectionSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition)
 def reject_application(data, id):
     """Reject an application that is not your own, with a reason"""
@@ -178,9 +202,11 @@ def reject_application(data, id):
 
 @bp.post("/applications/<uuid:id>/acquire")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(AcquisitionSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition)
 def acquire_goods(data, id):
     """Record that the institution owns the goods, which allows their sale"""
@@ -190,9 +216,11 @@ def acquire_goods(data, id):
 
 @bp.post("/applications/<uuid:id>/accept")
 @bp.login_required
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(AcceptanceSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition)
 def accept_offer(data, id):
     """Accept the offer: this is the sale, which fixes price and schedule"""
@@ -202,9 +230,11 @@ def accept_offer(data, id):
 
 @bp.post("/applications/<uuid:id>/cancel")
 @bp.login_required
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(EmptySchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition)
 def cancel_application(_, id):
     """Cancel your application before the sale"""
@@ -235,9 +265,11 @@ def show_agreement(id):
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(RecordPaymentSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition, InstallmentNotFound)
 def record_payment(data, id, number):
     """Record a payment received outside Stripe, from the oldest unpaid instalment on"""
@@ -249,6 +281,7 @@ def record_payment(data, id, number):
 @bp.login_required
 @bp.idempotent_payment(PaymentSchema, Payment.by_id, PaymentOperation.load)
 @bp.arguments(PayInstallmentSchema)
+@if_unchanged
 @bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
 def pay_installment(data, id, number):
     """Pay the oldest unpaid instalment, with the payment's clientSecret or a paymentMethodId"""
@@ -257,22 +290,13 @@ def pay_installment(data, id, number):
 
 @bp.post("/applications/<uuid:id>/settle")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(EarlySettlementSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
 @bp.raises(InvalidTransition)
 def settle_early(data, id):
     """Settle early: make the outstanding balance due today, less an optional rebate"""
     payments.settle_early(current_user, id, **data)
     return visible_application(id)
-
-
-def visible_application(id):
-    """Build the query for an application that the current user may read."""
-    return Application.readable_by(current_user.id, id)
-
-
-def require_readable(id):
-    """Raise ApplicationNotFound unless the current user may read the application."""
-    if visible_application(id).select_columns(Application.id).row() is None:
-        raise ApplicationNotFound

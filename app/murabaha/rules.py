@@ -86,6 +86,7 @@ STATES = tuple(
     )
 )
 OFFERED = ("approved", "acquired")  # states in which the offer can expire
+BEFORE_SALE = ("pending", *OFFERED)
 
 
 def state_diagram() -> str:

@@ -21,13 +21,14 @@ STATUS_FROM_STRIPE = {  # the status of an update about a PaymentIntent to a pay
 FINAL = ("cancelled", "succeeded")  # in order of precedence: a later one replaces an earlier one
 
 NOTHING_RETURNED = ("failed", "canceled")  # statuses of a refund that returned nothing
+LOST = "lost"  # of a dispute that took the money back: a chargeback
 # In order of precedence: an inquiry, a closed inquiry (which may still become a dispute), a dispute
 # that withholds money, a lost one, a won one.
 DISPUTE_STAGES = (
     ("warning_needs_response", "warning_under_review"),
     ("warning_closed", "prevented"),
     ("needs_response", "under_review", "charge_refunded"),
-    ("lost",),
+    (LOST,),
     ("won",),
 )
 # Statuses of a reversal (a refund or dispute) that reconciliation fetches one by one; other changes
@@ -39,7 +40,7 @@ OPEN_REVERSAL_STATUSES = (
     "needs_response",
     "under_review",
 )
-FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", "lost")
+FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", LOST)
 
 
 class InvalidTransition(ApiError):

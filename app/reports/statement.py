@@ -105,7 +105,7 @@ def _add_donations(document: PdfDocument, donations: Sequence[Donation]) -> None
             Column("Status"),
             Column("Receipt"),
             Column("Amount", align="end"),
-            Column("Refunded", align="end"),
+            Column("Taken back", align="end"),
             Column("Currency"),
         ],
         [_donation_row(donation) for donation in donations],
@@ -113,14 +113,15 @@ def _add_donations(document: PdfDocument, donations: Sequence[Donation]) -> None
 
 
 def _donation_row(donation: Donation) -> list[str]:
-    currency, refunded = donation.currency, donation.refunded_amount
+    currency, taken_back = donation.currency, donation.refunded_amount
+    taken_back += donation.charged_back_amount
     return [
         f"{donation.created_at:%Y-%m-%d}",
         donation.project.name,
         donation.status,
         donation.receipt_number or "–",
         format_amount(donation.amount, currency),
-        format_amount(refunded, currency) if refunded else "–",
+        format_amount(taken_back, currency) if taken_back else "–",
         currency,
     ]
 

@@ -12,7 +12,7 @@ from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import prepared_query, sql_property
 from ..integrations import storage
-from ..users.models import User, on_user_erased
+from ..users.models import on_user_erased
 from .rules import FileNotFound
 
 FileUse = Callable[[Any], Any]  # of the column of file names: the condition that a record uses one
@@ -92,10 +92,8 @@ class Upload(UUIDPrimaryKeyMixin, Base):
     def lock_against_deletion(cls, user_id: UUID, filenames: Collection[str]) -> set[str]:
         """Return which of these files the user has; they stay until the transaction ends.
 
-        The user's row is locked first, in the order in which an erasure locks them.
+        An erasure of the user waits for the lock of the session.
         """
-        user = db.select(User.id).where(User.id == user_id)
-        db.session.execute(user.with_for_update(read=True, key_share=True))
         own = db.select(cls.filename).where(cls.user_id == user_id, cls.filename.in_(filenames))
         return set(
             db.session.scalars(own.order_by(cls.id).with_for_update(read=True, key_share=True))

@@ -42,6 +42,15 @@ def ids_in_request():
     return [*valid, path_id] if path_id else valid
 
 
+def visible_user(id):
+    """Build the query for a user whom the current user may read. Raises Forbidden."""
+    require_self_or_admin(current_user, id)
+    return User.by_id(id)
+
+
+if_unchanged = bp.if_match(UserSchema, visible_user, User.get_for_update)
+
+
 @bp.get("")
 @bp.admins_only
 @bp.arguments(UserListQuerySchema, location="query")
@@ -73,9 +82,11 @@ def create_user(data):
 @bp.put("")
 @bp.admins_only
 @bp.locks_users(ids_in_request)
+@bp.returns_etag
 @bp.arguments(UserPutSchema)
-@bp.response(200, UserSchema)
-@bp.raises(UserNotFound, ResourceExists)
+@bp.returns_row(UserSchema, UserNotFound)
+@if_unchanged
+@bp.raises(ResourceExists)
 def replace_user(data):
     """Replace all changeable fields of a user"""
     return _update_user(data.pop("id"), data)
@@ -84,9 +95,11 @@ def replace_user(data):
 @bp.patch("")
 @bp.admins_only
 @bp.locks_users(ids_in_request)
+@bp.returns_etag
 @bp.arguments(UserPatchWithIdSchema)
-@bp.response(200, UserSchema)
-@bp.raises(UserNotFound, ResourceExists)
+@bp.returns_row(UserSchema, UserNotFound)
+@if_unchanged
+@bp.raises(ResourceExists)
 def update_user(data):
     """Change the user whose id is in the body"""
     return _update_user(data.pop("id"), data)
@@ -97,6 +110,7 @@ def update_user(data):
 @bp.locks_users(ids_in_request)
 @bp.arguments(UserIdQuerySchema, location="query")
 @bp.response(200, UserDeletedSchema)
+@if_unchanged
 @bp.raises(UserNotFound)
 def delete_user(query):
     """Delete the user whose id is in the query string"""
@@ -105,20 +119,22 @@ def delete_user(query):
 
 @bp.get("/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.returns_row(UserSchema, UserNotFound)
 @bp.raises(Forbidden)
 def show_user(id):
     """Get your own account or, as an admin, any user"""
-    require_self_or_admin(current_user, id)
-    return User.by_id(id)
+    return visible_user(id)
 
 
 @bp.patch("/<uuid:id>")
 @bp.login_required
 @bp.locks_users(ids_in_request)
+@bp.returns_etag
 @bp.arguments(UserPatchSchema)
-@bp.response(200, UserSchema)
-@bp.raises(Forbidden, UserNotFound, ResourceExists)
+@bp.returns_row(UserSchema, UserNotFound)
+@if_unchanged
+@bp.raises(Forbidden, ResourceExists)
 def update_user_by_id(data, id):
     """Change your own account or, as an admin, any user; you cannot change your own role"""
     require_self_or_admin(current_user, id)
@@ -129,6 +145,7 @@ def update_user_by_id(data, id):
 @bp.admins_only
 @bp.locks_users(ids_in_request)
 @bp.response(200, UserDeletedSchema)
+@if_unchanged
 @bp.raises(UserNotFound)
 def delete_user_by_id(id):
     """Delete a user"""
@@ -143,7 +160,7 @@ def _update_user(id, changes):
         UserSession.revoke_all(id)
     user.set_attributes(changes)
     db.session.commit()
-    return user
+    return User.by_id(id)
 
 
 def _delete_user(id):

@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from .. import clock
+from ..approvals.actions import Act, require_approval
+from ..approvals.models import Approval
 from ..database.base import db
 from ..errors import ValidationFailed
 from ..integrations import stripe_amounts, stripe_client
@@ -13,12 +15,19 @@ from ..ledger.actions import post_adjustments
 from ..ledger.models import register_check
 from ..money import MAX_DIGITS, format_amount, require_minor_units
 from ..payments.actions.intents import PaymentOperation
-from ..payments.actions.refunds import RefundOperation, request_refund
+from ..payments.actions.refunds import (
+    RefundOperation,
+    checked_refund_amount,
+    request_refund,
+)
 from ..payments.actions.updates import must_exist, on_payment_updated
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 from .models import Donation, Project, ReceiptCounter, currency_of
 from .rules import DonationNotFound, GoalMet, ProjectInactive, donation_state, total_limit
+
+PURPOSE = "This donation is used for this purpose only and is not moved to another."
+NOTHING_REMAINS = "The whole amount was returned to the payer: nothing of this donation remains."
 
 
 def create_donation(
@@ -81,7 +90,11 @@ def sync_donation(payment: Payment) -> None:
     """Derive the donation, its project's totals and the ledger from the payment's state."""
     donation = must_exist(db.session.get(Donation, payment.donation_id, populate_existing=True))
     state = donation_state(
-        payment.status, payment.amount, payment.amount_refunded, payment.amount_disputed
+        payment.status,
+        payment.amount,
+        payment.amount_refunded,
+        payment.amount_disputed,
+        payment.amount_charged_back,
     )
     if state == (donation.status, donation.refunded_amount, donation.disputed_amount):
         return
@@ -93,9 +106,7 @@ def sync_donation(payment: Payment) -> None:
     project.raised += donation.countable_amount - counted_before
     project.pledged += donation.amount * (is_pending - was_pending)
     if has_succeeded != had_succeeded:
-        change = 1 if has_succeeded else -1
-        project.donation_count += change
-        project.donor_count += 0 if Donation.has_other_from_donor(donation) else change
+        _count_donation(project, donation, 1 if has_succeeded else -1)
     project.update_completion()
     if has_succeeded and donation.receipt_number is None:
         donation.succeeded_at = clock.now()
@@ -113,16 +124,68 @@ def sync_donation(payment: Payment) -> None:
     )
 
 
-def request_donation_refund(donation_id: UUID, amount: Decimal | None) -> RefundOperation:
-    """Insert a refund of a donation, of ``amount`` or of all that is refundable.
+def _count_donation(project: Project, donation: Donation, change: int) -> None:
+    """Add ``change`` (1 or -1) for a donation to the counts of its locked project.
 
-    Raises DonationNotFound, InvalidTransition and ValidationFailed.
+    An anonymous donation is a donor of its own: a count that stayed the same would show that the
+    donor is one who gave in their name.
     """
+    project.donation_count += change
+    if donation.is_anonymous or not Donation.has_other_from_donor(donation):
+        project.donor_count += change
+
+
+def recount_donations(project_id: UUID) -> bool:
+    """Recompute a project's counts from its donations; return whether they have changed."""
+    project = Project.get_for_update(project_id)
+    counts = Donation.count_for_project(project_id)
+    have_changed = counts != (project.donor_count, project.donation_count)
+    project.donor_count, project.donation_count = counts
+    return have_changed
+
+
+def lock_donation_payment(donation_id: UUID) -> Payment:
+    """Lock a donation's payment, from which all of its state derives. Raises DonationNotFound."""
     payment = Payment.get_for_update(Payment.donation_id == donation_id)
     if payment is None:
         raise DonationNotFound
+    return payment
+
+
+def request_donation_refund(
+    admin: Any, donation_id: UUID, amount: Decimal | None
+) -> RefundOperation | Approval:
+    """Insert a refund of a donation, of ``amount`` or of all that is refundable.
+
+    Return the approval instead if a second admin has to confirm it first. Raises DonationNotFound,
+    InvalidTransition, ValidationFailed and Forbidden.
+    """
+    payment = lock_donation_payment(donation_id)
     require_minor_units({"amount": amount}, payment.currency)
+    amount = checked_refund_amount(payment, amount)
+    approval = require_approval(admin, _act_of_refund(payment, donation_id, amount))
+    if approval and not approval.is_confirmed:
+        return approval
     return RefundOperation(request_refund(payment, amount).id)
+
+
+def _act_of_refund(payment: Payment, donation_id: UUID, amount: Decimal) -> Act:
+    """Return the act that a second admin confirms.
+
+    Its amount includes earlier refunds of the donation: parts do not evade the limit.
+    """
+    donation = must_exist(db.session.get(Donation, donation_id))
+    reversals = [f"{reversal.id} {reversal.status}" for reversal in payment.reversals]
+    left = payment.refundable_amount - amount
+    return Act(
+        "refund_donation",
+        "admin",
+        request={"amount": amount},
+        state=" ".join([payment.status, *sorted(reversals)]),
+        subject_id=donation_id,
+        owner_id=donation.user_id,
+        amount=payment.amount_received - payment.amount_disputed - left,
+    )
 
 
 def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
@@ -152,12 +215,17 @@ def render_receipt(donation: Donation) -> bytes:
         ("For", donation.project.name),
         ("Amount", money(donation.amount)),
     ]
-    if donation.refunded_amount:
-        rows.append(("Refunded", money(donation.refunded_amount)))
-    if donation.disputed_amount:
-        rows.append(("Withheld by a dispute", money(donation.disputed_amount)))
+    charged_back = donation.charged_back_amount
+    deductions = {
+        "Refunded": donation.refunded_amount,
+        "Taken back by a chargeback": charged_back,
+        "Withheld by an open dispute": donation.disputed_amount - charged_back,
+    }
+    rows += [(label, money(amount)) for label, amount in deductions.items() if amount]
+    if any(deductions.values()):
+        rows.append(("Remaining", money(donation.countable_amount)))
     document.key_values(rows)
-    document.paragraph("This donation is used for this purpose only and is not moved to another.")
+    document.paragraph(NOTHING_REMAINS if donation.status == "refunded" else PURPOSE)
     return document.bytes()
 
 
@@ -188,7 +256,9 @@ def projects_pledged_check() -> str:
 def project_donors_check() -> str:
     return """
         SELECT 'donors of project ' || p.id, p.donor_count,
-               count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded')
+               count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded'
+                                                 AND NOT d.is_anonymous)
+               + count(*) FILTER (WHERE d.status = 'succeeded' AND d.is_anonymous)
         FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
     """
 

@@ -5,6 +5,7 @@ stored response. ``idempotent_payment`` commits the record that the view has ins
 renders the response, and commits the result together with the stored response.
 """
 
+from ..approvals.routes import may_need_approval
 from ..database.base import db
 from ..errors import Forbidden
 from ..http import sql_json
@@ -55,6 +56,7 @@ def list_projects(query):
 
 @bp.post("/projects")
 @bp.officers_only
+@bp.returns_etag
 @bp.idempotent
 @bp.arguments(NewProjectSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound, 201)
@@ -77,8 +79,10 @@ def show_project(id):
 
 @bp.patch("/projects/<uuid:id>")
 @bp.officers_only
+@bp.returns_etag
 @bp.arguments(ProjectPatchSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound)
+@bp.if_match(ProjectSchema, Project.by_id, Project.get_for_update)
 def update_project(changes, id):
     """Update a project; an inactive one does not accept donations"""
     actions.update_project(id, changes)
@@ -134,6 +138,7 @@ def export_donations(query):
 
 @bp.get("/donations/<uuid:id>")
 @bp.login_required
+@bp.returns_etag
 @bp.returns_row(DonationSchema, DonationNotFound)
 def show_donation(id):
     """Get one of your donations"""
@@ -155,9 +160,12 @@ def show_receipt(id):
 
 @bp.post("/donations/<uuid:id>/refund")
 @bp.admins_only
+@bp.returns_etag
 @bp.idempotent_payment(DonationSchema, Donation.by_refund, RefundOperation, status=200)
 @bp.arguments(NewRefundSchema)
+@bp.if_match(DonationSchema, Donation.by_id, actions.lock_donation_payment)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
+@may_need_approval
 def refund_donation(data, id):
     """Refund a donation in full or in part"""
-    return actions.request_donation_refund(id, data["amount"])
+    return actions.request_donation_refund(current_user, id, data["amount"])

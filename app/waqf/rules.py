@@ -47,11 +47,19 @@ class DonationState(NamedTuple):
 
 
 def donation_state(
-    payment_status: str, amount: Decimal, refunded: Decimal, disputed: Decimal
+    payment_status: str,
+    amount: Decimal,
+    refunded: Decimal,
+    disputed: Decimal,
+    charged_back: Decimal,
 ) -> DonationState:
-    """Derive a donation's state from its payment; a full refund makes it ``refunded``."""
+    """Derive a donation's state from its payment.
+
+    It is ``refunded`` once refunds and lost disputes (``charged_back``, a part of ``disputed``)
+    have taken back the whole of it. Money that an open dispute withholds is not lost.
+    """
     status = {"processing": "pending"}.get(payment_status, payment_status)
-    if status == "succeeded" and refunded == amount:
+    if status == "succeeded" and refunded + charged_back == amount:
         status = "refunded"
     return DonationState(status, refunded, disputed)
 

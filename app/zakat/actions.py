@@ -6,6 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from .. import clock
+from ..approvals.actions import Act, require_approval
+from ..approvals.models import Approval
+from ..database.base import db
 from ..errors import ValidationFailed
 from ..integrations.pdf import Column, PdfDocument
 from ..money import format_amount
@@ -150,6 +153,29 @@ def get_published_prices(currency: str) -> MetalPrices:
     table = MetalPrice.__table__.c
     prices = table.gold_price_per_gram, table.silver_price_per_gram
     return MetalPrices(*(MetalPrice.current(currency).select_columns(*prices).row() or ()))
+
+
+def publish_prices(admin: Any, values: dict[str, Any]) -> MetalPrice | Approval:
+    """Insert the prices of gold and silver in a NewNisabSchema's data.
+
+    Return the approval instead if a second admin has to confirm them first. Raises
+    ValidationFailed.
+    """
+    currency = values["currency"]
+    price = build_metal_price(
+        currency,
+        values["gold_price_per_gram"],
+        values["silver_price_per_gram"],
+        values.get("effective_at", clock.now()),
+    )
+    state = str(MetalPrice.count(currency))  # another publication may make this one obsolete
+    act = Act("publish_nisab", "admin", request=values, state=state)
+    approval = require_approval(admin, act)
+    if approval and not approval.is_confirmed:
+        return approval
+    price.published_by = admin.id
+    db.session.add(price)
+    return price
 
 
 def build_metal_price(

@@ -154,6 +154,12 @@ class MetalPrice(UUIDPrimaryKeyMixin, Base):
         )
 
     @classmethod
+    def count(cls, currency: str) -> int:
+        """Count the prices published in ``currency``."""
+        query = db.select(db.func.count()).select_from(cls).where(cls.currency == currency)
+        return db.session.scalar(query) or 0
+
+    @classmethod
     def current(cls, currency: str) -> PreparedQuery:
         """Select the price in effect now, if it is not older than NISAB_MAX_AGE_DAYS."""
         now = clock.now()

@@ -4,14 +4,14 @@ A view with ``idempotent`` does not commit: the decorator commits the effect tog
 stored response.
 """
 
-from .. import clock
+from ..approvals.routes import may_need_approval
 from ..database.base import db
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.responses import pdf_response
 from ..http.schemas import ExportQuerySchema
-from .actions import build_metal_price, render_report, run_assessment
+from .actions import publish_prices, render_report, run_assessment
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
 from .schemas import (
@@ -128,18 +128,12 @@ def show_nisab(query):
 @bp.admins_only
 @bp.arguments(NewNisabSchema)
 @bp.response(200, NisabSchema)
+@may_need_approval
 def publish_nisab(data):
     """Publish the prices of gold and silver; earlier prices stay in the history"""
-    price = build_metal_price(
-        data["currency"],
-        data["gold_price_per_gram"],
-        data["silver_price_per_gram"],
-        data.get("effective_at", clock.now()),
-    )
-    price.published_by = current_user.id
-    db.session.add(price)
+    published = publish_prices(current_user, data)
     db.session.commit()
-    return price
+    return published
 
 
 @bp.get("/nisab/history")

@@ -44,6 +44,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "RESOURCE_EXISTS": (409, "Resource already exists"),
     "INVALID_TRANSITION": (409, None),
     "IDEMPOTENCY_IN_PROGRESS": (409, None),
+    "PRECONDITION_FAILED": (412, None),
     "PAYLOAD_TOO_LARGE": (413, None),
     "UNSUPPORTED_MEDIA_TYPE": (415, None),
     "IDEMPOTENCY_KEY_REUSED": (422, None),

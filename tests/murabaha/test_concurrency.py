@@ -223,7 +223,71 @@ def test_a_change_concurrent_with_the_approval_precedes_it_or_fails(race, make_c
         assert approved.json["itemDescription"] == now["itemDescription"] == expected
         assert approved.json["requestedAmount"] == now["requestedAmount"]
         assert (now["requestedAmount"] == 25000) == (changed.status == 200)
-        assert check_case(case)[:2] == ("approved", ["apply", "approve"])
+        updates = ["update"] if changed.status == 200 else []
+        assert check_case(case)[:2] == ("approved", ["apply", *updates, "approve"])
+
+
+def test_the_second_of_two_steps_with_one_etag_fails(race, make_case, officer, sign_in, check_case):
+    colleague = sign_in("officer")
+    for _ in range(ROUNDS):
+        case = make_case()
+        seen = {"If_Match": officer.get(case.path).headers["ETag"]}
+        responses = race(
+            case, (officer, "approve", TERMS, seen), (colleague, "reject", {"reason": "No"}, seen)
+        )
+        assert count_outcomes(responses) == {200: 1, (412, "PRECONDITION_FAILED"): 1}
+        assert len(check_case(case)[1]) == 2
+
+
+def test_a_change_of_the_vendor_concurrent_with_a_step_precedes_or_follows_it(
+    server, make_case, officer, check_case, sql
+):
+    """Neither deadlocks, and the approval with the tag of the old vendor never follows."""
+    for number in range(ROUNDS * 2):
+        case = make_case()
+        seen = officer.get(case.path).headers["ETag"]
+        vendor = f"{VENDORS}/{case.application['vendorId']}"
+        requests = [
+            ("PATCH", vendor, {"name": f"Bait {number}"}, {}),
+            ("POST", f"{case.path}/approve", TERMS, {"If_Match": seen}),
+        ]
+
+        def send(index, requests=requests):
+            method, path, body, headers = requests[index]
+            return server.request(
+                method, path, body, token=officer.tokens["access_token"], **headers
+            )
+
+        changed, approved = run_concurrently(send, 2)
+        assert count_outcomes([changed]) == {200: 1}
+        actions = check_case(case)[1]
+        if approved.status == 200:
+            assert actions == ["apply", "approve", "update"]
+        else:
+            assert count_outcomes([approved]) == {(412, "PRECONDITION_FAILED"): 1}
+            assert actions == ["apply", "update"]
+
+
+def test_a_new_application_shows_every_change_of_its_vendor_that_follows(
+    server, make_case, officer, sql
+):
+    case = make_case()
+    vendor = case.application["vendorId"]
+    body = {"vendorId": vendor, "itemDescription": "A goat", "requestedAmount": 90}
+    for number in range(ROUNDS * 2):
+        requests = [
+            ("PATCH", f"{VENDORS}/{vendor}", {"name": f"Bait {number}"}, officer),
+            ("POST", APPLICATIONS, body, case.owner),
+        ]
+
+        def send(index, requests=requests):
+            *request, client = requests[index]
+            return server.request(*request, token=client.tokens["access_token"])
+
+        changed, created = run_concurrently(send, 2)
+        assert (changed.status, created.status) == (200, 201)
+        is_recorded = [event[0] for event in sql(EVENTS, created.json["id"])] == ["apply", "update"]
+        assert is_recorded == (created.json["vendor"]["name"] != f"Bait {number}")
 
 
 def test_concurrent_reads_record_the_expiry_once(server, make_case, check_case, sql):

@@ -59,6 +59,7 @@ NEXT_STATE = {
     ("active", "settle"): "active",
 }
 OWNER_ACTIONS = {"accept", "cancel"}
+UPDATE = ("update", "pending", "pending")  # a change by the owner, which is no transition
 FORBIDDEN = (403, "FORBIDDEN")
 VALIDATION_ERROR = (400, "VALIDATION_ERROR")
 NOT_FOUND = (404, "APPLICATION_NOT_FOUND")
@@ -196,6 +197,8 @@ class MurabahaMachine(RuleBasedStateMachine):
         elif self.decimal(self.down) >= amount:
             faults.add(VALIDATION_ERROR)
         if self.send(lambda: caller.patch(self.path, json=body), faults):
+            if self.requested != amount:
+                self.events.append((*UPDATE, str(self.owner.user.id)))
             self.requested = Decimal(amount)
 
     @rule(role=ROLES, days=st.sampled_from([0, 0, -1, -400, 1]), twice=st.booleans())
@@ -389,7 +392,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         assert events == self.events[::-1]
         assert history["pagination"]["total"] == len(self.events)
         transitions = {(row.action, row.from_state, row.to_state) for row in TRANSITIONS}
-        assert {event[:3] for event in events[:-1]} <= transitions
+        assert {event[:3] for event in events[:-1]} <= {*transitions, UPDATE}
 
     @invariant()
     def application_is_listed_under_its_status_only(self):

@@ -214,6 +214,78 @@ def test_only_the_owner_can_change_a_pending_application(make_case, officer, sig
     assert_error(case.owner.patch(case.path, json=body), 400, "APPLICATION_NOT_PENDING")
 
 
+def history_of(case):
+    return read_json(case.officer.get(f"{case.path}/history"))["data"]
+
+
+def test_each_change_of_an_application_is_in_its_history(make_case, officer):
+    case = make_case()
+    other = officer.post(VENDORS, json={"name": "Another"}).json["id"]
+    changes = {"itemDescription": "A yacht", "requestedAmount": 25000, "vendorId": other}
+    assert case.owner.patch(case.path, json=changes).status_code == 200
+    event, application = history_of(case)
+    assert (event["action"], event["from"], event["to"]) == ("update", "pending", "pending")
+    assert (event["userId"], application["action"]) == (str(case.owner.user.id), "apply")
+    assert event["facts"] == {
+        "itemDescription": {"from": "A used car", "to": "A yacht"},
+        "requestedAmount": {"from": 20000, "to": 25000},
+        "vendorId": {"from": case.application["vendorId"], "to": other},
+    }
+    case.owner.patch(case.path, json=changes)  # changes nothing
+    case.owner.patch(case.path, json={"requestedAmount": 0})
+    assert len(history_of(case)) == 2
+    case.owner.patch(case.path, json={"itemDescription": "A boat", "requestedAmount": 25000})
+    assert history_of(case)[0]["facts"] == {"itemDescription": {"from": "A yacht", "to": "A boat"}}
+
+
+def test_a_change_of_the_vendor_is_in_the_history_until_the_sale(make_case, officer, vendor):
+    cases = [
+        make_case(),
+        make_case().approve(),
+        make_case().approve().acquire(),
+        make_case().approve().acquire().accept(),
+        make_case().perform(officer, "reject", {"reason": "Papers are missing"}),
+    ]
+    before = [len(history_of(case)) for case in cases]
+    changes = {"name": "Bait 2", "email": "new@vendor.example", "active": True}
+    assert officer.patch(f"{VENDORS}/{vendor}", json=changes).json["name"] == "Bait 2"
+    officer.patch(f"{VENDORS}/{vendor}", json=changes)  # changes nothing
+    recorded = [len(history_of(case)) - count for case, count in zip(cases, before, strict=True)]
+    assert recorded == [1, 1, 1, 0, 0]
+    for case in cases[:3]:
+        event, status = history_of(case)[0], case.application["status"]
+        assert (event["action"], event["from"], event["to"]) == ("update", status, status)
+        assert event["userId"] == str(officer.user.id)
+        assert event["facts"] == {
+            "vendorName": {"from": "Bait al-Sayyarat", "to": "Bait 2"},
+            "vendorEmail": {"from": "sales@vendor.example", "to": "new@vendor.example"},
+        }
+
+
+@pytest.mark.parametrize("who", ["owner", "vendor"])
+def test_vendor_and_applicant_are_compared_again_before_each_step(  # noqa: PLR0917
+    make_case, officer, sign_in, vendor, sql, who
+):
+    """One of them takes the e-mail address of the other after the approval."""
+    approved, acquired = make_case().approve(), make_case().approve().acquire()
+    if who == "owner":
+        path, email = f"/api/users/{approved.owner.user.id}", "SALES@vendor.example"
+        response = sign_in("admin").patch(path, json={"email": email})
+    else:
+        email = approved.owner.user.email.upper()
+        response = officer.patch(f"{VENDORS}/{vendor}", json={"email": email})
+    assert response.status_code == 200, response.json
+    states = sql("SELECT id, state, acquired_on, accepted_at FROM murabaha_applications")
+    acquisition = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
+    assert_error(approved.post(officer, "acquire", acquisition), 409, "INVALID_TRANSITION")
+    assert_error(acquired.post(acquired.owner, "accept"), 409, "INVALID_TRANSITION")
+    assert sql("SELECT id, state, acquired_on, accepted_at FROM murabaha_applications") == states
+    assert sql("SELECT count(*) FROM murabaha_installments") == [(0,)]
+    assert acquired.perform(acquired.owner, "cancel").application["status"] == "cancelled"
+    officer.patch(f"{VENDORS}/{vendor}", json={"email": "right@vendor.example"})
+    approved.acquire().accept()
+
+
 # Decisions
 
 

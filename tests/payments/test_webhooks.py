@@ -258,16 +258,30 @@ def test_refunds_that_an_old_api_version_lists_in_the_charge_are_counted(
 # Disputes
 
 
-@pytest.mark.parametrize(("status", "raised"), [("won", 25), ("lost", 0)])
+@pytest.mark.parametrize(("status", "totals"), [("won", ALL_RAISED), ("lost", NOTHING_RAISED)])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 def test_a_dispute_ends_the_same_in_every_order(  # noqa: PLR0917
-    stripe_server, deliver_all, intent, sql, status, raised, order
+    stripe_server, deliver_all, intent, sql, status, totals, order
 ):
     events = [success_event(stripe_server, intent), stripe_server.dispute(intent)[0]]
     events += stripe_server.close_dispute(object_id(events[1:]), status)[:1]
     deliver_all(*(events[index] for index in order))
-    assert sql(PROJECT_TOTALS) == [(raised, 0, 1, 1)]
+    assert sql(PROJECT_TOTALS) == totals
     assert sql("SELECT disputed_amount > 0 FROM waqf_donations") == [(status == "lost",)]
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_a_refund_and_a_dispute_of_the_rest_end_the_same_in_every_order(  # noqa: PLR0917
+    stripe_server, deliver_all, intent, sql, outcome, order
+):
+    events = [success_event(stripe_server, intent), stripe_server.refund(intent, 1000)[0]]
+    events += stripe_server.dispute(intent, 1500)[:1]
+    events += stripe_server.close_dispute(object_id(events[2:]), outcome)[:1]
+    deliver_all(*(events[index] for index in order), *events)
+    is_lost = outcome == "lost"
+    assert sql(DONATION_STATUSES) == [("refunded" if is_lost else "succeeded",)]
+    assert sql(PROJECT_TOTALS) == (NOTHING_RAISED if is_lost else [(15, 0, 1, 1)])
 
 
 def test_an_inquiry_withholds_nothing_until_it_becomes_a_dispute(

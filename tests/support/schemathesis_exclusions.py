@@ -57,6 +57,7 @@ EXCLUSIONS = [
     ),
     Exclusion("(PAYMENT_DECLINED|INSUFFICIENT_FUNDS)", "the card's bank decides"),
     Exclusion(r"The payment provider rejected this value\.", "the provider decides"),
+    Exclusion("PRECONDITION_FAILED", "the document cannot name the ETags of the present state"),
     Exclusion("IDEMPOTENCY_KEY_REUSED", "a used key is as well formed as a new one"),
 ]
 

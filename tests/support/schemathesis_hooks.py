@@ -86,6 +86,6 @@ def filter_failure(context, failure, case, response):
     """Ignore the rejection of documented input if an exclusion covers it, and no other failure."""
     return not (
         isinstance(failure, RejectedPositiveData)
-        and response.status_code in (400, 402, 422)
+        and response.status_code in (400, 402, 412, 422)
         and is_excluded(response.json(), case.body)
     )

@@ -234,7 +234,7 @@ def test_a_file_of_an_application_that_begins_before_the_deletion_stays(
         applying = pool.submit(person.post, APPLICATIONS, json=application)
         blocked("INSERT INTO murabaha_events")
         deleting = pool.submit(admin.delete, f"{USERS}/{person.user.id}")
-        blocked("FROM users")
+        blocked("DELETE FROM user_sessions")
         lock.rollback()
         assert applying.result(TIMEOUT).status_code == 201
         assert deleting.result(TIMEOUT).status_code == 200

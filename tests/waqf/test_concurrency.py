@@ -265,7 +265,8 @@ class RandomDonations:
     def donate(self):
         project, donor = self.random.choice(self.projects), self.random.choice(self.donors)
         amount = self.random.randint(500, 4000) / Decimal(100)
-        response = self.waqf.post_donation(donor, project, amount)
+        is_anonymous = self.random.random() < 0.4
+        response = self.waqf.post_donation(donor, project, amount, isAnonymous=is_anonymous)
         raised, pledged, _, _ = self.expected_totals(project)
         assert response.status_code == (201 if raised + pledged < 500 else 400), response.json
         if response.status_code == 201:
@@ -320,19 +321,27 @@ class RandomDonations:
             outcome = self.random.choice(["won", "lost"])
             self.stripe.close_dispute(self.random.choice(open_ids), outcome)
 
-    def amounts(self, donation):
-        """Return the received, refunded and disputed amounts of a donation, from Stripe."""
+    def amounts(self, donation, statuses=FUNDS_WITHHELD):
+        """Return the received and refunded amounts of a donation, and what its disputes hold.
+
+        Only disputes in ``statuses`` count; all come from Stripe's objects.
+        """
         intent = self.stripe.intents[get_intent_id(donation)]
         if intent["status"] != "succeeded":
             return Decimal(0), Decimal(0), Decimal(0)
         withheld = [
             row["amount"]
             for row in self.stripe.disputes.values()
-            if row["payment_intent"] == intent["id"] and row["status"] in FUNDS_WITHHELD
+            if row["payment_intent"] == intent["id"] and row["status"] in statuses
         ]
         refunded = self.stripe.charges[intent["latest_charge"]]["amount_refunded"]
         disputed = min(sum(withheld), intent["amount"] - refunded)
         return tuple(Decimal(cents) / 100 for cents in (intent["amount"], refunded, disputed))
+
+    def is_gift(self, donation):
+        """Return whether anything of the donation was received and not taken back for good."""
+        amount, refunded, lost = self.amounts(donation, {"lost"})
+        return refunded + lost < amount
 
     def pledged_amount(self, donation):
         """Return the amount that can still be paid."""
@@ -344,10 +353,14 @@ class RandomDonations:
     def expected_totals(self, project):
         """Compute the project's totals from Stripe's objects."""
         donations = [row[1:] for row in self.donations if row[0] == project["id"]]
-        amounts = [(donor, *self.amounts(donation)) for donor, donation in donations]
-        donors = [donor for donor, amount, refunded, _ in amounts if refunded < amount]
+        amounts = [self.amounts(donation) for _, donation in donations]
+        donors = [  # an anonymous donation is a donor of its own
+            donation["id"] if donation["isAnonymous"] else donor
+            for donor, donation in donations
+            if self.is_gift(donation)
+        ]
         raised = sum(
-            (amount - refunded - disputed for _, amount, refunded, disputed in amounts), Decimal(0)
+            (amount - refunded - disputed for amount, refunded, disputed in amounts), Decimal(0)
         )
         pledged = sum((self.pledged_amount(donation) for _, donation in donations), Decimal(0))
         return raised, pledged, len(set(donors)), len(donors)
@@ -363,6 +376,10 @@ def test_random_payment_events_keep_totals_and_ledger_consistent(
         assert find_discrepancies() == [], number
         for project in scenario.projects:
             assert sql(TOTALS, project["id"]) == [scenario.expected_totals(project)], number
+            page = waqf.list_public_donations(project)
+            gifts = {row["id"] for _, _, row in scenario.donations if scenario.is_gift(row)}
+            assert {row["id"] for row in page["data"]} <= gifts, number
+            assert page["pagination"]["total"] == scenario.expected_totals(project)[3]
             stored = waqf.get_project(project)
             assert bool(stored["completedAt"]) == (stored["raised"] >= 500)
     numbers = sql("SELECT right(receipt_number, 6)::int FROM waqf_donations ORDER BY 1")

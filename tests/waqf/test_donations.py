@@ -8,6 +8,7 @@ from app.ledger import actions as ledger
 from app.waqf import actions as waqf_actions
 
 from ..support.assertions import assert_error, read_json
+from ..support.cli import run_command
 from ..support.pdf import pdf_text
 from ..support.waqf import DONATIONS, PROJECTS, get_intent_id
 
@@ -138,6 +139,86 @@ def test_a_donor_with_several_donations_is_counted_once(waqf, sign_in, admin, to
     assert waqf.list_public_donations(project) == {
         "data": [], "pagination": {"limit": 10, "offset": 0, "total": 0},
     }  # fmt: skip
+
+
+GIFTS_OF_ONE_USER = [False, True, False, True, True]  # whether each is anonymous
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["named first", "anonymous first"])
+def test_the_donor_count_does_not_show_who_gave_anonymously(waqf, sign_in, admin, totals_of, order):
+    project, donor = waqf.create_project(), sign_in()
+    gifts, expected = [], []
+    for is_anonymous in GIFTS_OF_ONE_USER[::order]:
+        before = totals_of(project)[2]
+        gifts.append(waqf.create_paid_donation(donor, project, 1, isAnonymous=is_anonymous))
+        named = [gift for gift in gifts if not gift["isAnonymous"]]
+        rises = is_anonymous or len(named) == 1  # as it would for any other user's gift
+        expected.append(before + rises)
+        assert totals_of(project)[2] == expected[-1]
+    for gift, before in zip(gifts[::-1], [*expected[-2::-1], 0], strict=True):
+        admin.post(f"{DONATIONS}/{gift['id']}/refund", json={})
+        assert totals_of(project)[2] == before
+
+
+def test_the_recount_corrects_the_stored_counts(app, waqf, sign_in, totals_of, sql):
+    project, donor = waqf.create_project(), sign_in()
+    for is_anonymous in (False, False, True):
+        waqf.create_paid_donation(donor, project, 1, isAnonymous=is_anonymous)
+    sql("UPDATE waqf_projects SET donor_count = 0, donation_count = 7")
+    assert run_command(app, "projects", "recount").output == "1 changed\n"
+    assert totals_of(project) == (3, 0, 2, 3)
+    assert run_command(app, "projects", "recount").output == "0 changed\n"
+
+
+@pytest.mark.parametrize("refunded", [0, 40], ids=["wholly disputed", "partly refunded"])
+def test_a_donation_lost_to_a_chargeback_is_no_gift_and_no_donor(  # noqa: PLR0917
+    waqf, sign_in, admin, totals_of, refunded, sql
+):
+    project, donor = waqf.create_project(fundingGoal=100), sign_in()
+    donation = waqf.create_paid_donation(donor, project, 100)
+    path = f"{DONATIONS}/{donation['id']}"
+    if refunded:
+        admin.post(f"{path}/refund", json={"amount": refunded})
+    events = waqf.stripe.dispute(get_intent_id(donation))
+    waqf.deliver_events(events)
+    assert totals_of(project) == (0, 0, 1, 1)  # held money is not lost: still a gift
+    assert waqf.list_public_donations(project)["pagination"]["total"] == 1
+    assert "Withheld by an open dispute" in pdf_text(donor.get(f"{path}/receipt"))
+    events = waqf.stripe.close_dispute(events[0]["data"]["object"]["id"], "lost")
+    waqf.deliver_events(events * 2)
+    assert totals_of(project) == (0, 0, 0, 0)
+    assert waqf.list_public_donations(project) == {
+        "data": [], "pagination": {"limit": 10, "offset": 0, "total": 0},
+    }  # fmt: skip
+    stored = read_json(donor.get(path))
+    assert (stored["status"], stored["refundedAmount"], stored["disputed"]) == (
+        "refunded", refunded, True,
+    )  # fmt: skip
+    text = pdf_text(donor.get(f"{path}/receipt"))
+    assert f"Taken back by a chargeback USD {100 - refunded}.00" in text
+    assert "Remaining USD 0.00" in text
+    assert "nothing of this donation remains" in text
+    assert "Withheld" not in text
+    assert ("Refunded" in text) == bool(refunded)
+    waqf.deliver_events(waqf.stripe.close_dispute(events[0]["data"]["object"]["id"], "won"))
+    assert totals_of(project) == (100 - refunded, 0, 1, 1)
+    assert "Taken back" not in pdf_text(donor.get(f"{path}/receipt"))
+    assert donor.get(path).json["status"] == "succeeded"
+
+
+def test_a_donation_partly_lost_to_a_chargeback_is_still_a_gift(waqf, sign_in, totals_of):
+    project, donor = waqf.create_project(), sign_in()
+    donation = waqf.create_paid_donation(donor, project, 100)
+    events = waqf.stripe.dispute(get_intent_id(donation), 3000)
+    events += waqf.stripe.close_dispute(events[0]["data"]["object"]["id"], "lost")
+    waqf.deliver_events(events)
+    assert totals_of(project) == (70, 0, 1, 1)
+    text = pdf_text(donor.get(f"{DONATIONS}/{donation['id']}/receipt"))
+    assert "Taken back by a chargeback USD 30.00" in text
+    assert "Remaining USD 70.00" in text
+    assert "used for this purpose only" in text
+    statement = pdf_text(donor.get("/api/download"))
+    assert "100.00 30.00 USD" in statement
 
 
 def test_a_disputed_amount_counts_again_when_the_dispute_is_won(

@@ -9,19 +9,18 @@ from uuid import UUID
 from flask import current_app
 
 from ... import clock
+from ...approvals.actions import Act, require_approval
+from ...approvals.models import Approval
 from ...database.base import db
 from ...database.locks import lock_quota
 from ...errors import Forbidden, QuotaExceeded, ValidationFailed
-from ...http.schemas import camel_case
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry
 from ...money import require_minor_units
-from ...users.rules import normalize_email
 from ..models import (
     APPLICATION_NUMBERS,
     FUND,
     Application,
-    ApplicationEvent,
     Contract,
     Installment,
     Vendor,
@@ -42,6 +41,8 @@ from ..rules import (
     selling_price,
 )
 from .files import lock_own_files
+from .history import changes_of, record_event
+from .vendors import require_separate_parties, require_usable_vendor
 
 RECEIVABLE = "receivable"  # the account of what clients owe
 
@@ -73,30 +74,7 @@ def apply_transition(
 ) -> None:
     """Apply a transition that the rules allow; ``user`` is None for the service itself."""
     application.state = transition.to_state
-    _record_event(application, transition.action, transition.from_state, user, facts)
-
-
-def _record_event(
-    application: Application, action: str, from_state: str | None, user: Any, facts: Any
-) -> None:
-    db.session.add(
-        ApplicationEvent(
-            application_id=application.id,
-            user_id=user.id if user else None,
-            action=action,
-            from_state=from_state,
-            to_state=application.state,
-            facts=_to_json(facts),
-        )
-    )
-
-
-def _to_json(facts: dict[str, Any]) -> dict[str, Any]:
-    """Convert ``facts`` to JSON values under camelCase names."""
-    return {
-        camel_case(name): value.isoformat() if isinstance(value, date) else value
-        for name, value in facts.items()
-    }
+    record_event(application, transition.action, transition.from_state, user, facts)
 
 
 # Before the sale
@@ -107,7 +85,7 @@ def create_application(client: Any, values: dict[str, Any]) -> Application:
 
     Raises VendorNotFound, ValidationFailed, and QuotaExceeded at MAX_PENDING applications.
     """
-    require_usable_vendor(values["vendor_id"], client.email)
+    require_usable_vendor(Vendor.get_for_share(values["vendor_id"]), client.email)
     require_down_payment(values["down_payment"], values["requested_amount"])
     lock_quota("applications", client.id)
     if Application.count_pending(client.id) >= MAX_PENDING:
@@ -119,33 +97,39 @@ def create_application(client: Any, values: dict[str, Any]) -> Application:
     application = Application(application_number=number, user_id=client.id, **values)
     db.session.add(application)
     db.session.flush()
-    _record_event(application, "apply", None, client, facts)
+    record_event(application, "apply", None, client, facts)
     return application
 
 
 def update_application(client: Any, id: UUID, changes: dict[str, Any]) -> None:
-    """Change the client's own pending application. Raises Forbidden and ApplicationNotPending."""
+    """Change the client's own pending application, and record what has changed.
+
+    Raises Forbidden, ApplicationNotPending, VendorNotFound and ValidationFailed.
+    """
     application = Application.get_for_update(id)
     if application.user_id != client.id:
         raise Forbidden
     if application.status != "pending":
         raise ApplicationNotPending
     if "vendor_id" in changes:
-        require_usable_vendor(changes["vendor_id"], client.email)
+        require_usable_vendor(_proposed_vendor(application, changes["vendor_id"]), client.email)
     amount = changes.get("requested_amount")
     require_minor_units({"requestedAmount": amount}, application.currency)
     if amount is not None:
         require_down_payment(application.down_payment, amount)
+    facts = changes_of(application, changes)
     application.set_attributes(changes)
+    if facts:
+        record_event(application, "update", application.state, client, facts)
 
 
-def require_usable_vendor(id: UUID, email: str) -> None:
-    """Raise VendorNotFound, or ValidationFailed if the vendor is inactive or the client."""
-    vendor = Vendor.get(id)
-    if not vendor.active:
-        raise ValidationFailed.at(["vendorId"], "This vendor is not active.")
-    if vendor.email and normalize_email(vendor.email) == normalize_email(email):
-        raise ValidationFailed.at(["vendorId"], "The vendor must not be the applicant.")
+def _proposed_vendor(application: Application, id: UUID) -> Vendor:
+    """Return the vendor with ``id``, locked if it is a new one for the application.
+
+    A change of the present one locks the vendor before its applications, so it must not be locked
+    after them here.
+    """
+    return application.vendor if id == application.vendor_id else Vendor.get_for_share(id)
 
 
 def approve(
@@ -156,10 +140,11 @@ def approve(
     profit_rate: Decimal,
     term_months: int,
     down_payment: Decimal | None,
-) -> None:
+) -> Approval | None:
     """Offer the goods at a fixed price, valid for OFFER_VALIDITY.
 
-    Raises InvalidTransition, Forbidden, VendorNotFound and ValidationFailed.
+    Return the approval instead if a second officer has to confirm the price first. Raises
+    InvalidTransition, Forbidden and ValidationFailed.
     """
     application = lock_for_decision(officer, id)
     find_transition(application.status, "approve")
@@ -170,10 +155,33 @@ def approve(
         down_payment = application.down_payment
     price = selling_price(cost, profit_rate, down_payment, currency)
     schedule(price.financed, term_months, clock.today(), currency)  # raises if it cannot be split
-    require_usable_vendor(application.vendor_id, application.user.email)
+    require_usable_vendor(application.vendor, application.user.email)
+    facts = {**asdict(price), "term_months": term_months}
+    approval = require_approval(officer, _act_of_approval(application, facts))
+    if approval and not approval.is_confirmed:
+        if approval.is_new:
+            record_event(application, "request_approval", application.state, officer, facts)
+        return approval
+    if approval:
+        facts["requested_by"] = approval.requested_by
     application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER_VALIDITY)
     application.term_months, application.down_payment = term_months, down_payment
-    apply_action(application, "approve", officer, **asdict(price), term_months=term_months)
+    apply_action(application, "approve", officer, **facts)
+    return None
+
+
+def _act_of_approval(application: Application, facts: dict[str, Any]) -> Act:
+    """Return the act that a second officer confirms; its amount is the selling price."""
+    terms = ("cost", "profit_rate", "term_months", "down_payment")
+    return Act(
+        "approve_application",
+        "officer",
+        request={name: facts[name] for name in terms},
+        state=f"{application.updated_at.isoformat()} {application.vendor.updated_at.isoformat()}",
+        subject_id=application.id,
+        owner_id=application.user_id,
+        amount=facts["selling_price"],
+    )
 
 
 def reject(officer: Any, id: UUID, reason: str) -> None:
@@ -198,10 +206,12 @@ def expire(id: UUID) -> bool:
 def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
     """Record that the institution owns the goods, which allows their sale.
 
-    Raises ValidationFailed if the day is in the future or the evidence is not the officer's file.
+    Raises InvalidTransition, Forbidden, and ValidationFailed if the day is in the future or the
+    evidence is not the officer's file.
     """
     application = lock_for_decision(officer, id)
     find_transition(application.status, "acquire")
+    require_separate_parties(application, "acquire")
     if acquired_on > clock.today():
         raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
     if evidence:
@@ -215,10 +225,14 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
 
 
 def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
-    """Conclude the sale, which fixes price and schedule."""
+    """Conclude the sale, which fixes price and schedule.
+
+    Raises InvalidTransition, and ValidationFailed if the first due date is not allowed.
+    """
     application = lock_own(client, id)
     due = first_due(clock.today(), first_due_on)
     apply_action(application, "accept", client, first_due_on=due)
+    require_separate_parties(application, "accept")
     contract = replace(contract_of(application), accepted_at=clock.now())
     application.contract = contract
     application.installments = [

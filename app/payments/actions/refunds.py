@@ -19,8 +19,20 @@ from .updates import apply_update, lock_payment, must_exist, update_dependents
 def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
     """Insert a refund of ``amount``, or of all that is refundable, of a locked payment.
 
-    A RefundOperation sends it to Stripe after the commit. Raises InvalidTransition, and
-    ValidationFailed if Stripe does not take the amount.
+    A RefundOperation sends it to Stripe after the commit. Raises what ``checked_refund_amount``
+    raises.
+    """
+    amount = checked_refund_amount(payment, amount)
+    refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
+    db.session.add(refund)
+    db.session.flush()
+    return refund
+
+
+def checked_refund_amount(payment: Payment, amount: Decimal | None) -> Decimal:
+    """Return ``amount``, or all that is refundable, if it can be refunded.
+
+    Raises InvalidTransition, and ValidationFailed if Stripe does not take the amount.
     """
     refundable = payment.refundable_amount
     if refundable <= 0:
@@ -33,10 +45,7 @@ def request_refund(payment: Payment, amount: Decimal | None) -> Reversal:
             f"The payment is {payment.status}: at most {refundable} can be refunded."
         )
     stripe_amounts.require_chargeable(amount, payment.currency)
-    refund = Reversal(payment_id=payment.id, kind="refund", amount=amount, status="requested")
-    db.session.add(refund)
-    db.session.flush()
-    return refund
+    return amount
 
 
 class InsufficientRefundableBalance(StripeRejected):

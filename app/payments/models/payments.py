@@ -6,7 +6,7 @@ everything that depends on a payment (ledger, project totals, instalment) is der
 current state.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from ...database.prepared import prepared_query, sql_property
 from ...money import ZERO
 from ..rules import (
     FINAL,
+    LOST,
     PAYABLE,
     STATUSES,
     has_returned_nothing,
@@ -142,9 +143,18 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     @property
     def amount_disputed(self) -> Decimal:
         """The part of the received amount that a dispute withholds or has taken."""
+        return self._dispute_sum(withholds_funds)
+
+    @property
+    def amount_charged_back(self) -> Decimal:
+        """The part of the received amount that lost disputes have taken."""
+        return self._dispute_sum(lambda status: status == LOST)
+
+    def _dispute_sum(self, includes: Callable[[str], bool]) -> Decimal:
+        """Sum the disputes with a status that ``includes``, up to what was not refunded."""
         disputes = self._reversals("dispute")
-        withheld = [dispute.amount for dispute in disputes if withholds_funds(dispute.status)]
-        return min(self.amount_received - self.amount_refunded, sum(withheld, ZERO))
+        amounts = [dispute.amount for dispute in disputes if includes(dispute.status)]
+        return min(self.amount_received - self.amount_refunded, sum(amounts, ZERO))
 
     @property
     def unconfirmed_refund_amount(self) -> Decimal:

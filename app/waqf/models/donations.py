@@ -1,8 +1,8 @@
-"""Projects with their totals, donations, and receipt numbers."""
+"""Donations and their receipt numbers."""
 
 from datetime import datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,90 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
-from .. import clock
-from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import PreparedQuery, prepared_query, sql_property
-from ..money import ZERO
-from ..payments.models import Payment, Reversal
-from ..users.models import User, on_user_erased
-from .rules import CATEGORIES, STATUSES, ProjectNotFound, countable_amount
-
-
-class Project(UUIDPrimaryKeyMixin, Base):
-    """A purpose that donations are made for. Its totals are updated with each donation."""
-
-    __tablename__ = "waqf_projects"
-    __table_args__ = (
-        CheckConstraint(f"category IN {CATEGORIES}", name="category"),
-        CheckConstraint(
-            "funding_goal > 0 AND raised >= 0 AND pledged >= 0"
-            " AND donor_count >= 0 AND donation_count >= 0",
-            name="figures",
-        ),
-        Index(None, "created_at", "id"),
-    )
-
-    name: Mapped[str]
-    description: Mapped[str | None]
-    category: Mapped[str]
-    currency: Mapped[str]
-    funding_goal: Mapped[Decimal]
-    active: Mapped[bool] = mapped_column(default=True)
-    raised: Mapped[Decimal] = mapped_column(default=ZERO)
-    pledged: Mapped[Decimal] = mapped_column(default=ZERO)  # by pending donations
-    donor_count: Mapped[int] = mapped_column(default=0)
-    donation_count: Mapped[int] = mapped_column(default=0)
-    completed_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-
-    @sql_property
-    def progress(cls: Any) -> Any:
-        """The raised share of the goal, rounded down to 6 decimals: 1 only if the goal is met."""
-        return db.func.trim_scale(db.func.trunc(cls.raised / cls.funding_goal, 6))
-
-    @property
-    def fund(self) -> str:
-        return f"waqf {self.id}"
-
-    def update_completion(self) -> None:
-        """Set ``completed_at`` if the goal is met, and clear it if it no longer is."""
-        met = self.raised >= self.funding_goal
-        self.completed_at = (self.completed_at or clock.now()) if met else None
-
-    @prepared_query
-    def by_id(cls: Any, id):
-        """Select the project with ``id``."""
-        return db.select(cls).where(cls.id == id)
-
-    @prepared_query
-    def search(cls: Any, category, active):
-        """Select projects, newest first, filtered by what is not None."""
-        query = db.select(cls)
-        if category is not None:
-            query = query.where(cls.category == category)
-        if active is not None:
-            query = query.where(cls.active == active)
-        return query.order_by(cls.created_at.desc(), cls.id.desc())
-
-    @classmethod
-    def get_for_update(cls, id: UUID) -> "Project":
-        """Lock the project's row until the end of the transaction. Raises ProjectNotFound."""
-        project = db.session.get(cls, id, with_for_update=True, populate_existing=True)
-        if project is None:
-            raise ProjectNotFound
-        return project
-
-
-@lru_cache(maxsize=4096)
-def currency_of(project_id: UUID) -> str:
-    """Return a project's currency, which never changes; cached per process.
-
-    Raises ProjectNotFound.
-    """
-    row = Project.by_id(project_id).select_columns(Project.currency).row()
-    if row is None:
-        raise ProjectNotFound
-    return str(row[0])
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import PreparedQuery, prepared_query, sql_property
+from ...money import ZERO
+from ...payments.models import Payment, Reversal
+from ...users.models import User, on_user_erased
+from ..rules import STATUSES, countable_amount
+from .projects import Project
 
 
 class Donation(UUIDPrimaryKeyMixin, Base):
@@ -169,6 +93,11 @@ class Donation(UUIDPrimaryKeyMixin, Base):
             self.status, self.amount, self.refunded_amount, self.disputed_amount
         )
 
+    @property
+    def charged_back_amount(self) -> Decimal:
+        """The part that lost disputes have taken; the payment is read only if there is one."""
+        return self.payment.amount_charged_back if self.disputed_amount else ZERO
+
     @prepared_query
     def for_user(cls: Any, user_id, id):
         """Select the user's donations, newest first; or only the one with ``id``.
@@ -179,6 +108,10 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         if id is not None:
             return own.where(cls.id == id)
         return own.order_by(cls.created_at.desc(), cls.id.desc())
+
+    @prepared_query
+    def by_id(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
@@ -227,14 +160,25 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def has_other_from_donor(cls, donation: "Donation") -> bool:
-        """Whether the donor has another succeeded donation to the same project."""
+        """Whether the donor has another succeeded donation in their name to the same project."""
         query = db.select(cls.id).where(
             cls.project_id == donation.project_id,
             cls.user_id == donation.user_id,
             cls.status == "succeeded",
+            ~cls.is_anonymous,
             cls.id != donation.id,
         )
         return db.session.scalar(query.limit(1)) is not None
+
+    @classmethod
+    def count_for_project(cls, project_id: UUID) -> tuple[int, int]:
+        """Count the donors and the donations of a project from its succeeded donations."""
+        named = db.func.count(cls.user_id.distinct()).filter(~cls.is_anonymous)
+        anonymous = db.func.count().filter(cls.is_anonymous)
+        query = db.select(named + anonymous, db.func.count())
+        query = query.where(cls.project_id == project_id, cls.status == "succeeded")
+        donors, donations = db.session.execute(query).one()
+        return donors, donations
 
 
 @on_user_erased

@@ -1,0 +1,102 @@
+"""Requests of staff for acts that a second person has to confirm."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .. import clock
+from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.prepared import bind_callable, prepared_query, sql_property
+from ..http.authentication import ROLES
+from ..users.models import User
+
+
+class Approval(UUIDPrimaryKeyMixin, Base):
+    """A request of one person, and who has confirmed it."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        CheckConstraint("confirmed_by <> requested_by", name="two_people"),
+        CheckConstraint("num_nulls(confirmed_by, confirmed_at) <> 1", name="confirmed"),
+        Index(None, "requested_at", "id"),
+    )
+
+    action: Mapped[str]
+    subject_id: Mapped[UUID | None]
+    role: Mapped[str]  # that both people need
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    fingerprint: Mapped[str] = mapped_column(index=True)  # of action, request and subject's state
+    requested_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    requested_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    confirmed_at: Mapped[datetime | None]
+
+    is_new = False  # set to True where this transaction has inserted it
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.confirmed_by is not None
+
+    @sql_property
+    def status(cls: Any) -> Any:
+        now = bind_callable(clock.now, DateTime(timezone=True))
+        return db.case(
+            (cls.confirmed_at.is_not(None), "confirmed"),
+            (cls.expires_at <= now, "expired"),
+            else_="pending",
+        )
+
+    @prepared_query
+    def by_id(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
+
+    @prepared_query
+    def search(cls: Any, role, status):
+        """Select requests, newest first; with ``role`` or ``status`` only those."""
+        query = db.select(cls)
+        if role is not None:
+            query = query.where(cls.role == role)
+        if status is not None:
+            query = query.where(cls.status == status)
+        return query.order_by(cls.requested_at.desc(), cls.id.desc())
+
+    @classmethod
+    def expire_pending(
+        cls, requester_id: UUID, action: str, subject_id: UUID | None, currency: str | None
+    ) -> None:
+        """Expire what this person has requested for one subject; prices have one per currency."""
+        now = clock.now()
+        pending = db.update(cls).where(
+            cls.requested_by == requester_id,
+            cls.action == action,
+            cls.subject_id.is_not_distinct_from(subject_id),
+            cls.request["currency"].astext.is_not_distinct_from(currency),
+            cls.confirmed_at.is_(None),
+            cls.expires_at > now,
+        )
+        db.session.execute(pending.values(expires_at=now))
+
+    @classmethod
+    def lock_pending(cls, fingerprint: str, role: str) -> list["Approval"]:
+        """Return the pending requests for one act, whose requesters still have ``role``.
+
+        Serialize the requests for the act, and prevent changes of those requesters, until the
+        transaction ends.
+        """
+        lock = db.func.pg_advisory_xact_lock(db.func.hashtextextended(fingerprint, 0))
+        db.session.execute(db.select(lock))
+        query = (
+            db.select(cls)
+            .join(User, User.id == cls.requested_by)
+            .where(cls.fingerprint == fingerprint, cls.confirmed_at.is_(None))
+            .where(cls.expires_at > clock.now())
+            .where(User.role.in_(ROLES[ROLES.index(role) :]), ~User.disabled)
+            .order_by(cls.requested_at)
+            .with_for_update(read=True, of=User)
+        )
+        return list(db.session.scalars(query))

@@ -1,0 +1,93 @@
+"""Projects with their totals."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import prepared_query, sql_property
+from ...money import ZERO
+from ..rules import CATEGORIES, ProjectNotFound
+
+
+class Project(UUIDPrimaryKeyMixin, Base):
+    """A purpose that donations are made for. Its totals are updated with each donation."""
+
+    __tablename__ = "waqf_projects"
+    __table_args__ = (
+        CheckConstraint(f"category IN {CATEGORIES}", name="category"),
+        CheckConstraint(
+            "funding_goal > 0 AND raised >= 0 AND pledged >= 0"
+            " AND donor_count >= 0 AND donation_count >= 0",
+            name="figures",
+        ),
+        Index(None, "created_at", "id"),
+    )
+
+    name: Mapped[str]
+    description: Mapped[str | None]
+    category: Mapped[str]
+    currency: Mapped[str]
+    funding_goal: Mapped[Decimal]
+    active: Mapped[bool] = mapped_column(default=True)
+    raised: Mapped[Decimal] = mapped_column(default=ZERO)
+    pledged: Mapped[Decimal] = mapped_column(default=ZERO)  # by pending donations
+    donor_count: Mapped[int] = mapped_column(default=0)
+    donation_count: Mapped[int] = mapped_column(default=0)
+    completed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @sql_property
+    def progress(cls: Any) -> Any:
+        """The raised share of the goal, rounded down to 6 decimals: 1 only if the goal is met."""
+        return db.func.trim_scale(db.func.trunc(cls.raised / cls.funding_goal, 6))
+
+    @property
+    def fund(self) -> str:
+        return f"waqf {self.id}"
+
+    def update_completion(self) -> None:
+        """Set ``completed_at`` if the goal is met, and clear it if it no longer is."""
+        met = self.raised >= self.funding_goal
+        self.completed_at = (self.completed_at or clock.now()) if met else None
+
+    @prepared_query
+    def by_id(cls: Any, id):
+        """Select the project with ``id``."""
+        return db.select(cls).where(cls.id == id)
+
+    @prepared_query
+    def search(cls: Any, category, active):
+        """Select projects, newest first, filtered by what is not None."""
+        query = db.select(cls)
+        if category is not None:
+            query = query.where(cls.category == category)
+        if active is not None:
+            query = query.where(cls.active == active)
+        return query.order_by(cls.created_at.desc(), cls.id.desc())
+
+    @classmethod
+    def get_for_update(cls, id: UUID) -> "Project":
+        """Lock the project's row until the end of the transaction. Raises ProjectNotFound."""
+        project = db.session.get(cls, id, with_for_update=True, populate_existing=True)
+        if project is None:
+            raise ProjectNotFound
+        return project
+
+
+@lru_cache(maxsize=4096)
+def currency_of(project_id: UUID) -> str:
+    """Return a project's currency, which never changes; cached per process.
+
+    Raises ProjectNotFound.
+    """
+    row = Project.by_id(project_id).select_columns(Project.currency).row()
+    if row is None:
+        raise ProjectNotFound
+    return str(row[0])

@@ -1,0 +1,263 @@
+"""Conditional requests: the ETag of a resource, and If-Match on every step with it."""
+
+import re
+
+import pytest
+
+from app.database.base import db
+
+from ..support.assertions import assert_error
+from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.routes import openapi_document
+from ..support.waqf import DONATIONS, PROJECTS, WaqfFlow
+
+STRONG_TAG = r'"[0-9a-f]{40}"'
+APPLICATION = "/api/murabaha/applications/{id}"
+ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
+CASH = {"amount": 1, "method": "cash", "reference": "R-1"}
+USER_PUT = {"name": "F", "email": "f@example.org", "role": "user", "disabled": False}
+
+# Each step on a resource with an ETag: the resource, who takes the step, and the body.
+STEPS = {
+    "PATCH /api/murabaha/vendors/{id}": ("vendor", "officer", {"name": "Nour"}),
+    f"PATCH {APPLICATION}": ("pending", "owner", {"itemDescription": "A yacht"}),
+    f"POST {APPLICATION}/approve": ("pending", "officer", TERMS),
+    f"POST {APPLICATION}/reject": ("pending", "officer", {"reason": "Papers are missing"}),
+    f"POST {APPLICATION}/cancel": ("pending", "owner", {}),
+    f"POST {APPLICATION}/acquire": ("approved", "officer", ACQUISITION),
+    f"POST {APPLICATION}/accept": ("acquired", "owner", {}),
+    f"POST {APPLICATION}/settle": ("active", "officer", {}),
+    f"POST {APPLICATION}/installments/{{number}}/record": ("active", "officer", CASH),
+    f"POST {APPLICATION}/installments/{{number}}/pay": ("active", "owner", {}),
+    "PATCH /api/waqf/projects/{id}": ("project", "officer", {"name": "Two wells"}),
+    "POST /api/waqf/donations/{id}/refund": ("donation", "admin", {"amount": 1}),
+    "PATCH /api/users/{id}": ("user", "admin", {"name": "F"}),
+    "DELETE /api/users/{id}": ("user", "admin", None),
+    "PUT /api/users": ("user", "admin", USER_PUT),
+    "PATCH /api/users": ("user", "admin", {"name": "F"}),
+    "DELETE /api/users": ("user", "admin", None),
+}
+
+
+@pytest.fixture(autouse=True)
+def january(set_clock):
+    set_clock("2026-01-26T09:30:00")
+
+
+class Resources:
+    """Makers of the resources: each returns an id and the response that has the ETag."""
+
+    def __init__(self, sign_in, stripe_server, deliver):
+        self.waqf = WaqfFlow(sign_in, stripe_server, deliver)
+        self.owner, self.officer, self.admin = sign_in(), self.waqf.officer, sign_in("admin")
+
+    def create(self, kind):
+        states = ["pending", "approved", "acquired", "active"]
+        if kind in states:
+            return self.create_application(states.index(kind))
+        return getattr(self, f"create_{kind}")()
+
+    def create_vendor(self):
+        response = self.officer.post(VENDORS, json={"name": "Bait"})
+        return response.json["id"], response
+
+    def create_application(self, steps):
+        flow = ApplicationFlow(self.owner, self.officer, self.create_vendor()[0])
+        for step in (flow.approve, flow.acquire, flow.accept)[:steps]:
+            step()
+        return flow.application["id"], self.officer.get(flow.path)
+
+    def create_project(self):
+        id = self.waqf.create_project()["id"]
+        return id, self.officer.get(f"{PROJECTS}/{id}")
+
+    def create_donation(self):
+        id = self.waqf.create_paid_donation(self.owner, self.waqf.create_project())["id"]
+        return id, self.owner.get(f"{DONATIONS}/{id}")
+
+    def create_user(self):
+        id = str(self.owner.user.id)
+        return id, self.admin.get(f"/api/users/{id}")
+
+    def send(self, step, id, tag, **headers):
+        """Take ``step`` with the If-Match header ``tag``."""
+        _, role, body = STEPS[step]
+        method, path = step.split(" ")
+        if step == "DELETE /api/users":
+            path += "?id={id}"
+        elif "{id}" not in path:
+            body = {"id": id, **body}
+        return getattr(self, role).open(
+            path.format(id=id, number=1),
+            method=method,
+            json=body,
+            headers={"If-Match": tag, **headers},
+        )
+
+
+@pytest.fixture
+def resources(sign_in, stripe_server, deliver):
+    return Resources(sign_in, stripe_server, deliver)
+
+
+@pytest.fixture
+def read_tables(sql):
+    """Return a function that reads every row of every table."""
+    query = " UNION ALL ".join(
+        f"SELECT '{table}', string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t"  # noqa: S608
+        for table in db.metadata.sorted_tables
+    )
+    return lambda: dict(sql(query))
+
+
+def documented_steps(app):
+    """Return the operations that take If-Match, and those that change a row named in their path."""
+    with_if_match, with_id = set(), set()
+    for path, operations in openapi_document(app)["paths"].items():
+        for method, operation in operations.items():
+            if method in {"post", "put", "patch", "delete"}:
+                name = f"{method.upper()} {path}"
+                if "If-Match" in [row.get("name") for row in operation.get("parameters", [])]:
+                    with_if_match.add(name)
+                if "{id}" in path:
+                    with_id.add(name)
+    return with_if_match, with_id
+
+
+def test_every_step_on_a_resource_takes_if_match(the_app):
+    with_if_match, with_id = documented_steps(the_app)
+    assert with_if_match == STEPS.keys()
+    # A calculation is never changed, and only its owner can delete it.
+    assert with_id - with_if_match == {"DELETE /api/zakat/calculations/{id}"}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_taken_only_on_the_state_that_its_sender_has_seen(resources, read_tables, step):
+    id, seen = resources.create(STEPS[step][0])
+    tag = seen.headers["ETag"]
+    assert re.fullmatch(STRONG_TAG, tag)
+    before = read_tables()
+    for other in ('"another"', f"W/{tag}", f'"another", W/{tag}', "", tag[1:-2]):
+        assert_error(resources.send(step, id, other), 412, "PRECONDITION_FAILED")
+        assert read_tables() == before
+    response = resources.send(step, id, f'"another", {tag}')
+    assert response.status_code in (200, 201), response.json
+    assert read_tables() != before
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_asterisk_matches_every_state(resources, step):
+    id, _ = resources.create(STEPS[step][0])
+    assert resources.send(step, id, "*").status_code in (200, 201)
+
+
+@pytest.mark.parametrize(
+    "step", [step for step in STEPS if not step.startswith("DELETE") and not step.endswith("/pay")]
+)
+def test_the_answer_to_a_step_has_the_tag_of_the_new_state(resources, step):
+    id, seen = resources.create(STEPS[step][0])
+    tag = resources.send(step, id, "*").headers["ETag"]
+    assert re.fullmatch(STRONG_TAG, tag)
+    assert tag != seen.headers["ETag"]
+    if seen.request.method == "GET":
+        reader = resources.owner if STEPS[step][0] == "donation" else resources.admin
+        assert reader.get(seen.request.path).headers["ETag"] == tag
+    assert_error(resources.send(step, id, seen.headers["ETag"]), 412, "PRECONDITION_FAILED")
+
+
+def test_a_replayed_step_answers_the_stored_response_with_its_tag(resources):
+    step = f"POST {APPLICATION}/approve"
+    id, seen = resources.create("pending")
+    send = [
+        resources.send(step, id, seen.headers["ETag"], **{"Idempotency-Key": "k"}) for _ in range(2)
+    ]
+    assert [response.status_code for response in send] == [200, 200]
+    assert send[1].headers["Idempotent-Replayed"] == "true"
+    assert send[0].headers["ETag"] == send[1].headers["ETag"]
+    assert send[0].data == send[1].data
+
+
+def test_a_failed_precondition_leaves_the_idempotency_key_free(resources):
+    step = f"POST {APPLICATION}/approve"
+    id, seen = resources.create("pending")
+    key = {"Idempotency-Key": "k"}
+    assert_error(resources.send(step, id, '"old"', **key), 412, "PRECONDITION_FAILED")
+    response = resources.send(step, id, seen.headers["ETag"], **key)
+    assert (response.status_code, response.json["status"]) == (200, "approved")
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if "users" not in step])
+def test_who_may_not_take_the_step_learns_nothing_from_if_match(resources, sign_in, step):
+    id, seen = resources.create(STEPS[step][0])
+    setattr(resources, STEPS[step][1], sign_in())
+    codes = {resources.send(step, id, tag).json["code"] for tag in ('"a"', seen.headers["ETag"])}
+    assert len(codes) == 1
+    assert codes <= {"FORBIDDEN", "APPLICATION_NOT_FOUND"}
+
+
+def test_a_user_may_not_compare_the_tag_of_another_user(resources, sign_in):
+    id, seen = resources.create("user")
+    resources.admin = sign_in()
+    for tag in ('"a"', seen.headers["ETag"]):
+        assert_error(resources.send("PATCH /api/users/{id}", id, tag), 403, "FORBIDDEN")
+
+
+def test_the_tag_of_an_application_changes_with_what_a_person_may_see(
+    resources, set_clock, stripe_server, deliver
+):
+    id, seen = resources.create("pending")
+    path, tags = APPLICATION.format(id=id), [seen.headers["ETag"]]
+    vendor = f"{VENDORS}/{seen.json['vendorId']}"
+
+    def read(*_):
+        response = resources.owner.get(path)
+        assert response.headers["ETag"] == resources.officer.get(path).headers["ETag"]
+        tags.append(response.headers["ETag"])
+
+    def post(client, action, body=None):
+        response = client.post(f"{path}/{action}", json=body or {})
+        assert response.status_code in (200, 201), response.json
+        return response.json
+
+    owner, officer = resources.owner, resources.officer
+    read(owner.patch(path, json={"itemDescription": "A yacht"}))
+    read(officer.patch(vendor, json={"name": "Renamed"}))
+    read(post(officer, "approve", TERMS))
+    read(set_clock("2026-02-25T09:30:00"))  # the offer has expired
+    set_clock("2026-01-26T09:30:00")
+    read(post(officer, "acquire", ACQUISITION))
+    read(post(owner, "accept"))
+    read(post(officer, "installments/1/record", CASH))
+    read(post(owner, "installments/1/pay"))  # the instalment is processing
+    read(deliver(stripe_server.succeed(next(iter(stripe_server.intents)))[0]))
+    read(post(officer, "settle", {"rebate": 100}))
+    read(set_clock("2026-02-10T09:30:00"))  # the next instalment is overdue
+    assert len(set(tags)) == len(tags)
+
+
+def test_an_expired_offer_no_longer_has_the_tag_of_the_offer(resources, set_clock, sql):
+    step = f"POST {APPLICATION}/acquire"
+    id, seen = resources.create("approved")
+    set_clock("2026-02-25T09:30:00")
+    assert_error(resources.send(step, id, seen.headers["ETag"]), 412, "PRECONDITION_FAILED")
+    assert sql("SELECT state FROM murabaha_applications") == [("approved",)]
+    assert_error(resources.send(step, id, "*"), 409, "INVALID_TRANSITION")
+
+
+def test_a_read_with_the_current_tag_is_not_sent_again(resources):
+    id, seen = resources.create("approved")
+    path, tag = APPLICATION.format(id=id), seen.headers["ETag"]
+    response = resources.owner.get(path, headers={"If-None-Match": tag})
+    assert (response.status_code, response.data) == (304, b"")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert resources.owner.get(path, headers={"If-None-Match": '"old"'}).status_code == 200
+    for ignored in ("*", '"old"'):
+        assert resources.owner.get(path, headers={"If-Match": ignored}).status_code == 200
+
+
+def test_if_match_does_not_hide_that_a_resource_is_missing(resources):
+    id = "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"
+    for step in STEPS:
+        for tag in ("*", '"a"'):
+            response = resources.send(step, id, tag)
+            assert response.status_code == 404, (step, response.json)
