@@ -11,6 +11,7 @@ from config import Settings, sqlalchemy_url
 from . import cli, errors, logging_config, strict_json
 from .auth.routes import bp as auth_bp
 from .database.base import db
+from .database.connection import MAX_AGE
 from .database.prepared import REPLICA
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
@@ -122,6 +123,7 @@ def database_config(settings: Settings) -> dict[str, Any]:
         "pool_size": settings.web_threads,
         "max_overflow": 2,
         "pool_timeout": 5,
+        "pool_recycle": MAX_AGE,
         # Nothing to reset: a connection is returned outside of any transaction.
         "pool_reset_on_return": None,
         "hide_parameters": True,

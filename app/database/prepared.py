@@ -6,18 +6,19 @@ if there is one, else in autocommit.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, wraps
 from inspect import signature
 from typing import Any, NamedTuple
 
+import psycopg
 from flask import g
-from psycopg import Connection
 from psycopg.types.json import Jsonb
-from sqlalchemy import ClauseElement, bindparam, select
+from sqlalchemy import ClauseElement, Engine, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from .. import strict_json
+from ..errors import is_connection_lost
 from .base import db
 
 DIALECT = dialect()
@@ -137,21 +138,37 @@ def _compile(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, 
 
 
 @contextmanager
-def driver_connection() -> Iterator[Connection[Any]]:
+def driver_connection() -> Iterator[psycopg.Connection[Any]]:
     """Yield the session's connection if it is in a transaction, else one in autocommit."""
     if db.session.registry.has() and db.session().in_transaction():
         db.session.flush()
-        yield db.session.connection().connection.driver_connection  # type: ignore[misc]
+        connection = db.session.connection()
+        driver: Any = connection.connection.driver_connection
+        with _discard_if_lost(connection, driver, connection.engine):
+            yield driver
         return
     engine = db.engines.get(REPLICA, db.engine) if g.get("read_from_replica") else db.engine
-    pooled = engine.raw_connection()
+    with closing(engine.raw_connection()) as pooled:
+        driver = pooled.driver_connection
+        with _discard_if_lost(pooled, driver, engine):
+            yield driver
+
+
+@contextmanager
+def _discard_if_lost(
+    connection: Any, driver: psycopg.Connection[Any], engine: Engine
+) -> Iterator[None]:
+    """Discard the connection if it is lost, as SQLAlchemy does for its own statements."""
     try:
-        yield pooled.driver_connection  # type: ignore[misc]
+        yield
+    except psycopg.Error as error:
+        if is_connection_lost(error):
+            driver.close()
+        raise
     finally:
-        if pooled.driver_connection.closed:  # type: ignore[union-attr]
-            pooled.invalidate()
-            engine.dispose()  # the database restarted: the pool's other connections are dead too
-        pooled.close()
+        if driver.closed:
+            connection.invalidate()
+            engine.dispose()  # the pool's other connections are to the same server
 
 
 def _adapt(value: Any) -> Any:
