@@ -28,6 +28,7 @@ class Settings:
     app_env: str = "development"  # development, testing, production
     database_url: str = ""  # empty outside production: the embedded PostgreSQL
     database_read_url: str = ""  # a replica, for reads that tolerate its lag
+    dev_database_url: str = ""  # outside production, instead of the embedded PostgreSQL
     redis_url: str = ""  # shared rate limits; empty: separate ones in each process
     jwt_secret_key: str = ""  # at least 32 bytes; empty outside production: generated
     jwt_secret_key_previous: str = ""  # still accepted, for key rotation
@@ -146,7 +147,7 @@ def _check(settings: Settings) -> None:
 
 def _check_addresses(settings: Settings) -> None:
     """Check the form of URLs, origins and limits; messages never repeat a URL's secrets."""
-    for name in ("database_url", "database_read_url"):
+    for name in ("database_url", "database_read_url", "dev_database_url"):
         url = getattr(settings, name)
         match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
         _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")

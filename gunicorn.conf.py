@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from app import logging_config
 from app.errors import REQUEST_ID_KEY, InternalError, ValidationFailed, error_body
 from app.http.middleware import default_headers, new_request_id
+from app.system import startup
 from config import from_environment
 
 settings = from_environment()
@@ -36,6 +37,22 @@ keepalive = 75  # longer than the idle timeout of the router in front
 loglevel = settings.log_level
 forwarder_headers = ""  # no proxy header may set SCRIPT_NAME or PATH_INFO
 control_socket_disable = True  # unused on a PaaS
+
+
+accounts_checked = not settings.production
+
+
+def on_starting(server):
+    """Refuse to serve in production while the password of the sample data signs a user in."""
+    global accounts_checked  # noqa: PLW0603 (the workers inherit it)
+    if not accounts_checked:
+        accounts_checked = startup.check_accounts(server.app.wsgi())
+
+
+def post_worker_init(worker):
+    """Make the check that the database did not answer at the start."""
+    if not accounts_checked:
+        startup.check_accounts_later(worker.app.wsgi())
 
 
 def when_ready(server):

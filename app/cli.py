@@ -19,6 +19,7 @@ from .ledger import actions as ledger
 from .payments.actions import reconciliation, updates
 from .payments.models import WebhookEvent
 from .users.models import User, UserSession
+from .users.rules import normalize_email
 from .users.schemas import NewUserSchema
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,19 @@ def create_user_command(**options: str) -> None:
             f"A user with the e-mail {options['email']} already exists."
         ) from None
     click.echo(f"{user.role} {user.email} created: {user.id}")
+
+
+@users.command("disable")
+@click.option("--email", required=True)
+def disable_user_command(email: str) -> None:
+    """Disable a user's account and end their sessions."""
+    user = db.session.scalar(db.select(User).where(User.email_key == normalize_email(email)))
+    if user is None:
+        raise click.ClickException(f"There is no user with the e-mail {email}.")
+    user.disabled = True
+    UserSession.revoke_all(user.id)
+    db.session.commit()
+    click.echo(f"{user.role} {user.email} disabled")
 
 
 @payments.command("reconcile")
@@ -146,12 +160,19 @@ def _delete_batch(model: Any, condition: Any) -> int:
 
 
 @click.command("demo")
+@click.option("--with-other-users", is_flag=True, help="Also if the database has users of its own.")
 @with_appcontext
-def demo_command() -> None:
+def demo_command(with_other_users: bool) -> None:
     """Add the sample data; existing rows stay as they are."""
     if current_app.config["PRODUCTION"]:
         raise click.ClickException(
             "Sample data cannot be added in production: its passwords are public."
+        )
+    if not with_other_users and demo.has_other_users():
+        raise click.ClickException(
+            "Sample data was not added: the database has users of its own, and the password of the"
+            " sample accounts is public. Use an empty database, or --with-other-users if this one"
+            " is only for development."
         )
     for label in demo.seed():
         click.echo(f"added {label}")
