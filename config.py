@@ -185,13 +185,23 @@ def _require(condition: object, message: str) -> None:
         raise SettingError(message)
 
 
+def make_private_folder(folder: Path) -> None:
+    """Create ``folder`` if it is missing, and let its owner alone list it, under any umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o066:  # others may pass through, as PostgreSQL's own user has to
+        folder.chmod(0o700)
+
+
 def _development_secret() -> str:
     """Return this checkout's signing key, stored so that sessions outlive a restart."""
     file = INSTANCE / "jwt-secret-key"
     if not file.exists() or len(file.read_bytes()) < 32:
-        INSTANCE.mkdir(exist_ok=True)
+        make_private_folder(INSTANCE)
         draft = INSTANCE / f"jwt-secret-key.{os.getpid()}"
-        draft.touch(mode=0o600)
+        draft.touch()
+        draft.chmod(0o600)
         draft.write_text(secrets.token_urlsafe(48))
         draft.replace(file)  # atomic
+    if file.stat().st_mode & 0o077:
+        file.chmod(0o600)
     return file.read_text()
