@@ -1,5 +1,6 @@
 """Settings are read from the environment, typed and validated; an error names the setting."""
 
+import os
 import stat
 from dataclasses import fields
 from decimal import Decimal
@@ -214,6 +215,24 @@ def test_development_creates_a_secret_that_only_its_user_can_read(instance):
     (file,) = instance.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() == secret
+
+
+def test_a_secret_that_others_could_read_becomes_private(instance):
+    instance.mkdir()
+    instance.chmod(0o755)
+    (instance / "jwt-secret-key").write_text(SECRET)
+    (instance / "jwt-secret-key").chmod(0o644)
+    assert from_environment({}).jwt_secret_key == SECRET
+    assert stat.S_IMODE((instance / "jwt-secret-key").stat().st_mode) == 0o600
+
+
+def test_the_folder_of_the_secret_is_private(instance):
+    before = os.umask(0)
+    try:
+        from_environment({})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(instance.stat().st_mode) == 0o700
 
 
 def test_two_checkouts_have_two_secrets(instance, monkeypatch, tmp_path):
