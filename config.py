@@ -105,7 +105,18 @@ def _parse(name: str, text: str, default: Any) -> Any:
         raise SettingError(f"{name} is not a valid {type(default).__name__}: {text!r}.") from None
 
 
-ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE | re.ASCII)
+# Also of an app in a web view, such as capacitor://localhost.
+ORIGIN = re.compile(
+    r"(?!(wss?|file|ftp|data|javascript|blob|about):)[a-z][a-z0-9+.-]*://"
+    r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?",
+    re.IGNORECASE | re.ASCII,
+)
+LOOPBACK = re.compile(
+    r"http://(([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(/.*)?",
+    re.IGNORECASE | re.ASCII,
+)
+LIVE_KEYS = ("sk_live_", "rk_live_")
+LOCAL_KEY = "sk_test_local"  # of the fake of Stripe
 CENTURY = 100 * 365 * 24 * 3600  # seconds; a longer time is a mistake
 
 
@@ -143,6 +154,13 @@ def _check(settings: Settings) -> None:
     _check_addresses(settings)
     if settings.production:
         _check_production(settings)
+        _check_production_secrets(settings)
+    else:
+        _require(
+            not settings.stripe_secret_key.startswith(LIVE_KEYS),
+            f"STRIPE_SECRET_KEY is a live key, but APP_ENV is {settings.app_env}:"
+            " set APP_ENV=production, or use a test key.",
+        )
 
 
 def _check_addresses(settings: Settings) -> None:
@@ -178,6 +196,38 @@ def _check_production(settings: Settings) -> None:
         settings.stripe_webhook_secret or not settings.stripe_secret_key,
         "STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY, to receive payment results.",
     )
+
+    for origin in settings.cors_origins:
+        is_secure = not origin.lower().startswith("http://") or LOOPBACK.fullmatch(origin)
+        _require(is_secure, f"CORS_ORIGINS: {origin!r} must be https:// in production.")
+    base = settings.stripe_api_base
+    _require(
+        not base or base.startswith("https://") or LOOPBACK.fullmatch(base),
+        "STRIPE_API_BASE must be https:// in production, or on this machine.",
+    )
+
+
+def _check_production_secrets(settings: Settings) -> None:
+    """Refuse secrets that are published, or that look like a placeholder or a pattern."""
+    from app.http.secret_strength import is_guessable  # noqa: PLC0415 (app imports config)
+
+    for key in ("jwt_secret_key", "jwt_secret_key_previous"):
+        secret = getattr(settings, key)
+        _require(
+            not secret or not is_guessable(secret),
+            f"{key.upper()} looks like a placeholder or a pattern and can be guessed: use the"
+            " output of \"python3 -c 'import secrets; print(secrets.token_urlsafe(48))'\".",
+        )
+    _require(
+        settings.stripe_secret_key != LOCAL_KEY,
+        "STRIPE_SECRET_KEY is the one of the fake of Stripe: use a key of your Stripe account.",
+    )
+    for secret in settings.stripe_webhook_secret.split(","):
+        _require(
+            not secret or not is_guessable(secret.strip().removeprefix("whsec_")),
+            "STRIPE_WEBHOOK_SECRET can be guessed: use the signing secret of the endpoint in"
+            " Stripe's dashboard.",
+        )
 
 
 def _require(condition: object, message: str) -> None:

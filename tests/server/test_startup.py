@@ -88,3 +88,31 @@ def test_a_check_that_the_database_missed_is_made_when_it_is_back(
         server.wait_for_exit()
     (line,) = [line for line in server.log() if line["level"] == "CRITICAL"]
     assert "chief@elsewhere.example" in line["message"]
+
+
+# The address
+
+
+PUBLIC = [
+    (("-b", "0.0.0.0:0"), {}),
+    (("-b", "127.0.0.1:0", "-b", "[::]:0"), {}),
+    ((), {"GUNICORN_CMD_ARGS": "--bind 0.0.0.0:0"}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "environment"), PUBLIC, ids=str)
+@pytest.mark.parametrize("app_env", ["development", "testing"])
+def test_a_public_address_stops_the_start_outside_production(
+    database_url, app_env, arguments, environment
+):
+    code, stderr = start_and_fail(database_url, *arguments, **environment, APP_ENV=app_env)
+    assert code == 1
+    assert f"is open to other machines, but APP_ENV is {app_env}" in stderr
+    assert "APP_ENV=production" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_test_key_in_production_is_named_in_the_log(make_server):
+    stripe = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": STRONG_SECRET}
+    server = make_server(**PRODUCTION | {"WEB_CONCURRENCY": "2"}, **stripe)
+    assert any("test key" in line["message"] for line in server.log())
