@@ -8,14 +8,17 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from .database import roles
 from .database.base import db
 from .dev import demo
+from .errors import describe_database_error
 from .http.authentication import ROLES
 from .http.idempotency_keys import IdempotencyKey
 from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
+from .ledger import digests
 from .payments.actions import reconciliation, updates
 from .payments.models import WebhookEvent
 from .users.models import User, UserSession
@@ -35,7 +38,7 @@ def init_app(app: Flask) -> None:
     """Register the commands."""
     for group in (users, payments, ledger_group):
         app.cli.add_command(group)
-    for command in (demo_command, prune_command):
+    for command in (demo_command, grant_command, prune_command):
         app.cli.add_command(command)
 
 
@@ -129,7 +132,7 @@ def _run_safely(reconcile: Callable[[Any], Any], item: Any) -> bool:
 
 @ledger_group.command("check")
 def ledger_check_command() -> None:
-    """Compare every stored total with the ledger and list those that differ."""
+    """Compare totals, digests and triggers with the ledger, and list those that differ."""
     discrepancies = list(ledger.check())
     for subject, stored, posted in discrepancies:
         click.echo(f"{subject}: stored {stored}, posted {posted}")
@@ -138,16 +141,42 @@ def ledger_check_command() -> None:
         raise SystemExit(1)
 
 
+@ledger_group.command("seal")
+def ledger_seal_command() -> None:
+    """Store the digest of each finished day, and print the last one."""
+    last = digests.seal()
+    db.session.commit()
+    click.echo(f"sealed until {last.day}: {last.chain_hash}" if last else "nothing to seal")
+
+
+@click.command("grant")
+@click.argument("role")
+@with_appcontext
+def grant_command(role: str) -> None:
+    """Give the database role ROLE what serving requests needs, and nothing else."""
+    try:
+        roles.grant(role)
+        excess = roles.find_excess(role)
+        db.session.commit()
+    except ProgrammingError as error:
+        raise click.ClickException(describe_database_error(error)) from None
+    if excess:
+        raise click.ClickException(f"{role} may still do more: {', '.join(excess)}.")
+    click.echo(f"{role} can serve requests and owns nothing")
+
+
 @click.command("prune")
 @with_appcontext
-def prune_command() -> None:
-    """Delete expired idempotency keys, sessions and webhook events."""
+@click.pass_context
+def prune_command(context: click.Context) -> None:
+    """Delete expired idempotency keys, sessions and webhook events; seal the ledger's days."""
     for model in (IdempotencyKey, UserSession, WebhookEvent):
         total, deleted = 0, BATCH_SIZE
         while deleted == BATCH_SIZE:
             deleted = _delete_batch(model, model.is_expired())
             total += deleted
         click.echo(f"{total} {model.__tablename__}")
+    context.invoke(ledger_seal_command)
 
 
 def _delete_batch(model: Any, condition: Any) -> int:

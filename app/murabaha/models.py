@@ -23,8 +23,9 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from .. import clock
-from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import bind_callable, prepared_query, sql_property
+from ..ledger.models import GUARDS
 from ..payments.models import Payment
 from ..users.models import User
 from .rules import (
@@ -39,6 +40,18 @@ from .rules import (
 
 FUND = "murabaha"  # separate from the funds of waqf projects
 APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
+
+GUARDS["murabaha_applications"] = (
+    "applications_are_never_deleted",
+    "a_sale_is_fixed",
+    "the_sale_adds_up",
+)
+GUARDS["murabaha_installments"] = (
+    "installments_are_never_deleted",
+    "an_installment_is_fixed",
+    "the_installments_add_up",
+)
+GUARDS["murabaha_events"] = ("events_are_never_changed",)
 
 
 class Vendor(UUIDPrimaryKeyMixin, Base):
@@ -255,7 +268,7 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
     """A transition of an application. Append-only: a trigger rejects every change."""
 
     __tablename__ = "murabaha_events"
-    __table_args__ = (Index(None, "application_id", "position"),)
+    __table_args__ = (Index(None, "application_id", "position"), APPEND_ONLY)
 
     position: Mapped[int] = mapped_column(BigInteger, Identity())  # orders events of one time
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
