@@ -38,6 +38,7 @@ class Settings:
     stripe_webhook_secret: str = ""
     stripe_api_base: str = ""
     cors_origins: tuple[str, ...] = ()  # comma-separated; each may send credentials
+    trusted_hosts: tuple[str, ...] = ()  # that requests may name; empty: all
     trusted_proxies: int = 0  # number of proxies that append to X-Forwarded-For
     ratelimit_enabled: bool = True
     ratelimit_default: str = "100 per minute"  # per user, else per address

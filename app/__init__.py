@@ -16,7 +16,7 @@ from .database.prepared import REPLICA
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
-from .http import authentication, cors, rate_limits, streaming
+from .http import authentication, cors, rate_limits, streaming, trusted_hosts
 from .http.authentication import COOKIE
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
@@ -75,6 +75,7 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def init_extensions(app: Flask, settings: Settings) -> None:
     """Initialize the extensions, and our modules that keep state for the app."""
+    trusted_hosts.init_app(app, settings.trusted_hosts)
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
@@ -109,6 +110,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
     rate_limits = {f"ratelimit_{name}" for name in settings.limits}
     return {
         **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
+        "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,

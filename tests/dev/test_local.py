@@ -1,11 +1,13 @@
 """``make run`` in a new checkout, and the documentation's transcripts run against it."""
 
+import contextlib
 import os
 import secrets
 import socket
 import stat
 import subprocess
 import sys
+from http.client import HTTPConnection
 
 import psycopg
 import pytest
@@ -17,6 +19,7 @@ from app.users.models import User
 from ..support.cli import run_command
 from ..support.concurrency import TIMEOUT, wait_until
 from ..support.databases import create_scratch_app
+from ..support.gunicorn_server import send_request
 from ..support.local_checkout import Checkout, copy_checkout
 from ..support.processes import ROOT, environment_without_settings, free_port
 from ..support.settings import PASSWORD
@@ -97,6 +100,15 @@ def test_a_second_start_in_a_checkout_is_refused_and_leaves_the_first_alone(chec
         assert f"already serves this checkout, at http://127.0.0.1:{checkout.port}" in message
     assert checkout.request("GET", "health/ready")["status"] == "ready"
     assert checkout.sign_in("fatima")
+
+
+def test_a_request_for_another_host_is_refused(checkout):
+    for host, is_served in [("localhost", True), ("[::1]", True), ("rebound.example", False)]:
+        with contextlib.closing(HTTPConnection("127.0.0.1", checkout.port)) as connection:
+            headers = {"Host": f"{host}:{checkout.port}"}
+            response = send_request(connection, "GET", "/api/health", **headers)
+        assert response.status == (200 if is_served else 400), host
+        assert is_served or response.json["code"] == "VALIDATION_ERROR"
 
 
 def test_production_settings_are_refused(checkout):
