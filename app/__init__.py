@@ -13,6 +13,7 @@ from .auth.routes import bp as auth_bp
 from .database.base import db
 from .database.connection import MAX_AGE
 from .database.prepared import REPLICA
+from .database.urls import split_options
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
@@ -121,8 +122,22 @@ def flask_config(settings: Settings) -> dict[str, Any]:
 
 def database_config(settings: Settings) -> dict[str, Any]:
     """Return the settings of Flask-SQLAlchemy."""
-    engine = {
-        "pool_size": settings.web_threads,
+    primary = engine_config(settings.database_url, settings.web_threads)
+    replica = settings.database_read_url
+    binds = {REPLICA: engine_config(replica, settings.web_threads)} if replica else {}
+    return {
+        "SQLALCHEMY_DATABASE_URI": primary.pop("url"),
+        "SQLALCHEMY_ENGINE_OPTIONS": primary,
+        "SQLALCHEMY_BINDS": binds,
+    }
+
+
+def engine_config(url: str, pool_size: int) -> dict[str, Any]:
+    """Return the settings of the engine that connects to ``url``."""
+    parsed, options = split_options(sqlalchemy_url(url))
+    return {
+        "url": parsed,
+        "pool_size": pool_size,
         "max_overflow": 2,
         "pool_timeout": 5,
         "pool_recycle": MAX_AGE,
@@ -134,14 +149,8 @@ def database_config(settings: Settings) -> dict[str, Any]:
         "connect_args": {
             "autocommit": True,  # the session sends BEGIN (database.connection)
             "connect_timeout": 5,
-            "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
+            "options": options,
         },
-    }
-    replica = settings.database_read_url
-    return {
-        "SQLALCHEMY_DATABASE_URI": sqlalchemy_url(settings.database_url),
-        "SQLALCHEMY_ENGINE_OPTIONS": engine,
-        "SQLALCHEMY_BINDS": {REPLICA: engine | {"url": sqlalchemy_url(replica)}} if replica else {},
     }
 
 
