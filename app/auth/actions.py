@@ -55,7 +55,7 @@ def authenticate_password(email: str, password: str, address: str | None) -> Use
     # By id if the user exists: the e-mail can be changed between two attempts.
     key = f"{id or normalize_email(email)}/{address}"
     if password == passwords.PUBLISHED_PASSWORD and current_app.config["PRODUCTION"]:
-        password_hash = None
+        password_hash = None  # rejected like a wrong password, in the same time
     rate_limits.check("login", key)
     with passwords.hash_lock:
         # Counted before the password is verified, so that attempts in other processes cannot pass

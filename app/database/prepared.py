@@ -6,7 +6,7 @@ if there is one, else in autocommit.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache, wraps
 from inspect import signature
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psycopg
 from flask import g
 from psycopg.types.json import Jsonb
-from sqlalchemy import ClauseElement, Engine, bindparam, select
+from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from .. import strict_json
@@ -139,28 +139,22 @@ def _compile(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, 
 
 @contextmanager
 def driver_connection() -> Iterator[psycopg.Connection[Any]]:
-    """Yield the session's connection if it is in a transaction, else one in autocommit."""
-    if db.session.registry.has() and db.session().in_transaction():
+    """Yield the session's connection if it is in a transaction, else one in autocommit.
+
+    Discard it if it is lost, as SQLAlchemy does for its own statements.
+    """
+    in_transaction = db.session.registry.has() and db.session().in_transaction()
+    connection: Any  # of the session or of the pool
+    if in_transaction:
         db.session.flush()
         connection = db.session.connection()
-        driver: Any = connection.connection.driver_connection
-        with _discard_if_lost(connection, driver, connection.engine):
-            yield driver
-        return
-    engine = db.engines.get(REPLICA, db.engine) if g.get("read_from_replica") else db.engine
-    with closing(engine.raw_connection()) as pooled:
-        driver = pooled.driver_connection
-        with _discard_if_lost(pooled, driver, engine):
-            yield driver
-
-
-@contextmanager
-def _discard_if_lost(
-    connection: Any, driver: psycopg.Connection[Any], engine: Engine
-) -> Iterator[None]:
-    """Discard the connection if it is lost, as SQLAlchemy does for its own statements."""
+        engine, driver = connection.engine, connection.connection.driver_connection
+    else:
+        engine = db.engines.get(REPLICA, db.engine) if g.get("read_from_replica") else db.engine
+        connection = engine.raw_connection()
+        driver = connection.driver_connection
     try:
-        yield
+        yield driver
     except psycopg.Error as error:
         if is_connection_lost(error):
             driver.close()
@@ -169,6 +163,8 @@ def _discard_if_lost(
         if driver.closed:
             connection.invalidate()
             engine.dispose()  # the pool's other connections are to the same server
+        if not in_transaction:
+            connection.close()
 
 
 def _adapt(value: Any) -> Any:

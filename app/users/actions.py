@@ -11,7 +11,8 @@ def find_users_with_published_password() -> list[User]:
     """Return the active users that the password of the sample data signs in.
 
     Each user costs an Argon2 hash, so MAX_CHECKED are verified: staff first, then the oldest users.
-    Sample users are the first of their database, and renaming them changes neither.
+    Sample users are the first of their database, and renaming them does not change that. In
+    production the password is refused at log-in as well, for every user.
     """
     candidates = db.session.scalars(
         db.select(User)

@@ -64,7 +64,7 @@ class PersonName(Text):
 def require_private_password(password: str) -> None:
     """Raise ValidationError for the password of the sample data."""
     if password == PUBLISHED_PASSWORD:
-        raise ValidationError("This password is published in the documentation.")
+        raise ValidationError("This password is public: choose another.")
 
 
 class NewPassword(Password):
