@@ -28,6 +28,7 @@ class Settings:
     app_env: str = "development"  # development, testing, production
     database_url: str = ""  # empty outside production: the embedded PostgreSQL
     database_read_url: str = ""  # a replica, for reads that tolerate its lag
+    dev_database_url: str = ""  # outside production, instead of the embedded PostgreSQL
     redis_url: str = ""  # shared rate limits; empty: separate ones in each process
     jwt_secret_key: str = ""  # at least 32 bytes; empty outside production: generated
     jwt_secret_key_previous: str = ""  # still accepted, for key rotation
@@ -37,6 +38,7 @@ class Settings:
     stripe_webhook_secret: str = ""
     stripe_api_base: str = ""
     cors_origins: tuple[str, ...] = ()  # comma-separated; each may send credentials
+    trusted_hosts: tuple[str, ...] = ()  # that requests may name; empty: all
     trusted_proxies: int = 0  # number of proxies that append to X-Forwarded-For
     ratelimit_enabled: bool = True
     ratelimit_default: str = "100 per minute"  # per user, else per address
@@ -111,7 +113,18 @@ def _parse(name: str, text: str, default: Any) -> Any:
         raise SettingError(f"{name} is not a valid {type(default).__name__}: {text!r}.") from None
 
 
-ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE | re.ASCII)
+# Also of an app in a web view, such as capacitor://localhost.
+ORIGIN = re.compile(
+    r"(?!(wss?|file|ftp|data|javascript|blob|about):)[a-z][a-z0-9+.-]*://"
+    r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?",
+    re.IGNORECASE | re.ASCII,
+)
+LOOPBACK = re.compile(
+    r"http://(([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(/.*)?",
+    re.IGNORECASE | re.ASCII,
+)
+LIVE_KEYS = ("sk_live_", "rk_live_")
+LOCAL_KEY = "sk_test_local"  # of the fake of Stripe
 CENTURY = 100 * 365 * 24 * 3600  # seconds; a longer time is a mistake
 
 
@@ -152,14 +165,25 @@ def _check(settings: Settings) -> None:
     _check_addresses(settings)
     if settings.production:
         _check_production(settings)
+        _check_production_secrets(settings)
+    else:
+        _require(
+            not settings.stripe_secret_key.startswith(LIVE_KEYS),
+            f"STRIPE_SECRET_KEY is a live key, but APP_ENV is {settings.app_env}:"
+            " set APP_ENV=production, or use a test key.",
+        )
 
 
 def _check_addresses(settings: Settings) -> None:
     """Check the form of URLs, origins and limits; messages never repeat a URL's secrets."""
-    for name in ("database_url", "database_read_url"):
+    from app.database.urls import url_error  # noqa: PLC0415 (app imports config)
+
+    for name in ("database_url", "database_read_url", "dev_database_url"):
         url = getattr(settings, name)
         match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
         _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")
+        error = url_error(sqlalchemy_url(url)) if url else None
+        _require(not error, f"{name.upper()} {error}")
     match = re.match(r"rediss?://|unix://", settings.redis_url)
     _require(not settings.redis_url or match, "REDIS_URL must begin with redis:// or rediss://.")
     for origin in settings.cors_origins:
@@ -188,19 +212,61 @@ def _check_production(settings: Settings) -> None:
         "STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY, to receive payment results.",
     )
 
+    for origin in settings.cors_origins:
+        is_secure = not origin.lower().startswith("http://") or LOOPBACK.fullmatch(origin)
+        _require(is_secure, f"CORS_ORIGINS: {origin!r} must be https:// in production.")
+    base = settings.stripe_api_base
+    _require(
+        not base or base.startswith("https://") or LOOPBACK.fullmatch(base),
+        "STRIPE_API_BASE must be https:// in production, or on this machine.",
+    )
+
+
+def _check_production_secrets(settings: Settings) -> None:
+    """Refuse secrets that are published, or that look like a placeholder or a pattern."""
+    from app.http.secret_strength import is_guessable  # noqa: PLC0415 (app imports config)
+
+    for key in ("jwt_secret_key", "jwt_secret_key_previous"):
+        secret = getattr(settings, key)
+        _require(
+            not secret or not is_guessable(secret),
+            f"{key.upper()} looks like a placeholder or a pattern and can be guessed: use the"
+            " output of \"python3 -c 'import secrets; print(secrets.token_urlsafe(48))'\".",
+        )
+    _require(
+        settings.stripe_secret_key != LOCAL_KEY,
+        "STRIPE_SECRET_KEY is the one of the fake of Stripe: use a key of your Stripe account.",
+    )
+    for secret in settings.stripe_webhook_secret.split(","):
+        _require(
+            not secret or not is_guessable(secret.strip().removeprefix("whsec_")),
+            "STRIPE_WEBHOOK_SECRET can be guessed: use the signing secret of the endpoint in"
+            " Stripe's dashboard.",
+        )
+
 
 def _require(condition: object, message: str) -> None:
     if not condition:
         raise SettingError(message)
 
 
+def make_private_folder(folder: Path) -> None:
+    """Create ``folder`` if it is missing, and let its owner alone list it, under any umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o066:  # others may pass through, as PostgreSQL's own user has to
+        folder.chmod(0o700)
+
+
 def _development_secret() -> str:
     """Return this checkout's signing key, stored so that sessions outlive a restart."""
     file = INSTANCE / "jwt-secret-key"
     if not file.exists() or len(file.read_bytes()) < 32:
-        INSTANCE.mkdir(exist_ok=True)
+        make_private_folder(INSTANCE)
         draft = INSTANCE / f"jwt-secret-key.{os.getpid()}"
-        draft.touch(mode=0o600)
+        draft.touch()
+        draft.chmod(0o600)
         draft.write_text(secrets.token_urlsafe(48))
         draft.replace(file)  # atomic
+    if file.stat().st_mode & 0o077:
+        file.chmod(0o600)
     return file.read_text()

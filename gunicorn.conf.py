@@ -8,6 +8,7 @@ import socket
 import struct
 from datetime import UTC, datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 
 import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
@@ -22,6 +23,7 @@ from app.errors import (
 )
 from app.http.middleware import default_headers, new_request_id
 from app.http.worker import BufferingWorker
+from app.system import startup
 from config import from_environment
 
 settings = from_environment()
@@ -44,14 +46,50 @@ forwarder_headers = ""  # no proxy header may set SCRIPT_NAME or PATH_INFO
 control_socket_disable = True  # unused on a PaaS
 
 
+accounts_checked = not settings.production
+
+
+def on_starting(server):
+    """Refuse to serve in production while the password of the sample data signs a user in."""
+    global accounts_checked  # noqa: PLW0603 (the workers inherit it)
+    if not accounts_checked:
+        accounts_checked = startup.check_accounts(server.app.wsgi())
+
+
+def post_worker_init(worker):
+    """Make the check that the database did not answer at the start."""
+    if not accounts_checked:
+        startup.check_accounts_later(worker.app.wsgi())
+
+
+def require_loopback(server):
+    """Refuse to listen for other machines, as the defaults outside production are not safe there.
+
+    The sockets have the effective address, also of ``-b``, GUNICORN_CMD_ARGS and inherited ones.
+    """
+    for listener in server.LISTENERS:
+        if listener.sock.family == socket.AF_UNIX:
+            continue
+        host = listener.sock.getsockname()[0]
+        if not ip_address(host.partition("%")[0]).is_loopback:
+            raise SystemExit(
+                f"{host} is open to other machines, but APP_ENV is {settings.app_env}:"
+                " set APP_ENV=production, or bind to 127.0.0.1."
+            )
+
+
 def when_ready(server):
     """Set the timeouts of client sockets; warn if rate limits are not shared."""
+    if not settings.production:
+        require_loopback(server)
     timeval = struct.pack("ll", server.cfg.timeout, 0)
     for listener in server.LISTENERS:  # accepted connections inherit these options
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     if workers > 1 and not settings.redis_url:
         server.log.warning("Without REDIS_URL the %d workers do not share rate limits.", workers)
+    if settings.production and settings.stripe_secret_key.startswith(("sk_test_", "rk_test_")):
+        server.log.warning("STRIPE_SECRET_KEY is a test key: no payment moves money.")
 
 
 def pre_fork(server, worker):

@@ -9,7 +9,8 @@ settings = config.from_environment()
 if not settings.database_url:
     from app.dev.local import fake_stripe_settings, start_postgres
 
-    settings = replace(settings, database_url=start_postgres().get_uri())
+    database_url = settings.dev_database_url or start_postgres().get_uri()
+    settings = replace(settings, database_url=database_url)
     if not settings.stripe_secret_key:
         settings = replace(settings, **fake_stripe_settings())
 

@@ -12,11 +12,13 @@ from . import cli, errors, logging_config, strict_json
 from .approvals.routes import bp as approvals_bp
 from .auth.routes import bp as auth_bp
 from .database.base import db
+from .database.connection import MAX_AGE
 from .database.prepared import REPLICA
+from .database.urls import split_options
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
-from .http import authentication, cors, rate_limits, streaming
+from .http import authentication, cors, rate_limits, streaming, trusted_hosts
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
 from .http.parsing import AsciiIntegerConverter
@@ -76,6 +78,7 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def init_extensions(app: Flask, settings: Settings) -> None:
     """Initialize the extensions, and our modules that keep state for the app."""
+    trusted_hosts.init_app(app, settings.trusted_hosts)
     db.init_app(app)
     migrate.init_app(app, db)
     jwt.init_app(app)
@@ -114,6 +117,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
     rate_limits = {f"ratelimit_{name}" for name in settings.limits}
     return {
         **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
+        "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
@@ -124,10 +128,25 @@ def flask_config(settings: Settings) -> dict[str, Any]:
 
 def database_config(settings: Settings) -> dict[str, Any]:
     """Return the settings of Flask-SQLAlchemy."""
-    engine = {
-        "pool_size": settings.web_threads,
+    primary = engine_config(settings.database_url, settings.web_threads)
+    replica = settings.database_read_url
+    binds = {REPLICA: engine_config(replica, settings.web_threads)} if replica else {}
+    return {
+        "SQLALCHEMY_DATABASE_URI": primary.pop("url"),
+        "SQLALCHEMY_ENGINE_OPTIONS": primary,
+        "SQLALCHEMY_BINDS": binds,
+    }
+
+
+def engine_config(url: str, pool_size: int) -> dict[str, Any]:
+    """Return the settings of the engine that connects to ``url``."""
+    parsed, options = split_options(sqlalchemy_url(url))
+    return {
+        "url": parsed,
+        "pool_size": pool_size,
         "max_overflow": 2,
         "pool_timeout": 5,
+        "pool_recycle": MAX_AGE,
         # Nothing to reset: a connection is returned outside of any transaction.
         "pool_reset_on_return": None,
         "hide_parameters": True,
@@ -136,14 +155,8 @@ def database_config(settings: Settings) -> dict[str, Any]:
         "connect_args": {
             "autocommit": True,  # the session sends BEGIN (database.connection)
             "connect_timeout": 5,
-            "options": "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC",
+            "options": options,
         },
-    }
-    replica = settings.database_read_url
-    return {
-        "SQLALCHEMY_DATABASE_URI": sqlalchemy_url(settings.database_url),
-        "SQLALCHEMY_ENGINE_OPTIONS": engine,
-        "SQLALCHEMY_BINDS": {REPLICA: engine | {"url": sqlalchemy_url(replica)}} if replica else {},
     }
 
 

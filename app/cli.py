@@ -8,20 +8,23 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from .database import roles
 from .database.base import db
 from .dev import demo
-from .errors import ServiceUnavailable
+from .errors import ServiceUnavailable, describe_database_error
 from .http.authentication import ROLES
 from .http.idempotency_keys import IdempotencyKey
 from .integrations import storage
 from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
+from .ledger import digests
 from .payments.actions import reconciliation, updates
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
+from .users.rules import normalize_email
 from .users.schemas import NewUserSchema
 from .waqf.actions import recount_donations
 from .waqf.models import Project
@@ -41,7 +44,7 @@ def init_app(app: Flask) -> None:
     """Register the commands."""
     for group in (users, payments, ledger_group, projects):
         app.cli.add_command(group)
-    for command in (demo_command, prune_command):
+    for command in (demo_command, grant_command, prune_command):
         app.cli.add_command(command)
 
 
@@ -67,6 +70,19 @@ def create_user_command(**options: str) -> None:
             f"A user with the e-mail {options['email']} already exists."
         ) from None
     click.echo(f"{user.role} {user.email} created: {user.id}")
+
+
+@users.command("disable")
+@click.option("--email", required=True)
+def disable_user_command(email: str) -> None:
+    """Disable a user's account and end their sessions."""
+    user = db.session.scalar(db.select(User).where(User.email_key == normalize_email(email)))
+    if user is None:
+        raise click.ClickException(f"There is no user with the e-mail {email}.")
+    user.disabled = True
+    UserSession.revoke_all(user.id)
+    db.session.commit()
+    click.echo(f"{user.role} {user.email} disabled")
 
 
 @payments.command("reconcile")
@@ -122,7 +138,7 @@ def _run_safely(reconcile: Callable[[Any], Any], item: Any) -> bool:
 
 @ledger_group.command("check")
 def ledger_check_command() -> None:
-    """Compare every stored total with the ledger and list those that differ."""
+    """Compare totals, digests and triggers with the ledger, and list those that differ."""
     discrepancies = list(ledger.check())
     for subject, stored, posted in discrepancies:
         click.echo(f"{subject}: stored {stored}, posted {posted}")
@@ -141,16 +157,45 @@ def recount_command() -> None:
     click.echo(f"{changed} changed")
 
 
+@ledger_group.command("seal")
+def ledger_seal_command() -> None:
+    """Store the digest of each finished day, and print the last one."""
+    last = digests.seal()
+    db.session.commit()
+    click.echo(f"sealed until {last.day}: {last.chain_hash}" if last else "nothing to seal")
+
+
+@click.command("grant")
+@click.argument("role")
+@with_appcontext
+def grant_command(role: str) -> None:
+    """Give the database role ROLE what serving requests needs, and nothing else."""
+    try:
+        roles.grant(role)
+        excess = roles.find_excess(role)
+        db.session.commit()
+    except ProgrammingError as error:
+        raise click.ClickException(describe_database_error(error)) from None
+    if excess:
+        raise click.ClickException(f"{role} may still do more: {', '.join(excess)}.")
+    click.echo(f"{role} can serve requests and owns nothing")
+
+
 @click.command("prune")
 @with_appcontext
-def prune_command() -> None:
-    """Delete expired idempotency keys, sessions and webhook events, and files without a row."""
+@click.pass_context
+def prune_command(context: click.Context) -> None:
+    """Delete expired rows and files without a row; seal the ledger's days.
+
+    The rows are idempotency keys, sessions and webhook events.
+    """
     for model in (IdempotencyKey, UserSession, WebhookEvent):
         total, deleted = 0, BATCH_SIZE
         while deleted == BATCH_SIZE:
             deleted = _delete_batch(model, model.is_expired())
             total += deleted
         click.echo(f"{total} {model.__tablename__}")
+    context.invoke(ledger_seal_command)
     _prune_files()
 
 
@@ -183,12 +228,19 @@ def _delete_batch(model: Any, condition: Any) -> int:
 
 
 @click.command("demo")
+@click.option("--with-other-users", is_flag=True, help="Also if the database has users of its own.")
 @with_appcontext
-def demo_command() -> None:
+def demo_command(with_other_users: bool) -> None:
     """Add the sample data; existing rows stay as they are."""
     if current_app.config["PRODUCTION"]:
         raise click.ClickException(
             "Sample data cannot be added in production: its passwords are public."
+        )
+    if not with_other_users and demo.has_other_users():
+        raise click.ClickException(
+            "Sample data was not added: the database has users of its own, and the password of the"
+            " sample accounts is public. Use an empty database, or --with-other-users if this one"
+            " is only for development."
         )
     for label in demo.seed():
         click.echo(f"added {label}")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import psycopg
 from flask import Flask, Response, jsonify, request
 from gunicorn.http.errors import ParseException
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -139,6 +139,19 @@ REQUEST_ID_KEY = "ose.request_id"  # in the WSGI environment
 # PostgreSQL's SQLSTATE codes.
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
 
+# The session is over, or serves reads only: another connection may be served in full. After a
+# failover the former primary is read-only, and a pooled connection to it would stay so for ever.
+CONNECTION_LOST = {
+    "25006",  # read_only_sql_transaction
+    "25P03",  # idle_in_transaction_session_timeout
+    "25P04",  # transaction_timeout
+    "26000",  # invalid_sql_statement_name: a pooler has lost the prepared statements
+    "57P01",  # admin_shutdown
+    "57P02",  # crash_shutdown
+    "57P03",  # cannot_connect_now
+    "57P05",  # idle_session_timeout
+}
+
 # Raised if the database is unreachable or too slow, or its pool is exhausted.
 DATABASE_UNAVAILABLE = (
     OperationalError,
@@ -157,8 +170,8 @@ def init_app(app: Flask) -> None:
     for violation in (IntegrityError, psycopg.IntegrityError):
         app.register_error_handler(violation, handle_integrity_error)
     app.register_error_handler(ParseException, handle_parse_error)
-    for unavailable in DATABASE_UNAVAILABLE:
-        app.register_error_handler(unavailable, handle_database_unavailable)
+    for database_error in (DBAPIError, PoolTimeout, psycopg.Error):
+        app.register_error_handler(database_error, handle_database_error)
 
 
 def error_body(error: ApiError, request_id: str | None) -> dict[str, Any]:
@@ -206,7 +219,29 @@ def handle_parse_error(error: ParseException) -> Response:
     return handle_api_error(ValidationFailed.at([], "The body's chunked encoding is invalid."))
 
 
-def handle_database_unavailable(error: Exception) -> Response:
-    """Log and render an error of DATABASE_UNAVAILABLE."""
-    log.error("database unavailable", exc_info=error)
+def handle_database_error(error: Exception) -> Response:
+    """Log and render an unavailable database; raise any other database error again, as a bug."""
+    if not isinstance(error, DATABASE_UNAVAILABLE) and not is_connection_lost(error):
+        raise error
+    log.error("database unavailable: %s", describe_database_error(error), exc_info=error)
     return handle_api_error(ServiceUnavailable())
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Return whether PostgreSQL ended the session of ``error`` or accepts only reads in it."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in CONNECTION_LOST
+
+
+def describe_database_error(error: BaseException) -> str:
+    """Return class, SQLSTATE and reason of ``error``, without row values.
+
+    PostgreSQL quotes row values in the detail of an error, so only its primary message is used. An
+    error of libpq has no parts; its text is about the connection and names no password.
+    """
+    cause = getattr(error, "orig", None) or error
+    if not isinstance(cause, psycopg.Error):
+        return f"{type(cause).__name__}: {cause}"
+    reason = cause.diag.message_primary or ""
+    if not reason and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        reason = " ".join(str(cause).split())
+    return f"{type(cause).__name__} ({cause.sqlstate or 'libpq'}): {reason}"

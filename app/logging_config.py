@@ -8,7 +8,7 @@ import psycopg
 from flask import has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 
-from .errors import REQUEST_ID_KEY
+from .errors import REQUEST_ID_KEY, describe_database_error
 
 
 class RequestIdJsonFormatter(JsonFormatter):
@@ -31,9 +31,8 @@ class RequestIdJsonFormatter(JsonFormatter):
         text = str(super().formatException(ei))
         error: BaseException | None = ei[1]
         while error is not None:
-            if isinstance(error, psycopg.Error):
-                # PostgreSQL quotes row values in the detail of an error.
-                text = text.replace(str(error), error.diag.message_primary or "")
+            if isinstance(error, psycopg.Error) and str(error):
+                text = text.replace(str(error), describe_database_error(error))
             error = error.__cause__ or error.__context__
         return text
 

@@ -18,7 +18,7 @@ import stripe
 
 from . import run
 
-SECRET = "whsec_bench"  # noqa: S105
+SECRET = "whsec_6c1f0e9a7b3d4852a0f3c9d71e5b2846"  # noqa: S105
 EVENTS, CONNECTIONS = 4000, 8
 FILL = f"""
 INSERT INTO waqf_projects (id, name, category, currency, funding_goal, active, raised, pledged,

@@ -25,7 +25,7 @@ import psycopg
 from app.dev.local import free_port, start_postgres, stop_postgres
 
 ROOT = Path(__file__).parent.parent
-SECRET = "a secret of the benchmark, 32 bytes or more"  # noqa: S105
+SECRET = "d4c7a1909be34f6280f5137ce6a9d2b8"  # noqa: S105
 ROUNDS, SECONDS, USERS = 3, 3, 200
 WORKERS, THREADS = "2", "4"
 FLOOR = f"-k gthread -w {WORKERS} --threads {THREADS} --keep-alive 75 bench.floor:app"

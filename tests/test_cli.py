@@ -126,13 +126,35 @@ def test_the_demo_is_added_once_and_its_users_can_log_in(app, client):
 def test_the_demo_leaves_existing_rows_unchanged(app, publish_prices):
     publish_prices("USD", gold="99")
     assert create_user(app, email="Admin@example.org", role="user").exit_code == 0
-    result = run_command(app, "demo")
+    result = run_command(app, "demo", "--with-other-users")
+    assert result.exit_code == 0
     assert "admin@example.org" not in result.output
     assert "USD" not in result.output
     (user,) = (user for user in stored_rows(app, User) if user.email_key == "admin@example.org")
     assert (user.role, passwords.verify_password(PASSWORD, user.password_hash)) == ("user", True)
     (price,) = (price for price in stored_rows(app, MetalPrice) if price.currency == "USD")
     assert price.gold.price_per_gram == 99
+
+
+@pytest.mark.parametrize("email", ["fatima@elsewhere.example", "admin@example.org"])
+@pytest.mark.parametrize("before", [(), ("demo",)], ids=["a database of its own", "after the demo"])
+def test_the_demo_is_not_added_beside_other_users(app, sql, email, before):
+    for command in before:
+        assert run_command(app, command).exit_code == 0
+    sql("DELETE FROM users WHERE email IN (%s, 'officer@example.org')", email)
+    assert create_user(app, email=email).exit_code == 0
+    users = {user.email for user in stored_rows(app, User)}
+    result = run_command(app, "demo")
+    assert result.exit_code != 0
+    assert "users of its own" in result.output
+    assert {user.email for user in stored_rows(app, User)} == users
+
+
+def test_the_demo_is_not_added_beside_an_erased_user(app, make_user, sql):
+    make_user(email="a@example.org")
+    sql("UPDATE users SET email = '', name = '', email_key = NULL")
+    assert run_command(app, "demo").exit_code != 0
+    assert len(stored_rows(app, User)) == 1
 
 
 def test_the_demo_is_rejected_in_production(app, database_url):

@@ -1,5 +1,6 @@
 """Settings are read from the environment, typed and validated; an error names the setting."""
 
+import os
 import stat
 from dataclasses import fields
 from decimal import Decimal
@@ -15,8 +16,9 @@ VALID = {"JWT_SECRET_KEY": SECRET}
 PRODUCTION = {
     "APP_ENV": "production",
     "DATABASE_URL": "postgres://ose:p@db/ose",
-    "JWT_SECRET_KEY": SECRET,
+    "JWT_SECRET_KEY": "Dm4sSxuRzYnQpZyb2pRGKe0Rk8sYPNmvVnE6mCYbYwI",
 }
+RANDOM = "9f1c6e0ba7d34852b6f0c3a97d1e5048"
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
 
@@ -179,7 +181,7 @@ def test_the_length_of_a_secret_is_counted_in_bytes():
 def test_production_starts_with_a_database_and_a_secret():
     settings = from_environment(PRODUCTION)
     assert settings.production
-    assert settings.jwt_secret_key == SECRET
+    assert settings.jwt_secret_key == PRODUCTION["JWT_SECRET_KEY"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,68 @@ def test_production_does_not_start_with_a_missing_or_weak_setting(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ({"JWT_SECRET_KEY": "a" * 64}, "JWT_SECRET_KEY"),
+        ({"JWT_SECRET_KEY": "changeme" * 4}, "JWT_SECRET_KEY"),
+        ({"JWT_SECRET_KEY": "0123456789" * 4}, "JWT_SECRET_KEY"),
+        ({"JWT_SECRET_KEY": "your-super-secret-jwt-key-in-production"}, "JWT_SECRET_KEY"),
+        ({"JWT_SECRET_KEY_PREVIOUS": "secret" * 8}, "JWT_SECRET_KEY_PREVIOUS"),
+        ({"STRIPE_SECRET_KEY": "sk_test_local"}, "STRIPE_SECRET_KEY"),
+        ({"STRIPE_WEBHOOK_SECRET": "whsec_local"}, "STRIPE_WEBHOOK_SECRET"),
+        ({"STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM},whsec_test"}, "STRIPE_WEBHOOK_SECRET"),
+        ({"STRIPE_API_BASE": "http://stripe.example"}, "STRIPE_API_BASE"),
+        ({"CORS_ORIGINS": "http://app.example.org"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "https://app.example.org,HTTP://b.example"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "http://localhost.example.org"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "http://127.0.0.1.example.org"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "http://[::2]"}, "CORS_ORIGINS"),
+    ],
+)
+def test_production_does_not_start_with_a_guessable_or_unencrypted_setting(overrides, name):
+    stripe = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM}"}
+    message = startup_error({**PRODUCTION, **stripe, **overrides})
+    assert message.startswith(name)
+    assert message.endswith(".")
+    assert "SECRET" not in name or overrides[name] not in message
+
+
+@pytest.mark.parametrize("key", ["sk_live_x", "rk_live_x", "sk_test_x", "rk_test_x"])
+def test_production_starts_with_stripes_keys_of_either_mode(key):
+    stripe = {"STRIPE_SECRET_KEY": key, "STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM}"}
+    assert from_environment({**PRODUCTION, **stripe}).stripe_secret_key == key
+
+
+LOCAL_ORIGINS = "http://localhost:3000,http://a.localhost,http://127.0.0.1:3000,http://[::1]:3000"
+APP_ORIGINS = (
+    "capacitor://localhost,ionic://localhost,tauri://localhost,com.example.app://localhost"
+)
+
+
+@pytest.mark.parametrize("origins", [LOCAL_ORIGINS, APP_ORIGINS, "https://app.example.org:8443"])
+@pytest.mark.parametrize("environment", [VALID, PRODUCTION], ids=["development", "production"])
+def test_origins_of_this_machine_and_of_apps_are_accepted(environment, origins):
+    settings = from_environment({**environment, "CORS_ORIGINS": origins})
+    assert settings.cors_origins == tuple(origins.split(","))
+
+
+@pytest.mark.parametrize("scheme", ["file", "ws", "wss", "ftp", "javascript", "data", "blob", ""])
+def test_an_origin_of_a_scheme_that_no_app_has_is_rejected(scheme):
+    message = startup_error({**VALID, "CORS_ORIGINS": f"{scheme}://localhost"})
+    assert message.startswith("CORS_ORIGINS")
+
+
 # Development
+
+
+@pytest.mark.parametrize("app_env", ["development", "testing"])
+@pytest.mark.parametrize("key", ["sk_live_x", "rk_live_x"])
+def test_a_live_key_stops_the_start_outside_production(app_env, key):
+    message = startup_error({**VALID, "APP_ENV": app_env, "STRIPE_SECRET_KEY": key})
+    assert message.startswith("STRIPE_SECRET_KEY is a live key")
+    assert key not in message
+    assert "APP_ENV=production" in message
 
 
 @pytest.fixture
@@ -225,6 +288,24 @@ def test_development_creates_a_secret_that_only_its_user_can_read(instance):
     (file,) = instance.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() == secret
+
+
+def test_a_secret_that_others_could_read_becomes_private(instance):
+    instance.mkdir()
+    instance.chmod(0o755)
+    (instance / "jwt-secret-key").write_text(SECRET)
+    (instance / "jwt-secret-key").chmod(0o644)
+    assert from_environment({}).jwt_secret_key == SECRET
+    assert stat.S_IMODE((instance / "jwt-secret-key").stat().st_mode) == 0o600
+
+
+def test_the_folder_of_the_secret_is_private(instance):
+    before = os.umask(0)
+    try:
+        from_environment({})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(instance.stat().st_mode) == 0o700
 
 
 def test_two_checkouts_have_two_secrets(instance, monkeypatch, tmp_path):

@@ -43,6 +43,10 @@ class Base(DeclarativeBase):
             setattr(self, name, value)
 
 
+# The arguments of a table whose rows are never changed or deleted (``database.roles``).
+APPEND_ONLY: dict[str, Any] = {"info": {"append_only": True}}
+
+
 class UUIDPrimaryKeyMixin:
     """A UUIDv7 primary key; it grows with time, which keeps inserts local in the index."""
 

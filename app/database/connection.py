@@ -4,7 +4,11 @@ from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
+
+from ..errors import is_connection_lost
+
+MAX_AGE = 300  # seconds; a pooled connection that only reads would not notice a failover
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
@@ -33,3 +37,10 @@ def _connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> Ti
 def _begin(connection: Connection) -> None:
     """Begin a transaction for the session; outside of one the connection is in autocommit."""
     connection.exec_driver_sql("BEGIN")
+
+
+@event.listens_for(Engine, "handle_error")
+def _discard_lost_connections(context: ExceptionContext) -> None:
+    """Let SQLAlchemy discard the connection, and all that the pool opened before it."""
+    if is_connection_lost(context.original_exception):
+        context.is_disconnect = True

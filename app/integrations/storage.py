@@ -7,6 +7,7 @@ and files are deleted only after the commit.
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -49,15 +50,22 @@ class Storage(Protocol):
 
 
 class LocalStorage:
-    """A folder on this machine."""
+    """A folder on this machine, which only the service's own user may read."""
+
+    FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
+        if self.path.is_dir():
+            self._restrict_access()
 
     def write(self, name: str, file: IO[bytes]) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.path.is_dir():
+            self.path.mkdir(self.FOLDER_MODE, parents=True, exist_ok=True)
+            self._restrict_access()
         with (self.path / name).open("xb") as target:
             try:
+                os.fchmod(target.fileno(), self.FILE_MODE)  # under any umask
                 shutil.copyfileobj(file, target)
                 target.flush()
                 os.fsync(target.fileno())  # the response promises that the file is stored
@@ -80,6 +88,16 @@ class LocalStorage:
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     modified_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
                     yield StoredFile(file.name, modified_at)
+
+    def _restrict_access(self) -> None:
+        """Take other users' access to the folder, and to the files that it had meanwhile."""
+        try:
+            if stat.S_IMODE(self.path.stat().st_mode) != self.FOLDER_MODE:
+                self.path.chmod(self.FOLDER_MODE)
+                for file in self.path.iterdir():
+                    file.chmod(self.FILE_MODE)
+        except OSError as error:  # a volume that belongs to another user
+            log.warning("access to UPLOAD_DIR could not be restricted: %s", error)
 
 
 class S3Storage:

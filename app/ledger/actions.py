@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from ..database.base import db
 from ..money import ZERO
-from .models import CHECKS, STRIPE, JournalEntry, Posting
+from . import digests
+from .models import CHECKS, GUARDS, STRIPE, Discrepancy, JournalEntry, Posting
+
+# Those that fire for every session, which a superuser's session_replication_role can suspend.
+ENABLED_TRIGGERS = """
+    SELECT relname, tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+    WHERE tgenabled IN ('O', 'A') AND pg_table_is_visible(c.oid)
+"""
 
 
 def post(entry: JournalEntry, amounts: Mapping[str, Decimal]) -> None:
@@ -55,16 +62,8 @@ def post_adjustments(
 # Checking
 
 
-class Discrepancy(NamedTuple):
-    """A stored total that differs from the sum of its postings."""
-
-    subject: str
-    stored: Decimal | None
-    posted: Decimal | None
-
-
 def check() -> Iterator[Discrepancy]:
-    """Run every registered check and yield the totals that differ from the postings."""
+    """Yield what differs: totals from postings, days from their digests, triggers from GUARDS."""
     for build_statement in CHECKS:
         rows: Any = db.session.execute(
             text(
@@ -73,3 +72,15 @@ def check() -> Iterator[Discrepancy]:
             )
         )
         yield from (Discrepancy(*row) for row in rows)
+    yield from digests.check()
+    yield from _check_guards()
+
+
+def _check_guards() -> Iterator[Discrepancy]:
+    """Yield the triggers that an owner of the tables has disabled or removed."""
+    rows = db.session.execute(text(ENABLED_TRIGGERS))
+    enabled = {(table, trigger) for table, trigger in rows}
+    for table, triggers in GUARDS.items():
+        for trigger in triggers:
+            if (table, trigger) not in enabled:
+                yield Discrepancy(f"trigger {trigger} of {table}", "enabled", "disabled or missing")

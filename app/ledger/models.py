@@ -6,15 +6,16 @@ entry that does not balance and every change of a posted one: a mistake is corre
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
-from ..database.base import Base, UUIDPrimaryKeyMixin
+from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin
 
 STRIPE, RECEIVED_OFFLINE = "stripe", "received elsewhere"  # accounts that hold money
 
@@ -23,14 +24,14 @@ class JournalEntry(UUIDPrimaryKeyMixin, Base):
     """One movement of money in one fund."""
 
     __tablename__ = "ledger_entries"
-    __table_args__ = (CheckConstraint("fund <> '' AND kind <> ''", name="named"),)
+    __table_args__ = (CheckConstraint("fund <> '' AND kind <> ''", name="named"), APPEND_ONLY)
 
     fund: Mapped[str] = mapped_column(index=True)
     currency: Mapped[str]
     kind: Mapped[str]
     subject_id: Mapped[UUID] = mapped_column(index=True)  # of the donation or application
     payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
 
     postings: Mapped[list["Posting"]] = relationship()
 
@@ -39,11 +40,49 @@ class Posting(Base):
     """An amount that an entry adds to an account."""
 
     __tablename__ = "ledger_postings"
-    __table_args__ = (CheckConstraint("amount <> 0", name="something"),)
+    __table_args__ = (CheckConstraint("amount <> 0", name="something"), APPEND_ONLY)
 
     entry_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_entries.id"), primary_key=True)
     account: Mapped[str] = mapped_column(primary_key=True)
     amount: Mapped[Decimal]  # a debit is positive
+
+
+class LedgerDigest(Base):
+    """The hash of all entries of one UTC day, chained to the day before (``ledger.digests``)."""
+
+    __tablename__ = "ledger_digests"
+    __table_args__ = APPEND_ONLY
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    entry_count: Mapped[int]
+    content_hash: Mapped[str]
+    chain_hash: Mapped[str]
+    sealed_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+# The triggers that keep records from being changed, by table.
+GUARDS: dict[str, tuple[str, ...]] = {
+    "ledger_entries": (
+        "entries_are_never_changed",
+        "entries_are_never_emptied",
+        "every_entry_balances",
+    ),
+    "ledger_postings": (
+        "postings_are_never_changed",
+        "postings_are_never_emptied",
+        "an_entry_is_made_at_once",
+        "every_posting_balances",
+    ),
+    "ledger_digests": ("digests_are_never_changed", "digests_are_never_emptied"),
+}
+
+
+class Discrepancy(NamedTuple):
+    """What is stored about a subject, and what the ledger has instead."""
+
+    subject: str
+    stored: Any
+    posted: Any
 
 
 CHECKS: list[Callable[[], str]] = []

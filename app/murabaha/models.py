@@ -24,8 +24,9 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from .. import clock
-from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import bind_callable, prepared_query, sql_property
+from ..ledger.models import GUARDS
 from ..payments.models import Payment
 from ..users.models import User
 from .rules import (
@@ -41,6 +42,18 @@ from .rules import (
 
 FUND = "murabaha"  # separate from the funds of waqf projects
 APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
+
+GUARDS["murabaha_applications"] = (
+    "applications_are_never_deleted",
+    "a_sale_is_fixed",
+    "the_sale_adds_up",
+)
+GUARDS["murabaha_installments"] = (
+    "installments_are_never_deleted",
+    "an_installment_is_fixed",
+    "the_installments_add_up",
+)
+GUARDS["murabaha_events"] = ("events_are_never_changed",)
 
 
 class Vendor(UUIDPrimaryKeyMixin, Base):
@@ -204,8 +217,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def count_pending(cls, user_id: UUID) -> int:
         """Return the number of the user's applications that wait for a decision."""
-        pending = db.select(db.func.count()).where(cls.user_id == user_id, cls.state == "pending")
-        return db.session.scalars(pending).one()
+        return db.session.query(cls).filter_by(user_id=user_id, state="pending").count()
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "Application":
@@ -287,6 +299,7 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
             text("(facts ->> 'evidence')"),
             postgresql_where=text("(facts ->> 'evidence') IS NOT NULL"),
         ),
+        APPEND_ONLY,
     )
 
     position: Mapped[int] = mapped_column(BigInteger, Identity())  # orders events of one time

@@ -1,27 +1,56 @@
 """Checks of the service's dependencies."""
 
+import logging
+
 import redis
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 
 from ..database.base import db
+from ..errors import describe_database_error
 from ..extensions import migrate
 
+log = logging.getLogger(__name__)
 
-def check_readiness() -> dict[str, str]:
-    """Return the state of each dependency: ``ok`` or what is wrong."""
-    checks = {"database": "ok", "migrations": "ok"}
-    try:
-        with db.engine.connect() as connection:
-            applied = MigrationContext.configure(connection).get_current_heads()
-        if set(applied) != set(_scripts().get_heads()):
-            checks["migrations"] = "pending"
-    except Exception:  # any failure means that requests cannot be served
-        checks = {"database": "unreachable", "migrations": "unknown"}
+
+DECISIVE = ("database", "migrations")  # without them no request can be served
+
+
+def check_readiness() -> tuple[bool, dict[str, str]]:
+    """Return whether requests can be served, and the state of each dependency.
+
+    A dependency that is not in DECISIVE is replaced while it is away (rate limits are counted in
+    each process without Redis), so an instance without it still serves.
+    """
+    checks = _check_database()
     if current_app.config["REDIS_URL"]:
         checks["redis"] = _check_redis()
-    return checks
+    return all(checks[name] == "ok" for name in DECISIVE), checks
+
+
+def _check_database() -> dict[str, str]:
+    try:
+        applied, is_read_only = _read_state()
+        if is_read_only:
+            # After a failover the pool may have connections to the former primary.
+            db.engine.dispose()
+            applied, is_read_only = _read_state()
+    except Exception as error:  # any failure means that requests cannot be served
+        log.warning("not ready: %s", describe_database_error(error))
+        return {"database": "unreachable", "migrations": "unknown"}
+    return {
+        "database": "read-only" if is_read_only else "ok",
+        "migrations": "ok" if applied == set(_scripts().get_heads()) else "pending",
+    }
+
+
+def _read_state() -> tuple[set[str], bool]:
+    """Return the applied migrations, and whether the database rejects writes."""
+    with db.engine.connect() as connection:
+        applied = set(MigrationContext.configure(connection).get_current_heads())
+        setting = connection.exec_driver_sql("SHOW transaction_read_only").scalar()
+        return applied, setting == "on"
 
 
 def _scripts() -> ScriptDirectory:

@@ -10,6 +10,8 @@ from threading import Lock
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+PUBLISHED_PASSWORD = "bismillah-demo-2026"  # noqa: S105 (of the sample data; never a secret)
+
 hash_lock = Lock()  # hashing in parallel would take the cores from other requests
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Verified if there is no such user, so that the response takes as long.

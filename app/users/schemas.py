@@ -9,6 +9,7 @@ from marshmallow import ValidationError, validate
 from ..http.authentication import ROLES
 from ..http.fields import Password, QueryInteger, StrictBoolean, StrictUUID, Text, UtcDateTime
 from ..http.schemas import PaginationQuerySchema, Schema
+from .passwords import PUBLISHED_PASSWORD
 
 # Blanks, a visible character, then any text. Adjacent parts share no character, so that matching
 # takes linear time. The blanks are listed because the OpenAPI document publishes the pattern, and
@@ -60,12 +61,18 @@ class PersonName(Text):
         )
 
 
+def require_private_password(password: str) -> None:
+    """Raise ValidationError for the password of the sample data."""
+    if password == PUBLISHED_PASSWORD:
+        raise ValidationError("This password is public: choose another.")
+
+
 class NewPassword(Password):
     """A password to be set."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=validate.Length(12, 128),
+            validate=[validate.Length(12, 128), require_private_password],
             metadata={"example": "correct horse battery"},
             **kwargs,
         )

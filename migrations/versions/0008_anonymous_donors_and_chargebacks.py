@@ -7,7 +7,7 @@ what that release still counts by its own rule.
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 # Before the rows of projects, because a payment's update reads the donation before it locks the
 # project: the other order would deadlock.

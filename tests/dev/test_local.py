@@ -1,23 +1,53 @@
 """``make run`` in a new checkout, and the documentation's transcripts run against it."""
 
+import contextlib
+import os
+import secrets
 import socket
+import stat
 import subprocess
 import sys
+from http.client import HTTPConnection
 
+import psycopg
 import pytest
 
+from app.database.base import db
+from app.dev.demo import DEMO_USERS
+from app.users.models import User
+
+from ..support.cli import run_command
 from ..support.concurrency import TIMEOUT, wait_until
+from ..support.databases import create_scratch_app
+from ..support.gunicorn_server import send_request
 from ..support.local_checkout import Checkout, copy_checkout
-from ..support.processes import ROOT, environment_without_settings
+from ..support.processes import ROOT, environment_without_settings, free_port
+from ..support.settings import PASSWORD
 from ..support.transcripts import matches, run_commands, transcript_of
 
 DOCUMENTS = ("README.md", "docs/api.md")
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory):
-    """Yield a running checkout, and assert that Ctrl-C stops everything that it has started."""
-    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+def production_url(postgres_url):
+    """Yield the URL of a database that stands for production's; it is empty."""
+    with create_scratch_app(postgres_url) as app:
+        yield app.config["DATABASE_URL"]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory, production_url):
+    """Yield a running checkout, and assert that Ctrl-C stops everything that it has started.
+
+    It is started with production's database in the environment, and with files that all can read.
+    """
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "instance").mkdir(mode=0o755)
+    (folder / "instance" / "jwt-secret-key").write_text(secrets.token_urlsafe(48))
+    urls = {"DATABASE_URL": production_url, "DATABASE_READ_URL": production_url}
+    checkout = Checkout(folder, **urls)
+    for name in urls:
+        del checkout.subprocess_options["env"][name]
     yield checkout
     assert checkout.interrupt() == 0
     assert not (checkout.instance / "stripe").exists()
@@ -46,6 +76,75 @@ def test_donations_reach_the_goal_through_the_local_stripe_and_its_webhooks(chec
     assert (refunded["status"], refunded["refundedAmount"]) == ("succeeded", 100)
     assert checkout.request("GET", page)["raised"] == 900
     assert checkout.run_flask("ledger", "check") == "nothing differs"
+
+
+def tables_of(url):
+    """Return the number of tables in the database at ``url``."""
+    with psycopg.connect(url) as connection:
+        statement = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        return connection.execute(statement).fetchone()[0]
+
+
+def test_a_deployed_database_in_the_environment_is_ignored(checkout, production_url):
+    assert tables_of(production_url) == 0
+    for name in ("DATABASE_URL", "DATABASE_READ_URL"):
+        assert f"{name} is ignored" in checkout.log.read_text()
+    assert checkout.sign_in("admin")
+
+
+def test_a_second_start_in_a_checkout_is_refused_and_leaves_the_first_alone(checkout):
+    for port in (str(checkout.port), str(free_port())):
+        second = checkout.run_again(PORT=port)
+        assert (second.returncode, second.stdout) == (1, "")
+        (message,) = second.stderr.splitlines()
+        assert f"already serves this checkout, at http://127.0.0.1:{checkout.port}" in message
+    assert checkout.request("GET", "health/ready")["status"] == "ready"
+    assert checkout.sign_in("fatima")
+
+
+def test_a_request_for_another_host_is_refused(checkout):
+    for host, is_served in [("localhost", True), ("[::1]", True), ("rebound.example", False)]:
+        with contextlib.closing(HTTPConnection("127.0.0.1", checkout.port)) as connection:
+            headers = {"Host": f"{host}:{checkout.port}"}
+            response = send_request(connection, "GET", "/api/health", **headers)
+        assert response.status == (200 if is_served else 400), host
+        assert is_served or response.json["code"] == "VALIDATION_ERROR"
+
+
+def test_production_settings_are_refused(checkout):
+    second = checkout.run_again(APP_ENV="production", JWT_SECRET_KEY=secrets.token_hex(32))
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr == "make run serves for development only: unset APP_ENV.\n"
+
+
+def test_what_is_in_the_instance_folder_is_for_its_owner_alone(checkout):
+    mode = stat.S_IMODE(checkout.instance.stat().st_mode)
+    assert mode == (0o711 if os.geteuid() == 0 else 0o700)  # root: PostgreSQL's user passes
+    for path in checkout.instance.iterdir():
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    sockets = [path for path in (checkout.instance / "postgres").iterdir() if path.is_socket()]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in sockets] in ([], [0o600])
+
+
+@pytest.mark.parametrize("has_other_users", [False, True])
+def test_a_given_database_is_used_and_gets_the_sample_data_if_it_has_no_other_users(
+    tmp_path, postgres_url, has_other_users
+):
+    with create_scratch_app(postgres_url) as app:
+        if has_other_users:
+            assert run_command(app, "db", "upgrade").exit_code == 0
+            options = ("--email", "a@example.org", "--name", "A", "--password", PASSWORD)
+            assert run_command(app, "users", "create", *options).exit_code == 0
+        checkout = Checkout(tmp_path, DEV_DATABASE_URL=app.config["DATABASE_URL"])
+        try:
+            with app.app_context():
+                emails = set(db.session.scalars(db.select(User.email)))
+            log = checkout.log.read_text()
+        finally:
+            assert checkout.interrupt() == 0
+    assert emails == ({"a@example.org"} if has_other_users else DEMO_USERS.keys())
+    assert ("Demo accounts" in log) != has_other_users
+    assert not (checkout.instance / "postgres").exists()
 
 
 def test_a_taken_port_is_reported_before_anything_is_started(tmp_path):

@@ -247,3 +247,13 @@ def test_any_origin_may_read_public_routes_with_a_request_id(browser):
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert "GET" in response.headers["Access-Control-Allow-Methods"]
     assert response.headers["Access-Control-Allow-Headers"].lower() == "x-request-id"
+
+
+@pytest.mark.parametrize(
+    "origin", ["capacitor://localhost", "http://[::1]:3000", "tauri://localhost"]
+)
+def test_the_origin_of_an_app_or_an_ipv6_address_may_send_credentials(make_app, origin):
+    client = make_app(cors_origins=(origin,)).test_client()
+    response = client.get("/api/auth/me", headers={"Origin": origin})
+    assert response.headers["Access-Control-Allow-Origin"] == origin
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"

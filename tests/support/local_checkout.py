@@ -18,6 +18,7 @@ from .gunicorn_server import send_request
 from .processes import ROOT, environment_without_settings, free_port
 
 DEPLOYED_FILES = ("app", "migrations", "config.py", "gunicorn.conf.py", "wsgi.py")
+COMMAND = [sys.executable, "-m", "app.dev.local"]
 START_TIMEOUT = 120  # seconds; ``make run`` starts PostgreSQL, migrates and adds sample data
 CARD = {"type": "card", "card[number]": "4242424242424242", "card[cvc]": "123"}
 CARD |= {"card[exp_month]": "12", "card[exp_year]": "2030"}
@@ -33,20 +34,25 @@ def copy_checkout(folder):
 class Checkout:
     """The service as ``make run`` serves it from a new folder, with its local Stripe."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         copy_checkout(folder)
         (folder / ".venv").symlink_to(sys.prefix)
         self.instance, self.port = folder / "instance", free_port()
         self.subprocess_options = {
             "cwd": folder,
-            "env": {**environment_without_settings(), "PORT": str(self.port)},
+            "env": {**environment_without_settings(), "PORT": str(self.port), **environment},
             "text": True,
         }
-        log = folder / "log"
-        with log.open("w") as output:
-            command = [sys.executable, "-m", "app.dev.local"]
-            self.process = subprocess.Popen(command, **self.subprocess_options, stdout=output)
-        wait_until(lambda: "Ctrl-C" in log.read_text(), timeout=START_TIMEOUT)
+        self.log = folder / "log"
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(COMMAND, **self.subprocess_options, stdout=output)
+        wait_until(lambda: "Ctrl-C" in self.log.read_text(), timeout=START_TIMEOUT)
+
+    def run_again(self, **environment):
+        """Run ``make run`` once more in the same folder, which must end by itself."""
+        options = {**self.subprocess_options, "capture_output": True, "timeout": TIMEOUT}
+        options["env"] = {**options["env"], **environment}
+        return subprocess.run(COMMAND, **options, check=False)
 
     def interrupt(self):
         """Send Ctrl-C and return the exit code."""

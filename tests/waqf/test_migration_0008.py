@@ -40,7 +40,7 @@ REFUNDED = "SELECT message FROM waqf_donations WHERE status = 'refunded'"
 def scratch_app(postgres_url):
     """Yield an app over a database of its own, at the revision before 0008."""
     with create_scratch_app(postgres_url) as app:
-        assert run_command(app, "db", "upgrade", "0006").exit_code == 0
+        assert run_command(app, "db", "upgrade", "0007").exit_code == 0
         yield app
 
 
@@ -58,6 +58,6 @@ def test_the_counts_are_recomputed_both_ways(scratch_app):
         assert run_command(scratch_app, "db", "upgrade", "0008").exit_code == 0
         assert execute(scratch_app, COUNTS) == [("A well", 3, 4), ("Empty", 0, 0)]
         assert execute(scratch_app, REFUNDED) == [("lost",)]
-        assert run_command(scratch_app, "db", "downgrade", "0006").exit_code == 0
+        assert run_command(scratch_app, "db", "downgrade", "0007").exit_code == 0
         assert execute(scratch_app, COUNTS) == [("A well", 1, 5), ("Empty", 0, 0)]
         assert execute(scratch_app, REFUNDED) == []

@@ -1,0 +1,66 @@
+"""The parameters of DATABASE_URL: they have an effect, or the start stops and names them."""
+
+import pytest
+from sqlalchemy import make_url
+
+from app.database.base import db
+from config import SettingError, from_environment
+
+SECRET = "x" * 32
+NAMES = ["DATABASE_URL", "DATABASE_READ_URL", "DEV_DATABASE_URL"]
+
+
+@pytest.fixture
+def show(make_app, database_url):
+    """Return a function that returns a setting of a session, by the parameters of the URL."""
+
+    def show_setting(name, **parameters):
+        url = make_url(database_url).update_query_dict(parameters)
+        text = url.render_as_string(hide_password=False)
+        from_environment({"JWT_SECRET_KEY": SECRET, "DATABASE_URL": text})
+        with make_app(database_url=text).app_context(), db.engine.connect() as connection:
+            return connection.exec_driver_sql(f"SHOW {name}").scalar()
+
+    return show_setting
+
+
+def test_own_options_are_joined_with_the_timeouts_which_hold(show):
+    options = "-c work_mem=5MB -c statement_timeout=0"
+    assert show("work_mem", options=options) == "5MB"
+    assert show("statement_timeout", options=options) == "15s"
+    assert show("lock_timeout", options=options) == "5s"
+    assert show("TimeZone", options=options) == "UTC"
+
+
+def test_a_schema_is_the_search_path(show):
+    assert show("search_path", schema="another") == "another"
+    assert show("statement_timeout", schema="another") == "15s"
+
+
+def test_parameters_of_the_client_library_are_passed_on(show):
+    assert show("application_name", application_name="ose") == "ose"
+
+
+@pytest.mark.parametrize("setting", NAMES)
+@pytest.mark.parametrize(
+    "parameter",
+    ["pgbouncer=true", "connection_limit=5", "pool_timeout=10", "ssl=true", "sslaccept=strict"],
+)
+def test_a_parameter_of_another_program_stops_the_start_and_is_named(setting, parameter):
+    url = f"postgres://u:a-password@h/d?sslmode=require&{parameter}"
+    with pytest.raises(SettingError) as error:
+        from_environment({"JWT_SECRET_KEY": SECRET, setting: url})
+    message = str(error.value)
+    assert message.startswith(f"{setting} has the parameter {parameter.partition('=')[0]}, ")
+    assert "a-password" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://u:p@h:a-pass/d", "postgres://h/d?schema=a-pass;x"],
+)
+def test_a_malformed_url_stops_the_start_without_its_secrets(url):
+    with pytest.raises(SettingError) as error:
+        from_environment({"JWT_SECRET_KEY": SECRET, "DATABASE_URL": url})
+    assert str(error.value).startswith("DATABASE_URL ")
+    assert "a-pass" not in str(error.value)

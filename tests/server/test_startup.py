@@ -1,0 +1,118 @@
+"""What keeps gunicorn from serving."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from app.users import passwords
+
+from ..support.concurrency import TIMEOUT, wait_until
+from ..support.gunicorn_server import GunicornServer
+from ..support.processes import ROOT, environment_without_settings, free_port
+
+STRONG_SECRET = "ehvp8CcBm0gMlnVUMHs3SKVb0pr6ixIwIxjmGSpKKtY"
+PUBLISHED_HASH = passwords.hash_password(passwords.PUBLISHED_PASSWORD)
+PRODUCTION = {"APP_ENV": "production", "JWT_SECRET_KEY": STRONG_SECRET, "WEB_CONCURRENCY": "1"}
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+def start_and_fail(database_url, *arguments, **environment):
+    """Start gunicorn, which must exit by itself; return its exit code and its stderr."""
+    environment = {"DATABASE_URL": database_url, "PORT": str(free_port()), **environment}
+    result = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", *arguments, "wsgi:app"],
+        cwd=ROOT,
+        env={**environment_without_settings(), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+    return result.returncode, result.stderr
+
+
+@pytest.fixture
+def renamed_admin(make_user, sql):
+    """Create an admin of the sample data who has another name and address."""
+    user = make_user("admin", email="chief@elsewhere.example", name="The chief")
+    sql("UPDATE users SET password_hash = %s WHERE id = %s", PUBLISHED_HASH, user.id)
+    return user
+
+
+def test_production_does_not_start_while_the_published_password_signs_in(
+    database_url, renamed_admin
+):
+    code, stderr = start_and_fail(database_url, **PRODUCTION)
+    assert code == 1
+    assert "chief@elsewhere.example (admin)" in stderr
+    assert "users disable" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_production_starts_without_such_an_account(make_server, make_user):
+    make_user("admin")
+    server = make_server(**PRODUCTION | {"WEB_CONCURRENCY": "2"})
+    assert server.request("GET", "/api/health/ready").status == 200
+    assert not any("accounts are checked later" in line["message"] for line in server.log())
+
+
+class ServerWithOneWorker(GunicornServer):
+    """gunicorn with a single worker."""
+
+    def connect_to_each_worker(self, token=None):
+        """Do nothing: there is no second worker."""
+
+
+def test_a_check_that_the_database_missed_is_made_when_it_is_back(
+    database_url, renamed_admin, tmp_path
+):
+    url = make_url(database_url)
+    with psycopg.connect(database_url) as connection:
+        port = connection.info.port
+        socket = Path(connection.info.host) / f".s.PGSQL.{port}"
+    query = {"host": str(tmp_path), "port": str(port)}
+    away = url.set(query=query).render_as_string(hide_password=False)
+    server = ServerWithOneWorker(away, tmp_path, PRODUCTION)
+    server.start()
+    try:
+        assert server.request("GET", "/api/health").status == 200
+        assert any("accounts are checked later" in line["message"] for line in server.log())
+        (tmp_path / socket.name).symlink_to(socket)
+        wait_until(lambda: server.process.poll() is not None)
+    finally:
+        server.wait_for_exit()
+    (line,) = [line for line in server.log() if line["level"] == "CRITICAL"]
+    assert "chief@elsewhere.example" in line["message"]
+
+
+# The address
+
+
+PUBLIC = [
+    (("-b", "0.0.0.0:0"), {}),
+    (("-b", "127.0.0.1:0", "-b", "[::]:0"), {}),
+    ((), {"GUNICORN_CMD_ARGS": "--bind 0.0.0.0:0"}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "environment"), PUBLIC, ids=str)
+@pytest.mark.parametrize("app_env", ["development", "testing"])
+def test_a_public_address_stops_the_start_outside_production(
+    database_url, app_env, arguments, environment
+):
+    code, stderr = start_and_fail(database_url, *arguments, **environment, APP_ENV=app_env)
+    assert code == 1
+    assert f"is open to other machines, but APP_ENV is {app_env}" in stderr
+    assert "APP_ENV=production" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_test_key_in_production_is_named_in_the_log(make_server):
+    stripe = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": STRONG_SECRET}
+    server = make_server(**PRODUCTION | {"WEB_CONCURRENCY": "2"}, **stripe)
+    assert any("test key" in line["message"] for line in server.log())
