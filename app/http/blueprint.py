@@ -4,7 +4,7 @@ The decorators of a view say, from the top: where, who, what comes in, what goes
 The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any
@@ -32,6 +32,7 @@ from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, Pay
 from . import authentication, idempotency, rate_limits, sql_json
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
+from .pagination import page_response
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
@@ -221,9 +222,8 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                limit, offset = _limit_and_offset(request.query_string)
-                page = sql_json.select_page_json(view(*args, **kwargs), schema, limit, offset)
-                return json_response(page)
+                requested = _requested_page(request.query_string, request.endpoint)
+                return page_response(view(*args, **kwargs), schema, requested)
 
             described_view = described(self.response(200, page_schema)(wrapper))
             return _defer_session_check(described_view, wrapper, *authentication.SAFE_METHODS)
@@ -264,7 +264,7 @@ class Blueprint(flask_smorest.Blueprint):
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 response = view(*args, **kwargs)
                 response.headers["Deprecation"] = f"@{int(since.timestamp())}"
-                response.headers["Link"] = f'<{successor}>; rel="successor-version"'
+                response.headers.add("Link", f'<{successor}>; rel="successor-version"')
                 return response
 
             return with_operation_doc(wrapper, deprecated=True)
@@ -293,10 +293,10 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 @lru_cache(maxsize=256)
-def _limit_and_offset(query_string: bytes) -> tuple[int, int]:
-    """Load the current request's limit and offset; cached, because clients repeat a few."""
-    query = PARSER.parse(PAGINATION_QUERY, location="query")
-    return query["limit"], query["offset"]
+def _requested_page(query_string: bytes, endpoint: str) -> Mapping[str, Any]:
+    """Load the current request's page; cached, because clients repeat a few query strings."""
+    page: Mapping[str, Any] = PARSER.parse(PAGINATION_QUERY, location="query")
+    return page
 
 
 def _defer_session_check(described: View, view: View, *methods: str) -> View:

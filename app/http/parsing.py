@@ -1,10 +1,11 @@
 """Strict parsing of request bodies and query strings; all faults become ValidationFailed."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any, NoReturn
 
-from flask import request
+from flask import current_app, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import IntegerConverter
@@ -25,13 +26,20 @@ class AsciiIntegerConverter(IntegerConverter):
 class StrictParser(FlaskParser):
     """webargs' parser with our reader of JSON bodies and our error.
 
-    An unknown field of a body is an error (by the schema), an unknown query parameter is ignored.
+    An unknown field of a body is an error by the schema. A query string may be loaded with several
+    schemas, so an unknown parameter is one that none of the view's schemas has.
     """
 
     DEFAULT_VALIDATION_STATUS = 400
 
     def load_json(self, req: Any, schema: Schema) -> Any:
         return read_json_body()
+
+    def load_querystring(self, req: Any, schema: Schema) -> Any:
+        unknown = req.args.keys() - known_parameters(current_app.view_functions[req.endpoint])
+        if unknown:
+            raise to_validation_error({name: ["Unknown parameter."] for name in sorted(unknown)})
+        return super().load_querystring(req, schema)
 
     def handle_error(
         self, error: ValidationError, req: Any, schema: Schema, **kwargs: Any
@@ -41,6 +49,16 @@ class StrictParser(FlaskParser):
 
 
 PARSER = StrictParser()
+
+
+@cache
+def known_parameters(view: Any) -> frozenset[str]:
+    """Return the query parameters of ``view``, by the schemas that flask-smorest documents."""
+    arguments = view._apidoc["arguments"]["parameters"]
+    schemas = [argument["schema"] for argument in arguments if argument["in"] == "query"]
+    return frozenset(
+        field.data_key or name for schema in schemas for name, field in schema.load_fields.items()
+    )
 
 
 def read_json_body() -> Any:
