@@ -13,7 +13,7 @@ from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
 
-MAX_ROWS = 200  # of each table; exports have all rows
+MAX_ROWS = 60  # of each table; exports have all rows
 MAX_BARS = 15  # years of a chart
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import current_app
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Row
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, composite, mapped_column
+from sqlalchemy.orm import Mapped, composite, defer, mapped_column
 from uuid_utils.compat import uuid7
 
 from .. import clock
@@ -50,8 +50,8 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
-        """Select the user's calculations, newest first, at most ``max_rows``."""
-        own = db.select(cls).where(cls.user_id == user_id)
+        """Select the user's newest calculations, at most ``max_rows``, without breakdowns."""
+        own = db.select(cls).where(cls.user_id == user_id).options(defer(cls.breakdown))
         return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod

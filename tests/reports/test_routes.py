@@ -103,9 +103,9 @@ def test_a_long_statement_lists_the_latest_calculations(sign_in, sql):
         " FROM users, generate_series(1, 250) n"
     )
     text = pdf_text(person.get(STATEMENT))
-    assert "n200 " in text
-    assert "n201 " not in text
-    assert "latest 200" in text
+    assert "n60 " in text
+    assert "n61 " not in text
+    assert "latest 60" in text
     assert "Page 2 of" in text
 
 
