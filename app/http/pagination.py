@@ -8,6 +8,7 @@ import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
@@ -99,28 +100,30 @@ def _parse_key(kind: type, value: Any) -> Any:
 def _list_tag() -> bytes:
     """Hash what a cursor depends on: the user, the path and the filters of the request."""
     user = g.get("authenticated_user")
-    filters = sorted(item for item in request.args.items() if item[0] not in PAGE_PARAMETERS)
-    scope = repr((str(user.id) if user else None, request.path, filters))
+    scope = f"{user and user.id} {request.path}?{urlencode(sorted(_filters(request.query_string)))}"
     return hashlib.sha256(scope.encode()).digest()[:TAG_BYTES]
+
+
+@lru_cache(maxsize=256)
+def _filters(query_string: bytes) -> list[tuple[str, str]]:
+    """Return the parameters that select the rows of a list; cached, as clients repeat a few."""
+    return [item for item in request.args.items() if item[0] not in PAGE_PARAMETERS]
 
 
 def _pagination_json(page: Page, requested: Mapping[str, Any], cursor: str | None) -> str:
     """Format the object PaginationSchema."""
-    return strict_json.dumps(
-        {
-            "limit": requested["limit"],
-            "offset": requested["offset"] if requested["after"] is None else None,
-            "total": min(page.total, MAX_TOTAL),
-            "totalIsExact": page.total <= MAX_TOTAL,
-            "next": cursor,
-        }
+    offset = requested["offset"] if requested["after"] is None else "null"
+    is_exact = "true" if page.total <= MAX_TOTAL else "false"
+    quoted = f'"{cursor}"' if cursor else "null"
+    return (
+        f'{{"limit":{requested["limit"]},"offset":{offset},"total":{min(page.total, MAX_TOTAL)},'
+        f'"totalIsExact":{is_exact},"next":{quoted}}}'
     )
 
 
 def _next_query(limit: int, cursor: str) -> str:
     """Return the query string of the next page, with the same filters."""
-    filters = [item for item in request.args.items() if item[0] not in PAGE_PARAMETERS]
-    return urlencode([*filters, ("limit", limit), ("after", cursor)])
+    return urlencode([*_filters(request.query_string), ("limit", limit), ("after", cursor)])
 
 
 def _iter_rows(

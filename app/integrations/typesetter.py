@@ -31,8 +31,8 @@ EXTRA_FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 CREATOR = re.compile(rb"(?<=Creator[(])Typst [0-9.]+|(?<=CreatorTool>)Typst [0-9.]+")
 # One thread and one arena of memory: a document must not take the other cores, and fits in less.
 ENVIRONMENT = {"RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-TIMEOUT = 10  # seconds; a document of the maximum size takes one
-MAX_WAIT = 5  # seconds until a document is refused because another is being typeset
+TIMEOUT = 20  # seconds; a document of the maximum size takes one of CPU
+MAX_WAIT = 10  # seconds until a document is refused because another is being typeset
 MAX_WAITING = 1  # requests; each occupies a thread
 
 _places = BoundedSemaphore(1 + MAX_WAITING)
