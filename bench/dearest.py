@@ -228,10 +228,16 @@ def measure(url: str, folder: Path) -> None:
         cost = measure_cost(request, environment, postmaster)
         figures = f"{cost.cpu:8.2f}{cost.database:10.2f}{cost.memory:9.1f}"
         print(f"{request.name:43}{cost.status:7}{cost.size:13,}{figures}", flush=True)
-        if cost.cpu + cost.database > request.max_cpu or cost.memory > MAX_MEMORY:
+        if is_excessive(request, cost):
             excess.append(request.name)
     if excess:
         sys.exit(f"Above {MAX_CPU} s of CPU or {MAX_MEMORY} MB: {', '.join(excess)}")
+
+
+def is_excessive(request: Request, cost: Cost) -> bool:
+    """Return whether the cost is above the limits."""
+    cpu = cost.cpu + cost.database
+    return cpu > request.max_cpu or cost.memory > MAX_MEMORY * request.at_once
 
 
 def fill(url: str) -> tuple[UUID, UUID]:

@@ -43,7 +43,9 @@ def _describe_body() -> dict[str, Any]:
 
 
 def _count_bytes() -> int:
-    """Read the body in pieces, and return its length."""
+    """Read the body in pieces, and return its length. Raises PayloadTooLarge."""
+    # One byte more, because the stream fails at its limit, not beyond.
+    request.max_content_length = current_app.config["MAX_CONTENT_LENGTH"] + 1
     return sum(len(piece) for piece in iter(lambda: request.stream.read(PIECE_BYTES), b""))
 
 

@@ -50,7 +50,7 @@ def typeset(document: dict[str, Any], fonts: list[str], created_at: datetime | N
     tried first, then all others.
     """
     seconds = created_at and int(created_at.timestamp())
-    task = json.dumps({"document": document, "fonts": fonts, "createdAt": seconds})
+    task = json.dumps({"document": json.dumps(document), "fonts": fonts, "createdAt": seconds})
     if not _places.acquire(blocking=False):
         raise TypesetterBusy
     try:
@@ -91,8 +91,8 @@ def font_folders() -> list[Path]:
     ]
 
 
-def compile_pdf(document: dict[str, Any], first_fonts: list[str], created_at: int | None) -> bytes:
-    """Typeset ``document`` in this process."""
+def compile_pdf(document: str, first_fonts: list[str], created_at: int | None) -> bytes:
+    """Typeset ``document``, which is JSON, in this process."""
     import typst  # noqa: PLC0415 (only the script loads it)
 
     fonts = typst.Fonts(False, False, [str(folder) for folder in font_folders()])
@@ -101,7 +101,7 @@ def compile_pdf(document: dict[str, Any], first_fonts: list[str], created_at: in
         TEMPLATE.read_bytes(),
         format="pdf",
         font_paths=fonts,
-        sys_inputs={"document": json.dumps({**document, "fonts": families})},
+        sys_inputs={"document": document, "fonts": json.dumps(families)},
         timestamp=created_at and datetime.fromtimestamp(created_at, UTC),
     )
     # Remove the version of Typst, without changing the length: a PDF stores byte offsets.

@@ -22,8 +22,8 @@ from .rules import (
 )
 from .rules.hijri import hijri_day
 
-# Of all labels in a report: whole ones of 120 characters in 50 lines, 20 of each in 300.
-LABEL_CHARACTERS = 6_000
+# Of all labels in a report: whole ones of 120 characters in 37 lines, 15 of each in 300.
+LABEL_CHARACTERS = 4_500
 
 
 def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:

@@ -247,6 +247,19 @@ def test_json_above_one_mebibyte_is_too_large(client):
     assert_error(response, 413, "PAYLOAD_TOO_LARGE")
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_exactly_sixteen_mebibytes_is_counted(client, chunked):
+    size = 16 * 1024 * 1024
+    length = {} if chunked else {"content_length": size}
+    environ = {"wsgi.input_terminated": True}
+    for extra, status in ((0, 200), (1, 413)):
+        if chunked or not extra:
+            body = io.BytesIO(b"x" * (size + extra))
+            response = client.post(EXAMPLE, input_stream=body, environ_base=environ, **length)
+            assert response.status_code == status
+            assert response.json.get("bytes") == (None if extra else size)
+
+
 @pytest.mark.parametrize("kind", ["application/octet-stream", "text/plain", "application/json"])
 def test_any_body_above_sixteen_mebibytes_is_too_large(client, kind):
     response = client.post(EXAMPLE, data=bytes(16 * 2**20 + 1), content_type=kind)
