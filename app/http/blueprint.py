@@ -294,7 +294,10 @@ class Blueprint(flask_smorest.Blueprint):
 
 @lru_cache(maxsize=256)
 def _requested_page(query_string: bytes, endpoint: str) -> Mapping[str, Any]:
-    """Load the current request's page; cached, because clients repeat a few query strings."""
+    """Load the current request's page; cached, because clients repeat a few query strings.
+
+    Which other parameters are accepted depends on the endpoint.
+    """
     page: Mapping[str, Any] = PARSER.parse(PAGINATION_QUERY, location="query")
     return page
 

@@ -32,8 +32,8 @@ from .authentication import user_pending_session_check
 from .fields import UtcDateTime
 
 MAX_TOTAL = 10_000  # rows of a list that are counted
-# Bytes of JSON columns, as stored, that one statement reads. PostgreSQL compresses at most 87:1, so
-# that the response to it has less than 6 MiB, and usually no more than this.
+# Bytes of JSON columns, as stored, that one statement reads, unless one row has more. PostgreSQL
+# stores at most 273 bytes in 3 (pglz), so that the statement's result has less than 6 MiB.
 MAX_STORED_BYTES = 64 * 1024
 NO_SESSION_CHECK = PreparedQuery(None, select(), {})  # if no session has to be verified
 RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'

@@ -109,6 +109,14 @@ def test_a_long_statement_lists_the_latest_calculations(sign_in, sql):
     assert "Page 2 of" in text
 
 
+def test_a_statement_has_a_bounded_number_of_charts(sign_in):
+    user = sign_in()
+    for currency in ("AED", "BHD", "CHF", "DKK", "EUR", "GBP", "HKD"):
+        body = {"wealth": 2, "nisab": 1, "currency": currency}
+        assert user.post(CALCULATIONS, json=body).status_code == 201
+    assert pdf_text(user.get(STATEMENT)).count("Zakat by year") == 5
+
+
 # Murabaha
 
 
