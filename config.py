@@ -58,6 +58,7 @@ class Settings:
     nisab_max_age_days: int = 30
     profit_rate_max: Decimal = Decimal("0.30")
     four_eyes_above: Decimal = Decimal("Infinity")  # needs a second person; empty: never
+    examples_enabled: bool = True  # the routes to test a client with, such as /api/stream
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     web_threads: int = 4

@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("app", static_folder=None)
     configure(app, settings)
     init_extensions(app, settings)
-    register_blueprints(app)
+    register_blueprints(app, examples_enabled=settings.examples_enabled)
     cors.init_app(app, settings.cors_origins)
     errors.init_app(app)
     cli.init_app(app)
@@ -94,11 +94,12 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     streaming.init_app(app, settings.web_threads)
 
 
-def register_blueprints(app: Flask) -> None:
+def register_blueprints(app: Flask, *, examples_enabled: bool) -> None:
     """Register the blueprints of all domains, with their OpenAPI document."""
     api = Api(app)
     for blueprint in BLUEPRINTS:
-        api.register_blueprint(blueprint)
+        if blueprint is not examples_bp or examples_enabled:
+            api.register_blueprint(blueprint)
 
 
 def add_middleware(app: Flask, settings: Settings) -> None:

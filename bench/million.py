@@ -8,17 +8,25 @@ import os
 import statistics
 import sys
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import stripe
 
+from app.http.pagination import TAG_BYTES
+
 from . import run
 from .hooks import SECRET, success_event
 
 SIZES = (1_000, 1_000_000)
 TURNS = 300
+LAST_KEYS = """
+SELECT json_build_array(created_at, id)::text FROM waqf_donations WHERE project_id = %s
+ORDER BY created_at, id OFFSET 9 LIMIT 1
+"""
+LAST_PAGES: dict[str, str] = {}  # addresses by project
 FILL = """
 SET session_replication_role = replica;
 INSERT INTO waqf_projects (id, name, category, currency, funding_goal, active, raised, pledged,
@@ -107,6 +115,19 @@ def get(path: str) -> Callable:
     return send
 
 
+def get_last_page(client, project, _) -> None:
+    """Send a GET request for the last page of a project's donations, by a cursor."""
+    if project not in LAST_PAGES:
+        path = f"/api/waqf/projects/{project}/donations"
+        cursor = require_success(client.get(path)).json["pagination"]["next"]
+        tag = urlsafe_b64decode(cursor + "==")[:TAG_BYTES]
+        with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+            (keys,) = connection.execute(LAST_KEYS, [project]).fetchone()
+        cursor = urlsafe_b64encode(tag + keys.encode()).decode().rstrip("=")
+        LAST_PAGES[project] = f"{path}?after={cursor}"
+    require_success(client.get(LAST_PAGES[project]))
+
+
 def require_success(response):
     """Return ``response``; exit if it is an error."""
     if response.status_code >= 400:
@@ -119,6 +140,8 @@ REQUESTS = {
     "webhook": deliver,
     "project": get("/api/waqf/projects/{}"),
     "its list": get("/api/waqf/projects/{}/donations"),
+    "offset 900": get("/api/waqf/projects/{}/donations?offset=900"),
+    "last page": get_last_page,
 }
 
 

@@ -173,8 +173,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def wait_until_healthy(url: str) -> None:
-    """Wait until ``url`` responds; exit after ten seconds."""
-    for _ in range(200):
+    """Wait until ``url`` responds; exit after a minute."""
+    for _ in range(1200):
         try:
             with urlopen(url, timeout=1):
                 return

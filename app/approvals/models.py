@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import bind_callable, prepared_query, sql_property
+from ..database.prepared import bind_callable, newest_first, prepared_query, sql_property
 from ..http.authentication import ROLES
 from ..users.models import User
 
@@ -63,7 +63,7 @@ class Approval(UUIDPrimaryKeyMixin, Base):
             query = query.where(cls.role == role)
         if status is not None:
             query = query.where(cls.status == status)
-        return query.order_by(cls.requested_at.desc(), cls.id.desc())
+        return newest_first(query, cls.requested_at, cls.id)
 
     @classmethod
     def expire_pending(

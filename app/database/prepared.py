@@ -35,12 +35,22 @@ class PreparedQuery(NamedTuple):
 
     def row(self) -> tuple[Any, ...] | None:
         """Execute the statement and return its first row, or None."""
+        with self._cursor() as cursor:
+            return cursor.fetchone()
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Execute the statement and return all rows."""
+        with self._cursor() as cursor:
+            return cursor.fetchall()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[psycopg.Cursor[Any]]:
         sql, constants, callables = _compile(self.statement)
         values = constants | {name: _adapt(value) for name, value in self.values.items()}
         for name, get_value in callables:
             values[name] = get_value()
         with driver_connection() as driver:
-            return driver.execute(sql, values, prepare=True).fetchone()
+            yield driver.execute(sql, values, prepare=True)
 
     def objects(self) -> list[Any]:
         """Return all rows as ORM objects."""
@@ -69,6 +79,20 @@ def _select_columns(statement: Any, columns: tuple[Any, ...]) -> Any:
 def _with_change(statement: Any, change: Any, table: Any) -> Any:
     # A CTE with the name of a table hides the table.
     return statement.add_cte(change.returning(*table.c).cte(table.name))
+
+
+def newest_first(statement: Any, *keys: Any) -> Any:
+    """Order a list by ``keys``, the largest first.
+
+    Their values identify a row's place in the list: no key is NULL, and no two rows have all equal.
+    """
+    return statement.order_by(*(key.desc() for key in keys)).execution_options(list_keys=keys)
+
+
+def list_keys(statement: Any) -> tuple[Any, ...]:
+    """Return the keys that ``newest_first`` has ordered ``statement`` by."""
+    keys: tuple[Any, ...] = statement.get_execution_options()["list_keys"]
+    return keys
 
 
 def prepared_query(build: Callable[..., Any]) -> Any:

@@ -12,6 +12,8 @@ from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..http.parsing import read_json_body, read_text_body
 from ..http.tokens import COOKIE, HOST_COOKIE
 
+PIECE_BYTES = 64 * 1024
+
 
 def echo_request() -> dict[str, Any]:
     """Describe this request; of credentials, only whether they were sent."""
@@ -37,7 +39,14 @@ def _describe_body() -> dict[str, Any]:
         return _read_multipart_form()
     if request.mimetype.startswith("text/"):
         return {"text": read_text_body()}
-    return {"bytes": len(request.get_data())}
+    return {"bytes": _count_bytes()}
+
+
+def _count_bytes() -> int:
+    """Read the body in pieces, and return its length. Raises PayloadTooLarge."""
+    # One byte more, because the stream fails at its limit, not beyond.
+    request.max_content_length = current_app.config["MAX_CONTENT_LENGTH"] + 1
+    return sum(len(piece) for piece in iter(lambda: request.stream.read(PIECE_BYTES), b""))
 
 
 def _read_form_fields() -> MultiDict[str, str]:

@@ -6,9 +6,10 @@ from flask import Response, jsonify, redirect
 
 from .. import clock, strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from ..http import cors, sql_json
+from ..http import cors
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.pagination import page_response
 from ..http.rate_limits import limit
 from ..http.responses import json_response
 from ..http.schemas import PaginationQuerySchema
@@ -110,8 +111,8 @@ def redirect_sender():
 @versions.response(200, UsersV1Schema)
 def list_users_v1(page):
     """List all users, newest first; use version 2, which adds the total"""
-    users, _ = sql_json.select_slice_json(User.newest(), UserSchema, page["limit"], page["offset"])
-    return json_response(f'{{"version":"v1","users":{users}}}')
+    head = '{"version":"v1","users":'
+    return page_response(User.newest(), UserSchema, page, head=head, has_pagination=False)
 
 
 @versions.get("/v2/users")
@@ -120,7 +121,5 @@ def list_users_v1(page):
 @versions.response(200, UsersV2Schema)
 def list_users_v2(page):
     """List all users, newest first, with pagination"""
-    users = sql_json.select_page_json(
-        User.newest(), UserSchema, page["limit"], page["offset"], key="users"
-    )
-    return json_response(f'{{"version":"v2","data":{users}}}')
+    head = '{"version":"v2","data":{"users":'
+    return page_response(User.newest(), UserSchema, page, head=head, tail="}}")

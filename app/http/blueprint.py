@@ -4,9 +4,9 @@ The decorators of a view say, from the top: where, who, what comes in, what goes
 The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 from uuid import UUID
 
@@ -30,11 +30,13 @@ from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .parsing import PARSER, read_json_bytes, read_limit_and_offset
+from .pagination import page_response
+from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
 from .tokens import SAFE_METHODS
 
+PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
 IDEMPOTENCY_ERRORS = (
     ValidationFailed,
@@ -203,9 +205,8 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                limit, offset = read_limit_and_offset(request.query_string)
-                page = sql_json.select_page_json(view(*args, **kwargs), schema, limit, offset)
-                return json_response(page)
+                requested = _requested_page(request.query_string, request.endpoint)
+                return page_response(view(*args, **kwargs), schema, requested)
 
             described_view = described(self.response(200, page_schema)(wrapper))
             return defer_session_check(described_view, wrapper, *SAFE_METHODS)
@@ -246,7 +247,7 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 response = view(*args, **kwargs)
                 response.headers["Deprecation"] = f"@{int(since.timestamp())}"
-                response.headers["Link"] = f'<{successor}>; rel="successor-version"'
+                response.headers.add("Link", f'<{successor}>; rel="successor-version"')
                 return response
 
             return with_operation_doc(wrapper, deprecated=True)
@@ -272,3 +273,13 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     @staticmethod
     def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
         return with_errors(doc, doc_info, method)
+
+
+@lru_cache(maxsize=256)
+def _requested_page(query_string: bytes, endpoint: str) -> Mapping[str, Any]:
+    """Load the current request's page; cached, because clients repeat a few query strings.
+
+    Which other parameters are accepted depends on the endpoint.
+    """
+    page: Mapping[str, Any] = PARSER.parse(PAGINATION_QUERY, location="query")
+    return page

@@ -1,18 +1,17 @@
 """Strict parsing of request bodies and query strings; all faults become ValidationFailed."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 from typing import Any, NoReturn
 
-from flask import request
+from flask import current_app, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import IntegerConverter
 
 from .. import strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
-from .schemas import PaginationQuerySchema
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_DETAILS = 100
@@ -27,13 +26,20 @@ class AsciiIntegerConverter(IntegerConverter):
 class StrictParser(FlaskParser):
     """webargs' parser with our reader of JSON bodies and our error.
 
-    An unknown field of a body is an error (by the schema), an unknown query parameter is ignored.
+    An unknown field of a body is an error by the schema. A query string may be loaded with several
+    schemas, so an unknown parameter is one that none of the view's schemas has.
     """
 
     DEFAULT_VALIDATION_STATUS = 400
 
     def load_json(self, req: Any, schema: Schema) -> Any:
         return read_json_body()
+
+    def load_querystring(self, req: Any, schema: Schema) -> Any:
+        unknown = req.args.keys() - known_parameters(current_app.view_functions[req.endpoint])
+        if unknown:
+            raise to_validation_error({name: ["Unknown parameter."] for name in sorted(unknown)})
+        return super().load_querystring(req, schema)
 
     def handle_error(
         self, error: ValidationError, req: Any, schema: Schema, **kwargs: Any
@@ -43,7 +49,16 @@ class StrictParser(FlaskParser):
 
 
 PARSER = StrictParser()
-PAGINATION_QUERY = PaginationQuerySchema()
+
+
+@cache
+def known_parameters(view: Any) -> frozenset[str]:
+    """Return the query parameters of ``view``, by the schemas that flask-smorest documents."""
+    arguments = view._apidoc["arguments"]["parameters"]
+    schemas = [argument["schema"] for argument in arguments if argument["in"] == "query"]
+    return frozenset(
+        field.data_key or name for schema in schemas for name, field in schema.load_fields.items()
+    )
 
 
 def read_json_body() -> Any:
@@ -87,13 +102,6 @@ def read_text_body() -> str:
     if "\0" in text:
         raise ValidationFailed.at([], "The body contains a NUL character.")
     return text
-
-
-@lru_cache(maxsize=256)
-def read_limit_and_offset(query_string: bytes) -> tuple[int, int]:
-    """Load the current request's limit and offset; cached, because clients repeat a few."""
-    query = PARSER.parse(PAGINATION_QUERY, location="query")
-    return query["limit"], query["offset"]
 
 
 def to_validation_error(messages: Any) -> ValidationFailed:

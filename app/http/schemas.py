@@ -8,7 +8,18 @@ import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
 from ..money import MINOR_UNITS
-from .fields import Amount, Choice, Currency, QueryInteger, StrictInteger, decimals
+from .fields import (
+    Amount,
+    Choice,
+    Currency,
+    QueryInteger,
+    StrictBoolean,
+    StrictInteger,
+    Text,
+    decimals,
+)
+
+MAX_OFFSET = 10_000  # rows; a later page is requested by its cursor
 
 
 def camel_case(name: str) -> str:
@@ -94,8 +105,21 @@ class PaginationQuerySchema(Schema):
 
     limit = QueryInteger(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
     offset = QueryInteger(
-        load_default=0, validate=validate.Range(0, 2**31 - 1), metadata={"example": 0}
+        load_default=0, validate=validate.Range(0, MAX_OFFSET), metadata={"example": 0}
     )
+    after = marshmallow.fields.String(
+        load_default=None,
+        validate=validate.Length(1, 200),
+        metadata={"description": "`next` of the previous page, instead of `offset`."},
+    )
+
+    @validates_schema(pass_original=True)
+    def require_one_start(
+        self, data: Mapping[str, Any], original: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        """Reject a cursor together with an offset."""
+        if "after" in original and "offset" in original:
+            raise ValidationError("Send either after or offset.", "after")
 
 
 class ExportQuerySchema(Schema):
@@ -105,11 +129,26 @@ class ExportQuerySchema(Schema):
 
 
 class PaginationSchema(Schema):
-    """The returned page of a list, and the total number of its rows."""
+    """The returned page of a list, the number of its rows, and the cursor of the next page."""
 
     limit = StrictInteger(required=True, metadata={"example": 10})
-    offset = StrictInteger(required=True, metadata={"example": 0})
-    total = StrictInteger(required=True, metadata={"example": 1})
+    offset = StrictInteger(
+        required=True,
+        allow_none=True,
+        metadata={"example": 0, "description": "Null for a page that was requested by cursor."},
+    )
+    total = StrictInteger(
+        required=True, metadata={"example": 1, "description": "Rows of the list, at most 10,000."}
+    )
+    total_is_exact = StrictBoolean(
+        required=True,
+        metadata={"example": True, "description": "False if the list has more than `total` rows."},
+    )
+    next = Text(
+        required=True,
+        allow_none=True,
+        metadata={"example": None, "description": "Cursor of the next page; null at the end."},
+    )
 
 
 class ErrorDetailSchema(Schema):

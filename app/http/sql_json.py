@@ -5,15 +5,10 @@ stay exact and no objects are built only to be serialized again. Values made in 
 token) are serialized by ``schema.dump``; a test verifies that both produce the same JSON.
 """
 
-import csv
 import dataclasses
-import io
-import re
-from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
-from flask import Response
 from marshmallow import Schema, fields
 from sqlalchemy import (
     Integer,
@@ -26,18 +21,20 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    tuple_,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
-from ..database.base import db
-from ..database.prepared import PreparedInsert, PreparedQuery
-from . import streaming
+from ..database.prepared import PreparedInsert, PreparedQuery, list_keys
 from .authentication import user_pending_session_check
 from .fields import UtcDateTime
 
-FORMULA_PREFIXES = "=+-@\t\r\n"  # a cell that starts with one runs in a spreadsheet
-NUMBER = re.compile(r"-?[0-9.]+")
+MAX_TOTAL = 10_000  # rows of a list that are counted
+# Bytes of JSON columns, as stored, that one statement reads, unless one row has more. PostgreSQL
+# stores at most 273 bytes in 3 (pglz), so that the statement's result has less than 6 MiB.
+MAX_STORED_BYTES = 64 * 1024
 NO_SESSION_CHECK = PreparedQuery(None, select(), {})  # if no session has to be verified
 RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
 
@@ -54,29 +51,61 @@ def insert_returning_json(insertion: PreparedInsert, schema: type[Schema]) -> st
     return row
 
 
-def select_slice_json(
-    query: PreparedQuery, schema: type[Schema], limit: int, offset: int
-) -> tuple[str, int]:
-    """Return the rows from ``offset`` as a JSON array, and the total number of rows."""
-    return _execute(_slice_statement, query, schema, limit=limit, offset=offset)
+class Start(NamedTuple):
+    """Where a page starts: at the first row, after ``offset`` rows, or at the row with ``keys``."""
+
+    offset: int = 0
+    keys: tuple[Any, ...] = ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        if self.offset:
+            return {"offset": self.offset}
+        return {f"key{number}": key for number, key in enumerate(self.keys)}
 
 
-def select_page_json(
-    query: PreparedQuery, schema: type[Schema], limit: int, offset: int, *, key: str = "data"
-) -> str:
-    """Return a page of rows as JSON: ``{"data": […], "pagination": {…}}``."""
-    rows, total = select_slice_json(query, schema, limit, offset)
-    pagination = f'{{"limit":{limit},"offset":{offset},"total":{total}}}'
-    return f'{{"{key}":{rows},"pagination":{pagination}}}'
+class Page(NamedTuple):
+    """A page of a list: its rows as a JSON array, or None if it has to be read in pieces."""
+
+    rows: str | None
+    total: int  # at most MAX_TOTAL + 1, if it is not stored
+    next: str | None  # the keys of the first row after the page as a JSON array
 
 
-def stream_rows(query: PreparedQuery, schema: type[Schema], form: str) -> Response:
-    """Stream all rows of ``query`` as ``ndjson`` or ``csv``, in constant memory."""
-    lines, mimetype = {
-        "ndjson": (_ndjson_lines, "application/x-ndjson"),
-        "csv": (_csv_lines, "text/csv"),
-    }[form]
-    return streaming.streaming_response(lines(query, schema), mimetype)
+class StoredRow(NamedTuple):
+    """A row of a list that has not been read yet."""
+
+    id: Any
+    size: int  # bytes of its JSON columns
+    keys: tuple[Any, ...]
+
+
+def select_page(query: PreparedQuery, schema: type[Schema], limit: int, start: Start) -> Page:
+    """Return ``limit`` rows of a list from ``start`` on."""
+    build = partial(_page_statement, start=tuple(start.values))
+    return Page(*_execute(build, query, schema, limit=limit, **start.values))
+
+
+def find_rows(query: PreparedQuery, limit: int, start: Start) -> list[StoredRow]:
+    """Return ids, sizes and keys of ``limit`` rows of a list from ``start`` on."""
+    statement = _find_statement(query.statement, query.entity, tuple(start.values))
+    values = {**query.values, **start.values, "limit": limit}
+    found = PreparedQuery(query.entity, statement, values).rows()
+    return [StoredRow(id, size, tuple(keys)) for id, size, *keys in found]
+
+
+def read_rows(query: PreparedQuery, schema: type[Schema], ids: list[Any]) -> list[str]:
+    """Return the rows of a list that have one of ``ids``, each as JSON, in the list's order."""
+    statement = _read_statement(query.statement, query.entity, schema)
+    values = {**query.values, "ids": _array_literal(ids)}
+    return [line for (line,) in PreparedQuery(query.entity, statement, values).rows()]
+
+
+def read_cells(query: PreparedQuery, schema: type[Schema], ids: list[Any]) -> list[Any]:
+    """Return the same rows, each as a tuple of texts."""
+    statement = _read_statement(query.statement, query.entity, schema, as_cells=True)
+    values = {**query.values, "ids": _array_literal(ids)}
+    return PreparedQuery(query.entity, statement, values).rows()
 
 
 def output_columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]]:
@@ -90,7 +119,7 @@ def output_columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]
 
 
 def _execute(
-    build: Any, query: PreparedQuery | PreparedInsert, schema: type[Schema], **values: int
+    build: Any, query: PreparedQuery | PreparedInsert, schema: type[Schema], **values: Any
 ) -> Any:
     """Return the first row of the statement that ``build`` makes of ``query``.
 
@@ -130,21 +159,99 @@ def _insert_statement(
 
 
 @cache
-def _slice_statement(
+def _page_statement(
     statement: Select[Any],
     entity: Any,
     schema: type[Schema],
     session: Any,
-    total: Select[Any] | None = None,
+    total: Any = None,
+    *,
+    start: tuple[str, ...],
 ) -> Select[Any]:
-    """Select a slice of the rows of ``statement`` as a JSON array, and the number of all rows."""
-    limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
-    rows = statement.with_only_columns(*output_columns(schema, entity)).limit(limit).offset(offset)
-    data = select(func.json_agg(literal_column("item"))).select_from(rows.subquery("item"))
-    if total is None:
-        total = select(func.count()).select_from(statement.order_by(None).subquery())
-    array = func.coalesce(_as_text(data.scalar_subquery()), literal_column("'[]'"))
-    return session.with_only_columns(array, total.scalar_subquery())
+    """Select the columns of a Page.
+
+    Output columns are evaluated for the page's rows only, and for none if their JSON columns are
+    larger than MAX_STORED_BYTES.
+    """
+    limit = bindparam("limit", type_=Integer)
+    listed = _from_start(statement, start)
+    rows = listed.with_only_columns(*output_columns(schema, entity)).limit(limit).subquery("item")
+    data = select(func.json_agg(literal_column("item"))).select_from(rows).scalar_subquery()
+    array: Any = func.coalesce(_as_text(data), literal_column("'[]'"))
+    if _json_columns(entity):
+        sizes = listed.with_only_columns(_stored_size(entity).label("size")).limit(limit).subquery()
+        size = select(func.coalesce(func.sum(sizes.c.size), 0)).scalar_subquery()
+        array = case((size <= literal_column(str(MAX_STORED_BYTES)), array))
+    keys = _as_text(func.json_build_array(*list_keys(statement)))
+    following = listed.with_only_columns(keys).offset(limit).limit(1)
+    count = _count(statement) if total is None else total
+    return session.with_only_columns(array, count.scalar_subquery(), following.scalar_subquery())
+
+
+def _from_start(statement: Select[Any], start: tuple[str, ...]) -> Select[Any]:
+    """Select the rows of ``statement`` from the Start on whose values are called ``start``.
+
+    An offset becomes the keys of the first row, because OFFSET evaluates the output columns of the
+    rows that it skips.
+    """
+    keys = list_keys(statement)
+    if not start:
+        return statement
+    if start == ("offset",):
+        offset = bindparam("offset", type_=Integer)
+        first: Any = statement.with_only_columns(*keys).offset(offset).limit(1).scalar_subquery()
+    else:
+        first = tuple_(*(bindparam(f"key{n}", type_=key.type) for n, key in enumerate(keys)))
+    return statement.where(tuple_(*keys) <= first)
+
+
+def _count(statement: Select[Any]) -> Select[Any]:
+    """Count the rows of ``statement``, but no more than MAX_TOTAL + 1."""
+    one: Any = literal_column("1")
+    rows = statement.order_by(None).with_only_columns(one, maintain_column_froms=True)
+    return select(func.count()).select_from(rows.limit(MAX_TOTAL + 1).subquery())
+
+
+@cache
+def _find_statement(statement: Select[Any], entity: Any, start: tuple[str, ...]) -> Select[Any]:
+    """Select the columns of StoredRows."""
+    columns = entity.id, _stored_size(entity), *list_keys(statement)
+    return (
+        _from_start(statement, start)
+        .with_only_columns(*(column.label(f"column{n}") for n, column in enumerate(columns)))
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+@cache
+def _read_statement(
+    statement: Select[Any], entity: Any, schema: type[Schema], *, as_cells: bool = False
+) -> Select[Any]:
+    """Select the rows with the parameter ``ids`` as JSON objects, or each column as text."""
+    ids = bindparam("ids", type_=ARRAY(entity.id.type))
+    listed = statement.where(entity.id == func.any(ids))
+    rows = listed.with_only_columns(*output_columns(schema, entity)).subquery("item")
+    if as_cells:
+        cells: list[Any] = [_as_text(column) for column in rows.c.values()]
+        return select(*cells)
+    return select(_as_text(func.row_to_json(literal_column("item")))).select_from(rows)
+
+
+def _array_literal(ids: list[Any]) -> str:
+    """Format an array of ids for PostgreSQL; a list would become JSON."""
+    return f"{{{','.join(map(str, ids))}}}"
+
+
+def _json_columns(entity: Any) -> list[Any]:
+    """Return the columns that may be large; the texts of a row have a few kilobytes."""
+    return [column for column in entity.__table__.c if isinstance(column.type, JSONB)]
+
+
+def _stored_size(entity: Any) -> ColumnElement[int]:
+    """Sum the bytes of the row's JSON columns as stored, which does not read them."""
+    zero: ColumnElement[int] = literal_column("0", Integer)
+    sizes = (func.coalesce(func.pg_column_size(c), 0) for c in _json_columns(entity))
+    return sum(sizes, zero)
 
 
 def _as_text(value: Any) -> ColumnElement[str]:
@@ -198,35 +305,3 @@ def _relationship_json(field: Any, relationship: Any) -> ColumnElement[Any]:
     empty: ColumnElement[Any] = literal_column("'[]'::json")
     whole = func.coalesce(func.json_agg(item), empty) if many else func.row_to_json(item)
     return select(whole).select_from(rows).scalar_subquery()
-
-
-def _ndjson_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
-    rows = query.statement.with_only_columns(*output_columns(schema, query.entity))
-    item = _as_text(func.row_to_json(literal_column("item")))
-    lines = select(item).select_from(rows.subquery("item"))
-    for (line,) in _fetch_rows(lines, query.values):
-        yield f"{line}\n"
-
-
-def _csv_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
-    """Yield a header line and the rows as CSV (RFC 4180), with formulas escaped."""
-    table = query.statement.with_only_columns(*output_columns(schema, query.entity)).subquery()
-    yield _csv_line(table.c.keys())
-    texts = select(*[cast(column, Text) for column in table.c.values()])
-    for row in _fetch_rows(texts, query.values):
-        yield _csv_line(row)
-
-
-def _csv_line(cells: Iterable[str | None]) -> str:
-    """Format a line of CSV; a quote before a formula keeps a spreadsheet from running it."""
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        f"'{cell}" if cell and cell[0] in FORMULA_PREFIXES and not NUMBER.fullmatch(cell) else cell
-        for cell in cells
-    )
-    return line.getvalue()
-
-
-def _fetch_rows(statement: Any, values: dict[str, Any]) -> Iterator[Any]:
-    """Yield the rows of ``statement`` through a server-side cursor."""
-    yield from db.session.execute(statement, values, execution_options={"yield_per": 500})

@@ -1,51 +1,100 @@
-"""Streamed responses: sent a line at a time, in constant memory.
+"""Streamed responses: sent in pieces, in constant memory.
 
 Each occupies a thread until its client has read it. One thread of each process is reserved for
-other requests, so that slow readers cannot block them.
+other requests, so that slow readers cannot block them. Anonymous clients have places of their own,
+and a client can take all places of its kind but one, if there are several.
 """
 
-from collections.abc import Iterator
-from threading import Semaphore
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from threading import Lock
 
-from flask import Flask, Response, current_app, stream_with_context
+from flask import Flask, Response, current_app, g, request, stream_with_context
 
 from ..errors import ServiceUnavailable
+from .authentication import AuthenticatedUser
+
+PIECE_LENGTH = 64 * 1024  # characters
 
 
-class SlotReleasingStream:
-    """Lines of a response; releases its slot when all are read or the client disconnects."""
+class Places:
+    """The number of streams that a kind of clients may have at once in this process."""
 
-    def __init__(self, lines: Iterator[str], slots: Semaphore) -> None:
-        self.lines = lines
-        self.slots: Semaphore | None = slots
+    def __init__(self, number: int) -> None:
+        self._lock = Lock()
+        self._free = number
+        self._limit = max(1, number - 1)  # of one client
+        self._taken: Counter[str] = Counter()
+
+    def take(self, client: str) -> None:
+        """Take a place for ``client``. Raises ServiceUnavailable if none is free for it."""
+        with self._lock:
+            if not self._free or self._taken[client] >= self._limit:
+                raise ServiceUnavailable
+            self._free -= 1
+            self._taken[client] += 1
+
+    def release(self, client: str) -> None:
+        """Give back a place of ``client``."""
+        with self._lock:
+            self._free += 1
+            self._taken -= Counter([client])  # drops a client without streams
+
+
+class PlaceReleasingStream:
+    """Pieces of a response; releases its place when all are read or the client disconnects."""
+
+    def __init__(self, pieces: Iterator[str], places: Places, client: str) -> None:
+        self.pieces = pieces
+        self.places: Places | None = places
+        self.client = client
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         try:
-            return next(self.lines)
+            return next(self.pieces)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        slots, self.slots = self.slots, None
-        if slots:
+        places, self.places = self.places, None
+        if places:
             try:
-                self.lines.close()  # type: ignore[attr-defined]  # a generator: closes its cursor
+                self.pieces.close()  # type: ignore[attr-defined]  # a generator
             finally:
-                slots.release()
+                places.release(self.client)
 
 
 def init_app(app: Flask, threads: int) -> None:
-    """Let streams occupy all but one of the process's ``threads``."""
-    app.extensions["streams"] = Semaphore(max(1, threads - 1))
+    """Let streams occupy all but one of the process's ``threads``, half of them anonymous ones."""
+    anonymous = (threads - 1) // 2
+    app.extensions["anonymous_streams"] = Places(anonymous)
+    app.extensions["user_streams"] = Places(max(1, threads - 1 - anonymous))
 
 
-def streaming_response(lines: Iterator[str], mimetype: str) -> Response:
-    """Stream ``lines`` as they are produced. Raises ServiceUnavailable if no slot is free."""
-    slots: Semaphore = current_app.extensions["streams"]
-    if not slots.acquire(blocking=False):
-        raise ServiceUnavailable
-    return Response(SlotReleasingStream(stream_with_context(lines), slots), mimetype=mimetype)
+def streaming_response(pieces: Iterator[str], mimetype: str) -> Response:
+    """Stream ``pieces`` as they are produced. Raises ServiceUnavailable if no place is free."""
+    user = g.get("authenticated_user")
+    is_user = isinstance(user, AuthenticatedUser)
+    places: Places = current_app.extensions["user_streams" if is_user else "anonymous_streams"]
+    client = str(user.id) if isinstance(user, AuthenticatedUser) else request.remote_addr or ""
+    places.take(client)
+    stream = PlaceReleasingStream(stream_with_context(pieces), places, client)
+    return Response(stream, mimetype=mimetype)
+
+
+def join_pieces(lines: Iterable[str]) -> Iterator[str]:
+    """Join ``lines`` to pieces of at most PIECE_LENGTH; a longer line is a piece alone."""
+    piece: list[str] = []
+    length = 0
+    for line in lines:
+        if piece and length + len(line) > PIECE_LENGTH:
+            yield "".join(piece)
+            piece, length = [], 0
+        piece.append(line)
+        length += len(line)
+    if piece:
+        yield "".join(piece)

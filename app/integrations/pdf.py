@@ -1,11 +1,13 @@
 """PDF documents in any script, typeset by Typst on A4 pages.
 
 Typst breaks lines, shapes and orders scripts by Unicode's rules and repeats table headers. The
-layout is in pdf.typ, which receives all text as JSON, never as markup. The fonts are Noto, and IBM
-Plex for Arabic, because text copied from it keeps its letters.
+layout is in typesetter.typ, which receives all text as JSON, never as markup. The fonts are Noto,
+and IBM Plex for Arabic, because text copied from it keeps its letters.
+
+A document is bounded: MAX_ROWS rows in its tables, and MAX_CHARACTERS. What is beyond is left out,
+or cut with an ellipsis.
 """
 
-import json
 import mmap
 import re
 import unicodedata
@@ -13,35 +15,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
-from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from struct import iter_unpack, unpack_from
 from typing import Any, Literal, NamedTuple, Self
 
-TEMPLATE = Path(__file__).with_suffix(".typ")
+from ..errors import ServiceUnavailable
+from . import typesetter
+
 ISSUER = "OSE Platform"
-FONT_PACKAGES = (
-    "fontpkg_noto_sans",
-    "fontpkg_ibm_plex_sans_arabic",
-    "fontpkg_noto_sans_arabic",
-    "fontpkg_noto_sans_devanagari",
-    "fontpkg_hind_siliguri",  # Bengali
-    "fontpkg_noto_sans_tamil",
-    "fontpkg_noto_sans_telugu",
-    "fontpkg_noto_sans_thai",
-)
-# Chinese, Japanese, Korean and rarer scripts: 39 MB that only some institutions need.
-EXTRA_FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 FIRST_FONTS = ["Noto Sans", "IBM Plex Sans Arabic", "Noto Sans Arabic"]
 # The glyph of a Han character differs between regions.
 HAN_VARIANTS = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
 RTL_LANGUAGES = {"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}
 
-# Typst caches its results for this many documents. Empty documents evict the large ones, which
-# could otherwise take gigabytes of a process's memory.
-TYPST_CACHE_SIZE = 11
-CREATOR = re.compile(rb"(?<=Creator[(])Typst [0-9.]+|(?<=CreatorTool>)Typst [0-9.]+")
+MAX_ROWS = 300  # of all tables together
+MAX_CHARACTERS = 60_000  # of all blocks together
 MAX_TEXT_LENGTH = 10_000  # characters, about three pages
 REPLACEMENT, JOINER, ISOLATE, END_ISOLATE = "\ufffd", "\u200d", "\u2068", "\u2069"
 # Characters without a glyph: soft hyphen, joiners, direction and variation marks, emoji tags.
@@ -83,6 +72,8 @@ class PdfDocument:
     ) -> None:
         self._blocks: list[dict[str, Any]] = []
         self._clauses = 0
+        self._rows_left = MAX_ROWS
+        self._characters_left = MAX_CHARACTERS
         self._created_at = created_at and created_at.replace(microsecond=0)  # typst needs seconds
         self._page = {
             "title": _one_line(title, 200),
@@ -91,6 +82,7 @@ class PdfDocument:
             "page_label": page_label,
             **_language_settings(lang),
         }
+        self._fonts = [*FIRST_FONTS, f"Noto Sans CJK {_han_variant(lang)}"]
 
     def heading(self, text: str, level: Literal[1, 2] = 1) -> Self:
         """Add a heading."""
@@ -98,16 +90,16 @@ class PdfDocument:
 
     def paragraph(self, text: str) -> Self:
         """Add a paragraph."""
-        return self._add("paragraph", text=_clean_text(text))
+        return self._add("paragraph", text=self._clean(text))
 
     def note(self, text: str) -> Self:
         """Add a paragraph in small print."""
-        return self._add("note", text=_clean_text(text))
+        return self._add("note", text=self._clean(text))
 
     def key_values(self, pairs: Iterable[tuple[str, str]]) -> Self:
         """Add lines of a name and its value."""
         return self._add(
-            "key_values", rows=[[_one_line(name), _clean_text(value)] for name, value in pairs]
+            "key_values", rows=[[_one_line(name), self._clean(value)] for name, value in pairs]
         )
 
     def table(
@@ -116,10 +108,14 @@ class PdfDocument:
         rows: Iterable[Sequence[str]],
         totals: Sequence[str] | None = None,
     ) -> Self:
-        """Add a table, whose header each page repeats, with ``totals`` as its last row."""
+        """Add a table, whose header each page repeats, with ``totals`` as its last row.
+
+        Rows beyond MAX_ROWS of the document are left out.
+        """
         headers = [column._replace(label=_one_line(column.label))._asdict() for column in columns]
-        cells = [_clean_row(columns, row) for row in rows]
-        last_row = _clean_row(columns, totals) if totals else []
+        last_row = self._clean_row(columns, totals) if totals else []
+        cells = [self._clean_row(columns, row) for row in islice(rows, self._rows_left)]
+        self._rows_left -= len(cells)
         return self._add("table", columns=headers, rows=cells, totals=last_row)
 
     def bars(self, title: str, values: Iterable[tuple[str, Decimal]], unit: str = "") -> Self:
@@ -135,7 +131,7 @@ class PdfDocument:
         The numbering continues from earlier clauses of the document.
         """
         pairs = [("", clause) if isinstance(clause, str) else clause for clause in clauses]
-        rows = [[_one_line(heading, 200), _clean_text(text)] for heading, text in pairs]
+        rows = [[_one_line(heading, 200), self._clean(text)] for heading, text in pairs]
         self._clauses += len(rows)
         return self._add("clauses", first=self._clauses - len(rows) + 1, rows=rows)
 
@@ -147,25 +143,26 @@ class PdfDocument:
         return self._add("signatures", parties=names, lines=list(lines))
 
     def bytes(self) -> bytes:
-        """Render the PDF. The same blocks give the same bytes."""
-        import typst  # noqa: PLC0415 (loaded only by a process that renders a document)
-
-        data = {**self._page, "dated": self._created_at is not None, "blocks": self._blocks}
-        pdf: bytes = typst.compile(
-            TEMPLATE.read_bytes(),
-            format="pdf",
-            font_paths=_fonts(),
-            sys_inputs={"document": json.dumps(data)},
-            timestamp=self._created_at,
-        )
-        for _ in range(TYPST_CACHE_SIZE):
-            typst.compile(b"", font_paths=_fonts())
-        # Remove the version of Typst, without changing the length: a PDF stores byte offsets.
-        return CREATOR.sub(lambda match: b"Typst".ljust(len(match[0])), pdf)
+        """Render the PDF. The same blocks give the same bytes. Raises ServiceUnavailable."""
+        dated = self._created_at is not None
+        document = {**self._page, "dated": dated, "blocks": self._blocks}
+        try:
+            return typesetter.typeset(document, self._fonts, self._created_at)
+        except typesetter.TypesetterBusy:
+            raise ServiceUnavailable from None
 
     def _add(self, kind: str, **content: Any) -> Self:
         self._blocks.append({"kind": kind, **content})
         return self
+
+    def _clean_row(self, columns: Sequence[Column], row: Sequence[str]) -> list[str]:
+        return [self._clean(cell) for _, cell in zip(columns, row, strict=True)]
+
+    def _clean(self, text: str) -> str:
+        """Clean ``text``, and cut it if the document has used up MAX_CHARACTERS."""
+        clean = _truncate(_clean_text(text), self._characters_left)
+        self._characters_left -= len(clean)
+        return clean
 
 
 def bidi_isolate(text: str) -> str:
@@ -173,24 +170,23 @@ def bidi_isolate(text: str) -> str:
     return f"{ISOLATE}{re.sub(f'[{ISOLATE}{END_ISOLATE}]', '', text)}{END_ISOLATE}"
 
 
-def truncate(text: str) -> str:
+def truncate(text: str, max_length: int = 80) -> str:
     """Shorten ``text`` to one line of a list."""
-    return _one_line(text, 80)
-
-
-def _clean_row(columns: Sequence[Column], row: Sequence[str]) -> list[str]:
-    return [_clean_text(cell) for _, cell in zip(columns, row, strict=True)]
+    return _one_line(text, max_length)
 
 
 def _one_line(text: str, max_length: int = 120) -> str:
-    line = " ".join(_clean_text(text).split())
-    return line if len(line) <= max_length else line[: max_length - 1] + "…"
+    return _truncate(" ".join(_clean_text(text).split()), max_length)
+
+
+def _truncate(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else text[: max(0, max_length - 1)] + "…"
 
 
 def _clean_text(text: str) -> str:
     """Remove control characters and excess marks, and replace what no font can draw."""
-    text = text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
-    text = CONTROL_CHARS.sub("", unicodedata.normalize("NFC", text).replace("\r\n", "\n"))
+    text = unicodedata.normalize("NFC", _truncate(text, MAX_TEXT_LENGTH))
+    text = CONTROL_CHARS.sub("", text.replace("\r\n", "\n"))
     text = re.sub(r"\s*\n\s*\n\s*", "\n\n", re.sub("[\r\v\f\u2028\u2029]", "\n", text))
     return "".join(_limit_marks(text)).replace("\t", " ").strip()
 
@@ -214,37 +210,25 @@ def _limit_marks(text: str) -> Iterator[str]:
 
 
 def _language_settings(tag: str) -> dict[str, Any]:
-    """Return the template's language, direction and font order for a tag such as ``zh-TW``."""
+    """Return the template's language and direction for a tag such as ``zh-TW``."""
+    lang, region = _parse_language(tag)
+    return {"lang": lang, "region": region, "rtl": lang in RTL_LANGUAGES}
+
+
+def _parse_language(tag: str) -> tuple[str, str | None]:
     match = re.match(r"([a-z]{2,3})(?:[-_]([A-Z]{2}))?\b", tag)
-    lang, region = match.groups() if match else ("en", None)
-    han = HAN_VARIANTS.get(f"{lang}-{region}") or HAN_VARIANTS.get(lang, "SC")
-    first = [*FIRST_FONTS, f"Noto Sans CJK {han}"]
-    others = sorted({*_fonts().families()} - {*first})
-    return {
-        "lang": lang,
-        "region": region,
-        "rtl": lang in RTL_LANGUAGES,
-        "fonts": [*first, *others],
-    }
+    return (match[1], match[2]) if match else ("en", None)
 
 
-def _font_folders() -> list[Path]:
-    extras = [package for package in EXTRA_FONT_PACKAGES if find_spec(package)]
-    return [Path(str(files(package))) for package in (*FONT_PACKAGES, *extras)]
-
-
-@cache
-def _fonts() -> Any:
-    """Load the fonts of our packages only, so that all machines render the same document."""
-    import typst  # noqa: PLC0415
-
-    return typst.Fonts(False, False, [str(folder) for folder in _font_folders()])
+def _han_variant(tag: str) -> str:
+    lang, region = _parse_language(tag)
+    return HAN_VARIANTS.get(f"{lang}-{region}") or HAN_VARIANTS.get(lang, "SC")
 
 
 @cache
 def _supported_characters() -> frozenset[int]:
     """Return every character that one of the fonts can draw."""
-    fonts = [font for folder in _font_folders() for font in folder.rglob("*.tt[fc]")]
+    fonts = [font for folder in typesetter.font_folders() for font in folder.rglob("*.tt[fc]")]
     return frozenset(
         char for font in fonts for characters in _cmap_ranges(font) for char in characters
     )

@@ -25,7 +25,7 @@ from sqlalchemy.types import Text
 
 from .. import clock
 from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import bind_callable, prepared_query, sql_property
+from ..database.prepared import bind_callable, newest_first, prepared_query, sql_property
 from ..ledger.models import GUARDS
 from ..payments.models import Payment
 from ..users.models import User
@@ -70,7 +70,7 @@ class Vendor(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def newest(cls: Any):
-        return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(db.select(cls), cls.created_at, cls.id)
 
     @prepared_query
     def by_id(cls: Any, id):
@@ -206,7 +206,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
             return query.where(cls.id == id)
         if status is not None:
             query = query.where(cls.status == status)
-        return query.order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
@@ -317,4 +317,4 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
         own = db.select(cls).where(cls.application_id == application_id)
         if action is not None:
             own = own.where(cls.action == action)
-        return own.order_by(cls.position.desc())
+        return newest_first(own, cls.position)

@@ -1,7 +1,7 @@
 """A user's statement as a PDF: zakat, murabaha and donations."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from .. import clock
@@ -13,8 +13,9 @@ from ..waqf.models import Donation
 from ..zakat.models import Calculation
 from ..zakat.rules import NO_FATWA
 
-MAX_ROWS = 200  # of each table; exports have all rows
+MAX_ROWS = 60  # of each table; exports have all rows
 MAX_BARS = 15  # years of a chart
+MAX_CHARTS = 5  # currencies
 
 
 def render_statement(user: Any) -> bytes:
@@ -38,8 +39,9 @@ def render_statement(user: Any) -> bytes:
 def _add_zakat(
     document: PdfDocument, calculations: Sequence[Calculation], years: Sequence[Any]
 ) -> None:
-    """Add a chart of the years for each currency, and a table of the calculations."""
-    for currency, rows in groupby(years, lambda row: row.currency):
+    """Add a chart of the years for each currency, up to MAX_CHARTS, and a table."""
+    by_currency = groupby(years, lambda row: row.currency)
+    for currency, rows in islice(by_currency, MAX_CHARTS):
         bars = [(str(row.year), row.zakat.quantize(minor_unit(currency))) for row in rows]
         document.bars("Zakat by year", bars[-MAX_BARS:], currency)
     document.table(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import prepared_query, sql_property
+from ..database.prepared import newest_first, prepared_query, sql_property
 from ..integrations import storage
 from ..users.models import on_user_erased
 from .rules import FileNotFound
@@ -64,7 +64,7 @@ class Upload(UUIDPrimaryKeyMixin, Base):
     def for_user(cls: Any, user_id):
         """Select the user's files, newest first."""
         own = db.select(cls).where(cls.user_id == user_id)
-        return own.order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(own, cls.created_at, cls.id)
 
     @classmethod
     def usage(cls, user_id: UUID) -> tuple[int, int]:

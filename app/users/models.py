@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import prepared_query
+from ..database.prepared import newest_first, prepared_query
 from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
@@ -69,7 +69,7 @@ class User(UUIDPrimaryKeyMixin, Base):
     @prepared_query
     def newest(cls: Any):
         """Select all users, newest first."""
-        return db.select(cls).order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(db.select(cls), cls.created_at, cls.id)
 
     @prepared_query
     def by_id(cls: Any, id):

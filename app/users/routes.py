@@ -7,12 +7,11 @@ from flask import request
 
 from ..database.base import db
 from ..errors import ApiError, Forbidden, ResourceExists
-from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.fields import UUID_PATTERN
+from ..http.pagination import page_response
 from ..http.parsing import read_json_body
-from ..http.responses import json_response
 from .models import User, UserSession
 from .rules import UserNotFound, changes_privileges, forbid_self, require_self_or_admin
 from .schemas import (
@@ -56,13 +55,8 @@ if_unchanged = bp.if_match(UserSchema, visible_user, User.get_for_update)
 @bp.arguments(UserListQuerySchema, location="query")
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
-    """List all users, newest first, as a plain array; X-Total-Count is their number"""
-    users, total = sql_json.select_slice_json(
-        User.newest(), UserSchema, page["limit"], page["offset"]
-    )
-    response = json_response(users)
-    response.headers["X-Total-Count"] = str(total)
-    return response
+    """List all users, newest first, as a plain array; see X-Total-Count and Link"""
+    return page_response(User.newest(), UserSchema, page, head="", tail="", has_pagination=False)
 
 
 @bp.post("")

@@ -8,9 +8,9 @@ renders the response, and commits the result together with the stored response.
 from ..approvals.routes import may_need_approval
 from ..database.base import db
 from ..errors import Forbidden
-from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.exports import stream_rows
 from ..http.rate_limits import limit
 from ..http.responses import pdf_response
 from ..http.schemas import ExportQuerySchema
@@ -131,9 +131,7 @@ def list_donations():
 @bp.streamed(**EXPORTS)
 def export_donations(query):
     """Export all your donations as a stream of lines, ndjson or csv"""
-    return sql_json.stream_rows(
-        Donation.for_user(current_user.id), DonationExportSchema, query["format"]
-    )
+    return stream_rows(Donation.for_user(current_user.id), DonationExportSchema, query["format"])
 
 
 @bp.get("/donations/<uuid:id>")

@@ -10,7 +10,7 @@ from ..approvals.actions import Act, require_approval
 from ..approvals.models import Approval
 from ..database.base import db
 from ..errors import ValidationFailed
-from ..integrations.pdf import Column, PdfDocument
+from ..integrations.pdf import MAX_ROWS, Column, PdfDocument, truncate
 from ..money import format_amount
 from .models import Calculation, MetalPrice, NisabThreshold
 from .rules import (
@@ -24,6 +24,9 @@ from .rules import (
     nisab_value,
 )
 from .rules.hijri import hijri_day
+
+# Of all labels in a report: whole ones of 120 characters in 37 lines, 15 of each in 300.
+LABEL_CHARACTERS = 4_500
 
 
 def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +59,8 @@ def render_report(calculation: Calculation, name: str) -> bytes:
     )
     document.key_values(_summary(calculation, name))
     document.heading("Breakdown")
+    lines = calculation.breakdown or [_single_line(calculation)]
+    label_length = LABEL_CHARACTERS // len(lines[:MAX_ROWS])
     document.table(
         [
             Column("Item", 2),
@@ -64,12 +69,13 @@ def render_report(calculation: Calculation, name: str) -> bytes:
             Column("Rate", align="end"),
             Column("Zakat", align="end"),
         ],
-        [
-            _table_row(line, calculation.currency)
-            for line in calculation.breakdown or [_single_line(calculation)]
-        ],
+        [_table_row(line, calculation.currency, label_length) for line in lines[:MAX_ROWS]],
         ["Zakat due", "", "", "", _total_due(calculation)],
     )
+    if len(lines) > MAX_ROWS:
+        document.note(
+            f"The first {MAX_ROWS} of {len(lines)} lines; the calculation has all of them."
+        )
     if not calculation.eligible:
         document.paragraph(_reason_for_no_zakat(calculation))
     if calculation.notes:
@@ -122,11 +128,11 @@ def _format_animals(line: dict[str, Any]) -> list[str]:
     return [f"{due['count']} {due['animal'].replace('_', ' ')}" for due in line["due"]]
 
 
-def _table_row(line: dict[str, Any], currency: str) -> list[str]:
+def _table_row(line: dict[str, Any], currency: str, label_length: int) -> list[str]:
     """Format a line of the breakdown as a row of the report's table."""
     category = line["category"].replace("_", " ").capitalize()
     return [
-        f"{line['label']}\n{category}" if line["label"] else category,
+        f"{truncate(line['label'], label_length)}\n{category}" if line["label"] else category,
         f"{line['rule']}\n{line['source']}",
         format_amount(Decimal(line["counted"]), currency),
         _format_percent(Decimal(line["rate"])),

@@ -9,12 +9,18 @@ from uuid import UUID
 from flask import current_app
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Row
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, composite, mapped_column
+from sqlalchemy.orm import Mapped, composite, defer, mapped_column
 from uuid_utils.compat import uuid7
 
 from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import PreparedInsert, PreparedQuery, prepared_insert, prepared_query
+from ..database.prepared import (
+    PreparedInsert,
+    PreparedQuery,
+    newest_first,
+    prepared_insert,
+    prepared_query,
+)
 from ..users.models import on_user_erased
 
 
@@ -44,8 +50,8 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
-        """Select the user's calculations, newest first, at most ``max_rows``."""
-        own = db.select(cls).where(cls.user_id == user_id)
+        """Select the user's newest calculations, at most ``max_rows``, without breakdowns."""
+        own = db.select(cls).where(cls.user_id == user_id).options(defer(cls.breakdown))
         return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(max_rows)
 
     @classmethod
@@ -68,7 +74,7 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
             return own.where(cls.id == id)
-        return own.order_by(cls.calculated_at.desc(), cls.id.desc())
+        return newest_first(own, cls.calculated_at, cls.id)
 
     @classmethod
     def insert(cls, **values: Any) -> PreparedInsert:
@@ -147,10 +153,8 @@ class MetalPrice(UUIDPrimaryKeyMixin, Base):
     @prepared_query
     def history(cls: Any, currency):
         """Select all prices published in ``currency``, the latest first."""
-        return (
-            db.select(cls)
-            .where(cls.currency == currency)
-            .order_by(cls.effective_at.desc(), cls.id.desc())
+        return newest_first(
+            db.select(cls).where(cls.currency == currency), cls.effective_at, cls.id
         )
 
     @classmethod

@@ -6,9 +6,9 @@ stored response.
 
 from ..approvals.routes import may_need_approval
 from ..database.base import db
-from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.exports import stream_rows
 from ..http.responses import pdf_response
 from ..http.schemas import ExportQuerySchema
 from .actions import publish_prices, render_report, run_assessment
@@ -88,9 +88,7 @@ def delete_calculation(id):
 @bp.streamed(**EXPORTS)
 def export_calculations(query):
     """Export all of your calculations as a stream of NDJSON or CSV lines"""
-    return sql_json.stream_rows(
-        Calculation.for_user(current_user.id), CalculationSchema, query["format"]
-    )
+    return stream_rows(Calculation.for_user(current_user.id), CalculationSchema, query["format"])
 
 
 @bp.get("/calculations/<uuid:id>/report")

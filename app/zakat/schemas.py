@@ -28,7 +28,8 @@ POSITIVE = validate.Range(min=ZERO, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=ZERO)
 SHARE = validate.Range(min=ZERO, max=1)
 LONG_TERM_SHARE = Decimal("0.25")  # of a company's value: its cash, inventory and receivables
-MAX_ITEMS = 1000
+MAX_ASSETS, MAX_LIABILITIES = 200, 100
+MAX_LABEL_LENGTH = 120
 
 
 class Label(Text):
@@ -36,7 +37,7 @@ class Label(Text):
         super().__init__(
             load_default=None,
             allow_none=True,
-            validate=validate.Length(max=200),
+            validate=validate.Length(max=MAX_LABEL_LENGTH),
             metadata={"example": "Savings account"},
         )
 
@@ -180,10 +181,10 @@ class ItemizedCalculationSchema(Schema):
     """All assets and liabilities, item by item."""
 
     assets = BoundedList(
-        fields.Nested(AssetSchema), required=True, min_items=1, max_items=MAX_ITEMS
+        fields.Nested(AssetSchema), required=True, min_items=1, max_items=MAX_ASSETS
     )
     liabilities = BoundedList(
-        fields.Nested(LiabilitySchema), load_default=list, max_items=MAX_ITEMS
+        fields.Nested(LiabilitySchema), load_default=list, max_items=MAX_LIABILITIES
     )
     nisab_basis = Choice("gold", "silver", load_default=lambda: current_app.config["NISAB_BASIS"])
     year_basis = Choice("lunar", "solar", load_default="lunar")

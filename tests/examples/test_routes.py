@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from app import clock
 
@@ -55,6 +54,25 @@ MALFORMED_JSON = [
     b"[" * 100_000,
     b" ",
 ]
+
+
+EXAMPLES = [
+    ("GET", "/api/public"), ("OPTIONS", "/api/public"), ("GET", "/api/protected"),
+    ("GET", "/api/limited"), ("POST", "/api/example"), ("GET", "/api/stream"),
+    ("GET", "/api/redirect"), ("POST", "/api/redirect"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), EXAMPLES)
+def test_the_examples_can_be_switched_off(make_app, sign_in, method, path):
+    client = make_app(examples_enabled=False).test_client()
+    headers = bearer(sign_in("admin").tokens["access_token"])
+    assert_error(client.open(path, method=method, headers=headers), 404, "NOT_FOUND")
+    paths = client.get("/api/openapi.json").json["paths"]
+    assert path not in paths
+    for version in ("v1", "v2"):
+        assert f"/api/{version}/users" in paths
+        assert client.get(f"/api/{version}/users", headers=headers).status_code == 200
 
 
 def cors_headers(response):
@@ -227,6 +245,19 @@ def test_json_above_one_mebibyte_is_too_large(client):
     body = '"' + "x" * 2**20 + '"'
     response = client.post(EXAMPLE, data=body, content_type="application/json")
     assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_exactly_sixteen_mebibytes_is_counted(client, chunked):
+    size = 16 * 1024 * 1024
+    length = {} if chunked else {"content_length": size}
+    environ = {"wsgi.input_terminated": True}
+    for extra, status in ((0, 200), (1, 413)):
+        if chunked or not extra:
+            body = io.BytesIO(b"x" * (size + extra))
+            response = client.post(EXAMPLE, input_stream=body, environ_base=environ, **length)
+            assert response.status_code == status
+            assert response.json.get("bytes") == (None if extra else size)
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "text/plain", "application/json"])
@@ -407,7 +438,9 @@ def test_version_2_lists_a_page_of_users_with_the_total(sign_in, make_user):
     response = admin.get("/api/v2/users?limit=2&offset=1")
     assert response.json.keys() == {"version", "data"}
     assert response.json["version"] == "v2"
-    assert response.json["data"]["pagination"] == {"limit": 2, "offset": 1, "total": 4}
+    pagination = response.json["data"]["pagination"]
+    assert pagination.pop("next")
+    assert pagination == {"limit": 2, "offset": 1, "total": 4, "totalIsExact": True}
     assert [user["id"] for user in response.json["data"]["users"]] == [users[1], users[0]]
     assert all(user.keys() == USER_FIELDS for user in response.json["data"]["users"])
     assert "Deprecation" not in response.headers
@@ -484,9 +517,9 @@ def test_each_line_of_the_stream_is_produced_on_demand(client, monkeypatch):
 
 
 @pytest.mark.parametrize("end", ["read", "close", "HEAD", "half"])
-def test_a_stream_releases_its_slot_however_it_ends(make_app, monkeypatch, end):
+def test_a_stream_releases_its_place_however_it_ends(make_app, monkeypatch, end):
     monkeypatch.setattr(clock, "pause", lambda seconds: None)
-    client = make_app(web_threads=2, log_level="critical").test_client()
+    client = make_app(web_threads=3, log_level="critical").test_client()
     for _ in range(5):
         response = client.open(STREAM, method="HEAD" if end == "HEAD" else "GET")
         assert response.status_code == 200
@@ -497,8 +530,8 @@ def test_a_stream_releases_its_slot_however_it_ends(make_app, monkeypatch, end):
         response.close()
 
 
-def test_a_stream_that_fails_releases_its_slot(make_app, monkeypatch):
-    client = make_app(web_threads=2, log_level="critical").test_client()
+def test_a_stream_that_fails_releases_its_place(make_app, monkeypatch):
+    client = make_app(web_threads=3, log_level="critical").test_client()
     for _ in range(3):
         monkeypatch.setattr(clock, "pause", lambda seconds: 1 / 0)
         response = client.get(STREAM, buffered=False)
@@ -508,58 +541,84 @@ def test_a_stream_that_fails_releases_its_slot(make_app, monkeypatch):
         response.close()
 
 
-def test_streams_can_occupy_all_threads_but_one(make_app):
-    client = make_app(web_threads=3, log_level="critical").test_client()
+CSV = f"{EXPORT}?format=csv"  # its header line is sent before any row is read
 
-    def open_stream():
-        context = copy_context()  # as in a separate thread
-        response = context.run(client.get, STREAM)
+
+def open_streams(client, path, number, **arguments):
+    """Open ``number`` streams, each in a context of its own, as in threads; return closers."""
+
+    def open_one():
+        context = copy_context()
+        response = context.run(client.get, path, **arguments)
         assert response.status_code == 200
         return lambda: context.run(response.close)
 
-    closers = [open_stream(), open_stream()]
-    response = client.get(STREAM)
+    return [open_one() for _ in range(number)]
+
+
+def assert_no_place(client, path, **arguments):
+    response = client.get(path, **arguments)
     assert_error(response, 503, "SERVICE_UNAVAILABLE")
     assert int(response.headers["Retry-After"]) > 0
-    closers.pop()()
-    closers.append(open_stream())
-    assert_error(client.get(STREAM), 503, "SERVICE_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("threads", "anonymous", "users"), [(1, 0, 1), (2, 0, 1), (3, 1, 1), (4, 1, 2), (8, 3, 4)]
+)
+def test_streams_occupy_all_threads_but_one(make_app, sign_in, threads, anonymous, users):
+    client = make_app(web_threads=threads, log_level="critical").test_client()
+    tokens = [bearer(sign_in().tokens["access_token"]) for _ in range(users + 1)]
+    closers = []
+    for number in range(anonymous):
+        address = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        closers += open_streams(client, STREAM, 1, environ_base=address)
+    assert_no_place(client, STREAM)
+    for headers in tokens[:users]:
+        closers += open_streams(client, CSV, 1, headers=headers)
+    assert_no_place(client, CSV, headers=tokens[users])
+    for close in closers:
+        close()
+    for close in open_streams(client, CSV, 1, headers=tokens[users]):
+        close()
+
+
+def test_anonymous_streams_never_take_the_place_of_an_export(make_app, sign_in):
+    client = make_app(log_level="critical").test_client()
+    headers = bearer(sign_in().tokens["access_token"])
+    closers = open_streams(client, STREAM, 1)
+    assert_no_place(client, STREAM)
+    closers += open_streams(client, CSV, 1, headers=headers)
     for close in closers:
         close()
 
 
-@pytest.mark.filterwarnings("ignore:Exception ignored .*ServerCursor")  # by psycopg
-@pytest.mark.parametrize("read_on", [True, False])
-def test_an_export_that_loses_its_connection_releases_its_slot(
-    make_app, sign_in, make_calculations, sql, read_on
+def test_one_user_leaves_a_place_to_others(make_app, sign_in):
+    client = make_app(log_level="critical").test_client()
+    first, second = (bearer(sign_in().tokens["access_token"]) for _ in range(2))
+    closers = open_streams(client, CSV, 1, headers=first)
+    assert_no_place(client, CSV, headers=first)
+    closers += open_streams(client, CSV, 1, headers=second)
+    for close in closers:
+        close()
+    for close in open_streams(client, CSV, 1, headers=first):
+        close()
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_an_export_holds_no_connection_between_its_batches(
+    make_app, sign_in, make_calculations, sql, form
 ):
     person = sign_in()
     make_calculations(person.user, 2000)
-    client = make_app(web_threads=2, log_level="critical").test_client()
+    client = make_app(log_level="critical").test_client()
     headers = bearer(person.tokens["access_token"])
-    response = client.get(EXPORT, headers=headers, buffered=False)
-    lines = response.iter_encoded()
-    assert json.loads(next(lines))["userId"] == str(person.user.id)
+    response = client.get(f"{EXPORT}?format={form}", headers=headers, buffered=False)
+    pieces = response.iter_encoded()
+    text = next(pieces)
     terminate = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state LIKE %s"
-    assert sql(f"{terminate} AND datname = current_database()", "idle in transaction%")
-    if read_on:
-        with pytest.raises(OperationalError):
-            list(lines)
-    with contextlib.suppress(OperationalError):
-        response.close()
-    with client.get(EXPORT, headers=headers) as response:
-        assert response.status_code == 200
-        assert len(response.text.splitlines()) == 2000
-
-
-def test_an_export_occupies_a_slot(make_app, sign_in):
-    headers = bearer(sign_in().tokens["access_token"])
-    client = make_app(web_threads=2, log_level="critical").test_client()
-    with client.get(STREAM) as stream:
-        assert stream.status_code == 200
-        assert_error(client.get(EXPORT, headers=headers), 503, "SERVICE_UNAVAILABLE")
-    with client.get(EXPORT, headers=headers) as response:
-        assert response.status_code == 200
+    assert not sql(f"{terminate} AND datname = current_database()", "idle in transaction%")
+    text += b"".join(pieces)
+    assert len(text.splitlines()) == 2000 + (form == "csv")
 
 
 # Streams over real HTTP
@@ -567,8 +626,8 @@ def test_an_export_occupies_a_slot(make_app, sign_in):
 
 @pytest.fixture(scope="module")
 def small_server(make_server):
-    """Return gunicorn with two workers of two threads: each has one slot for a stream."""
-    return make_server(WEB_THREADS="2")
+    """Return gunicorn with two workers of three threads: each has a place of each kind."""
+    return make_server(WEB_THREADS="3")
 
 
 @pytest.fixture
@@ -598,8 +657,8 @@ def disconnect(*streams):
         stream.socket.close()
 
 
-def open_in_next_slot(open_stream, path, token=None):
-    """Open a stream as soon as a slot is free."""
+def open_in_next_place(open_stream, path, token=None):
+    """Open a stream as soon as a place is free."""
 
     def open_or_disconnect():
         stream = open_stream(path, token)
@@ -613,12 +672,12 @@ def open_in_next_slot(open_stream, path, token=None):
 
 def open_in_both_workers(open_stream, path, token=None):
     """Open a stream in each of the two workers."""
-    return [open_in_next_slot(open_stream, path, token) for _ in range(2)]
+    return [open_in_next_place(open_stream, path, token) for _ in range(2)]
 
 
 def test_each_line_is_sent_at_once_in_a_separate_chunk(open_stream):
     start = time.monotonic()
-    stream = open_in_next_slot(open_stream, STREAM)
+    stream = open_in_next_place(open_stream, STREAM)
     assert stream.headers["Transfer-Encoding"] == "chunked"
     assert stream.headers.get_content_type() == "text/plain"
     chunks, moments = [], []
@@ -632,7 +691,7 @@ def test_each_line_is_sent_at_once_in_a_separate_chunk(open_stream):
     assert moments[1] < 9
 
 
-def test_streams_leave_a_thread_free_and_release_slots_on_disconnect(open_stream, small_server):
+def test_streams_leave_a_thread_free_and_release_places_on_disconnect(open_stream, small_server):
     running = open_in_both_workers(open_stream, STREAM)
     for _ in range(6):
         rejected = open_stream(STREAM)
@@ -646,7 +705,7 @@ def test_streams_leave_a_thread_free_and_release_slots_on_disconnect(open_stream
         assert small_server.request("GET", HEALTH).status == 200
     disconnect(running.pop())
     disconnected_at = time.monotonic()
-    running.append(open_in_next_slot(open_stream, STREAM))
+    running.append(open_in_next_place(open_stream, STREAM))
     assert time.monotonic() - disconnected_at < 6
     disconnect(*running)
 

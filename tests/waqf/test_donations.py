@@ -137,8 +137,9 @@ def test_a_donor_with_several_donations_is_counted_once(waqf, sign_in, admin, to
         assert totals_of(project) == totals
     assert waqf.get_project(project)["donorCount"] == 0
     assert waqf.list_public_donations(project) == {
-        "data": [], "pagination": {"limit": 10, "offset": 0, "total": 0},
-    }  # fmt: skip
+        "data": [],
+        "pagination": {"limit": 10, "offset": 0, "total": 0, "totalIsExact": True, "next": None},
+    }
 
 
 GIFTS_OF_ONE_USER = [False, True, False, True, True]  # whether each is anonymous

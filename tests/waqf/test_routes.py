@@ -90,7 +90,8 @@ def test_projects_are_paginated_newest_first(waqf, client, set_clock):
         waqf.create_project(name=name)
     page = client.get(f"{PROJECTS}?limit=2&offset=1").json
     assert [project["name"] for project in page["data"]] == ["Project 3", "Project 2"]
-    assert page["pagination"] == {"limit": 2, "offset": 1, "total": 5}
+    assert page["pagination"].pop("next")
+    assert page["pagination"] == {"limit": 2, "offset": 1, "total": 5, "totalIsExact": True}
     assert [project["name"] for project in client.get(PROJECTS).json["data"]] == names[::-1]
     for query in ("limit=0", "limit=101", "offset=-1", "limit=x"):
         assert_error(client.get(f"{PROJECTS}?{query}"), 400, "VALIDATION_ERROR")
@@ -277,7 +278,8 @@ def test_donors_list_only_their_own_donations_newest_first(waqf, sign_in, set_cl
         waqf.create_donation(waqf.officer, project)
     page = read_json(donor.get(f"{DONATIONS}?limit=2"))
     assert page["data"] == donations[:0:-1]
-    assert page["pagination"] == {"limit": 2, "offset": 0, "total": 3}
+    assert page["pagination"].pop("next")
+    assert page["pagination"] == {"limit": 2, "offset": 0, "total": 3, "totalIsExact": True}
 
 
 def test_a_donation_of_another_user_is_not_found_even_by_staff(waqf, sign_in):

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from ... import clock
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import PreparedQuery, prepared_query, sql_property
+from ...database.prepared import PreparedQuery, newest_first, prepared_query, sql_property
 from ...money import ZERO
 from ...payments.models import Payment, Reversal
 from ...users.models import User, on_user_erased
@@ -107,7 +107,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         own = db.select(cls).where(cls.user_id == user_id)
         if id is not None:
             return own.where(cls.id == id)
-        return own.order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(own, cls.created_at, cls.id)
 
     @prepared_query
     def by_id(cls: Any, id):
@@ -135,7 +135,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     def public_for_project(cls: Any, project_id):
         """Select a project's succeeded donations, newest first."""
         query = db.select(cls).where(cls.project_id == project_id, cls.status == "succeeded")
-        return query.order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query
     def public_count(cls: Any, project_id):

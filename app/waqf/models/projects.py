@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import prepared_query, sql_property
+from ...database.prepared import newest_first, prepared_query, sql_property
 from ...money import ZERO
 from ..rules import CATEGORIES, ProjectNotFound
 
@@ -70,7 +70,7 @@ class Project(UUIDPrimaryKeyMixin, Base):
             query = query.where(cls.category == category)
         if active is not None:
             query = query.where(cls.active == active)
-        return query.order_by(cls.created_at.desc(), cls.id.desc())
+        return newest_first(query, cls.created_at, cls.id)
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "Project":

@@ -1,0 +1,137 @@
+"""Pages of lists: which rows are requested, and the response with the cursor of the next page.
+
+A cursor holds the keys of a row. It is valid for one user's view of one list with the same filters.
+"""
+
+import binascii
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, g, request
+from marshmallow import Schema
+
+from .. import strict_json
+from ..database.prepared import PreparedQuery, list_keys
+from ..errors import ValidationFailed
+from . import row_batches, sql_json, streaming
+from .responses import json_response
+from .sql_json import MAX_TOTAL, Page, Start
+
+TAG_BYTES = 6
+PAGE_PARAMETERS = {"limit", "offset", "after"}
+
+
+def page_response(
+    query: PreparedQuery,
+    schema: type[Schema],
+    requested: Mapping[str, Any],
+    *,
+    head: str = '{"data":',
+    tail: str = "}",
+    has_pagination: bool = True,
+) -> Response:
+    """Return the ``requested`` page of a list as JSON between ``head`` and ``tail``.
+
+    Without pagination in the body, the headers X-Total-Count and Link have it. A page that is large
+    is streamed. Raises ValidationFailed if the cursor is not one of this list.
+    """
+    limit, start = requested["limit"], _find_start(query, requested)
+    page = sql_json.select_page(query, schema, limit, start)
+    cursor = page.next and encode_cursor(page.next)
+    if has_pagination:
+        tail = f',"pagination":{_pagination_json(page, requested, cursor)}{tail}'
+    if page.rows is None:
+        rows = _iter_rows(query, schema, limit, start)
+        pieces = streaming.join_pieces(chain([f"{head}["], rows, [f"]{tail}"]))
+        return streaming.streaming_response(pieces, "application/json")
+    response = json_response(f"{head}{page.rows}{tail}")
+    if not has_pagination:
+        response.headers["X-Total-Count"] = str(min(page.total, MAX_TOTAL))
+        if cursor:
+            link = f"{request.path}?{_next_query(limit, cursor)}"
+            response.headers["Link"] = f'<{link}>; rel="next"'
+    return response
+
+
+def encode_cursor(keys: str) -> str:
+    """Return the cursor of the row with ``keys``, a JSON array, in the current request's list."""
+    return urlsafe_b64encode(_list_tag() + keys.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the keys in ``cursor``, values of ``columns``. Raises ValidationFailed."""
+    try:
+        content = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        if content[:TAG_BYTES] != _list_tag():
+            raise ValueError
+        values = strict_json.loads(content[TAG_BYTES:])
+        return tuple(
+            _parse_key(column.type.python_type, value)
+            for column, value in zip(columns, values, strict=True)
+        )
+    except (ValueError, TypeError, OverflowError, binascii.Error):
+        raise ValidationFailed.at(["after"], "Not a cursor of this list.") from None
+
+
+def _find_start(query: PreparedQuery, requested: Mapping[str, Any]) -> Start:
+    cursor = requested["after"]
+    if cursor is None:
+        return Start(requested["offset"])
+    return Start(keys=decode_cursor(cursor, list_keys(query.statement)))
+
+
+def _parse_key(kind: type, value: Any) -> Any:
+    """Convert a key from JSON to ``kind``. Raises ValueError or TypeError."""
+    if kind is int and isinstance(value, int) and abs(value) < 2**63:
+        return value
+    if kind is datetime:
+        moment = datetime.fromisoformat(value)
+        moment.utctimetuple()  # raises an error at the edges of the calendar
+        return moment
+    return kind(value)
+
+
+def _list_tag() -> bytes:
+    """Hash what a cursor depends on: the user, the path and the filters of the request."""
+    user = g.get("authenticated_user")
+    scope = f"{user and user.id} {request.path}?{urlencode(sorted(_filters(request.query_string)))}"
+    return hashlib.sha256(scope.encode()).digest()[:TAG_BYTES]
+
+
+@lru_cache(maxsize=256)
+def _filters(query_string: bytes) -> list[tuple[str, str]]:
+    """Return the parameters that select the rows of a list; cached, as clients repeat a few."""
+    return [item for item in request.args.items() if item[0] not in PAGE_PARAMETERS]
+
+
+def _pagination_json(page: Page, requested: Mapping[str, Any], cursor: str | None) -> str:
+    """Format the object PaginationSchema."""
+    offset = requested["offset"] if requested["after"] is None else "null"
+    is_exact = "true" if page.total <= MAX_TOTAL else "false"
+    quoted = f'"{cursor}"' if cursor else "null"
+    return (
+        f'{{"limit":{requested["limit"]},"offset":{offset},"total":{min(page.total, MAX_TOTAL)},'
+        f'"totalIsExact":{is_exact},"next":{quoted}}}'
+    )
+
+
+def _next_query(limit: int, cursor: str) -> str:
+    """Return the query string of the next page, with the same filters."""
+    return urlencode([*_filters(request.query_string), ("limit", limit), ("after", cursor)])
+
+
+def _iter_rows(
+    query: PreparedQuery, schema: type[Schema], limit: int, start: Start
+) -> Iterator[str]:
+    """Yield the rows of a large page with commas between them, reading a few at a time."""
+    separator = ""
+    for ids in row_batches.split_rows(sql_json.find_rows(query, limit, start)):
+        for row in sql_json.read_rows(query, schema, ids):
+            yield separator + row
+            separator = ","
