@@ -32,7 +32,7 @@ from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, Pay
 from . import authentication, idempotency, rate_limits, sql_json
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .pagination import page_response
+from .pagination import page_response, read_cursor
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
@@ -223,6 +223,8 @@ class Blueprint(flask_smorest.Blueprint):
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 requested = _requested_page(request.query_string, request.endpoint)
+                if requested["after"] is not None:
+                    read_cursor(requested["after"])  # before the view, like any other parameter
                 return page_response(view(*args, **kwargs), schema, requested)
 
             described_view = described(self.response(200, page_schema)(wrapper))
