@@ -30,7 +30,7 @@ from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .pagination import page_response
+from .pagination import page_response, read_cursor
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema
@@ -206,6 +206,8 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 requested = _requested_page(request.query_string, request.endpoint)
+                if requested["after"] is not None:
+                    read_cursor(requested["after"])  # before the view, like any other parameter
                 return page_response(view(*args, **kwargs), schema, requested)
 
             described_view = described(self.response(200, page_schema)(wrapper))

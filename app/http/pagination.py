@@ -3,7 +3,6 @@
 A cursor holds the keys of a row. It is valid for one user's view of one list with the same filters.
 """
 
-import binascii
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
@@ -64,19 +63,31 @@ def encode_cursor(keys: str) -> str:
     return urlsafe_b64encode(_list_tag() + keys.encode()).rstrip(b"=").decode()
 
 
+def read_cursor(cursor: str) -> bytes:
+    """Return the keys, as JSON, in a cursor of the current list. Raises ValidationFailed."""
+    try:
+        content = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except ValueError:
+        raise _invalid_cursor() from None
+    if content[:TAG_BYTES] != _list_tag():
+        raise _invalid_cursor()
+    return content[TAG_BYTES:]
+
+
 def decode_cursor(cursor: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the keys in ``cursor``, values of ``columns``. Raises ValidationFailed."""
     try:
-        content = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        if content[:TAG_BYTES] != _list_tag():
-            raise ValueError
-        values = strict_json.loads(content[TAG_BYTES:])
+        values = strict_json.loads(read_cursor(cursor))
         return tuple(
             _parse_key(column.type.python_type, value)
             for column, value in zip(columns, values, strict=True)
         )
-    except (ValueError, TypeError, OverflowError, binascii.Error):
-        raise ValidationFailed.at(["after"], "Not a cursor of this list.") from None
+    except (ValueError, TypeError, OverflowError):
+        raise _invalid_cursor() from None
+
+
+def _invalid_cursor() -> ValidationFailed:
+    return ValidationFailed.at(["after"], "Not a cursor of this list.")
 
 
 def _find_start(query: PreparedQuery, requested: Mapping[str, Any]) -> Start:

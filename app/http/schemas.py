@@ -109,7 +109,7 @@ class PaginationQuerySchema(Schema):
     )
     after = marshmallow.fields.String(
         load_default=None,
-        validate=validate.Length(1, 200),
+        validate=validate.Regexp(r"[A-Za-z0-9_-]{12,200}\Z", error="Not a cursor of this list."),
         metadata={"description": "`next` of the previous page, instead of `offset`."},
     )
 
