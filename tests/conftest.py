@@ -25,6 +25,7 @@ from app.auth import actions
 from app.database.base import db
 from app.extensions import limiter
 from app.ledger import actions as ledger
+from app.ledger import digests
 from app.users.models import User
 from app.waqf.models import Project
 from app.zakat.actions import build_metal_price
@@ -308,9 +309,10 @@ def make_project(app: Flask):
 
 @pytest.fixture
 def ledger_agrees(app: Flask) -> Iterator[None]:
-    """Assert after the test that every stored total agrees with the ledger."""
+    """Assert after the test that every stored total agrees with the ledger, its days sealed."""
     yield
     with app.app_context():
+        digests.seal()
         assert list(ledger.check()) == []
 
 
