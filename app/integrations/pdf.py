@@ -8,6 +8,7 @@ A document is bounded: MAX_ROWS rows in its tables, and MAX_CHARACTERS. What is 
 or cut with an ellipsis.
 """
 
+import logging
 import mmap
 import re
 import unicodedata
@@ -22,6 +23,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from ..errors import ServiceUnavailable
 from . import typesetter
+
+log = logging.getLogger(__name__)
 
 ISSUER = "OSE Platform"
 FIRST_FONTS = ["Noto Sans", "IBM Plex Sans Arabic", "Noto Sans Arabic"]
@@ -147,7 +150,13 @@ class PdfDocument:
         dated = self._created_at is not None
         document = {**self._page, "dated": dated, "blocks": self._blocks}
         try:
-            return typesetter.typeset(document, self._fonts, self._created_at)
+            try:
+                return typesetter.typeset(document, self._fonts, self._created_at)
+            except typesetter.TypesetterFailed:
+                # Typst's shaper panics at some sequences of marks. A name without its vowel signs
+                # is better than a receipt that cannot be had.
+                log.exception("a document is typeset again without marks")
+                return typesetter.typeset(_without_marks(document), self._fonts, self._created_at)
         except typesetter.TypesetterBusy:
             raise ServiceUnavailable from None
 
@@ -191,13 +200,29 @@ def _clean_text(text: str) -> str:
     return "".join(_limit_marks(text)).replace("\t", " ").strip()
 
 
+def _without_marks(value: Any) -> Any:
+    """Return a document without the characters that are drawn only together with others."""
+    if isinstance(value, dict):
+        return {key: _without_marks(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_marks(part) for part in value]
+    if isinstance(value, str):
+        return "".join(char for char in value if not _is_mark(char))
+    return value
+
+
+def _is_mark(char: str) -> bool:
+    return bool(INVISIBLE.match(char)) or unicodedata.category(char)[0] == "M"
+
+
 def _limit_marks(text: str) -> Iterator[str]:
     """Yield the characters, with at most MAX_MARKS on a letter and MAX_JOINED in a syllable."""
     marks = joined = 0
     previous, supported = " ", _supported_characters()
     for char in text:
-        is_invisible = bool(INVISIBLE.match(char))
-        is_mark = is_invisible or unicodedata.category(char)[0] == "M"
+        is_invisible, is_mark = bool(INVISIBLE.match(char)), _is_mark(char)
+        if is_mark and not is_invisible and previous.isspace():
+            continue  # without a letter there is nothing to draw it on
         marks = marks + 1 if is_mark else 0
         is_joined = is_mark or previous == JOINER or unicodedata.combining(previous) == VIRAMA
         joined = (joined + 1) % MAX_JOINED if is_joined else 0

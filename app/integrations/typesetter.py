@@ -43,11 +43,15 @@ class TypesetterBusy(Exception):
     """Too many documents are requested at once, or one takes too long."""
 
 
+class TypesetterFailed(RuntimeError):
+    """Typst could not typeset a document."""
+
+
 def typeset(document: dict[str, Any], fonts: list[str], created_at: datetime | None) -> bytes:
-    """Return the PDF of a document that ``pdf.py`` has built. Raises TypesetterBusy.
+    """Return the PDF of a document that ``pdf.py`` has built.
 
     A process typesets one document at a time; the same content gives the same bytes. ``fonts`` are
-    tried first, then all others.
+    tried first, then all others. Raises TypesetterBusy and TypesetterFailed.
     """
     seconds = created_at and int(created_at.timestamp())
     task = json.dumps({"document": json.dumps(document), "fonts": fonts, "createdAt": seconds})
@@ -65,7 +69,7 @@ def typeset(document: dict[str, Any], fonts: list[str], created_at: datetime | N
 
 
 def _run_script(task: bytes) -> bytes:
-    """Run this file in a new process. Raises TypesetterBusy after TIMEOUT."""
+    """Run this file in a new process. Raises TypesetterBusy after TIMEOUT, and TypesetterFailed."""
     command = [sys.executable, "-I", __file__]
     try:
         process = subprocess.run(  # noqa: S603 (a fixed command)
@@ -79,7 +83,7 @@ def _run_script(task: bytes) -> bytes:
     except subprocess.TimeoutExpired:
         raise TypesetterBusy from None
     if process.returncode:
-        raise RuntimeError(f"The typesetter failed: {process.stderr.decode(errors='replace')}")
+        raise TypesetterFailed(f"The typesetter failed: {process.stderr.decode(errors='replace')}")
     return process.stdout
 
 

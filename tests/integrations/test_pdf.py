@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 from pypdf.generic import ContentStream
 
-from app.integrations import pdf
+from app.integrations import pdf, typesetter
 from app.integrations.pdf import Column, PdfDocument, bidi_isolate
 
 SCRIPTS = {
@@ -249,6 +249,29 @@ def test_difficult_text_is_rendered_in_time(kind):
     assert document.bytes().startswith(b"%PDF-")
     assert time.monotonic() - began < 30, "some seconds on a slow machine"
     assert 0 not in glyph_ids(PdfDocument("T").paragraph(text))
+
+
+def test_marks_without_a_letter_are_left_out():
+    marks = "\u200c\n\u094d\u093f\u093f\u093f\u200c\u093f"
+    text = f"{marks} \u06451\n\u094d\u093f\u0915\n\n\u0915\u093f\u094d"
+    document = PdfDocument("Receipt").key_values([("From", text)]).heading(text)
+    assert document.table(COLUMNS, [[text, text]]).bytes().startswith(b"%PDF-")
+
+
+def test_a_text_that_typst_cannot_shape_is_printed_without_marks(monkeypatch):
+    tried = []
+    typeset = typesetter.typeset
+
+    def fail_once(document, *args):
+        tried.append(str(document))
+        if len(tried) == 1:
+            raise typesetter.TypesetterFailed("panicked")
+        return typeset(document, *args)
+
+    monkeypatch.setattr(typesetter, "typeset", fail_once)
+    document = PdfDocument("Receipt").key_values([("From", "Fatima \u0915\u093f")])
+    assert "Fatima" in read_text(document)
+    assert ["\u093f" in text for text in tried] == [True, False]
 
 
 @settings(max_examples=40, deadline=None)
