@@ -44,6 +44,7 @@ keepalive = 75  # longer than the idle timeout of the router in front
 loglevel = settings.log_level
 forwarder_headers = ""  # no proxy header may set SCRIPT_NAME or PATH_INFO
 control_socket_disable = True  # unused on a PaaS
+sendfile = False  # it would wait without a time limit for a client that does not read
 
 
 accounts_checked = not settings.production

@@ -1,26 +1,35 @@
 """The bytes of a request as they arrive, and where it ends.
 
-Only its length is read from the head; gunicorn's parser decides whether it is valid, so a request
-that is not understood here counts as complete.
+Only the length of the body is read from the head; gunicorn's parser decides whether the request is
+valid. It gets exactly the bytes up to the end that is found here, and never more from the socket:
+should the two disagree, nothing of the next request is lost to this one. A length that is not
+plainly stated is rejected.
 """
 
 import re
 import tempfile
 import time
-from typing import IO, Any
+from typing import IO
 
-from gunicorn.http.unreader import SocketUnreader
+from gunicorn.http.unreader import Unreader
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
 MAX_BODY = 16 * 1024 * 1024 + 64 * 1024  # bytes; the app rejects a longer one unread
 MAX_IN_MEMORY = 64 * 1024  # bytes of a request; a larger one is written to a file
 MIN_RATE = 64 * 1024  # bytes per second of a large body
+READ_SIZE = 8 * 1024  # bytes that the parser gets at once, if it does not ask for more
 
-CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
-CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:([^\r\n]*)", re.IGNORECASE)
+CONTENT_LENGTH = re.compile(rb"[ \t]*([0-9]{1,15})[ \t]*")
+CHUNKED = re.compile(rb"[ \t]*chunked[ \t]*", re.IGNORECASE)
 EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
-CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n", re.IGNORECASE)
+CHUNK_LINE = re.compile(rb"([0-9a-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n", re.IGNORECASE)
+TRAILER_LINE = re.compile(rb"[^\r\n]*\r\n")
 MAX_CHUNK_LINE = 1024  # bytes
+
+
+class UnclearLength(ValueError):
+    """A request whose end cannot be known for certain."""
 
 
 class IncomingRequest:
@@ -34,20 +43,25 @@ class IncomingRequest:
         self.end: int | None = None  # bytes of the whole request, as soon as they are known
         self.scanner: ChunkScanner | None = None
         self.has_head = self.is_too_long = self.expects_continue = False
+        self.must_close = False  # what follows the received bytes is not a request
 
     @property
     def is_complete(self) -> bool:
         return self.end is not None and self.length >= self.end
 
     def feed(self, data: bytes) -> bytes:
-        """Add ``data``, and return what belongs to the next request. Raises OSError."""
+        """Add ``data``, and return what belongs to the next request.
+
+        Raises UnclearLength, and OSError if it cannot be stored.
+        """
         if not self.has_head:
             data = self._feed_head(data)
         if not self.has_head:
             return b""
         if self.scanner:
             size = self.scanner.scan(data)
-            if self.scanner.is_complete or self.length + size > MAX_BODY:
+            self.must_close = self.length + size > MAX_BODY
+            if self.scanner.is_complete or self.must_close:
                 self.end = self.length + size
         elif self.end is None:
             size = 0
@@ -74,20 +88,31 @@ class IncomingRequest:
         """Find out how long the body is, and whether the client waits before it sends it."""
         self.has_head = True
         head = bytes(self.data)
-        length, chunked = CONTENT_LENGTH.search(head), CHUNKED.search(head)
-        body_length = int(length[1]) if length and not chunked else 0
-        if body_length > MAX_BODY:  # rejected by the app; what follows the head is not a request
-            body_length = 0
-            self.data = bytearray(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        body_length = self._read_body_length(head)
+        if body_length > MAX_BODY:
+            body_length, self.must_close = 0, True  # the app rejects it
         elif EXPECT.search(head):
-            self.expects_continue = body_length > 0 or bool(chunked)
+            self.expects_continue = body_length > 0 or bool(self.scanner)
             self.data = bytearray(EXPECT.sub(b"", head))  # the worker sends the 100, not gunicorn
         self.length = len(self.data)
         self.deadline += body_length / MIN_RATE
-        if chunked and not length:
-            self.scanner = ChunkScanner()
-        else:
+        if not self.scanner:
             self.end = self.length + body_length
+
+    def _read_body_length(self, head: bytes) -> int:
+        """Return the bytes of the body; 0 if it is chunked, or absent. Raises UnclearLength."""
+        fields = FRAMING.findall(head)
+        if not fields:
+            return 0
+        name, value = fields[0]
+        is_length = name.lower() == b"content-length"
+        match = (CONTENT_LENGTH if is_length else CHUNKED).fullmatch(value)
+        if len(fields) > 1 or not match:
+            raise UnclearLength
+        if is_length:
+            return int(match[1])
+        self.scanner = ChunkScanner()
+        return 0
 
     def _write(self, data: bytes) -> None:
         """Add ``data`` to the body, in a file once there is much of it."""
@@ -108,7 +133,7 @@ class IncomingRequest:
 
 
 class ChunkScanner:
-    """Finds the end of a chunked body (RFC 9112, 7.1). A malformed body ends at its fault."""
+    """Finds the end of a chunked body (RFC 9112, 7.1)."""
 
     def __init__(self) -> None:
         self.line = b""  # a size or trailer line that has not arrived completely
@@ -116,7 +141,10 @@ class ChunkScanner:
         self.in_trailer = self.is_complete = False
 
     def scan(self, data: bytes) -> int:
-        """Scan the next bytes, and return how many of them belong to the body."""
+        """Scan the next bytes, and return how many of them belong to the body.
+
+        Raises UnclearLength.
+        """
         position = 0
         while position < len(data) and not self.is_complete:
             if self.missing:
@@ -131,37 +159,37 @@ class ChunkScanner:
         """Scan a size line or a trailer field; return the position after it."""
         end = data.find(b"\n", position) + 1 or len(data)
         self.line += data[position:end]
-        if not self.line.endswith(b"\n"):
-            self.is_complete = len(self.line) > MAX_CHUNK_LINE
-            return end
-        line, self.line = self.line, b""
-        size = CHUNK_SIZE.fullmatch(line)
+        if len(self.line) > MAX_CHUNK_LINE:
+            raise UnclearLength
+        if self.line.endswith(b"\n"):
+            line, self.line = self.line, b""
+            self._read_line(line)
+        return end
+
+    def _read_line(self, line: bytes) -> None:
+        size = (TRAILER_LINE if self.in_trailer else CHUNK_LINE).fullmatch(line)
+        if size is None:
+            raise UnclearLength
         if self.in_trailer:
             self.is_complete = line == b"\r\n"
-        elif size is None:
-            self.is_complete = True
         elif int(size[1], 16):
             self.missing = int(size[1], 16) + len(b"\r\n")
         else:
             self.in_trailer = True
-        return end
 
 
-class ReceivedUnreader(SocketUnreader):
-    """gunicorn's source of bytes: the received request, then the socket."""
+class ReceivedUnreader(Unreader):
+    """gunicorn's source of bytes: the received request, and nothing after it."""
 
-    def __init__(self, sock: Any, request: IncomingRequest) -> None:
-        super().__init__(sock)
-        self.unread(bytes(request.data))
+    def __init__(self, request: IncomingRequest) -> None:
+        super().__init__()
+        head = bytes(request.data)
+        if request.must_close:
+            head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        self.unread(head)
         self.file = request.file
         if self.file:
             self.file.seek(0)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        data = self.file.read(max(size_hint or 0, self.mxchunk)) if self.file else b""
-        return data or super().chunk(size_hint)
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether the parser has read the request to its end."""
-        return not self.buf.getvalue() and not (self.file and self.file.read(1))
+        return self.file.read(max(size_hint or 0, READ_SIZE)) if self.file else b""

@@ -1,39 +1,44 @@
-"""gunicorn's threaded worker, which receives a request completely before a thread takes it.
+"""gunicorn's threaded worker, whose threads neither wait for a request nor for its client.
 
-gunicorn's own worker reads head and body in a thread, so that as many slow clients as it has
-threads stop the service. Here the event loop receives them: in memory, larger ones in a temporary
-file. A request has a total time for its head and its body, and the worker has a limit for the
-bytes of unfinished requests. The reasons are in docs/decisions/0020.
+gunicorn's own worker reads and writes in a thread, so that as many slow clients as it has threads
+stop the service. Here the event loop receives requests, in memory or a temporary file, and sends
+what of a response a client has not read. Both have a total time, and the worker has limits for the
+bytes and the connections that wait. The reasons are in docs/decisions/0020.
 """
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from select import select
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from socket import SHUT_WR
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import ThreadWorker
 
-from .incoming_request import IncomingRequest, ReceivedUnreader
+from . import outgoing_response
+from .incoming_request import IncomingRequest, ReceivedUnreader, UnclearLength
+from .outgoing_response import OutgoingSocket
 
 log = logging.getLogger(__name__)
 
 MAX_UNFINISHED = 256 * 1024 * 1024  # bytes of all requests that a worker is receiving
+MAX_UNSENT = 64 * 1024 * 1024  # bytes of all responses that clients have not read
 READ_SIZE = 64 * 1024  # bytes
 LINGER = 2.0  # seconds until a connection is closed whose client does not close it
 
 
 class BufferingWorker(ThreadWorker):
-    """A ThreadWorker whose threads get a request only after it has arrived.
+    """A ThreadWorker whose event loop receives requests and sends the rest of responses.
 
-    ``waiting`` has the connections that receive a request or are about to be closed, the oldest
-    first, each with the time at which it is given up.
+    ``waiting`` has the connections that do so or are about to be closed, the oldest first, each
+    with the time at which it is given up.
     """
 
     request_timeout: float = 10.0  # seconds for a head with a small body
@@ -42,6 +47,9 @@ class BufferingWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self.waiting: dict[Any, float] = {}
         self.unfinished = 0  # bytes of the requests that are being received
+        self.unsent = 0  # bytes of the responses that are being sent
+        # Of the connections, so many may wait and so many be idle; the others are being served.
+        self.max_waiting = self.max_idle = self.worker_connections * 2 // 5
         self.next_check = 0.0
 
     # Receiving
@@ -50,7 +58,7 @@ class BufferingWorker(ThreadWorker):
         """Receive a request of ``conn``, and then let a thread handle it."""
         surplus = getattr(conn, "surplus", b"")
         conn.incoming, conn.unfinished = IncomingRequest(self.request_timeout), 0
-        conn.surplus = b""
+        conn.outgoing, conn.unsent, conn.surplus = None, 0, b""
         if conn.cfg.is_ssl:  # gunicorn's own way: the bytes have to be decrypted first
             super().enqueue_req(conn)
             return
@@ -80,6 +88,9 @@ class BufferingWorker(ThreadWorker):
         request = conn.incoming
         try:
             conn.surplus = request.feed(data)
+        except UnclearLength:
+            self._reject(conn, 400, "The length of the body is not stated clearly.")
+            return
         except OSError:
             log.exception("a request could not be stored")
             self._reject(conn, 503, "")
@@ -106,9 +117,9 @@ class BufferingWorker(ThreadWorker):
     def _dispatch(self, conn: Any) -> None:
         """Let a thread handle the request that has been received."""
         self._stop_waiting(conn)
-        conn.sock.setblocking(True)
+        conn.initialized, conn.parser = False, None  # no byte of an earlier request is left
         conn.init()
-        conn.parser.unreader = ReceivedUnreader(conn.sock, conn.incoming)
+        conn.parser.unreader = ReceivedUnreader(conn.incoming)
         super().enqueue_req(conn)
 
     def _reject(self, conn: Any, status: int, reason: str) -> None:
@@ -120,20 +131,66 @@ class BufferingWorker(ThreadWorker):
         with suppress(OSError):  # the client has left, which the next read finds
             write(conn.sock)
 
-    # Finishing
+    # Responding
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Handle the request in a thread, which does not wait for the client to read."""
+        if conn.cfg.is_ssl:
+            return super().handle_request(req, conn)
+        sock = conn.sock
+        max_buffered = outgoing_response.MAX_BUFFERED if self.unsent < MAX_UNSENT else 0
+        conn.sock = conn.outgoing = OutgoingSocket(sock, max_buffered)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock = sock
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Return whether the connection stays open; what is left of the body is discarded."""
+        return bool(super()._keepalive_after(conn, keepalive) if conn.cfg.is_ssl else keepalive)
 
     def finish_request(self, conn: Any, future: Future[Any]) -> None:
-        """Wait for the next request, or close the connection, without blocking the loop."""
-        keeps_alive = not future.cancelled() and not future.exception() and future.result()
-        if keeps_alive and not conn.cfg.is_ssl:
-            keeps_alive = conn.parser.unreader.is_exhausted  # else the next one begins elsewhere
+        """Send the rest of the response, then wait for the next request or close."""
         conn.incoming.close()
-        if not keeps_alive:
+        conn.future = future
+        if conn.outgoing and conn.outgoing.unsent:
+            size = len(conn.outgoing.unsent)
+            seconds = outgoing_response.SEND_TIMEOUT + size / outgoing_response.MIN_RATE
+            self._wait(conn, self._send_rest, time.monotonic() + seconds, EVENT_WRITE)
+            self.unsent += size
+            conn.unsent = size
+        else:
+            self._finish(conn)
+
+    def _send_rest(self, conn: Any) -> None:
+        try:
+            conn.outgoing.send_buffered()
+        except OSError:
+            self._drop(conn)
+            return
+        if not conn.outgoing.unsent:
+            self._finish(conn)
+
+    def _finish(self, conn: Any) -> None:
+        self._stop_waiting(conn)
+        future = conn.future
+        if future.cancelled() or future.exception() or not future.result():
             self._linger(conn)
             return
+        if not conn.cfg.is_ssl:
+            conn.parser.unreader = Unreader()  # the next request has its own
         super().finish_request(conn, future)
         if conn.surplus and conn in self.keepalived_conns:
             self.on_client_socket_readable(conn, conn.sock)
+        elif len(self.keepalived_conns) > self.max_idle:
+            self._close_oldest_idle()
+
+    def _close_oldest_idle(self) -> None:
+        """Make room for a client that has something to say."""
+        conn = self.keepalived_conns.popleft()
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
 
     def _linger(self, conn: Any) -> None:
         """Wait for the client to close; closing first could make it lose the response.
@@ -158,20 +215,40 @@ class BufferingWorker(ThreadWorker):
 
     # Waiting
 
-    def _wait(self, conn: Any, callback: Callable[[Any], None], deadline: float) -> None:
-        """Call ``callback`` with ``conn`` whenever it is readable, until ``deadline``."""
+    def _wait(
+        self,
+        conn: Any,
+        callback: Callable[[Any], None],
+        deadline: float,
+        events: int = EVENT_READ,
+    ) -> None:
+        """Call ``callback`` with ``conn`` whenever it is ready, until ``deadline``."""
         self._stop_waiting(conn)
-        if len(self.waiting) >= self.worker_connections // 2:
-            self._drop(next(iter(self.waiting)))
+        if len(self.waiting) >= self.max_waiting:
+            self._give_up_one()
         conn.sock.setblocking(False)
         self.waiting[conn] = deadline
-        self.poller.register(conn.sock, EVENT_READ, lambda _: callback(conn))
+        self.poller.register(conn.sock, events, lambda _: callback(conn))
+
+    def _give_up_one(self) -> None:
+        """Give up a connection of the address that has the most; one without a request first."""
+        by_address = Counter(_address(conn) for conn in self.waiting)
+        most = max(by_address.values())
+        candidates = [conn for conn in self.waiting if by_address[_address(conn)] == most]
+        silent = [conn for conn in candidates if not conn.unfinished and not conn.unsent]
+        if silent:
+            self._drop(silent[0])
+        elif candidates[0].unsent:
+            self._drop(candidates[0])
+        else:
+            self._reject(candidates[0], 503, "")
 
     def _stop_waiting(self, conn: Any) -> None:
         if self.waiting.pop(conn, None) is not None:
             self.poller.unregister(conn.sock)
             self.unfinished -= conn.unfinished
-            conn.unfinished = 0
+            self.unsent -= conn.unsent
+            conn.unfinished = conn.unsent = 0
 
     def _drop(self, conn: Any) -> None:
         """Close the connection."""
@@ -210,5 +287,12 @@ class BufferingWorker(ThreadWorker):
             listener.close()
         soon = time.monotonic() + LINGER
         for conn, deadline in self.waiting.items():
-            if not conn.unfinished:  # opened ahead of a request that may not come
+            if (
+                not conn.unfinished and not conn.unsent
+            ):  # opened ahead of a request that may not come
                 self.waiting[conn] = min(deadline, soon)
+
+
+def _address(conn: Any) -> str:
+    """Return the address of the client, or of the proxy in front."""
+    return str(conn.client[0]) if conn.client else ""
