@@ -150,7 +150,7 @@ def send_error(connection, status_int, reason, mesg):
     log.warning(
         "invalid HTTP request, answered with %d", error.status, extra={"requestId": request_id}
     )
-    body = json.dumps(error_body(error, request_id)).encode()
+    body = json.dumps(error_body(error, request_id), separators=(",", ":")).encode()
     headers = [
         ("Connection", "close"),
         ("Content-Type", "application/json"),
