@@ -4,7 +4,7 @@ import errno
 import time
 from typing import Any
 
-MAX_BUFFERED = 1024 * 1024  # bytes of a response; a thread waits with what is beyond
+MAX_BUFFERED = 6 * 1024 * 1024  # bytes: more than any file or document; only streams have more
 SEND_TIMEOUT = 30.0  # seconds that a client may delay a response in all
 MIN_RATE = 16 * 1024  # bytes per second of a large response
 
@@ -17,10 +17,9 @@ class OutgoingSocket:
     time that the bytes take at MIN_RATE.
     """
 
-    def __init__(self, sock: Any, max_buffered: int) -> None:
+    def __init__(self, sock: Any) -> None:
         sock.setblocking(False)
         self.sock = sock
-        self.max_buffered = max_buffered
         self.unsent = bytearray()
         self.patience = SEND_TIMEOUT  # seconds
 
@@ -31,7 +30,7 @@ class OutgoingSocket:
         """Send or buffer ``data``. Raises BrokenPipeError for a client that reads too slowly."""
         self.unsent += data
         self.send_buffered()
-        if len(self.unsent) > self.max_buffered:
+        if len(self.unsent) > MAX_BUFFERED:
             self._send_waiting()
 
     def send(self, data: Any) -> int:

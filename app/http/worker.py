@@ -138,8 +138,7 @@ class BufferingWorker(ThreadWorker):
         if conn.cfg.is_ssl:
             return super().handle_request(req, conn)
         sock = conn.sock
-        max_buffered = outgoing_response.MAX_BUFFERED if self.unsent < MAX_UNSENT else 0
-        conn.sock = conn.outgoing = OutgoingSocket(sock, max_buffered)
+        conn.sock = conn.outgoing = OutgoingSocket(sock)
         try:
             return super().handle_request(req, conn)
         finally:
@@ -159,6 +158,8 @@ class BufferingWorker(ThreadWorker):
             self._wait(conn, self._send_rest, time.monotonic() + seconds, EVENT_WRITE)
             self.unsent += size
             conn.unsent = size
+            while self.unsent > MAX_UNSENT:
+                self._drop(next(conn for conn in self.waiting if conn.unsent))
         else:
             self._finish(conn)
 
