@@ -236,13 +236,11 @@ class BufferingWorker(ThreadWorker):
         by_address = Counter(_address(conn) for conn in self.waiting)
         most = max(by_address.values())
         candidates = [conn for conn in self.waiting if by_address[_address(conn)] == most]
-        silent = [conn for conn in candidates if not conn.unfinished and not conn.unsent]
-        if silent:
-            self._drop(silent[0])
-        elif candidates[0].unsent:
-            self._drop(candidates[0])
+        conn = next(filter(_is_silent, candidates), candidates[0])
+        if conn.unfinished:
+            self._reject(conn, 503, "")
         else:
-            self._reject(candidates[0], 503, "")
+            self._drop(conn)
 
     def _stop_waiting(self, conn: Any) -> None:
         if self.waiting.pop(conn, None) is not None:
@@ -288,10 +286,13 @@ class BufferingWorker(ThreadWorker):
             listener.close()
         soon = time.monotonic() + LINGER
         for conn, deadline in self.waiting.items():
-            if (
-                not conn.unfinished and not conn.unsent
-            ):  # opened ahead of a request that may not come
+            if _is_silent(conn):  # opened ahead of a request that may not come
                 self.waiting[conn] = min(deadline, soon)
+
+
+def _is_silent(conn: Any) -> bool:
+    """Return whether the connection neither has sent a part of a request nor gets a response."""
+    return not conn.unfinished and not conn.unsent
 
 
 def _address(conn: Any) -> str:
