@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 SECRET = "d4c7a1909be34f6280f5137ce6a9d2b8"  # noqa: S105
 ROUNDS, SECONDS, USERS = 3, 3, 200
 WORKERS, THREADS = "2", "4"
-FLOOR = f"-k gthread -w {WORKERS} --threads {THREADS} --keep-alive 75 bench.floor:app"
+FLOOR = f"-c /dev/null -k gthread -w {WORKERS} --threads {THREADS} --keep-alive 75 bench.floor:app"
 SERVERS = {"ours": ["-c", "gunicorn.conf.py", "wsgi:app"], "floor": FLOOR.split()}
 WORKLOADS = {
     "W0": ("GET", "/api/health", None),
