@@ -172,10 +172,14 @@ def grant_command(role: str) -> None:
     """Give the database role ROLE what serving requests needs, and nothing else."""
     try:
         roles.grant(role)
-        excess = roles.find_excess(role)
+        excess, missing = roles.find_excess(role), roles.find_missing(role)
         db.session.commit()
+    except roles.GrantError as error:
+        raise click.ClickException(str(error)) from None
     except ProgrammingError as error:
         raise click.ClickException(describe_database_error(error)) from None
+    if missing:
+        raise click.ClickException(f"{role} still lacks: {', '.join(missing)}.")
     if excess:
         raise click.ClickException(f"{role} may still do more: {', '.join(excess)}.")
     click.echo(f"{role} can serve requests and owns nothing")
