@@ -177,16 +177,19 @@ def _check(settings: Settings) -> None:
 
 def _check_addresses(settings: Settings) -> None:
     """Check the form of URLs, origins and limits; messages never repeat a URL's secrets."""
-    from app.database.urls import url_error  # noqa: PLC0415 (app imports config)
+    from app.database import urls  # noqa: PLC0415 (app imports config)
+    from app.http import rate_limit_storage  # noqa: PLC0415 (app imports config)
 
     for name in ("database_url", "database_read_url", "dev_database_url"):
         url = getattr(settings, name)
         match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
         _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")
-        error = url_error(sqlalchemy_url(url)) if url else None
+        error = urls.url_error(sqlalchemy_url(url)) if url else None
         _require(not error, f"{name.upper()} {error}")
     match = re.match(r"rediss?://|unix://", settings.redis_url)
     _require(not settings.redis_url or match, "REDIS_URL must begin with redis:// or rediss://.")
+    error = rate_limit_storage.url_error(settings.redis_url) if settings.redis_url else None
+    _require(not error, f"REDIS_URL {error}")
     for origin in settings.cors_origins:
         _require(
             ORIGIN.fullmatch(origin),
