@@ -15,6 +15,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 
 from app import logging_config
 from app.errors import (
+    ERROR_CODE_KEY,
     REQUEST_ID_KEY,
     InternalError,
     ServiceUnavailable,
@@ -129,6 +130,8 @@ class Logger(GunicornLogger):
             "address": environ.get("REMOTE_ADDR"),
             "requestId": environ.get(REQUEST_ID_KEY),
         }
+        if ERROR_CODE_KEY in environ:
+            line["code"] = environ[ERROR_CODE_KEY]
         os.write(1, json.dumps(line).encode() + b"\n")
 
     def reopen_files(self):
