@@ -64,6 +64,12 @@ def post_worker_init(worker):
         startup.check_accounts_later(worker.app.wsgi())
 
 
+def on_exit(server):
+    """Exit with status 1 if that check stopped the server: to a supervisor 0 is a success."""
+    if startup.has_failed():
+        raise SystemExit(1)
+
+
 def require_loopback(server):
     """Refuse to listen for other machines, as the defaults outside production are not safe there.
 
