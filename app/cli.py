@@ -204,7 +204,7 @@ def prune_command(context: click.Context) -> None:
 
 
 def _prune_files() -> None:
-    """Remove stored files without a row, and report rows without a file."""
+    """Remove stored files without a row, and report rows without a file, then with status 1."""
     try:
         orphans, missing, rows = uploads.compare_storage()
     except ServiceUnavailable:
@@ -220,6 +220,8 @@ def _prune_files() -> None:
         storage.delete(filename)
     db.session.commit()
     click.echo(f"{len(orphans)} files without a row, {len(missing)} rows without a file")
+    if missing:
+        raise SystemExit(1)
 
 
 def _delete_batch(model: Any, condition: Any) -> int:
