@@ -6,8 +6,13 @@ from psycopg.pq import Conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-# Ours come last, so that they hold: every wait has a limit.
-OPTIONS = "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC"
+# Ours come last, so that they hold: every wait has a limit, and no default of the database or the
+# role changes how values are written or what a transaction sees.
+OPTIONS = (
+    "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC -c datestyle=ISO"
+    " -c intervalstyle=postgres -c client_encoding=UTF8 -c standard_conforming_strings=on"
+    r" -c default_transaction_isolation=read\ committed"
+)
 
 LIBPQ_PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()}
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)

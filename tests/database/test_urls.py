@@ -6,6 +6,8 @@ from sqlalchemy import make_url
 from app.database.base import db
 from config import SettingError, from_environment
 
+from ..support.databases import create_scratch_app
+
 SECRET = "x" * 32
 NAMES = ["DATABASE_URL", "DATABASE_READ_URL", "DEV_DATABASE_URL"]
 
@@ -39,6 +41,29 @@ def test_a_schema_is_the_search_path(show):
 
 def test_parameters_of_the_client_library_are_passed_on(show):
     assert show("application_name", application_name="ose") == "ose"
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "value"),
+    [
+        ("datestyle", "German", "ISO"),
+        ("intervalstyle", "iso_8601", "postgres"),
+        ("client_encoding", "LATIN1", "UTF8"),
+        ("standard_conforming_strings", "off", "on"),
+        ("default_transaction_isolation", "serializable", "read committed"),
+        ("timezone", "Asia/Tokyo", "UTC"),
+    ],
+)
+def test_a_default_of_the_database_does_not_change_the_session(postgres_url, name, default, value):
+    with create_scratch_app(postgres_url) as app, app.app_context():
+        with db.engine.connect() as connection:
+            database = connection.exec_driver_sql("SELECT current_database()").scalar()
+            connection.exec_driver_sql(f"ALTER DATABASE {database} SET {name} = '{default}'")
+            connection.commit()
+        db.engine.dispose()
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar().startswith(value)
+            assert connection.exec_driver_sql("SELECT now()").scalar().tzinfo is not None
 
 
 @pytest.mark.parametrize("setting", NAMES)
