@@ -1,5 +1,6 @@
 """The service under a database role that owns nothing, and what such a role cannot do."""
 
+import re
 import secrets
 
 import psycopg
@@ -18,6 +19,7 @@ from ..support.cli import run_command
 from ..support.databases import create_scratch_app
 from ..support.files import multipart_form
 from ..support.murabaha import VENDORS, ApplicationFlow
+from ..support.processes import ROOT
 from ..support.settings import PASSWORD, make_settings
 from ..support.waqf import DONATIONS, WaqfFlow
 
@@ -202,6 +204,40 @@ def test_the_append_only_tables_are_those_whose_rows_a_trigger_protects(release_
 
 
 # Granting
+
+
+def read_sql_of_the_guide(role):
+    """Return the SQL of docs/operations.md that gives ``role`` the tables, sequences, functions."""
+    guide = (ROOT / "docs/operations.md").read_text()
+    (block,) = re.findall(r"DO \$\$.*?END \$\$;", guide, re.DOTALL)
+    escaped = block.replace("%", "%%")  # for the driver
+    return escaped.replace("OWNER TO release", f"OWNER TO {role}")
+
+
+def test_the_guide_hands_the_tables_of_a_superuser_to_release(postgres_url, urls):
+    web, release = (make_url(urls[name]).username for name in ("web", "release"))
+    with create_scratch_app(postgres_url) as app:
+        assert run_command(app, "db", "upgrade").exit_code == 0
+        with app.app_context():
+            owners = text(
+                "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = current_schema"
+                "()::regnamespace UNION SELECT pg_get_userbyid(proowner) FROM pg_proc"
+                " WHERE pronamespace = current_schema()::regnamespace"
+            )
+            for _ in range(2):  # it can be repeated
+                db.session.connection().exec_driver_sql(read_sql_of_the_guide(release))
+                assert db.session.scalars(owners).all() == [release]
+            database = db.session.scalar(text("SELECT current_database()"))
+            db.session.execute(text(f"ALTER DATABASE {database} OWNER TO {release}"))
+            db.session.commit()
+        url = make_url(urls["release"]).set(database=database)
+        release_app = create_app(
+            make_settings(database_url=url.render_as_string(hide_password=False))
+        )
+        assert run_command(release_app, "db", "upgrade").exit_code == 0
+        assert run_command(release_app, "grant", web).exit_code == 0
+        with release_app.app_context():
+            db.engine.dispose()
 
 
 def test_tables_of_later_migrations_can_be_used_at_once(release_app, web_sql):
