@@ -126,7 +126,9 @@ LOOPBACK = re.compile(
 )
 LIVE_KEYS = ("sk_live_", "rk_live_")
 LOCAL_KEY = "sk_test_local"  # of the fake of Stripe
+YEAR = 366 * 24 * 3600  # seconds
 CENTURY = 100 * 365 * 24 * 3600  # seconds; a longer time is a mistake
+ZERO_TIME = re.compile(r"(/|per)\s*0+\s*[a-z]", re.IGNORECASE)
 
 
 def _check(settings: Settings) -> None:
@@ -164,6 +166,7 @@ def _check(settings: Settings) -> None:
             not secret or len(secret.encode()) >= 32, f"{key.upper()} must have at least 32 bytes."
         )
     _check_addresses(settings)
+    _check_limits(settings)
     if settings.production:
         _check_production(settings)
         _check_production_secrets(settings)
@@ -176,29 +179,45 @@ def _check(settings: Settings) -> None:
 
 
 def _check_addresses(settings: Settings) -> None:
-    """Check the form of URLs, origins and limits; messages never repeat a URL's secrets."""
-    from app.database.urls import url_error  # noqa: PLC0415 (app imports config)
+    """Check the form of URLs, origins and hosts; messages never repeat a URL's secrets."""
+    from app.database import urls  # noqa: PLC0415 (app imports config)
+    from app.http import rate_limit_storage  # noqa: PLC0415 (app imports config)
+    from app.http.trusted_hosts import is_host  # noqa: PLC0415 (app imports config)
 
     for name in ("database_url", "database_read_url", "dev_database_url"):
         url = getattr(settings, name)
         match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
         _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")
-        error = url_error(sqlalchemy_url(url)) if url else None
+        error = urls.url_error(sqlalchemy_url(url)) if url else None
         _require(not error, f"{name.upper()} {error}")
     match = re.match(r"rediss?://|unix://", settings.redis_url)
     _require(not settings.redis_url or match, "REDIS_URL must begin with redis:// or rediss://.")
+    error = rate_limit_storage.url_error(settings.redis_url) if settings.redis_url else None
+    _require(not error, f"REDIS_URL {error}")
     for origin in settings.cors_origins:
         _require(
             ORIGIN.fullmatch(origin),
             f"CORS_ORIGINS: {origin!r} is not an origin such as https://app.example.org.",
         )
+    for host in settings.trusted_hosts:
+        _require(
+            is_host(host),
+            f"TRUSTED_HOSTS: {host!r} is not a host such as api.example.org, 192.0.2.1 or [::1].",
+        )
+
+
+def _check_limits(settings: Settings) -> None:
+    """Check that each rate limit is a single one, over a time that ends."""
     for name, text in settings.limits.items():
         setting = f"RATELIMIT_{name.upper()}"
         try:
-            limit = limits.parse(text)
+            (limit,) = limits.parse_many(text)
         except ValueError:
-            raise SettingError(f"{setting} is not a limit such as 100 per minute.") from None
+            raise SettingError(f"{setting} is not one limit such as 100 per minute.") from None
         _require(limit.amount > 0, f"{setting} must allow at least one request.")
+        # The library takes "0 seconds" for 1 second.
+        in_range = limit.get_expiry() <= YEAR and not ZERO_TIME.search(text)
+        _require(in_range, f"{setting} must be over a time from 1 second to 1 year.")
 
 
 def _check_production(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 
 from app import logging_config
 from app.errors import (
+    ERROR_CODE_KEY,
     REQUEST_ID_KEY,
     InternalError,
     ServiceUnavailable,
@@ -61,6 +62,12 @@ def post_worker_init(worker):
     """Make the check that the database did not answer at the start."""
     if not accounts_checked:
         startup.check_accounts_later(worker.app.wsgi())
+
+
+def on_exit(server):
+    """Exit with status 1 if that check stopped the server: to a supervisor 0 is a success."""
+    if startup.has_failed():
+        raise SystemExit(1)
 
 
 def require_loopback(server):
@@ -129,6 +136,8 @@ class Logger(GunicornLogger):
             "address": environ.get("REMOTE_ADDR"),
             "requestId": environ.get(REQUEST_ID_KEY),
         }
+        if ERROR_CODE_KEY in environ:
+            line["code"] = environ[ERROR_CODE_KEY]
         os.write(1, json.dumps(line).encode() + b"\n")
 
     def reopen_files(self):

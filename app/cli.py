@@ -172,10 +172,14 @@ def grant_command(role: str) -> None:
     """Give the database role ROLE what serving requests needs, and nothing else."""
     try:
         roles.grant(role)
-        excess = roles.find_excess(role)
+        excess, missing = roles.find_excess(role), roles.find_missing(role)
         db.session.commit()
+    except roles.GrantError as error:
+        raise click.ClickException(str(error)) from None
     except ProgrammingError as error:
         raise click.ClickException(describe_database_error(error)) from None
+    if missing:
+        raise click.ClickException(f"{role} still lacks: {', '.join(missing)}.")
     if excess:
         raise click.ClickException(f"{role} may still do more: {', '.join(excess)}.")
     click.echo(f"{role} can serve requests and owns nothing")
@@ -200,7 +204,7 @@ def prune_command(context: click.Context) -> None:
 
 
 def _prune_files() -> None:
-    """Remove stored files without a row, and report rows without a file."""
+    """Remove stored files without a row, and report rows without a file, then with status 1."""
     try:
         orphans, missing, rows = uploads.compare_storage()
     except ServiceUnavailable:
@@ -216,6 +220,8 @@ def _prune_files() -> None:
         storage.delete(filename)
     db.session.commit()
     click.echo(f"{len(orphans)} files without a row, {len(missing)} rows without a file")
+    if missing:
+        raise SystemExit(1)
 
 
 def _delete_batch(model: Any, condition: Any) -> int:

@@ -134,7 +134,9 @@ ERROR_BY_STATUS: dict[int, type[ApiError]] = {
     )
 }
 
-REQUEST_ID_KEY = "ose.request_id"  # in the WSGI environment
+# In the WSGI environment, for the access log.
+REQUEST_ID_KEY = "ose.request_id"
+ERROR_CODE_KEY = "ose.error_code"
 
 # PostgreSQL's SQLSTATE codes.
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
@@ -183,6 +185,7 @@ def error_body(error: ApiError, request_id: str | None) -> dict[str, Any]:
 
 
 def handle_api_error(error: ApiError) -> Response:
+    request.environ[ERROR_CODE_KEY] = error.code
     response = jsonify(error_body(error, request.environ.get(REQUEST_ID_KEY)))
     response.status_code = error.status
     response.headers.update(error.headers)

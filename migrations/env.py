@@ -11,6 +11,9 @@ db = current_app.extensions["migrate"].db
 with db.engine.connect() as connection:
     connection.connection.driver_connection.response_timeout = None
     connection.execute(text("SET statement_timeout = 0"))
+    # Until the commit: a second process waits for the first, however long its migrations take. A
+    # migration itself waits for a table no longer than a request does, and so blocks no requests.
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
     connection.commit()
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from app import create_app
 from app.database.base import db
@@ -190,6 +190,30 @@ def table_names(app) -> set[str]:
     """Return the tables of the app's database."""
     with app.app_context():
         return set(inspect(db.engine).get_table_names())
+
+
+@pytest.mark.parametrize(
+    ("applied", "status", "state"),
+    [
+        (["0009"], 503, "pending"),
+        ([], 503, "pending"),
+        (["later"], 200, "newer"),
+        (["{head}", "later"], 200, "newer"),
+        (["0009", "later"], 503, "pending"),
+    ],
+)
+def test_a_release_serves_on_a_newer_schema_and_not_on_an_older_one(
+    scratch_app, applied, status, state
+):
+    assert run_command(scratch_app, "db", "upgrade").exit_code == 0
+    with scratch_app.app_context():
+        head = db.session.scalar(text("DELETE FROM alembic_version RETURNING version_num"))
+        for revision in applied:
+            values = {"revision": revision.format(head=head)}
+            db.session.execute(text("INSERT INTO alembic_version VALUES (:revision)"), values)
+        db.session.commit()
+    response = scratch_app.test_client().get("/api/health/ready")
+    assert (response.status_code, response.json["checks"]["migrations"]) == (status, state)
 
 
 def test_the_migrations_downgrade_to_nothing_and_upgrade_again(scratch_app):

@@ -1,6 +1,7 @@
 """Settings are read from the environment, typed and validated; an error names the setting."""
 
 import os
+import re
 import stat
 from dataclasses import fields
 from decimal import Decimal
@@ -59,6 +60,11 @@ def startup_error(environment) -> str:
         ("RATELIMIT_ENABLED", "FALSE", False),
         ("RATELIMIT_ENABLED", "0", False),
         ("RATELIMIT_DEFAULT", "5 per second", "5 per second"),
+        ("RATELIMIT_DEFAULT", "5 per 10 seconds", "5 per 10 seconds"),
+        ("RATELIMIT_DEFAULT", "5/year", "5/year"),
+        ("TRUSTED_HOSTS", "Api.example.org,localhost", ("Api.example.org", "localhost")),
+        ("TRUSTED_HOSTS", ".example.org", (".example.org",)),
+        ("TRUSTED_HOSTS", "127.0.0.1, [::1]", ("127.0.0.1", "[::1]")),
         ("CORS_ORIGINS", "", ()),
         ("CORS_ORIGINS", "https://a.example", ("https://a.example",)),
         (
@@ -160,15 +166,81 @@ def test_an_invalid_setting_stops_the_start_and_is_named(name, text):
         ("UPLOAD_QUOTA", "-1"),
         ("RATELIMIT_ADDRESS", "a thousand a minute"),
         ("RATELIMIT_REGISTER", "0 per hour"),
+        ("RATELIMIT_DEFAULT", "100/minute;3/hour"),
+        ("RATELIMIT_DEFAULT", "100 per minute, 3 per hour"),
+        ("RATELIMIT_DEFAULT", "100/minute|3/hour"),
+        ("RATELIMIT_DEFAULT", "1 per 0 seconds"),
+        ("RATELIMIT_DEFAULT", "1/0 seconds"),
+        ("RATELIMIT_DEFAULT", "1 PER 00 minutes"),
+        ("RATELIMIT_DEFAULT", "1 per 2 years"),
         ("PROFIT_RATE_MAX", "NaN"),
         ("PROFIT_RATE_MAX", "-0.1"),
         ("DATABASE_URL", "mysql://u:p@h/d"),
         ("CORS_ORIGINS", "https://*.example"),
+        ("TRUSTED_HOSTS", "*"),
+        ("TRUSTED_HOSTS", "*.example.org"),
+        ("TRUSTED_HOSTS", "https://api.example.org"),
+        ("TRUSTED_HOSTS", "api.example.org/"),
+        ("TRUSTED_HOSTS", "localhost,api.example.org:443"),
+        ("TRUSTED_HOSTS", "::1"),
+        ("TRUSTED_HOSTS", "[::1]:80"),
+        ("TRUSTED_HOSTS", "[127.0.0.1]"),
+        ("TRUSTED_HOSTS", "256.1.1.1"),
+        ("TRUSTED_HOSTS", "api..example.org"),
+        ("TRUSTED_HOSTS", "two words"),
         ("CORS_ORIGINS", "app.example.org"),
     ],
 )
 def test_a_setting_out_of_range_stops_the_start_and_is_named(name, text):
     assert startup_error({**VALID, name: text}).startswith(name)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://:p%40ss@h:6379/0",
+        "rediss://u:p@h:6380/1?ssl_cert_reqs=none&health_check_interval=30",
+        "unix:///run/redis.sock?db=1",
+        "unix://u:p@/run/redis.sock",
+    ],
+)
+def test_a_redis_url_of_every_form_is_accepted(url):
+    assert from_environment({**VALID, "REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://u:hunter2@h/0?sslmode=require",
+        "redis://u:hunter2@h/0?ssl_cert_reqs=none",
+        "redis://u:hunter2@h/0?retry=3",
+        "redis://u:hunter2@h/0?retry_on_error=x",
+        "redis://u:hunter2@h/0?socket_timeout=-1",
+        "redis://u:hunter2@h/0?protocol=9",
+        "redis://u:hunter2@h/0?max_connections=many",
+        "rediss://u:hunter2@h/0?ssl_cert_reqs=perhaps",
+        "redis://u:hunter2@h/name",
+        "redis://u:hunter2@h:99999/0",
+        "redis://:hunter2#secret@h/0",
+        "redis://:123#hunter2@h/0",
+        "redis://u:p@hunter2/secret@h/0",
+        "redis://u:hunter2?secret@h/0",
+        "redis://u:hunter2@[h/0",
+        "http://u:hunter2@h",
+    ],
+)
+def test_an_invalid_redis_url_stops_the_start_without_its_secrets(url):
+    message = startup_error({**VALID, "REDIS_URL": url})
+    assert message.startswith("REDIS_URL ")
+    assert message.endswith(".")
+    assert not {"hunter2", "secret"} & set(re.findall(r"\w+", message))
+
+
+def test_an_error_of_a_url_has_no_cause_that_repeats_it():
+    with pytest.raises(SettingError) as error:
+        from_environment({**VALID, "REDIS_URL": "redis://:hunter2#secret@h/0"})
+    assert (error.value.__cause__, error.value.__context__) == (None, None)
 
 
 def test_the_length_of_a_secret_is_counted_in_bytes():

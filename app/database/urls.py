@@ -6,8 +6,13 @@ from psycopg.pq import Conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-# Ours come last, so that they hold: every wait has a limit.
-OPTIONS = "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC"
+# Ours come last, so that they hold: every wait has a limit, and no default of the database or the
+# role changes how values are written or what a transaction sees.
+OPTIONS = (
+    "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC -c datestyle=ISO"
+    " -c intervalstyle=postgres -c client_encoding=UTF8 -c standard_conforming_strings=on"
+    r" -c default_transaction_isolation=read\ committed"
+)
 
 LIBPQ_PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()}
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
@@ -18,20 +23,55 @@ ADVICE = {
     "ssl": "use sslmode=require",
 }
 
+MALFORMED = "is not a valid URL: escape the special characters of the password, such as %40."
+# libpq would refuse another value only when it connects, in each request.
+CHOICES = {
+    "sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+    "channel_binding": {"disable", "prefer", "require"},
+    "gssencmode": {"disable", "prefer", "require"},
+    "target_session_attrs": {
+        "any", "read-write", "read-only", "primary", "standby", "prefer-standby",
+    },
+}  # fmt: skip
+
 
 def url_error(url: str) -> str | None:
     """Return why the service cannot connect to ``url``, without its secrets; None if it can."""
     try:
-        query = make_url(url).query
+        parsed = make_url(url)
     except (ArgumentError, ValueError):
-        return "is not a valid URL: escape the special characters of the password, such as %40."
-    for name, value in query.items():
-        if name == "schema":
-            if not SCHEMA.fullmatch(str(value)):
-                return "has an invalid parameter schema: it must be one lower-case name."
-        elif name not in LIBPQ_PARAMETERS:
-            advice = ADVICE.get(name, "PostgreSQL's client library has none of that name")
-            return f"has the parameter {name}, which is not supported: {advice}, and remove it."
+        return MALFORMED
+    _, _, query = (url.partition("@")[2] or url).partition("?")
+    has_nameless_part = any(part and "=" not in part for part in query.split("&"))
+    if has_nameless_part or _is_split_wrong(parsed):
+        return MALFORMED
+    if not (parsed.database or parsed.query.get("dbname")):
+        return "must name a database, as in postgres://user:password@host:5432/name."
+    errors = (_parameter_error(name, value) for name, value in parsed.query.items())
+    return next(filter(None, errors), None)
+
+
+def _is_split_wrong(url: URL) -> bool:
+    """Return whether a special character of the password has ended it, so that a part is elsewhere.
+
+    A log or a message would then show that part as the host, the database or a parameter.
+    """
+    unknown = [f"{n}{v}" for n, v in url.query.items() if n not in {*LIBPQ_PARAMETERS, "schema"}]
+    elsewhere = "".join([url.host or "", url.database or "", *unknown])
+    return bool(re.search(r"[@/#]", elsewhere))
+
+
+def _parameter_error(name: str, value: str | tuple[str, ...]) -> str | None:
+    """Return why the parameter ``name`` cannot have ``value``."""
+    if name == "schema":
+        error = "has an invalid parameter schema: it must be one lower-case name."
+        return None if SCHEMA.fullmatch(str(value)) else error
+    if name not in LIBPQ_PARAMETERS:
+        advice = ADVICE.get(name, "PostgreSQL's client library has none of that name")
+        return f"has the parameter {name}, which is not supported: {advice}, and remove it."
+    choices = CHOICES.get(name)
+    if choices and value not in choices:
+        return f"has an invalid parameter {name}: it must be one of {', '.join(sorted(choices))}."
     return None
 
 

@@ -8,10 +8,12 @@ Redis's own errors are taken.
 """
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from threading import Lock
 from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 from limits.storage import Storage
@@ -19,6 +21,36 @@ from limits.storage import Storage
 log = logging.getLogger(__name__)
 
 SCHEMES = ("redis", "rediss", "unix")
+# Those that cannot fail in the middle of a request, and that leave our timeouts as they are.
+PARAMETERS = {
+    "db", "client_name", "protocol", "health_check_interval", "socket_keepalive",
+    "retry_on_timeout", "max_connections", "ssl_cert_reqs", "ssl_check_hostname", "ssl_ca_certs",
+    "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password",
+}  # fmt: skip
+DATABASE = re.compile(r"(/\d*)?", re.ASCII)  # the path
+MALFORMED = "is not a valid URL: escape the special characters of the password, such as %40."
+
+
+def url_error(url: str) -> str | None:
+    """Return why ``url`` is not one of a Redis, without its secrets; None if it is.
+
+    Nothing is connected. The parts of a URL whose password is not escaped are in the wrong place.
+    """
+    try:
+        parts = urlsplit(url)
+        unsupported = set(parse_qs(parts.query, keep_blank_values=True)) - PARAMETERS
+        is_split_wrong = "@" in parts.path + parts.query or parts.fragment
+        if is_split_wrong or (parts.scheme != "unix" and not DATABASE.fullmatch(parts.path)):
+            return MALFORMED
+        if unsupported:
+            names = ", ".join(sorted(unsupported))
+            return f"has parameters that are not supported: {names}. Remove them."
+        with redis.from_url(url) as client:
+            pool = client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)
+    except (ValueError, TypeError, redis.RedisError):
+        return "is not a valid URL of Redis: check its port, database and parameters."
+    return None
 
 
 def storage_uri(redis_url: str) -> str:

@@ -14,8 +14,11 @@ from .models import CHECKS, GUARDS, STRIPE, Discrepancy, JournalEntry, Posting
 
 # Those that fire for every session, which a superuser's session_replication_role can suspend.
 ENABLED_TRIGGERS = """
-    SELECT relname, tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
-    WHERE tgenabled IN ('O', 'A') AND pg_table_is_visible(c.oid)
+    SELECT relname, tgname, left(encode(sha256(convert_to(
+        concat_ws(E'\n', pg_get_triggerdef(t.oid, true), prosrc, proconfig::text), 'UTF8'
+    )), 'hex'), 32)
+    FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid JOIN pg_proc p ON p.oid = tgfoid
+    WHERE tgenabled IN ('O', 'A') AND NOT tgisinternal AND pg_table_is_visible(c.oid)
 """
 
 
@@ -77,10 +80,12 @@ def check() -> Iterator[Discrepancy]:
 
 
 def _check_guards() -> Iterator[Discrepancy]:
-    """Yield the triggers that an owner of the tables has disabled or removed."""
+    """Yield the triggers that an owner of the tables has disabled, removed or replaced."""
     rows = db.session.execute(text(ENABLED_TRIGGERS))
-    enabled = {(table, trigger) for table, trigger in rows}
+    enabled = {(table, trigger): fingerprint for table, trigger, fingerprint in rows}
     for table, triggers in GUARDS.items():
-        for trigger in triggers:
-            if (table, trigger) not in enabled:
-                yield Discrepancy(f"trigger {trigger} of {table}", "enabled", "disabled or missing")
+        for trigger, fingerprint in triggers.items():
+            found = enabled.get((table, trigger))
+            if found != fingerprint:
+                state = "another definition or function" if found else "disabled or missing"
+                yield Discrepancy(f"trigger {trigger} of {table}", "enabled", state)

@@ -60,20 +60,24 @@ class LedgerDigest(Base):
     sealed_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
-# The triggers that keep records from being changed, by table.
-GUARDS: dict[str, tuple[str, ...]] = {
-    "ledger_entries": (
-        "entries_are_never_changed",
-        "entries_are_never_emptied",
-        "every_entry_balances",
-    ),
-    "ledger_postings": (
-        "postings_are_never_changed",
-        "postings_are_never_emptied",
-        "an_entry_is_made_at_once",
-        "every_posting_balances",
-    ),
-    "ledger_digests": ("digests_are_never_changed", "digests_are_never_emptied"),
+# The triggers that keep records from being changed, by table, with a fingerprint of what the
+# migrations built: the first half of the SHA-256 of the trigger's definition and its function.
+GUARDS: dict[str, dict[str, str]] = {
+    "ledger_entries": {
+        "entries_are_never_changed": "425f023b58cd54634fc69501df7b9fc1",
+        "entries_are_never_emptied": "e90b62c0a507b6c3872a20a6ba691377",
+        "every_entry_balances": "fcb1210b65b210d3996ae1eeda1efaa3",
+    },
+    "ledger_postings": {
+        "postings_are_never_changed": "421f9e4bf0eaf2f203a00d4f7a07f185",
+        "postings_are_never_emptied": "ba7a8b76eded5feb84767913748b49b3",
+        "an_entry_is_made_at_once": "58469b3924f3efb182ee8d9996b73b8c",
+        "every_posting_balances": "62cec49f49a8449c6c6a642ed66d4c22",
+    },
+    "ledger_digests": {
+        "digests_are_never_changed": "f4f939b0deee2071ef1fd0c8461f9634",
+        "digests_are_never_emptied": "219892ebfd5f72390388bda41746e95a",
+    },
 }
 
 

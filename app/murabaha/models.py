@@ -43,17 +43,17 @@ from .rules import (
 FUND = "murabaha"  # separate from the funds of waqf projects
 APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
 
-GUARDS["murabaha_applications"] = (
-    "applications_are_never_deleted",
-    "a_sale_is_fixed",
-    "the_sale_adds_up",
-)
-GUARDS["murabaha_installments"] = (
-    "installments_are_never_deleted",
-    "an_installment_is_fixed",
-    "the_installments_add_up",
-)
-GUARDS["murabaha_events"] = ("events_are_never_changed",)
+GUARDS["murabaha_applications"] = {
+    "applications_are_never_deleted": "ad103ab5a020c03b5bb3a0cc5ec986b1",
+    "a_sale_is_fixed": "42a1c66f65702243d378cf4317ecb711",
+    "the_sale_adds_up": "a5983fcfcdc6dd991bdb8f9cdd765673",
+}
+GUARDS["murabaha_installments"] = {
+    "installments_are_never_deleted": "c0d76759eb0d304c8e1ffa0672b76603",
+    "an_installment_is_fixed": "8af58f4b7c5628b23eee9013b5afed07",
+    "the_installments_add_up": "e227fd9daf3b5db10bdd50d631a0aa04",
+}
+GUARDS["murabaha_events"] = {"events_are_never_changed": "c7751db7a60c6ae8418c7c861250b817"}
 
 
 class Vendor(UUIDPrimaryKeyMixin, Base):

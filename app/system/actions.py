@@ -14,7 +14,9 @@ from ..extensions import migrate
 log = logging.getLogger(__name__)
 
 
-DECISIVE = ("database", "migrations")  # without them no request can be served
+# The states in which requests can be served. A schema that is newer than this
+# release works with it: migrations run while the previous release still serves.
+DECISIVE = {"database": {"ok"}, "migrations": {"ok", "newer"}}
 
 
 def check_readiness() -> tuple[bool, dict[str, str]]:
@@ -26,7 +28,7 @@ def check_readiness() -> tuple[bool, dict[str, str]]:
     checks = _check_database()
     if current_app.config["REDIS_URL"]:
         checks["redis"] = _check_redis()
-    return all(checks[name] == "ok" for name in DECISIVE), checks
+    return all(checks[name] in states for name, states in DECISIVE.items()), checks
 
 
 def _check_database() -> dict[str, str]:
@@ -41,8 +43,21 @@ def _check_database() -> dict[str, str]:
         return {"database": "unreachable", "migrations": "unknown"}
     return {
         "database": "read-only" if is_read_only else "ok",
-        "migrations": "ok" if applied == set(_scripts().get_heads()) else "pending",
+        "migrations": _compare_migrations(applied),
     }
+
+
+def _compare_migrations(applied: set[str]) -> str:
+    """Return ``pending`` if a migration of this release is missing, ``newer`` if others were made.
+
+    A revision that this release does not know follows all of those that it does.
+    """
+    scripts = _scripts()
+    heads = set(scripts.get_heads())
+    known = applied & {script.revision for script in scripts.walk_revisions()}
+    if applied == heads:
+        return "ok"
+    return "newer" if applied != known and known <= heads else "pending"
 
 
 def _read_state() -> tuple[set[str], bool]:

@@ -1,6 +1,7 @@
 """Checks that stop a server in production before it serves, or as soon as they can be made."""
 
 import logging
+import mmap
 import os
 import signal
 from threading import Thread
@@ -16,6 +17,7 @@ from ..users.actions import find_users_with_published_password
 log = logging.getLogger(__name__)
 
 RETRY_INTERVAL = 2  # seconds
+_failure = mmap.mmap(-1, 1)  # shared with the workers, which are forked later
 
 
 def account_error(app: Flask) -> str | None:
@@ -51,6 +53,11 @@ def check_accounts(app: Flask) -> bool:
     return True
 
 
+def has_failed() -> bool:
+    """Return whether a worker has stopped the server because of ``account_error``."""
+    return _failure[0] == 1
+
+
 def check_accounts_later(app: Flask) -> None:
     """Repeat the check in the background until it is made; stop the whole server if it fails."""
 
@@ -63,6 +70,7 @@ def check_accounts_later(app: Flask) -> None:
                 continue
             if error:
                 log.critical(error)
+                _failure[0] = 1
                 os.kill(os.getppid(), signal.SIGTERM)
             return
 

@@ -1,5 +1,6 @@
 """The service under a database role that owns nothing, and what such a role cannot do."""
 
+import re
 import secrets
 
 import psycopg
@@ -10,12 +11,15 @@ from sqlalchemy import make_url, text
 
 from app import create_app
 from app.database.base import db
+from app.database.roles import find_missing
 from app.extensions import limiter
 
 from ..support.assertions import read_json
 from ..support.cli import run_command
+from ..support.databases import create_scratch_app
 from ..support.files import multipart_form
 from ..support.murabaha import VENDORS, ApplicationFlow
+from ..support.processes import ROOT
 from ..support.settings import PASSWORD, make_settings
 from ..support.waqf import DONATIONS, WaqfFlow
 
@@ -202,6 +206,40 @@ def test_the_append_only_tables_are_those_whose_rows_a_trigger_protects(release_
 # Granting
 
 
+def read_sql_of_the_guide(role):
+    """Return the SQL of docs/operations.md that gives ``role`` the tables, sequences, functions."""
+    guide = (ROOT / "docs/operations.md").read_text()
+    (block,) = re.findall(r"DO \$\$.*?END \$\$;", guide, re.DOTALL)
+    escaped = block.replace("%", "%%")  # for the driver
+    return escaped.replace("OWNER TO release", f"OWNER TO {role}")
+
+
+def test_the_guide_hands_the_tables_of_a_superuser_to_release(postgres_url, urls):
+    web, release = (make_url(urls[name]).username for name in ("web", "release"))
+    with create_scratch_app(postgres_url) as app:
+        assert run_command(app, "db", "upgrade").exit_code == 0
+        with app.app_context():
+            owners = text(
+                "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = current_schema"
+                "()::regnamespace UNION SELECT pg_get_userbyid(proowner) FROM pg_proc"
+                " WHERE pronamespace = current_schema()::regnamespace"
+            )
+            for _ in range(2):  # it can be repeated
+                db.session.connection().exec_driver_sql(read_sql_of_the_guide(release))
+                assert db.session.scalars(owners).all() == [release]
+            database = db.session.scalar(text("SELECT current_database()"))
+            db.session.execute(text(f"ALTER DATABASE {database} OWNER TO {release}"))
+            db.session.commit()
+        url = make_url(urls["release"]).set(database=database)
+        release_app = create_app(
+            make_settings(database_url=url.render_as_string(hide_password=False))
+        )
+        assert run_command(release_app, "db", "upgrade").exit_code == 0
+        assert run_command(release_app, "grant", web).exit_code == 0
+        with release_app.app_context():
+            db.engine.dispose()
+
+
 def test_tables_of_later_migrations_can_be_used_at_once(release_app, web_sql):
     with release_app.app_context():
         db.session.execute(text("CREATE TABLE later (id serial)"))
@@ -236,3 +274,75 @@ def test_an_unknown_role_is_reported_and_nothing_is_changed(release_app):
     result = run_command(release_app, "grant", "not-a-role")
     assert result.exit_code == 1
     assert 'role "not-a-role" does not exist' in result.output
+
+
+def test_before_the_first_migration_the_command_names_it(postgres_url, urls):
+    with create_scratch_app(postgres_url) as app:
+        result = run_command(app, "grant", make_url(urls["web"]).username)
+    assert result.exit_code == 1
+    assert 'run "flask --app wsgi db upgrade" first' in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("user", ["superuser", "web"])
+def test_a_user_who_does_not_own_the_tables_grants_nothing(urls, release_app, user):
+    privileges = "SELECT relname, relacl::text FROM pg_class ORDER BY oid"
+    with psycopg.connect(urls["superuser"]) as connection:
+        before = connection.execute(privileges).fetchall()
+    app = create_app(make_settings(database_url=urls[user]))
+    result = run_command(app, "grant", make_url(urls["web"]).username)
+    with app.app_context():
+        db.engine.dispose()
+    assert result.exit_code == 1
+    assert "Another role owns alembic_version, approvals, " in result.output
+    with psycopg.connect(urls["superuser"]) as connection:
+        assert connection.execute(privileges).fetchall() == before
+
+
+@pytest.mark.parametrize(
+    ("prevent", "restore", "missing"),
+    [
+        (
+            "ALTER SEQUENCE murabaha_application_numbers OWNER TO CURRENT_USER;"
+            " REVOKE ALL ON SEQUENCE murabaha_application_numbers FROM {web}",
+            "ALTER SEQUENCE murabaha_application_numbers OWNER TO {release}",
+            "USAGE on murabaha_application_numbers",
+        ),
+        (
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE {database} TO PUBLIC",
+            "CONNECT to the database",
+        ),
+    ],
+    ids=["sequence", "database"],
+)
+def test_what_could_not_be_granted_is_named(urls, release_app, prevent, restore, missing):
+    names = {name: make_url(urls[name]).username for name in ("web", "release")}
+    names["database"] = make_url(urls["web"]).database
+    with psycopg.connect(urls["superuser"], autocommit=True) as superuser:
+        superuser.execute(prevent.format(**names))
+        try:
+            result = run_command(release_app, "grant", names["web"])
+        finally:
+            superuser.execute(restore.format(**names))
+    assert result.exit_code == 1
+    assert f"{names['web']} still lacks: {missing}." in result.output
+    assert run_command(release_app, "grant", names["web"]).exit_code == 0
+
+
+def test_every_privilege_that_serving_needs_is_checked(urls, release_app):
+    web = make_url(urls["web"]).username
+    with release_app.app_context():
+        assert find_missing(web) == []
+        db.session.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {web}"))
+        missing = set(find_missing(web))
+        db.session.rollback()
+    insertable = {
+        f"{privilege} on {table}" for table in TABLES for privilege in ("SELECT", "INSERT")
+    }
+    changeable = {
+        f"{privilege} on {table}"
+        for table in set(TABLES) - APPEND_ONLY
+        for privilege in ("UPDATE", "DELETE")
+    }
+    assert missing == insertable | changeable | {"SELECT on alembic_version"}

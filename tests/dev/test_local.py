@@ -106,7 +106,7 @@ def test_a_request_for_another_host_is_refused(checkout):
     for host, is_served in [("localhost", True), ("[::1]", True), ("rebound.example", False)]:
         with contextlib.closing(HTTPConnection("127.0.0.1", checkout.port)) as connection:
             headers = {"Host": f"{host}:{checkout.port}"}
-            response = send_request(connection, "GET", "/api/health", **headers)
+            response = send_request(connection, "GET", "/api/public", **headers)
         assert response.status == (200 if is_served else 400), host
         assert is_served or response.json["code"] == "VALIDATION_ERROR"
 

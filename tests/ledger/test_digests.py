@@ -8,6 +8,7 @@ import pytest
 from psycopg.errors import CheckViolation
 
 from app.ledger import digests
+from app.ledger.actions import ENABLED_TRIGGERS
 from app.ledger.models import GUARDS
 
 from ..support.cli import run_command
@@ -230,6 +231,59 @@ def test_a_missing_trigger_is_named(app, run, sql):
         assert check_subjects(run) == ["trigger entries_are_never_changed of ledger_entries"]
     finally:
         sql("ALTER TRIGGER another ON ledger_entries RENAME TO entries_are_never_changed")
+
+
+FUNCTIONS = {
+    "ledger_refuse": 6, "ledger_balance": 2, "ledger_closed": 1, "murabaha_refuse": 5,
+    "murabaha_add_up": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE OR REPLACE FUNCTION {} () RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN NEW; END'",
+        "ALTER FUNCTION {} SET search_path = another",
+    ],
+    ids=["body", "search_path"],
+)
+def test_the_triggers_of_a_function_that_was_changed_are_named(run, sql, function, change):
+    ((definition,),) = sql(f"SELECT pg_get_functiondef('{function}'::regproc)")
+    sql(change.format(function))
+    try:
+        subjects = check_subjects(run)
+    finally:
+        sql(definition)
+    assert len(subjects) == FUNCTIONS[function]
+    assert all(subject.startswith("trigger ") for subject in subjects)
+    assert run("ledger", "check") == (0, ["nothing differs"])
+
+
+@pytest.mark.parametrize(
+    ("table", "trigger"), [(table, name) for table, names in GUARDS.items() for name in names]
+)
+def test_a_trigger_that_was_created_again_without_effect_is_named(run, sql, table, trigger):
+    of_trigger = f"tgname = '{trigger}' AND tgrelid = '{table}'::regclass"
+    ((definition,),) = sql(f"SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE {of_trigger}")
+    head, _, function = definition.partition(" EXECUTE ")
+    never = f"{head.partition(' WHEN ')[0]} WHEN (false) EXECUTE {function}"
+    sql(f"DROP TRIGGER {trigger} ON {table}; {never}")
+    try:
+        assert check_subjects(run) == [f"trigger {trigger} of {table}"]
+    finally:
+        sql(f"DROP TRIGGER {trigger} ON {table}; {definition}")
+    assert run("ledger", "check") == (0, ["nothing differs"])
+
+
+def test_the_fingerprints_are_those_of_the_migrated_database(sql):
+    rows = sql(ENABLED_TRIGGERS)
+    assert {(table, trigger): value for table, trigger, value in rows} == {
+        (table, trigger): value
+        for table, names in GUARDS.items()
+        for trigger, value in names.items()
+    }
 
 
 def test_every_trigger_of_the_migrations_is_checked(sql):

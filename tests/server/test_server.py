@@ -167,6 +167,27 @@ def test_an_error_response_identifies_the_log_line(server):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", ME, None),
+        ("GET", "/api/nothing", None),
+        ("DELETE", "/api/health", None),
+        ("POST", "/api/auth/login", {"email": 1}),
+        ("GET", "/api/zakat/nisab?currency=EUR", None),
+    ],
+)
+def test_the_log_line_of_an_error_has_its_code(server, method, path, body):
+    response = server.request(method, path, body)
+    assert response.status >= 400
+    assert log_line(server, response.json["requestId"])["code"] == response.json["code"]
+
+
+def test_the_log_line_of_a_success_has_no_code(server):
+    response = server.request("GET", "/api/health")
+    assert "code" not in log_line(server, response.headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize(
     "malformed",
     [None, "", "1234567", "x" * 129, "has a space", "<script>", 'quo"te-quote', "é" * 8],
 )

@@ -85,7 +85,8 @@ def test_a_check_that_the_database_missed_is_made_when_it_is_back(
         (tmp_path / socket.name).symlink_to(socket)
         wait_until(lambda: server.process.poll() is not None)
     finally:
-        server.wait_for_exit()
+        code = server.wait_for_exit()
+    assert code == 1
     (line,) = [line for line in server.log() if line["level"] == "CRITICAL"]
     assert "chief@elsewhere.example" in line["message"]
 

@@ -68,15 +68,18 @@ def test_files_that_the_service_has_not_named_stay(person, folder):
     assert folder.names() == {*others, "folder"}
 
 
-def test_rows_without_a_file_are_reported(person, folder, set_clock, sql):
+def test_rows_without_a_file_are_reported_after_all_work_is_done(person, folder, set_clock, sql):
     missing, young = upload(person), upload(person)
     for name in (missing, young):
         folder.remove(name)
     sql("UPDATE uploads SET created_at = now() - interval '25 hours' WHERE filename = %s", missing)
+    folder.add(NAME.format(1), 2 * DAY)
     result = prune(person)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
+    assert "nothing to seal\n" in result.output
     assert f"missing file: {missing}\n" in result.output
-    assert "0 files without a row, 1 rows without a file\n" in result.output
+    assert "1 files without a row, 1 rows without a file\n" in result.output
+    assert folder.names() == set()
     assert young not in result.output
     assert sql("SELECT count(*) FROM uploads") == [(2,)]
 
