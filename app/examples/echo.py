@@ -69,9 +69,12 @@ class StrictFormParser(FormDataParser):
 def _read_multipart_form() -> dict[str, Any]:
     request.form_data_parser_class = StrictFormParser
     try:
-        return {"form": _group_values(request.form), "files": _describe_files()}
+        names = {*request.form, *request.files}
     except ValueError:
         raise ValidationFailed.at([], "The form is malformed.") from None
+    if None in names:  # werkzeug's value for a name that is missing or unreadable
+        raise ValidationFailed.at([], "A part of the form has no name.")
+    return {"form": _group_values(request.form), "files": _describe_files()}
 
 
 def _group_values(pairs: MultiDict[str, str]) -> dict[str, Any]:

@@ -324,6 +324,15 @@ def test_an_unreadable_form_is_rejected(client, kind, body):
     assert_error(response, 400, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize("filename", [b"", b'; filename="f"'])
+@pytest.mark.parametrize("name", [b"", b"; name", b"; name=", b'; name="\\\\', b'; name="\\'])
+def test_a_part_of_a_form_without_a_name_is_rejected(client, name, filename):
+    head = b"--b\r\nContent-Disposition: form-data" + filename + name
+    body = head + b"\r\n\r\nx\r\n--b--\r\n"
+    response = client.post(EXAMPLE, data=body, content_type="multipart/form-data; boundary=b")
+    assert_error(response, 400, "VALIDATION_ERROR")
+
+
 def test_text_that_is_not_utf_8_is_rejected(client):
     response = client.post(EXAMPLE, data=b"caf\xe9", content_type="text/plain")
     assert_error(response, 400, "VALIDATION_ERROR")
