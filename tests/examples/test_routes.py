@@ -324,6 +324,48 @@ def test_an_unreadable_form_is_rejected(client, kind, body):
     assert_error(response, 400, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize(("extra", "status"), [(0, 200), (1, 413)])
+@pytest.mark.parametrize("byte", [b"%", b"x"])
+def test_a_form_has_at_most_256_kibibytes(client, byte, extra, status):
+    body = b"a=" + byte * (256 * 1024 - 2 + extra)
+    for length in ({}, {"content_length": len(body)}):
+        environ = {} if length else {"wsgi.input_terminated": True}
+        response = client.post(
+            EXAMPLE,
+            input_stream=io.BytesIO(body),
+            content_type="application/x-www-form-urlencoded",
+            environ_base=environ,
+            **length,
+        )
+        assert response.status_code == status
+    if extra:
+        assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+
+
+def post_parts(client, *parts):
+    body = b"".join(b"--b\r\nContent-Disposition: form-data; %b\r\n" % part for part in parts)
+    kind = "multipart/form-data; boundary=b"
+    return client.post(EXAMPLE, data=body + b"--b--\r\n", content_type=kind)
+
+
+def test_the_names_and_values_of_a_form_are_bounded_together(client):
+    field = b'name="n%d"\r\n\r\n' + b"x" * (64 * 1024 - 2)
+    assert post_parts(client, *(field % n for n in range(4))).status_code == 200
+    response = post_parts(client, *(field % n for n in range(4)), b'name="n"\r\n\r\n')
+    assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+    long_name = b'name="%b"; filename="f"\r\n\r\n' % (b"n" * 100_000)
+    assert post_parts(client, *[long_name] * 2).status_code == 200
+    assert_error(post_parts(client, *[long_name] * 3), 413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, "/api/upload"])
+def test_the_head_of_a_part_is_bounded(sign_in, path):
+    head = b"Content-Disposition: form-data; name*=utf-8''" + b"%" * 300_000
+    body = b"--b\r\n" + head + b"\r\n\r\n\r\n--b--\r\n"
+    response = sign_in().post(path, data=body, content_type="multipart/form-data; boundary=b")
+    assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+
+
 @pytest.mark.parametrize("filename", [b"", b'; filename="f"'])
 @pytest.mark.parametrize("name", [b"", b"; name", b"; name=", b'; name="\\\\', b'; name="\\'])
 def test_a_part_of_a_form_without_a_name_is_rejected(client, name, filename):
