@@ -624,8 +624,9 @@ def test_streams_occupy_all_threads_but_one(make_app, sign_in, threads, anonymou
         address = {"REMOTE_ADDR": f"192.0.2.{number}"}
         closers += open_streams(client, STREAM, 1, environ_base=address)
     assert_no_place(client, STREAM)
-    for headers in tokens[:users]:
-        closers += open_streams(client, CSV, 1, headers=headers)
+    for number, headers in enumerate(tokens[:users]):
+        address = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        closers += open_streams(client, CSV, 1, headers=headers, environ_base=address)
     assert_no_place(client, CSV, headers=tokens[users])
     for close in closers:
         close()
@@ -647,11 +648,28 @@ def test_one_user_leaves_a_place_to_others(make_app, sign_in):
     client = make_app(log_level="critical").test_client()
     first, second = (bearer(sign_in().tokens["access_token"]) for _ in range(2))
     closers = open_streams(client, CSV, 1, headers=first)
-    assert_no_place(client, CSV, headers=first)
-    closers += open_streams(client, CSV, 1, headers=second)
+    other = {"REMOTE_ADDR": "192.0.2.1"}
+    assert_no_place(client, CSV, headers=first, environ_base=other)
+    closers += open_streams(client, CSV, 1, headers=second, environ_base=other)
     for close in closers:
         close()
     for close in open_streams(client, CSV, 1, headers=first):
+        close()
+
+
+@pytest.mark.parametrize("same", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_the_accounts_of_one_address_leave_a_place_to_others(make_app, sign_in, same):
+    client = make_app(web_threads=6, log_level="critical").test_client()  # 3 places for users
+    tokens = [bearer(sign_in().tokens["access_token"]) for _ in range(4)]
+    closers = []
+    for headers in tokens[:2]:
+        closers += open_streams(client, CSV, 1, headers=headers)
+    assert_no_place(client, CSV, headers=tokens[2], environ_base={"REMOTE_ADDR": same})
+    other = {"REMOTE_ADDR": "192.0.2.1"}
+    closers += open_streams(client, CSV, 1, headers=tokens[3], environ_base=other)
+    for close in closers:
+        close()
+    for close in open_streams(client, CSV, 1, headers=tokens[2]):
         close()
 
 
