@@ -2,7 +2,7 @@
 
 Each occupies a thread until its client has read it. One thread of each process is reserved for
 other requests, so that slow readers cannot block them. Anonymous clients have places of their own.
-Neither a user nor an address takes the last place of its kind, if there are several.
+Neither a user nor an address takes all places of its kind, if there are several.
 """
 
 from collections import Counter
