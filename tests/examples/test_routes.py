@@ -800,3 +800,45 @@ def test_unread_exports_do_not_block_other_requests(
 
     wait_until(has_no_open_cursor)
     assert [line for line in small_server.log() if line["level"] in ("ERROR", "CRITICAL")] == []
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_an_export_ends_incomplete_after_the_log_out(
+    open_stream, small_server, sign_in, make_calculations, form
+):
+    person = sign_in()
+    token = person.tokens["access_token"]
+    make_calculations(person.user, 15000)
+    logged = len(small_server.log())
+    stream = open_in_next_place(open_stream, f"{EXPORT}?format={form}", token)
+    assert small_server.request("POST", "/api/auth/logout", token=token).status == 204
+    received = stream.body.read()
+    while piece := stream.body.read(2**20):
+        received += piece
+    assert not received.endswith(b"0\r\n\r\n"), "the last chunk of a complete response"
+    assert 0 < received.count(b'xxxx"' if form == "ndjson" else b"xxxx,") < 15000
+    wait_until(
+        lambda: any("session has ended" in str(line) for line in small_server.log()[logged:])
+    )
+    lines = [line for line in small_server.log()[logged:] if line["logger"] != "gunicorn.access"]
+    assert [line["message"] for line in lines] == ["stream aborted: the session has ended"]
+    assert small_server.stderr.read_text() == ""
+
+
+def test_a_page_of_large_rows_ends_with_the_session(sign_in, sql, monkeypatch):
+    monkeypatch.setattr("app.http.sql_json.MAX_STORED_BYTES", 0)
+    person = sign_in()
+    sql(
+        "INSERT INTO zakat_calculations (id, user_id, wealth, zakat_amount, eligible, rate,"
+        " currency, year_basis, breakdown, calculated_at) SELECT gen_random_uuid(), %s, 1, 0,"
+        " false, 0.025, 'USD', 'lunar', to_jsonb(repeat(md5(n::text), 3000)), now()"
+        " FROM generate_series(1, 9) n",
+        person.user.id,
+    )
+    response = person.get("/api/zakat/calculations", buffered=False)
+    pieces = response.iter_encoded()
+    next(pieces)
+    person.post("/api/auth/logout")
+    with pytest.raises(BrokenPipeError):
+        list(pieces)
+    response.close()
