@@ -122,7 +122,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "PRODUCTION": settings.production,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
-        "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+        # Of fields, or of the head of a part: werkzeug takes 170 bytes to decode one of them.
+        "MAX_FORM_MEMORY_SIZE": 256 * 1024,
         "MAX_FORM_PARTS": 100,
     }
 

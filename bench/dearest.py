@@ -189,9 +189,23 @@ def example_bodies() -> dict[str, tuple[str, bytes]]:
         "1 MiB of escapes": ("application/json", b'["' + b"\\u0628" * (mebibyte // 6 - 2) + b'"]'),
         "1 MiB of nesting": ("application/json", b"[" * (mebibyte - 1)),
         "1 MiB of form fields": ("application/x-www-form-urlencoded", b"a&" * (mebibyte // 2)),
-        "100 form fields of 10 kB": (
+        "100 form fields of 2.5 kB": (
             "application/x-www-form-urlencoded",
-            b"&".join(b"n%d=%s" % (n, b"%41" * 3400) for n in range(100)),
+            b"&".join(b"n%d=%s" % (n, b"%41" * 850) for n in range(100)),
+        ),
+        "256 KiB of percent signs": (
+            "application/x-www-form-urlencoded",
+            b"a=" + b"%" * (mebibyte // 4 - 2),
+        ),
+        "percent signs in the head of a part": (
+            "multipart/form-data; boundary=b",
+            b"--b\r\nContent-Disposition: form-data; name*=utf-8''"
+            + b"%" * (mebibyte // 4 - 200)
+            + b"\r\n\r\n\r\n--b--\r\n",
+        ),
+        "16 MiB of form fields": (
+            "multipart/form-data; boundary=b",
+            b"".join([*parts, b"--b--\r\n"]).replace(b'; filename="f"', b""),
         ),
         "1 MiB of text": ("text/plain", "ب".encode() * (mebibyte // 2)),
         "16 MiB of bytes": ("application/octet-stream", b"x" * (16 * mebibyte)),

@@ -46,7 +46,8 @@ def require_approval(staff: Any, act: Act) -> Approval | None:
 
     Return None if the act needs none (FOUR_EYES_ABOVE). If another person, who still has the role,
     has requested the same act on the same state, ``staff`` confirms it. Otherwise the request of
-    ``staff`` is stored and waits; the caller must not act then. Raises Forbidden.
+    ``staff`` is stored and waits; the caller must not act then. Also a request whose requester is
+    being changed at this moment is not confirmed. Raises Forbidden.
     """
     if not needs_second_person(act.amount, current_app.config["FOUR_EYES_ABOVE"]):
         return None

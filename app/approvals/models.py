@@ -86,7 +86,8 @@ class Approval(UUIDPrimaryKeyMixin, Base):
         """Return the pending requests for one act, whose requesters still have ``role``.
 
         Serialize the requests for the act, and prevent changes of those requesters, until the
-        transaction ends.
+        transaction ends. A requester whose row is being changed at this moment does not count:
+        waiting for the change could deadlock, as it may wait for this request's own session.
         """
         lock = db.func.pg_advisory_xact_lock(db.func.hashtextextended(fingerprint, 0))
         db.session.execute(db.select(lock))
@@ -97,6 +98,6 @@ class Approval(UUIDPrimaryKeyMixin, Base):
             .where(cls.expires_at > clock.now())
             .where(User.role.in_(ROLES[ROLES.index(role) :]), ~User.disabled)
             .order_by(cls.requested_at)
-            .with_for_update(read=True, of=User)
+            .with_for_update(read=True, of=User, skip_locked=True)
         )
         return list(db.session.scalars(query))

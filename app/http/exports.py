@@ -25,7 +25,10 @@ INVISIBLE = (
     r"\U000e0000-\U000e0fff\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
     r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
 )
-FORMULA = re.compile(rf"[\t\r\n]|[{INVISIBLE}]*[{FORMULA_SIGNS}]")
+FORMULA = re.compile(rf"[\t\r\n]|[,;]?[{INVISIBLE}]*[{FORMULA_SIGNS}]")
+# A spreadsheet that separates at semicolons or tabs does not see the quotes of a cell that is not
+# the first, so that each of these, or a line break, begins a cell of its own.
+INNER_FORMULA = re.compile(rf"(?<=[;\t\r\n])(?=[{INVISIBLE}]*[{FORMULA_SIGNS}])")
 NUMBER = re.compile(r"-?[0-9.]+")
 
 
@@ -57,9 +60,12 @@ def _csv_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
 def _csv_line(cells: Iterable[Any]) -> str:
     """Format a line of CSV; a quote before a formula prevents a spreadsheet from running it."""
     line = io.StringIO()
-    csv.writer(line).writerow(f"'{cell}" if _is_formula(cell) else cell for cell in cells)
+    csv.writer(line).writerow(_quote_formulas(cell) if cell else cell for cell in cells)
     return line.getvalue()
 
 
-def _is_formula(cell: str | None) -> bool:
-    return bool(cell and FORMULA.match(cell) and not NUMBER.fullmatch(cell))
+def _quote_formulas(cell: str) -> str:
+    if NUMBER.fullmatch(cell):
+        return cell
+    quoted = INNER_FORMULA.sub("'", cell)
+    return f"'{quoted}" if FORMULA.match(cell) else quoted

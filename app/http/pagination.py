@@ -1,9 +1,10 @@
 """Pages of lists: which rows are requested, and the response with the cursor of the next page.
 
-A cursor holds the keys of a row. It is valid for one user's view of one list with the same filters.
+A cursor holds the keys of a row, signed, so that only those of a list's row come back. It is valid
+for one user's view of one list with the same filters.
 """
 
-import hashlib
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,7 +13,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from marshmallow import Schema
 
 from .. import strict_json
@@ -60,7 +61,8 @@ def page_response(
 
 def encode_cursor(keys: str) -> str:
     """Return the cursor of the row with ``keys``, a JSON array, in the current request's list."""
-    return urlsafe_b64encode(_list_tag() + keys.encode()).rstrip(b"=").decode()
+    content = keys.encode()
+    return urlsafe_b64encode(_sign(content) + content).rstrip(b"=").decode()
 
 
 def read_cursor(cursor: str) -> bytes:
@@ -69,9 +71,10 @@ def read_cursor(cursor: str) -> bytes:
         content = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
         raise _invalid_cursor() from None
-    if content[:TAG_BYTES] != _list_tag():
+    tag, keys = content[:TAG_BYTES], content[TAG_BYTES:]
+    if not hmac.compare_digest(tag, _sign(keys)):
         raise _invalid_cursor()
-    return content[TAG_BYTES:]
+    return keys
 
 
 def decode_cursor(cursor: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -99,8 +102,12 @@ def _find_start(query: PreparedQuery, requested: Mapping[str, Any]) -> Start:
 
 def _parse_key(kind: type, value: Any) -> Any:
     """Convert a key from JSON to ``kind``. Raises ValueError or TypeError."""
-    if kind is int and isinstance(value, int) and abs(value) < 2**63:
-        return value
+    if kind is int:
+        if type(value) is int and abs(value) < 2**63:  # a boolean is an int too
+            return value
+        raise ValueError
+    if not isinstance(value, str):
+        raise TypeError
     if kind is datetime:
         moment = datetime.fromisoformat(value)
         moment.utctimetuple()  # raises an error at the edges of the calendar
@@ -108,11 +115,13 @@ def _parse_key(kind: type, value: Any) -> Any:
     return kind(value)
 
 
-def _list_tag() -> bytes:
-    """Hash what a cursor depends on: the user, the path and the filters of the request."""
+def _sign(keys: bytes) -> bytes:
+    """Return the tag of ``keys`` for this request's user, path and filters."""
     user = g.get("authenticated_user")
     scope = f"{user and user.id} {request.path}?{urlencode(sorted(_filters(request.query_string)))}"
-    return hashlib.sha256(scope.encode()).digest()[:TAG_BYTES]
+    message = b"\0".join([b"cursor", scope.encode(), keys])
+    secret = current_app.config["JWT_SECRET_KEY"].encode()
+    return hmac.digest(secret, message, "sha256")[:TAG_BYTES]
 
 
 @lru_cache(maxsize=256)

@@ -84,19 +84,19 @@ def read_json_bytes() -> bytes:
     return body
 
 
-def read_bounded_body() -> bytes:
-    """Return the raw body. Raises PayloadTooLarge if it is over MAX_JSON_BYTES."""
-    request.max_content_length = MAX_JSON_BYTES + 1  # a chunked body is silently cut there
+def read_bounded_body(max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """Return the raw body. Raises PayloadTooLarge if it is over ``max_bytes``."""
+    request.max_content_length = max_bytes + 1  # a chunked body is silently cut there
     body = request.get_data()
-    if len(body) > MAX_JSON_BYTES:
+    if len(body) > max_bytes:
         raise PayloadTooLarge
     return body
 
 
-def read_text_body() -> str:
+def read_text_body(max_bytes: int = MAX_JSON_BYTES) -> str:
     """Return the body as text. Raises PayloadTooLarge, and ValidationFailed if it is not UTF-8."""
     try:
-        text = read_bounded_body().decode()
+        text = read_bounded_body(max_bytes).decode()
     except UnicodeDecodeError:
         raise ValidationFailed.at([], "The body is not UTF-8.") from None
     if "\0" in text:

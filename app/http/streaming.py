@@ -1,18 +1,19 @@
 """Streamed responses: sent in pieces, in constant memory.
 
 Each occupies a thread until its client has read it. One thread of each process is reserved for
-other requests, so that slow readers cannot block them. Anonymous clients have places of their own,
-and a client can take all places of its kind but one, if there are several.
+other requests, so that slow readers cannot block them. Anonymous clients have places of their own.
+Neither a user nor an address takes all places of its kind, if there are several.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from threading import Lock
 
 from flask import Flask, Response, current_app, g, request, stream_with_context
 
 from ..errors import ServiceUnavailable
 from .authentication import AuthenticatedUser
+from .rate_limits import client_address
 
 PIECE_LENGTH = 64 * 1024  # characters
 
@@ -23,31 +24,31 @@ class Places:
     def __init__(self, number: int) -> None:
         self._lock = Lock()
         self._free = number
-        self._limit = max(1, number - 1)  # of one client
+        self._limit = max(1, number - 1)  # of one user or address
         self._taken: Counter[str] = Counter()
 
-    def take(self, client: str) -> None:
-        """Take a place for ``client``. Raises ServiceUnavailable if none is free for it."""
+    def take(self, clients: Collection[str]) -> None:
+        """Take a place for all of ``clients``. Raises ServiceUnavailable if one has too many."""
         with self._lock:
-            if not self._free or self._taken[client] >= self._limit:
+            if not self._free or any(self._taken[client] >= self._limit for client in clients):
                 raise ServiceUnavailable
             self._free -= 1
-            self._taken[client] += 1
+            self._taken.update(clients)
 
-    def release(self, client: str) -> None:
-        """Give back a place of ``client``."""
+    def release(self, clients: Collection[str]) -> None:
+        """Give back a place of ``clients``."""
         with self._lock:
             self._free += 1
-            self._taken -= Counter([client])  # drops a client without streams
+            self._taken -= Counter(clients)  # drops a client without streams
 
 
 class PlaceReleasingStream:
     """Pieces of a response; releases its place when all are read or the client disconnects."""
 
-    def __init__(self, pieces: Iterator[str], places: Places, client: str) -> None:
+    def __init__(self, pieces: Iterator[str], places: Places, clients: Collection[str]) -> None:
         self.pieces = pieces
         self.places: Places | None = places
-        self.client = client
+        self.clients = clients
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -65,7 +66,7 @@ class PlaceReleasingStream:
             try:
                 self.pieces.close()  # type: ignore[attr-defined]  # a generator
             finally:
-                places.release(self.client)
+                places.release(self.clients)
 
 
 def init_app(app: Flask, threads: int) -> None:
@@ -78,11 +79,13 @@ def init_app(app: Flask, threads: int) -> None:
 def streaming_response(pieces: Iterator[str], mimetype: str) -> Response:
     """Stream ``pieces`` as they are produced. Raises ServiceUnavailable if no place is free."""
     user = g.get("authenticated_user")
-    is_user = isinstance(user, AuthenticatedUser)
-    places: Places = current_app.extensions["user_streams" if is_user else "anonymous_streams"]
-    client = str(user.id) if isinstance(user, AuthenticatedUser) else request.remote_addr or ""
-    places.take(client)
-    stream = PlaceReleasingStream(stream_with_context(pieces), places, client)
+    clients = [f"address:{client_address(request.remote_addr)}"]
+    if isinstance(user, AuthenticatedUser):
+        clients.append(f"user:{user.id}")
+    kind = "user_streams" if len(clients) > 1 else "anonymous_streams"
+    places: Places = current_app.extensions[kind]
+    places.take(clients)
+    stream = PlaceReleasingStream(stream_with_context(pieces), places, clients)
     return Response(stream, mimetype=mimetype)
 
 

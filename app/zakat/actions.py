@@ -5,10 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from .. import clock
+from .. import clock, strict_json
 from ..approvals.actions import Act, require_approval
 from ..approvals.models import Approval
 from ..database.base import db
+from ..database.locks import lock_quota
 from ..errors import ValidationFailed
 from ..integrations.pdf import MAX_ROWS, Column, PdfDocument, truncate
 from ..money import format_amount
@@ -17,11 +18,13 @@ from .rules import (
     AAOIFI,
     NISAB_GRAMS,
     NO_FATWA,
+    SMALL_BREAKDOWN,
     Metal,
     MetalPrices,
     assess,
     assess_wealth,
     nisab_value,
+    require_quota,
 )
 from .rules.hijri import hijri_day
 
@@ -48,6 +51,17 @@ def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
         "notes": notes,
         "calculated_at": clock.now(),
     }
+
+
+def lock_breakdown_quota(user: Any, breakdown: list[Any] | None) -> None:
+    """Serialize the inserts of the user's large breakdowns. Raises QuotaExceeded.
+
+    A small one, as most are, needs no statement.
+    """
+    size = len(strict_json.dumps(breakdown).encode()) if breakdown else 0
+    if size > SMALL_BREAKDOWN:
+        lock_quota("calculations", user.id)
+        require_quota(Calculation.stored_size(user.id) + size)
 
 
 def render_report(calculation: Calculation, name: str) -> bytes:

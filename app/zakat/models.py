@@ -82,6 +82,13 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
         return prepared_insert(cls, id=uuid7(), **values)
 
     @classmethod
+    def stored_size(cls, user_id: UUID) -> int:
+        """Return the bytes of the user's breakdowns as stored, which does not read them."""
+        size = db.func.sum(db.func.pg_column_size(cls.breakdown))
+        query = db.select(db.func.coalesce(size, 0)).where(cls.user_id == user_id)
+        return db.session.scalar(query) or 0
+
+    @classmethod
     def delete(cls, user: Any, id: UUID) -> bool:
         """Delete the user's calculation with ``id``. Return False if there is none."""
         deleted = db.session.scalar(

@@ -6,12 +6,13 @@ stored response.
 
 from ..approvals.routes import may_need_approval
 from ..database.base import db
+from ..errors import QuotaExceeded
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.exports import stream_rows
 from ..http.responses import pdf_response
 from ..http.schemas import ExportQuerySchema
-from .actions import publish_prices, render_report, run_assessment
+from .actions import lock_breakdown_quota, publish_prices, render_report, run_assessment
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
 from .schemas import (
@@ -46,10 +47,12 @@ def list_calculations():
 @bp.idempotent
 @bp.arguments(NewCalculationSchema)
 @bp.inserts_row(CalculationSchema)
-@bp.raises(NisabNotFound)
+@bp.raises(NisabNotFound, QuotaExceeded)
 def create_calculation(new_calculation):
     """Calculate zakat and store the result"""
-    return Calculation.insert(user_id=current_user.id, **run_assessment(new_calculation))
+    values = run_assessment(new_calculation)
+    lock_breakdown_quota(current_user, values["breakdown"])
+    return Calculation.insert(user_id=current_user.id, **values)
 
 
 @bp.post("/calculate")

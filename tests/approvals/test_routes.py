@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from app.approvals.models import Approval
@@ -20,6 +21,7 @@ FIELDS = {
     "confirmedBy", "confirmedAt",
 }  # fmt: skip
 PUBLISHED = "SELECT count(*) FROM zakat_metal_prices"
+LOCK_USER = "SELECT FROM users WHERE id = %s FOR NO KEY UPDATE"
 STATE = "SELECT state FROM murabaha_applications"
 
 
@@ -313,6 +315,40 @@ def test_a_second_admin_confirms_every_publication_of_prices(admins, client, sql
     # The slip of the second admin was requested before that publication, so it is obsolete.
     read_pending(admins[0].put(NISAB, json={**PRICES, "goldPricePerGram": 13025}))
     assert sql(PUBLISHED) == [(1,)]
+
+
+def test_a_request_whose_requester_is_being_changed_is_not_confirmed(admins, database_url, count):
+    """Confirming would wait for the change, which may wait for the confirmer's session."""
+    first, second = admins
+    read_pending(first.put(NISAB, json=PRICES))
+    with psycopg.connect(database_url) as change:
+        change.execute(LOCK_USER, [first.user.id])
+        assert read_pending(second.put(NISAB, json=PRICES))["requestedBy"] == user_id(second)
+    assert count(Approval) == 2
+    assert first.put(NISAB, json=PRICES).status_code == 200
+
+
+def test_confirming_and_losing_the_role_at_the_same_moment_end_both(
+    server_with_limit, admins, sign_in, sql
+):
+    first = admins[0]
+    for number in range(8):
+        prices = {**PRICES, "goldPricePerGram": 100 + number}
+        second, published = sign_in("admin"), sql(PUBLISHED)[0][0]
+        read_pending(first.put(NISAB, json=prices))
+        calls = [
+            (second, "PUT", NISAB, prices),
+            (first, "PATCH", f"/api/users/{user_id(second)}", {"role": "user"}),
+        ]
+
+        def send(number, calls=calls):
+            client, *request = calls[number]
+            return server_with_limit.request(*request, token=client.tokens["access_token"]).status
+
+        confirmed, demoted = run_concurrently(send, 2)
+        assert demoted == 200
+        assert confirmed in {200, 202, 401}, "401: the role was lost before"
+        assert sql(PUBLISHED) == [(published + (confirmed == 200),)]
 
 
 def test_the_stored_request_is_a_body_that_confirms_it(admins, case, officers, refund):

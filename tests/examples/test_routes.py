@@ -324,6 +324,57 @@ def test_an_unreadable_form_is_rejected(client, kind, body):
     assert_error(response, 400, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize(("extra", "status"), [(0, 200), (1, 413)])
+@pytest.mark.parametrize("byte", [b"%", b"x"])
+def test_a_form_has_at_most_256_kibibytes(client, byte, extra, status):
+    body = b"a=" + byte * (256 * 1024 - 2 + extra)
+    for length in ({}, {"content_length": len(body)}):
+        environ = {} if length else {"wsgi.input_terminated": True}
+        response = client.post(
+            EXAMPLE,
+            input_stream=io.BytesIO(body),
+            content_type="application/x-www-form-urlencoded",
+            environ_base=environ,
+            **length,
+        )
+        assert response.status_code == status
+    if extra:
+        assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+
+
+def post_parts(client, *parts):
+    body = b"".join(b"--b\r\nContent-Disposition: form-data; %b\r\n" % part for part in parts)
+    kind = "multipart/form-data; boundary=b"
+    return client.post(EXAMPLE, data=body + b"--b--\r\n", content_type=kind)
+
+
+def test_the_names_and_values_of_a_form_are_bounded_together(client):
+    field = b'name="n%d"\r\n\r\n' + b"x" * (64 * 1024 - 2)
+    assert post_parts(client, *(field % n for n in range(4))).status_code == 200
+    response = post_parts(client, *(field % n for n in range(4)), b'name="n"\r\n\r\n')
+    assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+    long_name = b'name="%b"; filename="f"\r\n\r\n' % (b"n" * 100_000)
+    assert post_parts(client, *[long_name] * 2).status_code == 200
+    assert_error(post_parts(client, *[long_name] * 3), 413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, "/api/upload"])
+def test_the_head_of_a_part_is_bounded(sign_in, path):
+    head = b"Content-Disposition: form-data; name*=utf-8''" + b"%" * 300_000
+    body = b"--b\r\n" + head + b"\r\n\r\n\r\n--b--\r\n"
+    response = sign_in().post(path, data=body, content_type="multipart/form-data; boundary=b")
+    assert_error(response, 413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("filename", [b"", b'; filename="f"'])
+@pytest.mark.parametrize("name", [b"", b"; name", b"; name=", b'; name="\\\\', b'; name="\\'])
+def test_a_part_of_a_form_without_a_name_is_rejected(client, name, filename):
+    head = b"--b\r\nContent-Disposition: form-data" + filename + name
+    body = head + b"\r\n\r\nx\r\n--b--\r\n"
+    response = client.post(EXAMPLE, data=body, content_type="multipart/form-data; boundary=b")
+    assert_error(response, 400, "VALIDATION_ERROR")
+
+
 def test_text_that_is_not_utf_8_is_rejected(client):
     response = client.post(EXAMPLE, data=b"caf\xe9", content_type="text/plain")
     assert_error(response, 400, "VALIDATION_ERROR")
@@ -573,8 +624,9 @@ def test_streams_occupy_all_threads_but_one(make_app, sign_in, threads, anonymou
         address = {"REMOTE_ADDR": f"192.0.2.{number}"}
         closers += open_streams(client, STREAM, 1, environ_base=address)
     assert_no_place(client, STREAM)
-    for headers in tokens[:users]:
-        closers += open_streams(client, CSV, 1, headers=headers)
+    for number, headers in enumerate(tokens[:users]):
+        address = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        closers += open_streams(client, CSV, 1, headers=headers, environ_base=address)
     assert_no_place(client, CSV, headers=tokens[users])
     for close in closers:
         close()
@@ -596,11 +648,28 @@ def test_one_user_leaves_a_place_to_others(make_app, sign_in):
     client = make_app(log_level="critical").test_client()
     first, second = (bearer(sign_in().tokens["access_token"]) for _ in range(2))
     closers = open_streams(client, CSV, 1, headers=first)
-    assert_no_place(client, CSV, headers=first)
-    closers += open_streams(client, CSV, 1, headers=second)
+    other = {"REMOTE_ADDR": "192.0.2.1"}
+    assert_no_place(client, CSV, headers=first, environ_base=other)
+    closers += open_streams(client, CSV, 1, headers=second, environ_base=other)
     for close in closers:
         close()
     for close in open_streams(client, CSV, 1, headers=first):
+        close()
+
+
+@pytest.mark.parametrize("same", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_the_accounts_of_one_address_leave_a_place_to_others(make_app, sign_in, same):
+    client = make_app(web_threads=6, log_level="critical").test_client()  # 3 places for users
+    tokens = [bearer(sign_in().tokens["access_token"]) for _ in range(4)]
+    closers = []
+    for headers in tokens[:2]:
+        closers += open_streams(client, CSV, 1, headers=headers)
+    assert_no_place(client, CSV, headers=tokens[2], environ_base={"REMOTE_ADDR": same})
+    other = {"REMOTE_ADDR": "192.0.2.1"}
+    closers += open_streams(client, CSV, 1, headers=tokens[3], environ_base=other)
+    for close in closers:
+        close()
+    for close in open_streams(client, CSV, 1, headers=tokens[2]):
         close()
 
 
@@ -731,3 +800,46 @@ def test_unread_exports_do_not_block_other_requests(
 
     wait_until(has_no_open_cursor)
     assert [line for line in small_server.log() if line["level"] in ("ERROR", "CRITICAL")] == []
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_an_export_ends_incomplete_after_the_log_out(
+    open_stream, small_server, sign_in, make_calculations, form
+):
+    person = sign_in()
+    token = person.tokens["access_token"]
+    make_calculations(person.user, 15000)
+    logged = len(small_server.log())
+    stream = open_in_next_place(open_stream, f"{EXPORT}?format={form}", token)
+    assert small_server.request("POST", "/api/auth/logout", token=token).status == 204
+    received = stream.body.read()
+    while piece := stream.body.read(2**20):
+        received += piece
+    assert not received.endswith(b"0\r\n\r\n"), "the last chunk of a complete response"
+    assert 0 < received.count(b'xxxx"' if form == "ndjson" else b"xxxx,") < 15000
+    wait_until(
+        lambda: any("session has ended" in str(line) for line in small_server.log()[logged:])
+    )
+    lines = [line for line in small_server.log()[logged:] if line["logger"] != "gunicorn.access"]
+    assert [line["message"] for line in lines] == ["stream aborted: the session has ended"]
+    assert small_server.stderr.read_text() == ""
+
+
+def test_a_page_of_large_rows_ends_with_the_session(sign_in, sql, monkeypatch):
+    monkeypatch.setattr("app.http.sql_json.MAX_STORED_BYTES", 0)
+    person = sign_in()
+    sql(
+        "INSERT INTO zakat_calculations (id, user_id, wealth, zakat_amount, eligible, rate,"
+        " currency, year_basis, breakdown, calculated_at) SELECT gen_random_uuid(), %s, 1, 0,"
+        " false, 0.025, 'USD', 'lunar', to_jsonb(repeat(md5(n::text), 3000)), now()"
+        " FROM generate_series(1, 9) n",
+        person.user.id,
+    )
+    context = copy_context()
+    response = context.run(person.get, "/api/zakat/calculations", buffered=False)
+    pieces = response.iter_encoded()
+    context.run(next, pieces)
+    person.post("/api/auth/logout")
+    with pytest.raises(BrokenPipeError):
+        context.run(list, pieces)
+    context.run(response.close)

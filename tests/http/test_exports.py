@@ -69,3 +69,25 @@ def test_an_export_quotes_formulas(sign_in, notes):
     (row,) = csv.DictReader(io.StringIO(export, newline=""))
     assert row["notes"] == f"'{notes}"
     assert row["wealth"] == "1"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "\n", "\r\n"])
+@pytest.mark.parametrize("text", ["{}=1", "{} +1", "x{}=1{}-1", "x,{}@SUM(A1)", '"{}\uff1d1'])
+def test_no_cell_is_a_formula_whichever_separator_the_spreadsheet_uses(sign_in, text, separator):
+    user = sign_in()
+    notes = text.replace("{}", separator)
+    body = {"wealth": 1, "nisab": 1, "notes": notes}
+    assert user.post(CALCULATIONS, json=body).status_code == 201
+    export = user.get(f"{CALCULATIONS}/export?format=csv").text
+    for delimiter in ",;\t":
+        rows = csv.reader(io.StringIO(export, newline=""), delimiter=delimiter)
+        assert [cell for row in rows for cell in row if FORMULA.match(cell)] == []
+
+
+@pytest.mark.parametrize("notes", [",=1", ", =1", "a; b", "a, -1", "x-1; y"])
+def test_a_separator_alone_is_no_formula(sign_in, notes):
+    user = sign_in()
+    assert user.post(CALCULATIONS, json={"wealth": 1, "nisab": 1, "notes": notes}).json["id"]
+    export = user.get(f"{CALCULATIONS}/export?format=csv").text
+    (row,) = csv.DictReader(io.StringIO(export, newline=""))
+    assert row["notes"] == (f"'{notes}" if notes.startswith(",") else notes)

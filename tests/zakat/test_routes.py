@@ -10,9 +10,11 @@ from psycopg.types.json import Jsonb
 
 from app import strict_json
 from app.zakat.models import Calculation
+from app.zakat.rules import BREAKDOWN_QUOTA
 from app.zakat.schemas import MAX_ASSETS, MAX_LABEL_LENGTH, MAX_LIABILITIES
 
 from ..support.assertions import assert_created, assert_error
+from ..support.concurrency import run_concurrently
 
 CALCULATIONS = "/api/zakat/calculations"
 HOUSEHOLD = {
@@ -246,6 +248,76 @@ def test_the_calculation_of_another_user_is_not_found(sign_in):
         for call in (other.get, other.delete):
             response = call(f"{CALCULATIONS}/{calculation['id']}")
             assert_error(response, 404, "CALCULATION_NOT_FOUND")
+
+
+MANY_ITEMS = {
+    "assets": [{"category": "cash", "label": f"{n:0120}", "amount": 1} for n in range(40)]
+}
+
+
+def fill_quota(sql, user, missing):
+    """Insert a calculation whose stored breakdown leaves ``missing`` bytes of the quota."""
+    sql(
+        "INSERT INTO zakat_calculations (id, user_id, wealth, zakat_amount, eligible, rate,"
+        " currency, year_basis, calculated_at) VALUES (gen_random_uuid(), %s, 1, 0, false, 0.025,"
+        " 'USD', 'lunar', now())",
+        user.id,
+    )
+    sql("ALTER TABLE zakat_calculations ALTER breakdown SET STORAGE EXTERNAL")  # uncompressed
+    sql(
+        "UPDATE zakat_calculations SET breakdown = to_jsonb(repeat('x', %s)) WHERE user_id = %s",
+        BREAKDOWN_QUOTA - missing,
+        user.id,
+    )
+    sql("ALTER TABLE zakat_calculations ALTER breakdown SET STORAGE EXTENDED")
+
+
+def test_large_calculations_have_a_quota(sign_in, publish_prices, sql, count):
+    publish_prices()
+    user, other = sign_in(), sign_in()
+    fill_quota(sql, user.user, missing=4 * 1024)
+    for headers in ({}, {"Idempotency-Key": "key"}):
+        response = user.post(CALCULATIONS, json=MANY_ITEMS, headers=headers)
+        assert_error(response, 409, "QUOTA_EXCEEDED")
+    assert count(Calculation) == 1
+    create_calculation(other, **MANY_ITEMS)
+    create_calculation(user)
+    create_calculation(user, assets=MANY_ITEMS["assets"][:2])
+    stored = user.get(f"{CALCULATIONS}?limit=1&offset=2").json["data"][0]["id"]
+    user.delete(f"{CALCULATIONS}/{stored}")
+    create_calculation(user, **MANY_ITEMS)
+
+
+def test_concurrent_calculations_stay_within_the_quota(server, sign_in, publish_prices, sql):
+    publish_prices()
+    user = sign_in()
+    breakdown = create_calculation(sign_in(), **MANY_ITEMS)["breakdown"]
+    fill_quota(sql, user.user, missing=len(strict_json.dumps(breakdown)) + 100)
+    token = user.tokens["access_token"]
+
+    def send(_):
+        return server.request("POST", CALCULATIONS, MANY_ITEMS, token=token).status
+
+    assert sorted(run_concurrently(send, 6)) == [201] + [409] * 5
+    assert user.get(CALCULATIONS).json["pagination"]["total"] == 2
+
+
+def test_a_revoked_token_is_reported_before_the_quota(sign_in, publish_prices, sql):
+    publish_prices()
+    user = sign_in()
+    fill_quota(sql, user.user, missing=0)
+    user.post("/api/auth/logout")
+    assert_error(user.post(CALCULATIONS, json=MANY_ITEMS), 401, "TOKEN_REVOKED")
+
+
+def test_a_small_itemised_calculation_needs_no_further_statement(
+    sign_in, publish_prices, statements
+):
+    publish_prices()
+    user = sign_in()
+    with statements() as sent:
+        create_calculation(user, assets=MANY_ITEMS["assets"][:2])
+    assert len(sent) == 2, "the prices and the insert"
 
 
 def test_a_deleted_calculation_is_not_found(sign_in):

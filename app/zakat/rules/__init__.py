@@ -15,7 +15,7 @@ names its rule and source. The result is a calculation, not a fatwa.
 - majority, hanafi: the schools of law, which differ on jewellery for personal use.
 """
 
-from ...errors import ApiError
+from ...errors import ApiError, QuotaExceeded
 from .assessment import (
     LUNAR_RATE,
     SOLAR_RATE,
@@ -43,17 +43,32 @@ NO_FATWA = (
 )
 
 
+SMALL_BREAKDOWN = 4 * 1024  # bytes of JSON; smaller ones do not count for the quota
+BREAKDOWN_QUOTA = 50 * 1024 * 1024  # bytes that the stored breakdowns of a user may take up
+
+
 class CalculationNotFound(ApiError):
     status, code, message = 404, "CALCULATION_NOT_FOUND", "Calculation not found"
 
 
+def require_quota(size: int) -> None:
+    """Raise QuotaExceeded if the breakdowns of a user may not have ``size`` bytes in all."""
+    if size > BREAKDOWN_QUOTA:
+        raise QuotaExceeded(
+            f"Your calculations with many items may have {BREAKDOWN_QUOTA} bytes in all."
+            " Delete some of them first."
+        )
+
+
 __all__ = [
     "AAOIFI",
+    "BREAKDOWN_QUOTA",
     "GOLD_NISAB_GRAMS",
     "LUNAR_RATE",
     "NISAB_GRAMS",
     "NO_FATWA",
     "SILVER_NISAB_GRAMS",
+    "SMALL_BREAKDOWN",
     "SOLAR_RATE",
     "Assessment",
     "BreakdownLine",
@@ -65,5 +80,6 @@ __all__ = [
     "assess",
     "assess_wealth",
     "nisab_value",
+    "require_quota",
     "zakat_due",
 ]
