@@ -17,7 +17,7 @@ MAX_HEAD = 64 * 1024  # bytes of request line and headers
 MAX_BODY = 16 * 1024 * 1024 + 64 * 1024  # bytes; the app rejects a longer one unread
 MAX_IN_MEMORY = 64 * 1024  # bytes of a request; a larger one is written to a file
 MIN_RATE = 64 * 1024  # bytes per second of a large body
-READ_SIZE = 8 * 1024  # bytes that the parser gets at once, if it does not ask for more
+READ_SIZE, MAX_READ_SIZE = 8 * 1024, 1024 * 1024  # bytes that the parser gets at once
 
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:([^\r\n]*)", re.IGNORECASE)
 CONTENT_LENGTH = re.compile(rb"[ \t]*([0-9]{1,15})[ \t]*")
@@ -192,4 +192,5 @@ class ReceivedUnreader(Unreader):
             self.file.seek(0)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        return self.file.read(max(size_hint or 0, READ_SIZE)) if self.file else b""
+        size = min(max(size_hint or 0, READ_SIZE), MAX_READ_SIZE)
+        return self.file.read(size) if self.file else b""

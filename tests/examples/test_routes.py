@@ -825,14 +825,13 @@ def test_an_export_ends_incomplete_after_the_log_out(
     assert small_server.stderr.read_text() == ""
 
 
-def test_a_page_of_large_rows_ends_with_the_session(sign_in, sql, monkeypatch):
-    monkeypatch.setattr("app.http.sql_json.MAX_STORED_BYTES", 0)
+def test_a_page_of_large_rows_ends_with_the_session(sign_in, sql):
     person = sign_in()
     sql(
         "INSERT INTO zakat_calculations (id, user_id, wealth, zakat_amount, eligible, rate,"
         " currency, year_basis, breakdown, calculated_at) SELECT gen_random_uuid(), %s, 1, 0,"
-        " false, 0.025, 'USD', 'lunar', to_jsonb(repeat(md5(n::text), 3000)), now()"
-        " FROM generate_series(1, 9) n",
+        " false, 0.025, 'USD', 'lunar', to_jsonb((SELECT string_agg(md5((n * 10000 + i)::text), '')"
+        " FROM generate_series(1, 5000) i)), now() FROM generate_series(1, 9) n",
         person.user.id,
     )
     context = copy_context()

@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -279,21 +278,6 @@ def test_a_text_that_typst_cannot_shape_is_printed_without_marks(monkeypatch):
 def test_any_text_is_rendered(first, second):
     document = PdfDocument(first, footer=second).key_values([(first, second)]).heading(second)
     assert document.table(COLUMNS, [[first, second]], [second, first]).bytes().startswith(b"%PDF-")
-
-
-def test_large_documents_do_not_leak_memory():
-    def resident():
-        return psutil.Process().memory_info().rss / 1024 / 1024
-
-    def varied(n):
-        words = " ".join(f"{word}{n * 100 + i}" for i in range(30) for word in SCRIPTS.values())
-        return [[f"{n} {words}", f"{row}.00"] for row in range(3)]
-
-    for n in range(10):
-        PdfDocument("T").table(COLUMNS, varied(n)).bytes()
-        if n == 2:
-            before = resident()
-    assert resident() - before < 25, "megabytes"
 
 
 def test_the_pdf_does_not_reveal_the_version_of_typst():

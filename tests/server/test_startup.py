@@ -101,8 +101,11 @@ PUBLIC = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "environment"), PUBLIC, ids=str)
-@pytest.mark.parametrize("app_env", ["development", "testing"])
+@pytest.mark.parametrize(
+    ("app_env", "arguments", "environment"),
+    [("testing", *PUBLIC[0]), *(("development", *public) for public in PUBLIC)],
+    ids=str,
+)
 def test_a_public_address_stops_the_start_outside_production(
     database_url, app_env, arguments, environment
 ):
