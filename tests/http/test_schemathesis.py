@@ -17,7 +17,7 @@ from ..support.settings import SOAK
 from ..support.stripe_server import StripeServer
 
 EXAMPLES = "200" if SOAK else "1"
-OTHER_PHASES = "examples"
+OTHER_PHASES = "examples,fuzzing"
 SCHEMATHESIS = f"{sys.prefix}/bin/schemathesis"
 SEED = "1448"
 # It streams for ten seconds: hundreds of requests would take too long, and
