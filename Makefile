@@ -14,7 +14,7 @@ run: $(VENV)/run ## serve http://127.0.0.1:8000 with an embedded PostgreSQL; Ctr
 	@exec $(BIN)/python -m app.dev.local
 
 test: $(VENV)/test ## run all tests on an embedded PostgreSQL
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/test ## run the long tests: faults under load
 	@SOAK=1 $(BIN)/python -m pytest -q -s -m soak

@@ -126,7 +126,7 @@ def rename_me(data):
 @bp.locks_users()
 @bp.arguments(PasswordChangeSchema)
 @bp.response(200, LoginResponseSchema)
-@bp.alt_response(204, description="The password is changed, and this session goes on.")
+@bp.alt_response(204, description="The password is changed; this session stays active.")
 @bp.raises(InvalidCredentials)
 def change_password(data):
     """Change your password; every other session ends, with rotate this one too"""

@@ -1,4 +1,4 @@
-"""Locks of a transaction that stand for something else than a row."""
+"""Advisory locks that end with the transaction."""
 
 from uuid import UUID
 

@@ -184,7 +184,7 @@ def hit_or_raise(name: str, key: str) -> None:
 
 
 def _hash(key: str) -> str:
-    """Return what stands for a user, an e-mail or an address in the storage."""
+    """Return the name of a user, an e-mail or an address in the storage."""
     keyed = current_app.extensions["rate_limit_hash"].copy()
     keyed.update(key.encode("utf-8", "surrogatepass"))
     return str(keyed.hexdigest())

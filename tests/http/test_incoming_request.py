@@ -1,4 +1,4 @@
-"""Requests as they arrive: complete exactly at their end, wherever the network cuts them."""
+"""Requests as they arrive: complete exactly at their end, however the network splits them."""
 
 import pytest
 from gunicorn.config import Config
