@@ -53,7 +53,7 @@ class HeadersMiddleware:
         return self.wsgi_app(environ, start)
 
 
-def is_shared(headers: Headers) -> bool:
+def is_shared(headers: Iterable[tuple[str, str]]) -> bool:
     """Return whether shared caches may answer other clients with the response.
 
     Such a response has nothing that belongs to the request that it was made for.

@@ -20,6 +20,7 @@ from limits import RateLimitItem, parse
 from ..errors import PayloadTooLarge, RateLimited
 from ..extensions import limiter
 from .authentication import ROLES, View, authenticate
+from .middleware import is_shared
 from .rate_limit_storage import Hit, ProcessStorage, storage_uri
 
 # As some proxies write.
@@ -151,8 +152,8 @@ def add_headers(response: Response) -> Response:
     A response that shared caches keep has none: other clients would receive them too.
     """
     window: Window | None = g.get("window")
-    is_shared = response.headers.get("Cache-Control", "").startswith("public")
-    if window is not None and not is_shared and "X-RateLimit-Limit" not in response.headers:
+    has_none = "X-RateLimit-Limit" not in response.headers
+    if window is not None and has_none and not is_shared(response.headers):
         response.headers.extend(window.headers)
     return response
 

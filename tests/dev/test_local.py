@@ -30,7 +30,7 @@ DOCUMENTS = ("README.md", "docs/api.md")
 
 @pytest.fixture(scope="module")
 def production_url(postgres_url):
-    """Yield the URL of a database that stands for production's; it is empty."""
+    """Yield the URL of an empty database, to be taken for production's."""
     with create_scratch_app(postgres_url) as app:
         yield app.config["DATABASE_URL"]
 
