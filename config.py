@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import limits
 
@@ -54,6 +55,14 @@ class Settings:
     s3_endpoint_url: str = ""
     upload_quota: int = 100 * 1024 * 1024  # bytes that the files of a user may take up
     default_currency: str = "USD"
+    time_zone: str = "UTC"  # IANA name, such as Asia/Riyadh: decides "today" and a year's end
+    organization_name: str = ""  # printed on documents, as the next four
+    organization_address: str = ""
+    organization_registration: str = ""  # such as a charity number
+    organization_logo: str = ""  # path of a PNG or JPEG file
+    receipt_statement: str = ""
+    public_url: str = ""  # of this service, such as https://api.example.org
+    pledge_hold_minutes: int = 30  # for which an unpaid donation counts towards a goal
     nisab_basis: str = "gold"  # gold, silver
     nisab_max_age_days: int = 30
     profit_rate_max: Decimal = Decimal("0.30")
@@ -151,6 +160,7 @@ def _check(settings: Settings) -> None:
         "request_timeout": (1, 600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
+        "pledge_hold_minutes": (1, 1440),
         "upload_quota": (0, 10**15),
         "profit_rate_max": (0, 1),
         "jwt_access_token_expires": (1, CENTURY),
@@ -160,6 +170,10 @@ def _check(settings: Settings) -> None:
         in_range = minimum <= getattr(settings, name) <= maximum
         _require(in_range, f"{name.upper()} must be from {minimum} to {maximum}.")
     _require(settings.four_eyes_above >= 0, "FOUR_EYES_ABOVE must not be negative.")
+    _require(
+        settings.time_zone in available_timezones(),
+        "TIME_ZONE must be an IANA time zone, such as Asia/Riyadh.",
+    )
     for key in ("jwt_secret_key", "jwt_secret_key_previous"):
         secret = getattr(settings, key)
         _require(
@@ -232,6 +246,11 @@ def _check_production(settings: Settings) -> None:
         "STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY, to receive payment results.",
     )
 
+    public_url = settings.public_url
+    _require(
+        not public_url or public_url.startswith("https://") or LOOPBACK.fullmatch(public_url),
+        "PUBLIC_URL must be https:// in production.",
+    )
     for origin in settings.cors_origins:
         is_secure = not origin.lower().startswith("http://") or LOOPBACK.fullmatch(origin)
         _require(is_secure, f"CORS_ORIGINS: {origin!r} must be https:// in production.")

@@ -43,6 +43,28 @@ OPEN_REVERSAL_STATUSES = (
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", LOST)
 
 
+EXCEPTION_KINDS = (
+    "amount_mismatch",
+    "currency_mismatch",
+    "wrong_mode",  # test instead of live, or the other way round
+    "wrong_account",
+    "paid_after_cancellation",
+    "refund_failed",
+    "dispute",
+    "unknown_object",  # it names a record that does not exist
+    "second_intent",  # money for a payment that has another PaymentIntent
+    "owed_to_client",  # money beyond the contract that could not be refunded
+    "fee_unknown",
+    "payout_mismatch",  # a payout whose lines do not match our records or its amount
+    "payout_failed",
+    "other",
+)
+
+
+class ExceptionNotFound(ApiError):
+    status, code, message = 404, "EXCEPTION_NOT_FOUND", "Payment exception not found"
+
+
 class InvalidTransition(ApiError):
     status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
 

@@ -1,0 +1,59 @@
+"""Record what does not fit our records, and let staff resolve it."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from ... import clock
+from ..models import PaymentException
+from ..rules import ExceptionNotFound, InvalidTransition
+
+log = logging.getLogger(__name__)
+
+
+def record_exception(
+    kind: str,
+    key: str,
+    message: str,
+    *,
+    payment_id: UUID | None = None,
+    provider_reference: str | None = None,
+    amount: Decimal | None = None,
+    currency: str | None = None,
+    occurred_at: datetime | None = None,
+    facts: dict[str, Any] | None = None,
+) -> bool:
+    """Record that a person has to look at something; return False if it is recorded already.
+
+    ``kind`` is one of EXCEPTION_KINDS. ``key`` identifies the fact: the id of Stripe's object and
+    what is wrong with it, so that a repeated webhook or reconciliation adds nothing. ``message``
+    is a sentence for staff: what happened, and what the service has done about it. The caller
+    commits.
+    """
+    is_new = PaymentException.insert_once(
+        kind=kind,
+        key=f"{kind} {key}",
+        message=message,
+        payment_id=payment_id,
+        provider_reference=provider_reference,
+        amount=amount,
+        currency=currency,
+        occurred_at=occurred_at,
+        facts=facts or {},
+    )
+    if is_new:
+        log.error("payment exception, %s: %s", kind, message)
+    return is_new
+
+
+def resolve_exception(officer: Any, id: UUID, note: str) -> None:
+    """Mark an exception as handled. Raises ExceptionNotFound and InvalidTransition."""
+    exception = PaymentException.get_for_update(id)
+    if exception is None:
+        raise ExceptionNotFound
+    if exception.resolved_at:
+        raise InvalidTransition("The exception is resolved already.")
+    exception.resolved_at, exception.resolved_by = clock.now(), officer.id
+    exception.note = note
