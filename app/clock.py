@@ -32,6 +32,17 @@ def local_date(moment: datetime) -> date:
     return local_time(moment).date()
 
 
+def start_of(day: date) -> datetime:
+    """Return the first moment of ``day`` in the institution's time zone."""
+    zone = ZoneInfo(current_app.config["TIME_ZONE"])
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+def end_of(day: date) -> datetime:
+    """Return the last moment of ``day`` in the institution's time zone."""
+    return start_of(day).replace(hour=23, minute=59, second=59, microsecond=999_999)
+
+
 def today() -> date:
     """Return the current date in the institution's time zone."""
     return local_date(now())
