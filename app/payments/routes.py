@@ -75,11 +75,24 @@ def list_payment_exceptions(query):
     return list_exceptions(**query)
 
 
+@payments_bp.get("/exceptions/<uuid:id>")
+@payments_bp.officers_only
+@payments_bp.returns_etag
+@payments_bp.returns_row(PaymentExceptionSchema, ExceptionNotFound)
+def show_payment_exception(id):
+    """Get an exception"""
+    return PaymentException.by_id(id)
+
+
 @payments_bp.post("/exceptions/<uuid:id>/resolve")
 @payments_bp.officers_only
+@payments_bp.returns_etag
 @payments_bp.idempotent
 @payments_bp.arguments(ResolutionSchema)
 @payments_bp.returns_row(PaymentExceptionSchema, ExceptionNotFound)
+@payments_bp.if_match(
+    PaymentExceptionSchema, PaymentException.by_id, PaymentException.get_for_update
+)
 @payments_bp.raises(InvalidTransition)
 def resolve_payment_exception(data, id):
     """Mark an exception as handled, with a note of what was done"""

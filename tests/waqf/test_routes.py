@@ -21,7 +21,7 @@ PROJECT_FIELDS = {
 }  # fmt: skip
 PUBLIC_FIELDS = {
     "id", "projectId", "userId", "amount", "currency", "isAnonymous", "donorName", "message",
-    "status", "refundedAmount", "createdAt",
+    "status", "receivedAmount", "refundedAmount", "createdAt",
 }  # fmt: skip
 EXPORTED_FIELDS = PUBLIC_FIELDS | {"disputed", "receiptNumber"}
 
