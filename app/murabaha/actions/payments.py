@@ -140,11 +140,12 @@ def start_payment(
 
 def _is_reusable(payment: Payment, balance: Decimal, payment_method_id: str | None) -> bool:
     """Whether an earlier payment can serve a request for ``balance`` by the same method."""
+    is_recent = payment.created_at > clock.now() - STRIPE_KEY_TTL
     is_current = (
         payment.status == "pending"
         and payment.amount == balance
         and not payment.superseded
-        and payment.created_at > clock.now() - STRIPE_KEY_TTL
+        and (is_recent or payment.has_begun)  # a voucher stays payable for days
     )
     same_method = payment_method_id == payment.payment_method_id
     return is_current and (same_method or bool(payment_method_id is None and payment.intent_id))
