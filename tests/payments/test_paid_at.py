@@ -95,10 +95,21 @@ def test_a_gift_of_the_old_year_gets_a_number_of_the_old_year(  # noqa: PLR0917
     assert "2026-12-31" in receipt
 
 
-def test_the_year_of_a_number_is_that_of_the_time_zone(app, deliver, paid, sql, monkeypatch):
-    monkeypatch.setitem(app.config, "TIME_ZONE", "Asia/Riyadh")  # there it was 2 in the morning
-    deliver(paid[0])
-    assert sql(NUMBERS) == [("R-2027-000001",)]
+@pytest.mark.parametrize(
+    ("time_zone", "number"),
+    [
+        ("America/New_York", "R-2026-000001"),
+        ("UTC", "R-2027-000001"),
+        ("Asia/Riyadh", "R-2027-000001"),
+    ],
+)
+def test_the_year_of_a_number_is_that_of_the_time_zone(  # noqa: PLR0917
+    app, deliver, stripe_server, intent, set_clock, sql, monkeypatch, time_zone, number
+):
+    monkeypatch.setitem(app.config, "TIME_ZONE", time_zone)
+    set_clock("2027-01-01T02:00:00")
+    deliver(stripe_server.succeed(intent)[0])
+    assert sql(NUMBERS) == [(number,)]
 
 
 @pytest.mark.parametrize("created", [10**11 * 9, "yesterday", -5, 1.5])
