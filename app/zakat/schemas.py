@@ -13,6 +13,7 @@ from ..http.fields import (
     Choice,
     Currency,
     ExactDecimal,
+    MultilineText,
     QueryInteger,
     StrictBoolean,
     StrictDate,
@@ -42,7 +43,7 @@ class Label(Text):
         )
 
 
-class Notes(Text):
+class Notes(MultilineText):
     def __init__(self) -> None:
         super().__init__(
             load_default=None,
