@@ -273,7 +273,7 @@ class YearTotalSchema(Schema):
 
 
 class SummarySchema(Schema):
-    """The user's calculations of a Gregorian year (UTC), totalled by currency."""
+    """The user's calculations of a Gregorian year in ``TIME_ZONE``, totalled by currency."""
 
     year = StrictInteger(required=True, metadata={"example": 2026})
     totals = fields.List(fields.Nested(YearTotalSchema), required=True)
