@@ -31,7 +31,8 @@ class LoginEmail(Text):
     """Text to find a user by; the blanks around it, as of pasted text, are removed."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value.strip() if isinstance(value, str) else value)
+        value = value.strip() if isinstance(value, str) else value
+        return super()._deserialize(value, *args, **kwargs)
 
 
 class Email(LoginEmail):
