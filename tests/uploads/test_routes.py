@@ -356,6 +356,7 @@ def test_a_name_of_any_script_survives_upload_list_and_download(
         ("x" * 79 + "ab", "x" * 79 + "a"),
         ("مُ" * 100, "مُ" * 40),
         ("-" + "क" * 100, "क" * 53),
+        ("scan-" + "x\u0300\u0323" * 50_000, "scan-" + "x\u0323\u0300" * 25),
     ],
 )
 def test_a_long_name_is_cut_before_a_letter(sign_in, uploads, client_name, stem):
