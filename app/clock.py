@@ -6,7 +6,6 @@ Moments are in UTC; days are those of the institution's time zone (TIME_ZONE).
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
-from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -24,19 +23,9 @@ def now() -> datetime:
     return source()
 
 
-def zone() -> ZoneInfo:
-    """Return the institution's time zone."""
-    return ZoneInfo(current_app.config["TIME_ZONE"])
-
-
 def local_time(moment: datetime) -> datetime:
     """Return ``moment`` in the institution's time zone."""
-    return moment.astimezone(zone())
-
-
-def start_of(day: date) -> datetime:
-    """Return the moment, in UTC, at which ``day`` begins in the institution's time zone."""
-    return datetime.combine(day, time_of_day(), zone()).astimezone(UTC)
+    return moment.astimezone(ZoneInfo(current_app.config["TIME_ZONE"]))
 
 
 def local_date(moment: datetime) -> date:
@@ -57,3 +46,20 @@ def earliest_today() -> date:
 def latest_today() -> date:
     """Return the latest date that it is now anywhere on earth: a later one is in the future."""
     return now().astimezone(EASTERNMOST).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone.
+
+    At the edges of the calendar, where that moment cannot be expressed in UTC, it is midnight UTC.
+    """
+    zone = ZoneInfo(current_app.config["TIME_ZONE"])
+    try:
+        return datetime.combine(day, datetime.min.time(), zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the moment at which the day after ``day`` begins in the institution's time zone."""
+    return start_of_day(day + timedelta(days=1) if day < date.max else day)

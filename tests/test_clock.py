@@ -26,8 +26,8 @@ def test_a_day_begins_at_midnight_in_the_time_zone(
     with app.app_context():
         set_clock(last_second)
         assert clock.today() == date(2025, 12, 31)
-        assert clock.now() < clock.start_of(NEW_YEAR)
-        set_clock(f"{clock.start_of(NEW_YEAR):%Y-%m-%dT%H:%M:%S}")
+        assert clock.now() < clock.start_of_day(NEW_YEAR)
+        set_clock(f"{clock.start_of_day(NEW_YEAR):%Y-%m-%dT%H:%M:%S}")
         assert clock.today() == NEW_YEAR
         assert (clock.now() - datetime.fromisoformat(f"{last_second}Z")).total_seconds() == 1
 
@@ -35,7 +35,18 @@ def test_a_day_begins_at_midnight_in_the_time_zone(
 def test_a_day_without_a_midnight_begins_when_the_clocks_are_changed(app, set_time_zone):
     set_time_zone("America/Santiago")  # from 23:59:59 to 01:00:00
     with app.app_context():
-        assert clock.start_of(date(2025, 9, 7)) == datetime(2025, 9, 7, 4, tzinfo=UTC)
+        assert clock.start_of_day(date(2025, 9, 7)) == datetime(2025, 9, 7, 4, tzinfo=UTC)
+        assert clock.end_of_day(date(2025, 9, 6)) == datetime(2025, 9, 7, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_first_and_the_last_day_of_the_calendar_have_a_beginning_and_an_end(
+    app, set_time_zone, zone
+):
+    set_time_zone(zone)
+    with app.app_context():
+        for day in (date.min, date.max):
+            assert clock.start_of_day(day) <= clock.end_of_day(day)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def by_year(cls, user_id: UUID) -> list[Row[Any]]:
         """Return the user's zakat by currency and year in the institution's time zone."""
-        local_time = db.func.timezone(clock.zone().key, cls.calculated_at)
+        local_time = db.func.timezone(current_app.config["TIME_ZONE"], cls.calculated_at)
         year = db.extract("year", local_time).cast(db.Integer)
         zakat = db.func.sum(cls.zakat_amount)
         columns = db.select(year.label("year"), cls.currency, zakat.label("zakat"))
@@ -103,7 +103,7 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
         The year is that of the institution's time zone.
         """
-        begin, end = (clock.start_of(date(first, 1, 1)) for first in (year, year + 1))
+        begin, end = (clock.start_of_day(date(first, 1, 1)) for first in (year, year + 1))
         return list(
             db.session.execute(
                 db.select(
