@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..http.fields import Amount, StrictBoolean, StrictDate, StrictUUID, Text, UtcDateTime
+from ..http.fields import Amount, MultilineText, StrictBoolean, StrictDate, StrictUUID, Text, UtcDateTime
 from ..http.schemas import Schema
 from .rules import EXCEPTION_KINDS, EXCEPTION_STATUSES, STATUSES
 
@@ -92,7 +92,7 @@ class ExceptionListQuerySchema(Schema):
 
 
 class ResolutionSchema(Schema):
-    note = Text(
+    note = MultilineText(
         required=True,
         validate=[
             validate.Length(1, 1000),

@@ -72,9 +72,9 @@ def list_exceptions(
 ) -> PreparedQuery:
     """Return the query of the exceptions, filtered by what is not None."""
     is_open = None if status is None else status == "open"
-    since = clock.start_of(from_day) if from_day else None
-    until = clock.end_of(to_day) if to_day else None
-    query: PreparedQuery = PaymentException.search(is_open, kind, since, until)
+    since = clock.start_of_day(from_day) if from_day else None
+    before = clock.end_of_day(to_day) if to_day else None
+    query: PreparedQuery = PaymentException.search(is_open, kind, since, before)
     return query
 
 

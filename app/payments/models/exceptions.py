@@ -79,7 +79,7 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @prepared_query
-    def search(cls: Any, is_open, kind, since, until):
+    def search(cls: Any, is_open, kind, since, before):
         """Select exceptions, newest first, filtered by what is not None."""
         query = db.select(cls)
         if is_open is not None:
@@ -88,8 +88,8 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
             query = query.where(cls.kind == kind)
         if since is not None:
             query = query.where(cls.created_at >= since)
-        if until is not None:
-            query = query.where(cls.created_at <= until)
+        if before is not None:
+            query = query.where(cls.created_at < before)
         return newest_first(query, cls.created_at, cls.id)
 
     @classmethod
