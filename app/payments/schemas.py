@@ -5,7 +5,15 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..http.fields import Amount, MultilineText, StrictBoolean, StrictDate, StrictUUID, Text, UtcDateTime
+from ..http.fields import (
+    Amount,
+    MultilineText,
+    StrictBoolean,
+    StrictDate,
+    StrictUUID,
+    Text,
+    UtcDateTime,
+)
 from ..http.schemas import Schema
 from .rules import EXCEPTION_KINDS, EXCEPTION_STATUSES, STATUSES
 

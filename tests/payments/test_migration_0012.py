@@ -8,7 +8,8 @@ from ..support.cli import run_command
 from ..support.databases import create_scratch_app
 
 FILL = """
-INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at, updated_at)
+INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at,
+                   updated_at)
 VALUES (gen_random_uuid(), 'F', 'f@example.org', 'f', '', 'user', false, now(), now());
 INSERT INTO waqf_projects (id, name, category, currency, funding_goal, active, raised, pledged,
                            donor_count, donation_count, created_at)
@@ -16,7 +17,8 @@ VALUES (gen_random_uuid(), 'A well', 'water', 'USD', 100, true, 0, 0, 0, 0, now(
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, status,
                             refunded_amount, disputed_amount, succeeded_at, created_at)
 SELECT gen_random_uuid(), p.id, u.id, g.amount, 'USD', false, g.status, g.refunded, 0,
-       CASE WHEN g.status = 'succeeded' THEN timestamptz '2026-01-02 00:00Z' END, '2026-01-01 00:00Z'
+       CASE WHEN g.status = 'succeeded' THEN timestamptz '2026-01-02 00:00Z' END,
+       '2026-01-01 00:00Z'
 FROM waqf_projects p, users u, (VALUES (10, 'succeeded', 4), (20, 'refunded', 20),
     (30, 'pending', 0), (40, 'cancelled', 0)) g(amount, status, refunded);
 INSERT INTO payments (id, donation_id, amount, currency, status, stripe_amount_refunded, superseded,
