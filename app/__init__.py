@@ -26,6 +26,7 @@ from .http.tokens import COOKIE, LEEWAY
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
+from .payments.routes import payments_bp
 from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
@@ -48,6 +49,7 @@ BLUEPRINTS = (
     zakat_bp,
     murabaha_bp,
     waqf_bp,
+    payments_bp,
     webhooks_bp,
 )
 

@@ -29,7 +29,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(
             "amount > 0 AND refunded_amount >= 0 AND disputed_amount >= 0"
-            " AND refunded_amount + disputed_amount <= amount",
+            " AND refunded_amount + disputed_amount <= received_amount",
             name="amount",
         ),
         Index(None, "user_id", "created_at", "id"),
@@ -56,7 +56,8 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     project_id: Mapped[UUID] = mapped_column(ForeignKey("waqf_projects.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    amount: Mapped[Decimal]
+    amount: Mapped[Decimal]  # that was pledged
+    received_amount: Mapped[Decimal] = mapped_column(default=ZERO, server_default=db.text("0"))
     currency: Mapped[str]
     is_anonymous: Mapped[bool]
     message: Mapped[str | None]
@@ -64,7 +65,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     disputed_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     receipt_number: Mapped[str | None]
-    succeeded_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]  # when it was paid at Stripe
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     project: Mapped[Project] = relationship()
@@ -90,7 +91,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     @property
     def countable_amount(self) -> Decimal:
         return countable_amount(
-            self.status, self.amount, self.refunded_amount, self.disputed_amount
+            self.status, self.received_amount, self.refunded_amount, self.disputed_amount
         )
 
     @property
@@ -224,7 +225,7 @@ def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: A
     table = entity.__table__
     columns = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
     rows = db.select(*columns).select_from(source)
-    insertion = db.insert(table).from_select(list(values), rows)
+    insertion = db.insert(table).from_select(list(values), rows, include_defaults=False)
     return insertion.returning(*returning).cte(table.name)
 
 
