@@ -44,6 +44,12 @@ projects = AppGroup("projects", help="Manage waqf projects.")
 
 BATCH_SIZE = 1000  # rows
 MANY_ORPHANS = 100  # files
+# What reading Stripe's objects needs, by their name in messages.
+READ_PERMISSIONS = {
+    "PaymentIntents": "rak_payment_intent_read",
+    "refunds": "rak_refund_read",
+    "disputes": "rak_dispute_read",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -95,7 +101,7 @@ def disable_user_command(email: str) -> None:
 def reconcile_command() -> None:
     """Fetch every open payment, refund and dispute from Stripe and apply its state."""
     run = ReconcileRun()
-    run.each("payments", reconciliation.payable_payments, reconciliation.reconcile_payment)
+    run.each("PaymentIntents", reconciliation.payable_payments, reconciliation.reconcile_payment)
     run.each("refunds", reconciliation.unconfirmed_refunds, reconciliation.retry_refund)
     for kind in ("refund", "dispute"):
         run.each(
@@ -147,11 +153,11 @@ class ReconcileRun:
 
     def _report_permission(self, name: str, permission: str) -> None:
         """Report once what a restricted key may not do; only what it may not change fails."""
-        needed = f" ({permission})" if permission else ""
-        message = f"This key may not read {name}{needed}: {name} are known from webhooks only."
+        permission = permission or READ_PERMISSIONS[name]  # Stripe does not always name it
+        message = f"This key may not read {name} ({permission}): they are known from webhooks only."
         if permission.endswith("_write"):
             self.failed += 1
-            message = f"This key may not change {name}{needed}."
+            message = f"This key may not create or change {name} ({permission})."
         if message not in self._reported:
             self._reported.add(message)
             click.echo(message, err=True)
