@@ -42,6 +42,6 @@ def describe(payment_id: UUID, details: Mapping[str, str] | None) -> dict[str, A
 
 def statement_suffix(label: str) -> str:
     """Return what Stripe takes of ``label`` as a suffix: Latin, with at least one letter."""
-    latin = FORBIDDEN.sub("", unicodedata.normalize("NFKD", label))
-    suffix = " ".join(latin.split())[:MAX_SUFFIX_LENGTH].strip()
+    text = " ".join(unicodedata.normalize("NFKD", label).split())
+    suffix = " ".join(FORBIDDEN.sub("", text).split())[:MAX_SUFFIX_LENGTH].strip()
     return suffix if re.search("[A-Za-z]", suffix) else DEFAULT_SUFFIX
