@@ -126,11 +126,11 @@ class ReconcileRun:
         self, name: str, list_items: Callable[[], Iterable[Any]], reconcile: Callable[[Any], Any]
     ) -> None:
         """List the items called ``name``; reconcile and commit each, even if others fail."""
-        for item in self._attempt(name, name, list_items) or ():
+        for item in self.attempt(name, name, list_items) or ():
             self.checked += 1
-            self._attempt(name, item, partial(reconcile, item))
+            self.attempt(name, item, partial(reconcile, item))
 
-    def _attempt(self, name: str, label: Any, action: Callable[[], Any]) -> Any:
+    def attempt(self, name: str, label: Any, action: Callable[[], Any]) -> Any:
         """Return the result of ``action``, committed; report a failure and return None."""
         try:
             result = action()

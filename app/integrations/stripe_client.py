@@ -25,7 +25,6 @@ from .stripe_amounts import to_stripe_amount
 from .stripe_descriptions import describe
 from .stripe_updates import (
     StripeUpdate,
-    from_charge,
     from_payment_intent,
     from_reversal,
     if_has_intent,
@@ -274,10 +273,11 @@ def retrieve_reversal(kind: str, id: str) -> StripeUpdate:
         return from_reversal(kind, _reversals(api, kind).retrieve(id).to_dict())
 
 
-def retrieve_charge(id: str) -> StripeUpdate:
-    """Fetch a charge's state: the total of its refunds."""
+def retrieve_object(resource: str, id: str) -> Mapping[str, Any]:
+    """Fetch an object of a ``resource`` such as refunds. Raises StripeObjectNotFound."""
     with stripe_api() as api:
-        return from_charge(api.charges.retrieve(id).to_dict())
+        stripe_object: dict[str, Any] = getattr(api, resource).retrieve(id).to_dict()
+        return stripe_object
 
 
 def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate]:

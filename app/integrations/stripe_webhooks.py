@@ -19,11 +19,9 @@ from .. import strict_json
 from ..errors import ApiError
 from . import stripe_client
 from .stripe_updates import (
-    FEE_EVENTS,
+    INTENT_EVENTS,
     StripeUpdate,
-    event_kind,
     fee_intent_ids,
-    if_has_intent,
     own_id,
     require_int,
     require_str,
@@ -113,7 +111,7 @@ def _from_thin(event: Mapping[str, Any]) -> StripeEvent:
     """Read a thin event; ``fetch_object`` adds its updates."""
     event_type, related = require_str(event["type"]), event.get("related_object") or {}
     topic, created = event_type.removeprefix("v1."), event.get("created")
-    if event_kind(topic):
+    if resource_of(topic):
         require_str(related["id"] or None)  # it will be fetched
     return StripeEvent(
         id=require_str(event["id"] or None),
@@ -151,20 +149,30 @@ def _account(value: Any) -> str | None:
     return require_str(value).split("/")[-1] if value else None
 
 
+def resource_of(topic: str) -> str | None:
+    """Return the resource of Stripe's API that events of a type are about, if we act on them."""
+    kind, _, action = topic.partition(".")
+    if topic.startswith("charge.dispute."):
+        return "disputes"
+    if kind == "refund" or topic.startswith("charge.refund."):
+        return "refunds"
+    if kind == "payment_intent":
+        return "payment_intents" if action in INTENT_EVENTS else None
+    return "charges" if kind == "charge" else None
+
+
 def fetch_object(event: StripeEvent) -> StripeEvent:
     """Return ``event`` with the current state of its object, if it is thin and we act on it.
 
     Stripe is called. Raises PaymentUnavailable and StripeObjectNotFound.
     """
-    kind = event_kind(event.topic)
-    if not (event.is_thin and kind and event.object_id):
+    resource = resource_of(event.topic)
+    if not (event.is_thin and resource and event.object_id):
         return event
-    if kind == "intent":
+    if resource == "payment_intents":
         return event._replace(updates=[stripe_client.retrieve_payment_intent(event.object_id)])
-    if kind in ("refund", "dispute"):
-        update = stripe_client.retrieve_reversal(kind, event.object_id)
-        return event._replace(updates=list(if_has_intent(update)))
-    charge = list(if_has_intent(stripe_client.retrieve_charge(event.object_id)))
-    if event.topic in FEE_EVENTS:
-        return event._replace(fee_intent_ids=[update.payment_intent_id for update in charge])
-    return event._replace(updates=charge)
+    stripe_object = stripe_client.retrieve_object(resource, event.object_id)
+    return event._replace(
+        updates=list(updates_from_event(event.topic, stripe_object, None)),
+        fee_intent_ids=fee_intent_ids(event.topic, stripe_object),
+    )
