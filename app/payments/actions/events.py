@@ -114,7 +114,7 @@ def _record_problem(event: StripeEvent, problem: Problem) -> None:
     facts = {"event": event.id, "type": event.type, "localId": event.local_id}
     record_exception(
         problem.kind,
-        event.object_id or event.id,
+        f"event about {event.object_id or event.id}",
         problem.message,
         provider_reference=event.object_id,
         occurred_at=event.created,
