@@ -40,6 +40,8 @@ class StripeUpdate(NamedTuple):
         return datetime.fromtimestamp(at, UTC) if at else None
 
 
+# After which a charge's fee may be known: some payment methods report it later.
+FEE_EVENTS = ("charge.succeeded", "charge.captured", "charge.updated")
 # The status that an event reports for its intent; None: the one in the intent itself.
 INTENT_EVENTS: dict[str, str | None] = {
     "succeeded": None,
@@ -177,6 +179,22 @@ def _local_id(stripe_object: Mapping[str, Any], name: str) -> str | None:
         return value and str(UUID(value))
     except ValueError:
         return None
+
+
+def own_id(stripe_object: Mapping[str, Any]) -> str | None:
+    """Return our own id in the metadata of an object of any kind, in any form."""
+    metadata = stripe_object.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return None
+    texts = {name: value for name, value in metadata.items() if isinstance(value, str)}
+    candidates = (_local_id({"metadata": texts}, name) for name in ("payment_id", "refund_id"))
+    return next(filter(None, candidates), None)
+
+
+def fee_intent_ids(event_type: str, charge: Mapping[str, Any]) -> list[str]:
+    """Return the PaymentIntent of an event's charge whose fee may be known now, in a list."""
+    intent_id = event_type in FEE_EVENTS and _referenced_id(charge.get("payment_intent"))
+    return [intent_id] if intent_id else []
 
 
 def require_str(value: Any) -> str:

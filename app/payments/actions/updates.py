@@ -11,8 +11,8 @@ from sqlalchemy import func
 from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts
-from ...integrations.stripe_client import StripeEvent
 from ...integrations.stripe_updates import StripeUpdate
+from ...integrations.stripe_webhooks import StripeEvent
 from ...ledger.models import register_check
 from ..models import Payment, PaymentSnapshot, Reversal, WebhookEvent
 from ..rules import STATUS_FROM_STRIPE, has_returned_nothing
