@@ -26,6 +26,8 @@ from .http.tokens import COOKIE
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
+from .payments.routes import payouts_bp
+from .reports.journal_routes import bp as journal_bp
 from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
@@ -49,6 +51,8 @@ BLUEPRINTS = (
     murabaha_bp,
     waqf_bp,
     webhooks_bp,
+    payouts_bp,
+    journal_bp,
 )
 
 

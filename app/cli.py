@@ -20,7 +20,7 @@ from .integrations import storage
 from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
 from .ledger import digests
-from .payments.actions import reconciliation, updates
+from .payments.actions import balance_fetch, reconciliation, updates
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
@@ -87,7 +87,7 @@ def disable_user_command(email: str) -> None:
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Fetch every open payment, refund and dispute from Stripe and apply its state."""
+    """Fetch every open payment, refund and dispute, and the balance, from Stripe."""
     checked, failed = 0, 0
     steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
         (reconciliation.reconcile_payment, reconciliation.payable_payments),
@@ -104,9 +104,26 @@ def reconcile_command() -> None:
         for item in items or ():
             checked += 1
             failed += not _run_safely(reconcile, item)
+    pages, succeeded = _reconcile_balance()
+    checked, failed = checked + pages, failed + (not succeeded)
     click.echo(f"{checked} checked, {failed} failed")
     if failed:
         raise SystemExit(1)
+
+
+def _reconcile_balance() -> tuple[int, bool]:
+    """Fetch and book payouts and Stripe's balance; return the number of steps and the success."""
+    pages = 0
+    try:
+        for apply in balance_fetch.iter_steps():
+            pages += 1
+            if not _run_safely(lambda step: step(), apply):
+                return pages, False  # the next run starts with the same page
+    except PaymentUnavailable:
+        return pages, False
+    except StripeRejected as error:  # a restricted API key may not be allowed to list these
+        click.echo(f"balance: {error}", err=True)
+    return pages, True
 
 
 def _fetch_recent(kind: str) -> list[Any] | None:

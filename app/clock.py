@@ -32,6 +32,19 @@ def local_date(moment: datetime) -> date:
     return local_time(moment).date()
 
 
+def start_of_day(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone, in UTC.
+
+    At the edges of the calendar, which UTC may not have, it is the first or last moment.
+    """
+    zone = ZoneInfo(current_app.config["TIME_ZONE"])
+    try:
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        edge = datetime.min if day.year == date.min.year else datetime.max
+        return edge.replace(tzinfo=UTC)
+
+
 def today() -> date:
     """Return the current date in the institution's time zone."""
     return local_date(now())
