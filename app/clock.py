@@ -32,19 +32,6 @@ def local_date(moment: datetime) -> date:
     return local_time(moment).date()
 
 
-def start_of_day(day: date) -> datetime:
-    """Return the moment at which ``day`` begins in the institution's time zone, in UTC.
-
-    At the edges of the calendar, which UTC may not have, it is the first or last moment.
-    """
-    zone = ZoneInfo(current_app.config["TIME_ZONE"])
-    try:
-        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    except OverflowError:
-        edge = datetime.min if day.year == date.min.year else datetime.max
-        return edge.replace(tzinfo=UTC)
-
-
 def today() -> date:
     """Return the current date in the institution's time zone."""
     return local_date(now())
@@ -53,3 +40,20 @@ def today() -> date:
 def latest_today() -> date:
     """Return the latest date that it is now anywhere on earth: a later one is in the future."""
     return now().astimezone(EASTERNMOST).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone.
+
+    At the edges of the calendar, where that moment cannot be expressed in UTC, it is midnight UTC.
+    """
+    zone = ZoneInfo(current_app.config["TIME_ZONE"])
+    try:
+        return datetime.combine(day, datetime.min.time(), zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the moment at which the day after ``day`` begins in the institution's time zone."""
+    return start_of_day(day + timedelta(days=1) if day < date.max else day)

@@ -4,7 +4,7 @@ It is read in batches of bounded size, each by a statement of its own, as in ``h
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -54,12 +54,9 @@ class Period(NamedTuple):
     @classmethod
     def of_days(cls, first_day: date | None, last_day: date | None) -> "Period":
         """Return the period of local days, both included; without a bound it is open."""
-        start, end = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
-        if first_day:
-            start = clock.start_of_day(first_day)
-        if last_day and last_day < date.max:
-            end = clock.start_of_day(last_day + timedelta(days=1))
-        return cls(start, end)
+        return cls(
+            clock.start_of_day(first_day or date.min), clock.end_of_day(last_day or date.max)
+        )
 
 
 class JournalRow(NamedTuple):
