@@ -124,6 +124,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
+        "STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
         # Of fields, or of the head of a part: werkzeug takes 170 bytes to decode one of them.

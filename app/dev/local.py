@@ -38,6 +38,11 @@ import sys
 from aiohttp import web
 from localstripe import resources, server, webhooks
 resources.Store.dump_to_disk = lambda self: None  # the file would be shared by all checkouts
+create = resources.PaymentIntent.__init__
+def create_described(self, description=None, statement_descriptor_suffix=None, **params):
+    create(self, **params)
+    self.description, self.statement_descriptor_suffix = description, statement_descriptor_suffix
+resources.PaymentIntent.__init__ = create_described  # its own rejects both
 webhooks.register_webhook("ose", sys.argv[2], sys.argv[3], None)
 no_disputes = {"object": "list", "data": [], "has_more": False, "url": "/v1/disputes"}
 server.app.router.add_get("/v1/disputes", lambda request: server.json_response(no_disputes))

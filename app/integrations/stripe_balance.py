@@ -91,6 +91,14 @@ def fetch_payouts(since: datetime, after: str | None = None) -> Page:
     return Page([], payouts, unreadable, _next(page))
 
 
+def fetch_payout(provider_id: str) -> Page:
+    """Fetch one payout. Raises StripeObjectNotFound."""
+    with stripe_api() as api:
+        payout = api.payouts.retrieve(provider_id).to_dict()
+    unreadable: list[str] = []
+    return Page([], list(_read_all(from_payout, [payout], unreadable)), unreadable, None)
+
+
 def from_payout(payout: Mapping[str, Any]) -> PayoutFacts:
     """Read a payout. Raises KeyError, TypeError and ValueError if it has another form."""
     currency = require_str(payout["currency"]).upper()

@@ -31,6 +31,29 @@ INTENT_EVENTS: dict[str, str | None] = {
     "processing": None,
     "canceled": None,
 }
+# After which a charge's fee may be known: some methods report it later.
+FEE_EVENTS = ("charge.succeeded", "charge.captured", "charge.updated")
+
+
+def event_kind(event_type: str) -> str | None:
+    """Return the kind of the updates that events of a type have; None if they do not act.
+
+    ``charge`` includes the events that only make a charge's fee known.
+    """
+    resource, _, action = event_type.partition(".")
+    if resource == "payment_intent":
+        return "intent" if action in INTENT_EVENTS else None
+    if event_type.startswith("charge.dispute."):
+        return "dispute"
+    if resource == "refund" or event_type.startswith("charge.refund."):
+        return "refund"
+    return "charge" if event_type in ("charge.refunded", *FEE_EVENTS) else None
+
+
+def fee_intent_ids(event_type: str, charge: Mapping[str, Any]) -> list[str]:
+    """Return the PaymentIntent of an event's charge whose fee may be known now, in a list."""
+    intent_id = event_type in FEE_EVENTS and _referenced_id(charge.get("payment_intent"))
+    return [intent_id] if intent_id else []
 
 
 def updates_from_event(
@@ -42,15 +65,13 @@ def updates_from_event(
     """
     if not isinstance(stripe_object, Mapping):
         raise TypeError
-    resource, _, action = event_type.partition(".")
-    if resource == "payment_intent" and action in INTENT_EVENTS:
-        status = INTENT_EVENTS[action] or stripe_object["status"]
+    kind = event_kind(event_type)
+    if kind == "intent":
+        status = INTENT_EVENTS[event_type.partition(".")[2]] or stripe_object["status"]
         update = from_payment_intent({**stripe_object, "status": status})
         yield update._replace(occurred_at=created and require_int(created))
-    elif event_type.startswith("charge.dispute."):
-        yield from if_has_intent(from_reversal("dispute", stripe_object))
-    elif resource == "refund" or event_type.startswith("charge.refund."):
-        yield from if_has_intent(from_reversal("refund", stripe_object))
+    elif kind in ("dispute", "refund"):
+        yield from if_has_intent(from_reversal(kind, stripe_object))
     elif event_type == "charge.refunded":
         yield from if_has_intent(from_charge(stripe_object))
         # Contained in the charge before API version 2022-11-15.
@@ -108,6 +129,16 @@ def if_has_intent(update: StripeUpdate) -> Iterator[StripeUpdate]:
 def _referenced_id(reference: Any) -> str:
     """Return the id of a referenced object, given as id or expanded; empty if there is none."""
     return require_str(reference["id"] if isinstance(reference, Mapping) else reference or "")
+
+
+def own_id(stripe_object: Mapping[str, Any]) -> str | None:
+    """Return our own id in the metadata of an object of any kind, in any form."""
+    metadata = stripe_object.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return None
+    texts = {name: value for name, value in metadata.items() if isinstance(value, str)}
+    candidates = (_local_id({"metadata": texts}, name) for name in ("payment_id", "refund_id"))
+    return next(filter(None, candidates), None)
 
 
 def _local_id(stripe_object: Mapping[str, Any], name: str) -> str | None:

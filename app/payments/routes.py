@@ -10,8 +10,9 @@ from ..http.blueprint import Blueprint
 from ..http.pagination import page_response
 from ..http.parsing import read_bounded_body
 from ..http.schemas import PaginationQuerySchema
-from ..integrations.stripe_client import InvalidWebhook, construct_event
-from .actions.updates import handle_event
+from ..integrations.stripe_client import PaymentUnavailable
+from ..integrations.stripe_webhooks import InvalidWebhook, construct_event
+from .actions.events import receive_event
 from .models import BalanceTransaction, Payout
 from .rules import PayoutNotFound
 from .schemas import (
@@ -55,14 +56,15 @@ SIGNED_EVENT = {
 @bp.public
 @bp.doc(requestBody=SIGNED_EVENT, parameters=[SIGNATURE])
 @bp.response(200, WebhookReceivedSchema)
-@bp.raises(InvalidWebhook, PayloadTooLarge, UnsupportedMediaType)
+@bp.raises(InvalidWebhook, PayloadTooLarge, UnsupportedMediaType, PaymentUnavailable)
 def receive_stripe_event():
     """Receive a Stripe event; a repeated delivery has no further effect"""
     if request.content_encoding:
         raise UnsupportedMediaType
     event = construct_event(read_bounded_body(), request.headers.get("Stripe-Signature", ""))
+    received = receive_event(event)  # Stripe sends it again if this raises PaymentUnavailable
     try:
-        handle_event(event)
+        received.apply()
         db.session.commit()
     except (ApiError, IntegrityError) as error:
         # The event is valid: respond 500, so that Stripe sends it again.

@@ -417,3 +417,44 @@ def test_the_check_finds_what_was_falsified(app, paid_out_donation, sql, change,
     sql(f"SET session_replication_role = replica; UPDATE {change}")
     output = run_command(app, "ledger", "check").output
     assert any(line.startswith(discrepancy) for line in output.splitlines()), output
+
+
+# Webhooks
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_events_of_a_payout_are_applied_in_any_order_and_number(
+    order, paid_donation, waqf, stripe_server, sql
+):
+    (created,) = stripe_server.pay_out(status="pending")
+    payout_id = created["data"]["object"]["id"]
+    waqf.deliver_events([created])
+    assert read_balances(sql, "institution")["in transit", "USD"] == Decimal("23.97")
+    events = [*stripe_server.send_payout(payout_id), *stripe_server.complete_payout(payout_id)]
+    waqf.deliver_events([*events[::order], created, *events])
+    assert sql("SELECT status FROM payouts") == [("paid",)]
+    assert read_balances(sql, "institution")["bank", "USD"] == Decimal("23.97")
+    waqf.deliver_events(stripe_server.fail_payout(payout_id))
+    assert read_balances(sql, "institution") == {}
+
+
+def test_a_charge_costs_the_webhook_no_request_for_its_fee(
+    paid_donation, waqf, stripe_server, reconcile, sql
+):
+    (charge,) = stripe_server.charges.values()
+    stripe_server.requests.clear()
+    waqf.deliver_events([stripe_server.make_event("charge.updated", charge)])
+    assert [path for _, path, *_ in stripe_server.requests if "balance" in path] == []
+
+
+def test_a_key_that_may_not_read_the_balance_is_reported_once(
+    app, paid_donation, stripe_server, later, sql
+):
+    stripe_server.deny("/v1/balance_transactions")
+    stripe_server.deny("/v1/payouts")
+    later(hours=72)
+    result = run_command(app, "payments", "reconcile")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("may not read balance transactions") == 1
+    assert result.output.count("may not read payouts") == 1
+    assert read_exceptions(sql) == []  # that no fee is known is no surprise

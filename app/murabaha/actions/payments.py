@@ -10,6 +10,7 @@ from uuid import UUID
 from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts, stripe_client
+from ...integrations.stripe_descriptions import payment_details
 from ...ledger.actions import balances_by_account, post_adjustments
 from ...ledger.models import RECEIVED_OFFLINE, STRIPE, register_check
 from ...money import ZERO, require_minor_units
@@ -133,6 +134,12 @@ def start_payment(
             amount=balance,
             currency=application.currency,
             payment_method_id=payment_method_id,
+            details=payment_details(
+                "installment",
+                f"{application.application_number}/{number}",
+                f"Instalment {number} of {application.application_number}",
+                f"{application.application_number} {number}",
+            ),
         )
         db.session.add(current)
     db.session.flush()

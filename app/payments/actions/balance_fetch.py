@@ -1,7 +1,8 @@
 """Fetch payouts and balance transactions from Stripe, since the last time and with an overlap.
 
-Stripe is called outside of transactions, and each page is applied in one of its own: no call for
-each payment, and memory for a page only.
+Each function fetches pages outside of any transaction and yields for each what applies it: its
+caller calls that and commits before it takes the next, or stops. So there is no call for each
+payment, and memory for one page. They raise PaymentUnavailable and StripeRejected.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ from ... import clock
 from ...database.base import db
 from ...integrations import stripe_balance
 from ...integrations.stripe_balance import Page
+from ...integrations.stripe_webhooks import StripeEvent
 from ..models import FetchPosition, Payment, Payout
 from . import balance, payouts
 from .differences import record_differences
+from .events import on_payout_event
 from .exceptions import record_exception
 
 NAME = "balance_transactions"
@@ -28,41 +31,33 @@ LOOK_BACK = timedelta(days=30)  # for payouts that have changed; a bank returns 
 Step = Callable[[], None]
 
 
-def iter_steps() -> Iterator[Step]:
-    """Fetch what is new at Stripe, and yield for each page a function that applies it.
-
-    The caller calls it and commits before it takes the next one, or stops. Raises
-    PaymentUnavailable and StripeRejected, for example if the API key may not read these.
-    """
-    yield from _payout_steps()
-    yield from _transaction_steps()
-    db.session.rollback()
-    missing = Payout.without_lines()
-    for provider_id in missing:
-        yield from _line_steps(provider_id)
-    yield payouts.rematch
-    yield record_differences
+@on_payout_event
+def fetch_payouts_of(event: StripeEvent) -> Step | None:
+    """Fetch the payout of an event: one request. Its lines are fetched by reconciliation."""
+    if not event.payout_ids:
+        return None
+    return partial(_apply, stripe_balance.fetch_payout(event.payout_ids[0]))
 
 
-def _payout_steps() -> Iterator[Step]:
+def iter_payouts() -> Iterator[Step]:
+    """Fetch the payouts of the last time, among them all that may still change."""
     since, after = clock.now() - LOOK_BACK, None
     while True:
-        db.session.rollback()
         page = stripe_balance.fetch_payouts(since, after)
         yield partial(_apply, page)
         if (after := page.next) is None:
             return
 
 
-def _transaction_steps() -> Iterator[Step]:
+def iter_transactions() -> Iterator[Step]:
     """Fetch the movements since the position, a window at a time, oldest window first."""
     now, pages = clock.now(), 0
-    start = _position()
+    start = _position() or db.session.scalar(db.select(db.func.min(Payment.created_at)))
     while start is not None and start < now and pages < MAX_PAGES:
         end, after = min(start + WINDOW, now), None
         created = {"gte": int((start - OVERLAP).timestamp()), "lte": int(end.timestamp())}
         while True:
-            db.session.rollback()
+            db.session.rollback()  # of the position's query
             page = stripe_balance.fetch_transactions(after, created=created)
             yield partial(_apply, page)
             pages += 1
@@ -72,15 +67,23 @@ def _transaction_steps() -> Iterator[Step]:
         start = end
 
 
-def _line_steps(provider_id: str) -> Iterator[Step]:
-    after = None
-    while True:
-        db.session.rollback()
-        page = stripe_balance.fetch_transactions(after, payout=provider_id)
-        yield partial(_apply, page, provider_id)
-        if (after := page.next) is None:
-            break
-    yield partial(payouts.complete_payout, provider_id)
+def iter_lines() -> Iterator[Step]:
+    """Fetch the lines of the payouts that have none yet."""
+    for provider_id in Payout.without_lines():
+        after = None
+        while True:
+            db.session.rollback()  # of the query above
+            page = stripe_balance.fetch_transactions(after, payout=provider_id)
+            yield partial(_apply, page, provider_id)
+            if (after := page.next) is None:
+                break
+        yield partial(payouts.complete_payout, provider_id)
+
+
+def iter_corrections() -> Iterator[Step]:
+    """Match what has become known since, and record what still differs."""
+    yield payouts.rematch
+    yield _record_differences
 
 
 def _apply(page: Page, provider_id: str | None = None) -> None:
@@ -95,12 +98,16 @@ def _apply(page: Page, provider_id: str | None = None) -> None:
         record_exception("other", f"unreadable {id}", message, provider_reference=id)
 
 
+def _record_differences() -> None:
+    if known_until := _position():
+        record_differences(known_until)
+
+
 def _position() -> datetime | None:
-    """Return the time up to which movements are known: at first, that of the first payment."""
-    position = db.session.scalar(
+    """Return the time up to which movements are known, if they were ever fetched."""
+    return db.session.scalar(
         db.select(FetchPosition.fetched_until).where(FetchPosition.name == NAME)
     )
-    return position or db.session.scalar(db.select(db.func.min(Payment.created_at)))
 
 
 def _move_position(until: datetime) -> None:

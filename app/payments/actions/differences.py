@@ -1,10 +1,9 @@
 """What of our payments and Stripe's balance does not agree: recorded for staff, and checked."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from ... import clock
 from ...database.base import db
 from ...ledger.models import register_check
 from ...money import format_amount
@@ -36,10 +35,13 @@ DIFFERENCES = """
 """
 
 
-def record_differences() -> None:
-    """Record the payments that differ from Stripe's balance, and those without a known fee."""
-    now = clock.now()
-    values = {"since": now - LOOK_BACK, "until": now - DELAY, "limit": MAX_DIFFERENCES}
+def record_differences(known_until: datetime) -> None:
+    """Record the payments that differ from Stripe's balance, and those without a known fee.
+
+    All movements until ``known_until`` have been fetched.
+    """
+    since, until = known_until - LOOK_BACK, known_until - DELAY
+    values = {"since": since, "until": until, "limit": MAX_DIFFERENCES}
     rows = db.session.execute(text(DIFFERENCES), values).all()
     for payment_id, intent_id, currency, posted, moved, last_at in rows:
         money = f"{currency} {format_amount(posted, currency)}"

@@ -240,6 +240,7 @@ class PaymentOperation(PaymentSnapshot):
             self.currency,
             self.payment_method_id,
             attempt,
+            details=self.details,
         )
         if charge and self.payment_method_id:
             with suppress(IdempotencyMismatch):  # fetch_or_create_intent() has used the key

@@ -71,15 +71,15 @@ def unconfirmed_refunds() -> list[UUID]:
     return list(db.session.scalars(query.order_by(Reversal.created_at)))
 
 
-def open_reversals() -> list[tuple[str, str]]:
-    """List kind and Stripe's id of the refunds and disputes with one of OPEN_REVERSAL_STATUSES."""
-    query = db.select(Reversal.kind, Reversal.provider_id).where(
+def open_reversals(kind: str) -> list[str]:
+    """List Stripe's ids of the refunds or disputes with one of OPEN_REVERSAL_STATUSES."""
+    query = db.select(Reversal.provider_id).where(
+        Reversal.kind == kind,
         Reversal.provider_id.is_not(None),
         Reversal.status.in_(OPEN_REVERSAL_STATUSES),
         Reversal.created_at > clock.now() - MAX_REVERSAL_AGE,
     )
-    rows = db.session.execute(query.order_by(Reversal.created_at))
-    return [(kind, provider_id) for kind, provider_id in rows]
+    return [id for id in db.session.scalars(query.order_by(Reversal.created_at)) if id]
 
 
 def recent_reversals(kind: str) -> list[StripeUpdate]:

@@ -10,8 +10,8 @@ from sqlalchemy import func
 
 from ...database.base import db
 from ...integrations import stripe_amounts
-from ...integrations.stripe_client import StripeEvent
 from ...integrations.stripe_updates import StripeUpdate
+from ...integrations.stripe_webhooks import StripeEvent
 from ...ledger.models import register_check
 from ..models import Payment, PaymentSnapshot, Reversal, WebhookEvent
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ... import clock
@@ -45,6 +46,7 @@ class PaymentSnapshot(NamedTuple):
     installment_id: UUID | None
     superseded: bool
     last_event_at: int | None
+    details: dict[str, str] | None
 
 
 class RefundSnapshot(NamedTuple):
@@ -108,6 +110,8 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         default=False
     )  # must not be paid any more: replaced, or the balance changed
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    # What its PaymentIntent says about it (integrations.stripe_descriptions); never changed.
+    details: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
 
     reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -205,7 +206,7 @@ def _pledge_statement(names: tuple[str, ...], user_session: Any) -> Any:
         .where(Project.id == value["project_id"], Project.active, user_session.exists())
         .where(total < Project.funding_goal, total + value["amount"] < total_limit)
         .values(pledged=Project.pledged + value["amount"])
-        .returning(Project.id)
+        .returning(Project.id, Project.name)
         .cte("project")
     )
     donation_row = {**value, "status": pending, "refunded_amount": zero, "disputed_amount": zero}
@@ -213,10 +214,25 @@ def _pledge_statement(names: tuple[str, ...], user_session: Any) -> Any:
     shared = {name: value[name] for name in ("amount", "currency", "created_at")}
     payment_row = {"id": payment_id, "donation_id": value["id"], **shared}
     payment_row |= {"status": pending, "stripe_amount_refunded": zero, "superseded": false()}
+    payment_row["details"] = _payment_details(value["id"], project)
     if payment_method_id is not None:
         payment_row["payment_method_id"] = payment_method_id
     payment = _insert_from(Payment, donation, payment_row, *Payment.snapshot_columns())
     return db.select(*payment.c)
+
+
+def _payment_details(donation_id: Any, project: Any) -> Any:
+    """Build the details of a donation's payment: see ``integrations.stripe_descriptions``."""
+    name = db.select(project.c.name).scalar_subquery()
+    project_id = db.select(project.c.id).scalar_subquery()
+    pairs = {
+        "kind": "donation",
+        "number": db.cast(donation_id, db.Text),
+        "project": db.cast(project_id, db.Text),
+        "description": db.literal_column("'Donation to '") + name,
+        "label": name,
+    }
+    return db.func.jsonb_build_object(*chain.from_iterable(pairs.items()))
 
 
 def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: Any) -> Any:
