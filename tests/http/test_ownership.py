@@ -14,6 +14,7 @@ from app.dev.fake_stripe.server import StripeServer
 from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
 from ..support.files import PNG, multipart_form
+from ..support.ledger import make_payout
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
@@ -68,6 +69,7 @@ ROUTES = {
     f"GET {DONATION}": ("donation", None, OWNER_ONLY),
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
+    "GET /api/payments/payouts/<uuid:id>": ("payout", None, OFFICERS_ONLY),
 }
 
 # Fields that no client may set, and the routes where a field of such a name may be set after all.
@@ -165,6 +167,13 @@ class Scene:
         response = self.owner.post("/api/waqf/donations", json={"projectId": project, **body})
         assert assert_created(response)["status"] == "succeeded", response.json
         return {"id": response.json["id"], "project": project}
+
+    def create_payout(self):
+        with self.owner.application.app_context():
+            payout = make_payout(description=self.mark)
+            db.session.add(payout)
+            db.session.commit()
+            return {"id": payout.id}
 
 
 @pytest.fixture

@@ -328,7 +328,7 @@ def test_a_run_that_fails_in_the_middle_is_completed_by_the_next(
     paid_donation, stripe_server, reconcile, sql
 ):
     stripe_server.pay_out()
-    stripe_server.inject_fault("refuse-500", path="/v1/balance_transactions")
+    stripe_server.inject_fault("refuse-500", 2, "/v1/balance_transactions")
     assert reconcile() == 1
     assert read_balances(sql, "institution")["bank", "USD"] == Decimal("23.97")
     assert reconcile() == 0

@@ -1,4 +1,8 @@
-"""Queries for what the ledger has."""
+"""Queries for what the ledger has, and rows of Stripe's balance."""
+
+from datetime import UTC, date, datetime
+
+from app.payments.models import Payout
 
 BALANCES = (
     "SELECT fund, account, e.currency, sum(amount) FROM ledger_entries e"
@@ -15,3 +19,11 @@ def read_balances(sql, fund=None):
     if fund is None:
         return dict(rows)
     return {key[1:]: amount for key, amount in rows if key[0] == fund}
+
+
+def make_payout(**values):
+    """Return a payout that is not in the ledger, with these ``values``."""
+    created, arrives_on = datetime(2026, 1, 26, tzinfo=UTC), date(2026, 1, 27)
+    defaults = {"provider_id": "po_1", "amount": 25, "currency": "USD", "status": "paid"}
+    defaults |= {"automatic": True, "lines_ready": False}
+    return Payout(**{**defaults, "arrives_on": arrives_on, "occurred_at": created, **values})
