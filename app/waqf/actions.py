@@ -110,7 +110,9 @@ def sync_donation(payment: Payment) -> None:
     project.update_completion()
     if has_succeeded and donation.receipt_number is None:
         donation.succeeded_at = clock.now()
-        donation.receipt_number = ReceiptCounter.next_number(donation.succeeded_at.year)
+        donation.receipt_number = ReceiptCounter.next_number(
+            clock.local_date(donation.succeeded_at).year
+        )
     post_adjustments(
         project.fund,
         project.currency,
