@@ -1,5 +1,6 @@
 """Stripe's balance in the books: fees, payouts by fund, and what fits none of our payments."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -333,6 +334,36 @@ def test_a_run_that_fails_in_the_middle_is_completed_by_the_next(
     assert read_balances(sql, "institution")["bank", "USD"] == Decimal("23.97")
     assert reconcile() == 0
     assert read_balances(sql, fund_of(paid_donation))["bank", "USD"] == 25
+
+
+def test_a_line_that_is_matched_after_its_payout_moves_it_to_its_fund(
+    waqf, sign_in, stripe_server, reconcile, sql
+):
+    donation = waqf.create_donation(sign_in(), waqf.create_project())
+    events = stripe_server.succeed(intent_id := get_intent_id(donation))
+    sql("UPDATE payments SET intent_id = 'pi_unknown'")
+    stripe_server.pay_out()
+    reconcile()
+    assert read_balances(sql, "institution")["bank", "USD"] == Decimal("23.97")
+    sql("UPDATE payments SET intent_id = %s", intent_id)
+    waqf.deliver_events(events)
+    assert reconcile() == 0
+    assert read_balances(sql, fund_of(donation))["bank", "USD"] == 25
+    assert sql("SELECT matched, unmatched FROM payouts") == [(1, 0)]
+
+
+def test_runs_at_the_same_time_book_each_movement_once(
+    app, paid_donation, stripe_server, reconcile, sql
+):
+    stripe_server.pay_out()
+    with ThreadPoolExecutor() as pool:
+        codes = list(pool.map(lambda _: reconcile(), range(4)))
+    assert codes == [0] * 4
+    assert read_balances(sql, "institution") == {
+        ("fees", "USD"): Decimal("1.03"),
+        ("bank", "USD"): Decimal("-1.03"),
+    }
+    assert sql("SELECT count(*) FROM ledger_entries WHERE kind = 'fee'") == [(1,)]
 
 
 # The routes

@@ -50,24 +50,27 @@ def lock_balance() -> None:
 def apply_transactions(
     facts: Sequence[BalanceFacts], payout_id: UUID | None = None, own_id: str | None = None
 ) -> set[UUID]:
-    """Store and book movements, the lines of a payout if it is given; return the payouts changed.
+    """Store and book movements, the lines of a payout if it is given; return changed payouts.
 
     ``own_id`` is Stripe's id of that payout: its own movement is not one of its lines.
     """
     lock_balance()
     known = _stored_by_id(each.provider_id for each in facts)
     payments = _find_payments(facts)
+    unsettled = []
     for each in facts:
         transaction = known.get(each.provider_id)
         if transaction is None:
             values = {**each._asdict(), "id": uuid7(), "match": "unmatched"}
             transaction = known[each.provider_id] = BalanceTransaction(**values)
             db.session.add(transaction)
+        if transaction.fund is None:
+            unsettled.append(transaction)
         if transaction.match == "unmatched":
             _match(transaction, payments)
         if payout_id and each.source_id != own_id:
             transaction.payout_id = payout_id
-    return book_transactions(list(known.values()))
+    return book_transactions(unsettled)
 
 
 def rematch_transactions() -> set[UUID]:

@@ -92,7 +92,7 @@ def _apply(page: Page, provider_id: str | None = None) -> None:
     if provider_id:
         payouts.apply_lines(provider_id, page.transactions)
     else:
-        balance.apply_transactions(page.transactions)
+        payouts.book_payouts(balance.apply_transactions(page.transactions))
     for id in page.unreadable:
         message = f"Stripe's object {id} has an unknown form. Nothing of it is booked."
         record_exception("other", f"unreadable {id}", message, provider_reference=id)
