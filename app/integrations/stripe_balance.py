@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from ..clock import utc_date
 from .stripe_amounts import from_stripe_amount
 from .stripe_client import stripe_api
 from .stripe_updates import require_str
@@ -111,7 +112,7 @@ def from_payout(payout: Mapping[str, Any]) -> PayoutFacts:
         currency=currency,
         status=require_str(payout["status"]),
         automatic=payout.get("automatic") is True,
-        arrives_on=_time(payout["arrival_date"]).date(),  # Stripe gives the start of a UTC day
+        arrives_on=utc_date(_time(payout["arrival_date"])),  # Stripe gives the start of a UTC day
         occurred_at=_time(payout["created"]),
         failure_code=_optional(payout.get("failure_code")),
         bank_reference=_optional(trace.get("value")),
