@@ -181,6 +181,7 @@ def _check(settings: Settings) -> None:
         )
     _check_addresses(settings)
     _check_limits(settings)
+    _check_logo(settings)
     if settings.production:
         _check_production(settings)
         _check_production_secrets(settings)
@@ -232,6 +233,16 @@ def _check_limits(settings: Settings) -> None:
         # The library takes "0 seconds" for 1 second.
         in_range = limit.get_expiry() <= YEAR and not ZERO_TIME.search(text)
         _require(in_range, f"{setting} must be over a time from 1 second to 1 year.")
+
+
+def _check_logo(settings: Settings) -> None:
+    """Check that the logo is an image that documents can show."""
+    from app.integrations.logo import InvalidLogo, load_logo  # noqa: PLC0415 (app imports config)
+
+    try:
+        load_logo(settings.organization_logo)
+    except InvalidLogo as error:
+        raise SettingError(f"ORGANIZATION_LOGO {error}") from None
 
 
 def _check_production(settings: Settings) -> None:

@@ -3,9 +3,9 @@
 Moments are in UTC; days are those of the institution's time zone (TIME_ZONE).
 """
 
-import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from time import sleep
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -14,7 +14,7 @@ EASTERNMOST = timezone(timedelta(hours=14))  # where each day begins first
 
 source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 (tests replace it)
 
-pause: Callable[[float], None] = time.sleep  # takes seconds; tests replace it
+pause: Callable[[float], None] = sleep  # takes seconds; tests replace it
 
 
 def now() -> datetime:
@@ -30,6 +30,12 @@ def local_time(moment: datetime) -> datetime:
 def local_date(moment: datetime) -> date:
     """Return the day of ``moment`` in the institution's time zone."""
     return local_time(moment).date()
+
+
+def day_begin(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone."""
+    local = datetime.combine(day, time.min, ZoneInfo(current_app.config["TIME_ZONE"]))
+    return local.astimezone(UTC)
 
 
 def today() -> date:

@@ -32,7 +32,7 @@ def iter_batches(query: PreparedQuery) -> Iterator[list[Any]]:
 
     Raises StreamAborted if the session of the user has ended.
     """
-    return _verify_between(_find_batches(query))
+    return verify_between(_find_batches(query))
 
 
 def _find_batches(query: PreparedQuery) -> Iterator[list[Any]]:
@@ -47,10 +47,10 @@ def _find_batches(query: PreparedQuery) -> Iterator[list[Any]]:
 
 def split_rows(rows: Iterable[StoredRow]) -> Iterator[list[Any]]:
     """Yield the ids of ``rows`` in the same way."""
-    return _verify_between(_split(rows))
+    return verify_between(_split(rows))
 
 
-def _verify_between(batches: Iterator[list[Any]]) -> Iterator[list[Any]]:
+def verify_between(batches: Iterator[list[Any]]) -> Iterator[list[Any]]:
     """Yield ``batches``, and verify the session before each but the first."""
     for number, batch in enumerate(batches):
         if number:

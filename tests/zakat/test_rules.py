@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.documents.rules.hijri import HijriDateOutOfRange, hijri_day, one_year_after
 from app.errors import ApiError, ValidationFailed
 from app.money import MINOR_UNITS, minor_unit
 from app.zakat.rules import (
@@ -21,7 +22,6 @@ from app.zakat.rules import (
     nisab_value,
     zakat_due,
 )
-from app.zakat.rules.hijri import HijriDateOutOfRange, hijri_day, one_year_after
 
 D = Decimal
 PRICES = MetalPrices(gold=D("130.25"), silver=D("1.55"))
