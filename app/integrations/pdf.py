@@ -155,15 +155,16 @@ class PdfDocument:
         """Render the PDF. The same blocks give the same bytes. Raises ServiceUnavailable."""
         dated = self._created_at is not None
         document = {**self._page, "dated": dated, "blocks": self._blocks}
+        without_logo = {**document, "logo": ""}
         try:
-            try:
-                return typesetter.typeset(document, self._fonts, self._created_at)
-            except typesetter.TypesetterFailed:
-                # Typst's shaper panics at some sequences of marks. A name without its vowel signs
-                # or a page without its logo is better than a receipt that cannot be had.
-                log.exception("a document is typeset again without marks and logo")
-                plain = _without_marks({**document, "logo": ""})
-                return typesetter.typeset(plain, self._fonts, self._created_at)
+            for attempt in [document, without_logo] if document["logo"] else [document]:
+                # A logo that Typst cannot decode, or a sequence of marks at which its shaper
+                # panics, is left out: better than a receipt that cannot be had.
+                try:
+                    return typesetter.typeset(attempt, self._fonts, self._created_at)
+                except typesetter.TypesetterFailed:
+                    log.exception("a document is typeset again without its logo or without marks")
+            return typesetter.typeset(_without_marks(without_logo), self._fonts, self._created_at)
         except typesetter.TypesetterBusy:
             raise ServiceUnavailable from None
 

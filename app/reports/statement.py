@@ -111,10 +111,15 @@ class Statement:
 
 
 def make_period(first: date | None, last: date | None) -> Period:
-    """Return the period of a statement; it ends today unless another day is given."""
-    last = last or clock.today()
-    if first and first > last:
-        raise ValidationFailed.at(["from"], "Must not be in the future.")
+    """Return the period of a statement; it ends today unless another day is given.
+
+    Raises ValidationFailed if it would begin in the future.
+    """
+    if last is None:
+        # It may be tomorrow already where the client is.
+        last = max(clock.today(), first) if first else clock.today()
+        if last > clock.latest_today():
+            raise ValidationFailed.at(["from"], "Must not be in the future.")
     return Period(first, last)
 
 
