@@ -3,18 +3,19 @@
 Moments are in UTC; days are those of the institution's time zone (TIME_ZONE).
 """
 
+import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from time import sleep
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from flask import current_app
 
 EASTERNMOST = timezone(timedelta(hours=14))  # where each day begins first
+WESTERNMOST = timezone(timedelta(hours=-12))  # where it ends last
 
 source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 (tests replace it)
 
-pause: Callable[[float], None] = sleep  # takes seconds; tests replace it
+pause: Callable[[float], None] = time.sleep  # takes seconds; tests replace it
 
 
 def now() -> datetime:
@@ -32,17 +33,33 @@ def local_date(moment: datetime) -> date:
     return local_time(moment).date()
 
 
-def day_begin(day: date) -> datetime:
-    """Return the moment at which ``day`` begins in the institution's time zone."""
-    local = datetime.combine(day, time.min, ZoneInfo(current_app.config["TIME_ZONE"]))
-    return local.astimezone(UTC)
-
-
 def today() -> date:
     """Return the current date in the institution's time zone."""
     return local_date(now())
 
 
+def earliest_today() -> date:
+    """Return the earliest date that it is now anywhere on earth: an earlier one is past."""
+    return now().astimezone(WESTERNMOST).date()
+
+
 def latest_today() -> date:
     """Return the latest date that it is now anywhere on earth: a later one is in the future."""
     return now().astimezone(EASTERNMOST).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone.
+
+    At the edges of the calendar, where that moment cannot be expressed in UTC, it is midnight UTC.
+    """
+    zone = ZoneInfo(current_app.config["TIME_ZONE"])
+    try:
+        return datetime.combine(day, datetime.min.time(), zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the moment at which the day after ``day`` begins in the institution's time zone."""
+    return start_of_day(day + timedelta(days=1) if day < date.max else day)

@@ -5,7 +5,7 @@ turned into days of the institution's time zone; a period ends before ``end``.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,8 +30,6 @@ BEGIN: Any = bindparam("begin")
 END: Any = bindparam("end")
 NOW: Any = bindparam("now")
 TAKEN_BACK = ("refunds", "disputes")  # accounts of what was taken back of a donation
-LAST_DAY = date(9998, 12, 31)  # later ones, and the first of all, have no moment in every zone
-FIRST_DAY = date(2, 1, 1)
 
 
 class Period(NamedTuple):
@@ -42,11 +40,11 @@ class Period(NamedTuple):
 
     @property
     def begin(self) -> datetime:
-        return clock.day_begin(max(self.first or FIRST_DAY, FIRST_DAY))
+        return clock.start_of_day(self.first or date.min)
 
     @property
     def end(self) -> datetime:
-        return clock.day_begin(min(self.last, LAST_DAY) + timedelta(days=1))
+        return clock.end_of_day(self.last)
 
 
 class Line(NamedTuple):

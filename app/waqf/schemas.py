@@ -9,6 +9,7 @@ from ..http.fields import (
     Amount,
     Currency,
     ExactDecimal,
+    MultilineText,
     StrictBoolean,
     StrictInteger,
     StrictUUID,
@@ -20,19 +21,16 @@ from ..payments.schemas import PaymentMethodId, PaymentSchema
 from .rules import CATEGORIES, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
-NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
 
 
 class ProjectName(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(3, 200), NOT_BLANK],
-            metadata={"example": "A well for Al-Rayyan"},
-            **kwargs,
+            validate=validate.Length(3, 200), metadata={"example": "A well for Al-Rayyan"}, **kwargs
         )
 
 
-class ProjectDescription(Text):
+class ProjectDescription(MultilineText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
@@ -126,7 +124,7 @@ class NewDonationSchema(Schema):
     project_id = StrictUUID(required=True)
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 25})
     is_anonymous = StrictBoolean(load_default=False)
-    message = Text(
+    message = MultilineText(
         load_default=None,
         allow_none=True,
         validate=validate.Length(max=500),

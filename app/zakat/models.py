@@ -1,7 +1,7 @@
 """Stored calculations, and the metal prices that they are based on."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -78,8 +78,11 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def totals(cls, user: Any, year: int) -> list[Row[Any]]:
-        """Return number and sums of the user's calculations in ``year`` (UTC), by currency."""
-        begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+        """Return number and sums of the user's calculations in a Gregorian year, by currency.
+
+        The year is that of the institution's time zone.
+        """
+        begin, end = (clock.start_of_day(date(first, 1, 1)) for first in (year, year + 1))
         return list(
             db.session.execute(
                 db.select(
