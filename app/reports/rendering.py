@@ -7,7 +7,7 @@ from itertools import groupby
 from flask import current_app
 
 from .. import clock
-from ..documents.actions.snapshots import open_document
+from ..documents.actions.snapshots import local_day, open_document
 from ..documents.models import Document
 from ..documents.rules.hijri import with_hijri
 from ..integrations.pdf import Column, PdfDocument, truncate
@@ -106,14 +106,14 @@ def render_statement(statement: Statement, issued: Document) -> bytes:
 
 def _header(statement: Statement, issued: Document) -> list[tuple[str, str]]:
     first, last = statement.period
-    issued_at = clock.local_time(issued.issued_at)
+    local = clock.local_time(issued.issued_at)
     begin = with_hijri(first) if first else "the beginning"
     return [
         ("Number", issued.number),
         ("Name", statement.user.name),
         ("E-mail", statement.user.email),
         ("Period", f"From {begin} to {with_hijri(last)}"),
-        ("Issued", with_hijri(issued_at.date()).replace(" ", f" {issued_at:%H:%M %Z} ", 1)),
+        ("Issued", f"{local_day(issued.issued_at)}, {local:%H:%M %Z}"),
         ("Part", f"{statement.part} of {statement.parts}"),
     ]
 

@@ -84,7 +84,13 @@ def test_a_statement_shows_the_user_the_date_and_zakat_by_year(sign_in, make_use
     response = person.get(STATEMENT)
     text = pdf_text(response)
     assert response.headers["Content-Disposition"] == 'attachment; filename="report.pdf"'
-    for phrase in ("Aïcha", "Müller", person.user.email, "2026-01-26 09:30 UTC", "Page 1 of 1"):
+    for phrase in (
+        "Aïcha",
+        "Müller",
+        person.user.email,
+        "2026-01-26 (1447-08-07 AH), 09:30 UTC",
+        "Page 1 of 1",
+    ):
         assert phrase in text
     for phrase in ("2024 200.00", "2025 300.00", "N8000", "N10000", "N2000", "8,000.00"):
         assert phrase in text
@@ -178,7 +184,7 @@ def test_the_days_of_a_statement_are_those_of_the_time_zone(sign_in, app, monkey
     set_clock("2025-12-31T21:30:00")  # half past midnight in Riyadh
     user.post(CALCULATIONS, json={"wealth": 10000, "nisab": 1, "notes": "new year"})
     text = pdf_text(user.get(f"{STATEMENT}?from=2026-01-01"))
-    for phrase in ("2026-01-01 (1447-07-12 AH) new year", "2026 250.00", "2026-01-01 00:30 +03"):
+    for phrase in ("2026-01-01 (1447-07-12 AH) new year", "2026 250.00", "AH), 00:30 +03"):
         assert phrase in text
     assert "new year" not in pdf_text(user.get(f"{STATEMENT}?to=2025-12-31"))
 
