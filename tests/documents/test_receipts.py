@@ -49,9 +49,7 @@ def receipt_of(donor, donation):
     return pdf_text(donor.get(f"{DONATIONS}/{donation['id']}/receipt"))
 
 
-def test_a_receipt_says_for_ever_what_it_said_when_it_was_issued(
-    waqf, sign_in, configure, set_clock
-):
+def test_a_receipt_never_changes_its_words(waqf, sign_in, configure, set_clock):
     configure(**ISSUER)
     admin, donor = sign_in("admin"), sign_in()
     project = waqf.create_project(name="A well for Al-Rayyan")
