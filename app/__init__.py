@@ -27,6 +27,8 @@ from .integrations import storage
 from .integrations.logo import load_logo
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
+from .payments.routes import payments_bp
+from .reports.journal_routes import bp as journal_bp
 from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
@@ -49,7 +51,9 @@ BLUEPRINTS = (
     zakat_bp,
     murabaha_bp,
     waqf_bp,
+    payments_bp,
     webhooks_bp,
+    journal_bp,
 )
 
 
@@ -122,6 +126,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
         "DOCUMENT_LOGO": load_logo(settings.organization_logo),
+        "STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
         # Of fields, or of the head of a part: werkzeug takes 170 bytes to decode one of them.

@@ -1,7 +1,8 @@
 """Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -17,10 +18,15 @@ from .errors import ServiceUnavailable, describe_database_error
 from .http.authentication import ROLES
 from .http.idempotency_keys import IdempotencyKey
 from .integrations import storage
-from .integrations.stripe_client import PaymentUnavailable, StripeRejected
+from .integrations.stripe_client import (
+    PaymentUnavailable,
+    StripeKeyInvalid,
+    StripePermissionDenied,
+    StripeRejected,
+)
 from .ledger import actions as ledger
 from .ledger import digests
-from .payments.actions import reconciliation, updates
+from .payments.actions import balance_fetch, reconciliation
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
@@ -38,6 +44,18 @@ projects = AppGroup("projects", help="Manage waqf projects.")
 
 BATCH_SIZE = 1000  # rows
 MANY_ORPHANS = 100  # files
+# What reading Stripe's objects needs, by their name in messages.
+READ_PERMISSIONS = {
+    "PaymentIntents": "rak_payment_intent_read",
+    "refunds": "rak_refund_read",
+    "disputes": "rak_dispute_read",
+    "payouts": "rak_payout_read",
+    "balance transactions": "rak_balance_transaction_source_read",
+}
+NOT_READ = {  # the consequence of a missing permission, if it is not that of the others
+    "payouts": "they are not in the ledger",
+    "balance transactions": "fees and the lines of payouts are not in the ledger",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -87,53 +105,86 @@ def disable_user_command(email: str) -> None:
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Fetch every open payment, refund and dispute from Stripe and apply its state."""
-    checked, failed = 0, 0
-    steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
-        (reconciliation.reconcile_payment, reconciliation.payable_payments),
-        (reconciliation.retry_refund, reconciliation.unconfirmed_refunds),
-        (lambda key: reconciliation.refresh_reversal(*key), reconciliation.open_reversals),
-        (updates.apply_update, lambda: _fetch_recent("refund")),
-        (updates.apply_update, lambda: _fetch_recent("dispute")),
-    )
-    for reconcile, list_items in steps:
-        items = list_items()
-        db.session.rollback()
-        if items is None:
-            failed += 1
-        for item in items or ():
-            checked += 1
-            failed += not _run_safely(reconcile, item)
-    click.echo(f"{checked} checked, {failed} failed")
-    if failed:
+    """Fetch every open payment, refund and dispute, and the balance, from Stripe."""
+    run = ReconcileRun()
+    run.each("PaymentIntents", reconciliation.payable_payments, reconciliation.reconcile_payment)
+    run.each("refunds", reconciliation.unconfirmed_refunds, reconciliation.retry_refund)
+    for kind in ("refund", "dispute"):
+        run.each(
+            f"{kind}s",
+            partial(reconciliation.open_reversals, kind),
+            partial(reconciliation.refresh_reversal, kind),
+        )
+        run.each(
+            f"{kind}s",
+            partial(reconciliation.recent_reversals, kind),
+            reconciliation.apply_recent_reversal,
+        )
+    run.steps("payouts", balance_fetch.iter_payouts())
+    run.steps("balance transactions", balance_fetch.iter_transactions())
+    run.steps("balance transactions", balance_fetch.iter_lines())
+    run.steps("balance transactions", balance_fetch.iter_corrections())
+    click.echo(f"{run.checked} checked, {run.failed} failed")
+    if run.failed:
         raise SystemExit(1)
 
 
-def _fetch_recent(kind: str) -> list[Any] | None:
-    """List Stripe's recent refunds or disputes; None if Stripe is unavailable."""
-    db.session.rollback()
-    try:
-        return reconciliation.recent_reversals(kind)
-    except PaymentUnavailable:
+class ReconcileRun:
+    """A run of ``payments reconcile``: how much was checked, and what failed."""
+
+    def __init__(self) -> None:
+        self.checked = self.failed = 0
+        self._reported: set[str] = set()
+
+    def each(
+        self, name: str, list_items: Callable[[], Iterable[Any]], reconcile: Callable[[Any], Any]
+    ) -> None:
+        """List the items called ``name``; reconcile and commit each, even if others fail."""
+        for item in self.attempt(name, name, list_items) or ():
+            self.checked += 1
+            self.attempt(name, item, partial(reconcile, item))
+
+    def steps(self, name: str, steps: Iterator[Callable[[], None]]) -> None:
+        """Take and commit each of ``steps``, which are fetched one by one; stop if one fails."""
+        failed = self.failed
+        while self.failed == failed and (
+            step := self.attempt(name, name, partial(next, steps, None))
+        ):
+            self.checked += 1
+            self.attempt(name, name, step)
+
+    def attempt(self, name: str, label: Any, action: Callable[[], Any]) -> Any:
+        """Return the result of ``action``, committed; report a failure and return None."""
+        try:
+            result = action()
+            db.session.commit()
+        except StripeKeyInvalid:
+            raise click.ClickException("Stripe does not accept STRIPE_SECRET_KEY.") from None
+        except StripePermissionDenied as error:
+            db.session.rollback()
+            return self._report_permission(name, error.permission)
+        except Exception as error:
+            db.session.rollback()
+            if not isinstance(error, PaymentUnavailable | StripeRejected):
+                log.exception("could not reconcile %s", label)
+            result = error
+        if not isinstance(result, Exception):
+            return result
+        self.failed += 1
+        click.echo(f"{label}: {result}", err=True)
         return None
-    except StripeRejected as error:  # a restricted API key may not be allowed to list these
-        click.echo(f"{kind}s: {error}", err=True)
-        return []
 
-
-def _run_safely(reconcile: Callable[[Any], Any], item: Any) -> bool:
-    """Reconcile one item and commit; report a failure and return False, so that others follow."""
-    try:
-        outcome = reconcile(item)
-        db.session.commit()
-    except Exception as error:
-        db.session.rollback()
-        if not isinstance(error, PaymentUnavailable | StripeRejected):
-            log.exception("could not reconcile %s", item)
-        outcome = error
-    if isinstance(outcome, Exception):
-        click.echo(f"{item}: {outcome}", err=True)
-    return not isinstance(outcome, Exception)
+    def _report_permission(self, name: str, permission: str) -> None:
+        """Report once what a restricted key may not do; only what it may not change fails."""
+        permission = permission or READ_PERMISSIONS[name]  # Stripe does not always name it
+        consequence = NOT_READ.get(name, "they are known from webhooks only")
+        message = f"This key may not read {name} ({permission}): {consequence}."
+        if permission.endswith("_write"):
+            self.failed += 1
+            message = f"This key may not create or change {name} ({permission})."
+        if message not in self._reported:
+            self._reported.add(message)
+            click.echo(message, err=True)
 
 
 @ledger_group.command("check")

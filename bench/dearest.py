@@ -82,10 +82,10 @@ SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, repeat('w',
        repeat('ب', 5000), 'water', 'USD', 1000000, true, 1000, 0, 1, 200, now()
 FROM generate_series(1, 100) n;
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, message,
-                            status, refunded_amount, disputed_amount, receipt_number, succeeded_at,
-                            created_at)
-SELECT gen_random_uuid(), %(small)s, %(large)s, 5, 'USD', false, repeat('ب', 500), 'succeeded', 0,
-       0, 'R-2026-' || lpad(n::text, 6, '0'), now(), now() FROM generate_series(1, 200) n;
+                            status, received_amount, refunded_amount, disputed_amount,
+                            receipt_number, succeeded_at, created_at)
+SELECT gen_random_uuid(), %(small)s, %(large)s, 5, 'USD', false, repeat('ب', 500), 'succeeded', 5,
+       0, 0, 'R-2026-' || lpad(n::text, 6, '0'), now(), now() FROM generate_series(1, 200) n;
 INSERT INTO ledger_entries (id, fund, currency, kind, subject_id, created_at)
 SELECT id, 'murabaha', 'USD', 'sale', id, now() FROM murabaha_applications;
 INSERT INTO ledger_postings (entry_id, account, amount)

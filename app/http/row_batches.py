@@ -8,7 +8,7 @@ The session of a signed-in user is verified again before each batch but the firs
 import errno
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import g
 
@@ -21,6 +21,8 @@ from .sql_json import Start, StoredRow
 log = logging.getLogger(__name__)
 
 MAX_ROWS = 500  # of a statement
+
+T = TypeVar("T")
 
 
 class StreamAborted(BrokenPipeError):
@@ -50,8 +52,11 @@ def split_rows(rows: Iterable[StoredRow]) -> Iterator[list[Any]]:
     return verify_between(_split(rows))
 
 
-def verify_between(batches: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    """Yield ``batches``, and verify the session before each but the first."""
+def verify_between(batches: Iterator[list[T]]) -> Iterator[list[T]]:
+    """Yield ``batches``, and verify the session before each but the first.
+
+    Raises StreamAborted if the session of the user has ended.
+    """
     for number, batch in enumerate(batches):
         if number:
             _verify_session()

@@ -180,7 +180,7 @@ def _donations() -> Any:
         Donation.id,
         Donation.receipt_number,
         Project.name,
-        Donation.amount,
+        Donation.received_amount,
         taken_back,
         Donation.currency,
     )

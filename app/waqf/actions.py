@@ -89,17 +89,20 @@ def sync_donation(payment: Payment) -> None:
     donation = must_exist(db.session.get(Donation, payment.donation_id, populate_existing=True))
     state = donation_state(
         payment.status,
-        payment.amount,
+        payment.amount_received,
         payment.amount_refunded,
         payment.amount_disputed,
         payment.amount_charged_back,
     )
-    if state == (donation.status, donation.refunded_amount, donation.disputed_amount):
+    before = (donation.status, donation.refunded_amount, donation.disputed_amount)
+    receipt = (payment.amount_received, payment.paid_at)
+    if (before, (donation.received_amount, donation.succeeded_at)) == (state, receipt):
         return
     project = Project.get_for_update(donation.project_id)
     was_pending, had_succeeded = donation.status == "pending", donation.status == "succeeded"
     counted_before = donation.countable_amount
     donation.status, donation.refunded_amount, donation.disputed_amount = state
+    donation.received_amount, donation.succeeded_at = receipt
     is_pending, has_succeeded = donation.status == "pending", donation.status == "succeeded"
     project.raised += donation.countable_amount - counted_before
     project.pledged += donation.amount * (is_pending - was_pending)
@@ -107,9 +110,8 @@ def sync_donation(payment: Payment) -> None:
         _count_donation(project, donation, 1 if has_succeeded else -1)
     project.update_completion()
     if has_succeeded and donation.receipt_number is None:
-        donation.succeeded_at = clock.now()
-        year = clock.local_date(donation.succeeded_at).year
-        donation.receipt_number = ReceiptCounter.next_number(year)
+        paid_on = clock.local_date(must_exist(payment.paid_at))
+        donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
         receipts.issue_receipt(donation, project.name, donation.user.name)
     post_adjustments(
         project.fund,
@@ -218,10 +220,11 @@ def get_receipt(donation: Donation) -> Document:
 @register_check
 def projects_raised_check() -> str:
     return """
-        SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
+        SELECT 'raised of project ' || p.id, p.raised, coalesce(-sum(amount), 0)
         FROM waqf_projects p
         LEFT JOIN ledger_entries e ON e.fund = 'waqf ' || p.id AND e.currency = p.currency
-        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = 'stripe'
+        LEFT JOIN ledger_postings l
+            ON l.entry_id = e.id AND l.account IN ('donations', 'refunds', 'disputes')
         GROUP BY p.id
     """
 
@@ -262,7 +265,8 @@ def donation_amounts_check() -> str:
                CASE WHEN d.status IN ('succeeded', 'refunded') THEN a.stored ELSE 0 END,
                coalesce(sum(l.amount), 0)
         FROM waqf_donations d
-        CROSS JOIN LATERAL (VALUES ('donations', -d.amount), ('refunds', d.refunded_amount),
+        CROSS JOIN LATERAL (VALUES ('donations', -d.received_amount),
+                                   ('refunds', d.refunded_amount),
                                    ('disputes', d.disputed_amount)) AS a(account, stored)
         LEFT JOIN ledger_entries e ON e.subject_id = d.id
         LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = a.account

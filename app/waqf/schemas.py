@@ -102,6 +102,7 @@ class PublicDonationSchema(Schema):
     donor_name = Text(required=True, allow_none=True, metadata={"example": "Fatima al-Fihri"})
     message = Text(required=True, allow_none=True, metadata={"example": "For my parents"})
     status = Text(required=True, metadata={"example": "succeeded", "enum": list(STATUSES)})
+    received_amount = Amount(required=True, metadata={"example": 25})
     refunded_amount = Amount(required=True, metadata={"example": 0})
     created_at = UtcDateTime(required=True)
 

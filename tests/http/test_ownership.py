@@ -14,7 +14,9 @@ from app.dev.fake_stripe.server import StripeServer
 from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
 from ..support.files import PNG, multipart_form
+from ..support.ledger import make_payout
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.payments import create_exception
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
 from ..support.settings import PASSWORD_HASH, SECRET, make_settings
@@ -30,6 +32,7 @@ PUBLIC = dict.fromkeys(CALLERS, 200)
 
 APPLICATION, DONATION = "/api/murabaha/applications/<uuid:id>", "/api/waqf/donations/<uuid:id>"
 PROJECT, NUMBER = "/api/waqf/projects/<uuid:id>", f"{APPLICATION}/installments/<int:number>"
+EXCEPTION = "/api/payments/exceptions/<uuid:id>"
 ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
 CASH_PAYMENT = {"amount": 1, "method": "cash", "reference": "R-1"}
 
@@ -68,6 +71,9 @@ ROUTES = {
     f"GET {DONATION}": ("donation", None, OWNER_ONLY),
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
+    f"GET {EXCEPTION}": ("exception", None, OFFICERS_ONLY),
+    f"POST {EXCEPTION}/resolve": ("exception", {"note": "Refunded"}, OFFICERS_ONLY),
+    "GET /api/payments/payouts/<uuid:id>": ("payout", None, OFFICERS_ONLY),
 }
 
 # Fields that no client may set, and the routes where a field of such a name may be set after all.
@@ -75,6 +81,7 @@ READ_ONLY_FIELDS = {
     *("id", "userId", "role", "disabled", "status", "createdAt", "updatedAt", "deletedAt"),
     *("raised", "pledged", "donorCount", "donationCount", "progress", "completedAt", "contract"),
     *("installments", "paidAmount", "waivedAmount", "refundedAmount", "applicationNumber"),
+    *("receivedAmount", "amountReceived", "paidAt", "nextAction", "providerReference"),
     *("receiptNumber", "disputed", "donorName", "payment", "clientSecret", "zakatAmount"),
     *("eligible", "rate", "breakdown", "calculatedAt", "publishedBy", "expiresAt", "acceptedAt"),
     *("sellingPrice", "financed", "profit", "vendor", "emailKey", "email_key", "passwordHash"),
@@ -165,6 +172,16 @@ class Scene:
         response = self.owner.post("/api/waqf/donations", json={"projectId": project, **body})
         assert assert_created(response)["status"] == "succeeded", response.json
         return {"id": response.json["id"], "project": project}
+
+    def create_exception(self):
+        return {"id": create_exception(self.anonymous.application, f"{self.mark} disputes")}
+
+    def create_payout(self):
+        with self.owner.application.app_context():
+            payout = make_payout(description=self.mark)
+            db.session.add(payout)
+            db.session.commit()
+            return {"id": payout.id}
 
 
 @pytest.fixture

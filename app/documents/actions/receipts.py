@@ -43,7 +43,7 @@ def issue_receipt(donation: Any, project_name: str, donor_name: str) -> None:
         ("Received", local_day(received_at)),
         ("From", donor_name or "–"),
         ("For", project_name),
-        ("Amount", _format_money(donation.amount, donation.currency)),
+        ("Amount", _format_money(donation.received_amount, donation.currency)),
     ]
     texts = filter(None, (PURPOSE, current_app.config["RECEIPT_STATEMENT"]))
     blocks = [key_values(rows), *map(paragraph, texts)]
