@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -195,6 +196,7 @@ def _check(settings: Settings) -> None:
         )
     _check_addresses(settings)
     _check_limits(settings)
+    _check_logo(settings)
     if settings.production:
         _check_production(settings)
         _check_production_secrets(settings)
@@ -246,6 +248,22 @@ def _check_limits(settings: Settings) -> None:
         # The library takes "0 seconds" for 1 second.
         in_range = limit.get_expiry() <= YEAR and not ZERO_TIME.search(text)
         _require(in_range, f"{setting} must be over a time from 1 second to 1 year.")
+
+
+def _check_logo(settings: Settings) -> None:
+    """Check that the logo is an image that documents can show."""
+    from app.integrations import logo  # noqa: PLC0415 (app imports config)
+    from app.uploads import rules  # noqa: PLC0415 (app imports config)
+
+    try:
+        image = logo.load_logo(settings.organization_logo)
+        if image:
+            content = BytesIO(image.image)
+            rules.require_bounded_dimensions(content, image.media_type, logo.MAX_PIXELS)
+    except logo.InvalidLogo as error:
+        raise SettingError(f"ORGANIZATION_LOGO {error}") from None
+    except rules.InvalidFileType:
+        raise SettingError("ORGANIZATION_LOGO must have at most 4 million pixels.") from None
 
 
 def _check_production(settings: Settings) -> None:

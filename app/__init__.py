@@ -24,6 +24,7 @@ from .http.openapi import Api
 from .http.parsing import AsciiIntegerConverter
 from .http.tokens import COOKIE, LEEWAY
 from .integrations import storage
+from .integrations.logo import load_logo
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
 from .payments.routes import payments_bp
@@ -124,6 +125,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
+        "DOCUMENT_LOGO": load_logo(settings.organization_logo),
         "STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,

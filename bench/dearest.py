@@ -82,9 +82,15 @@ SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, repeat('w',
        repeat('ب', 5000), 'water', 'USD', 1000000, true, 1000, 0, 1, 200, now()
 FROM generate_series(1, 100) n;
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, message,
-                            status, refunded_amount, disputed_amount, created_at)
-SELECT gen_random_uuid(), %(small)s, %(large)s, 5, 'USD', false, repeat('ب', 500), 'succeeded', 0,
-       0, now() FROM generate_series(1, 200);
+                            status, received_amount, refunded_amount, disputed_amount,
+                            receipt_number, succeeded_at, created_at)
+SELECT gen_random_uuid(), %(small)s, %(large)s, 5, 'USD', false, repeat('ب', 500), 'succeeded', 5,
+       0, 0, 'R-2026-' || lpad(n::text, 6, '0'), now(), now() FROM generate_series(1, 200) n;
+INSERT INTO ledger_entries (id, fund, currency, kind, subject_id, created_at)
+SELECT id, 'murabaha', 'USD', 'sale', id, now() FROM murabaha_applications;
+INSERT INTO ledger_postings (entry_id, account, amount)
+SELECT id, account, amount FROM murabaha_applications,
+    (VALUES ('receivable', 6000), ('sales', -6000)) AS posting(account, amount);
 ANALYZE;
 """
 
@@ -131,7 +137,11 @@ def requests(large_id: UUID, sale_id: UUID) -> Iterator[Request]:
     pdf = Request("report of one of them", "GET", path, LARGE_USER)
     yield pdf
     yield pdf._replace(name="two such reports at once", at_once=2)
-    yield Request("statement over all of them", "GET", "/api/download", LARGE_USER)
+    for part in (1, 2, 3, 5):
+        path = f"/api/download?part={part}"
+        yield Request(f"statement over all of them, part {part}", "GET", path, LARGE_USER)
+    export = Request("statement over all of them, csv", "GET", "/api/download?format=csv")
+    yield export._replace(user=LARGE_USER)
     sales = "/api/murabaha/applications"
     yield Request("page of 100 sales of 60 instalments", "GET", f"{sales}?limit=100", LARGE_USER)
     yield Request("agreement of 60 instalments", "GET", f"{sales}/{sale_id}/agreement", LARGE_USER)

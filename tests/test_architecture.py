@@ -24,7 +24,7 @@ LAYERS = [
     {"ledger", "integrations"},
     {"http"},
     {"users"},
-    {"auth", "uploads", "payments", "approvals"},
+    {"auth", "uploads", "payments", "approvals", "documents"},
     {"zakat", "murabaha", "waqf"},
     {"reports", "system", "examples"},
     {"cli", "dev"},
@@ -33,7 +33,9 @@ LAYERS = [
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 SAME_LAYER_IMPORTS = {("cli", "dev"), ("logging_config", "errors"), ("money", "errors")}
 
-DOMAINS = {"users", "auth", "uploads", "payments", "approvals", "zakat", "murabaha", "waqf"}
+DOMAINS = {
+    "users", "auth", "uploads", "payments", "approvals", "documents", "zakat", "murabaha", "waqf",
+}  # fmt: skip
 DOMAIN_FILES = {"__init__", "rules", "models", "schemas", "actions", "routes"}
 OTHER_FILES = {("users", "passwords")}
 COMMITTERS = {"routes", "cli", "idempotency"}

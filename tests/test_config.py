@@ -12,6 +12,8 @@ import pytest
 import config
 from config import SettingError, Settings, from_environment, sqlalchemy_url
 
+from .support.files import JPEG, make_png
+
 SECRET = "x" * 32
 VALID = {"JWT_SECRET_KEY": SECRET}
 PRODUCTION = {
@@ -347,6 +349,42 @@ def test_origins_of_this_machine_and_of_apps_are_accepted(environment, origins):
 def test_an_origin_of_a_scheme_that_no_app_has_is_rejected(scheme):
     message = startup_error({**VALID, "CORS_ORIGINS": f"{scheme}://localhost"})
     assert message.startswith("CORS_ORIGINS")
+
+
+# The logo of documents
+
+
+@pytest.mark.parametrize("content", [make_png(2000, 2000), JPEG], ids=["PNG", "JPEG"])
+def test_a_logo_is_a_png_or_jpeg_file(tmp_path, content):
+    file = tmp_path / "logo"
+    file.write_bytes(content)
+    settings = from_environment({**VALID, "ORGANIZATION_LOGO": str(file)})
+    assert settings.organization_logo == str(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "must be a PNG or JPEG file"),
+        (b"%PDF-1.7", "must be a PNG or JPEG file"),
+        (b"<svg/>", "must be a PNG or JPEG file"),
+        (make_png() + bytes(2**20), "must have at most 1 MB"),
+        (make_png(2000, 2001), "must have at most 4 million pixels"),
+    ],
+    ids=["missing", "empty", "PDF", "SVG", "large", "too many pixels"],
+)
+def test_a_file_that_cannot_be_the_logo_stops_the_start(tmp_path, content, reason):
+    file = tmp_path / "logo"
+    if content is not None:
+        file.write_bytes(content)
+    message = startup_error({**VALID, "ORGANIZATION_LOGO": str(file)})
+    assert message == f"ORGANIZATION_LOGO {reason}."
+
+
+def test_a_folder_cannot_be_the_logo(tmp_path):
+    message = startup_error({**VALID, "ORGANIZATION_LOGO": str(tmp_path)})
+    assert message == "ORGANIZATION_LOGO cannot be read: Is a directory."
 
 
 # Development

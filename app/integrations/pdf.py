@@ -8,6 +8,7 @@ A document is bounded: MAX_ROWS rows in its tables, and MAX_CHARACTERS. What is 
 or cut with an ellipsis.
 """
 
+import base64
 import logging
 import mmap
 import re
@@ -60,7 +61,8 @@ class Column(NamedTuple):
 class PdfDocument:
     """A PDF that is built block by block and rendered by ``bytes()``.
 
-    ``footer`` and ``page_label`` are printed at the bottom of each page.
+    ``footer`` and ``page_label`` are printed at the bottom of each page, ``letterhead`` and
+    ``logo``, an image with its media type, above the title.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class PdfDocument:
         *,
         footer: str = "",
         issuer: str = ISSUER,
+        letterhead: Iterable[str] = (),
+        logo: tuple[str, bytes] | None = None,
         page_label: str = "Page {page} of {pages}",
         created_at: datetime | None = None,
     ) -> None:
@@ -81,6 +85,8 @@ class PdfDocument:
         self._page = {
             "title": _one_line(title, 200),
             "issuer": _one_line(issuer),
+            "letterhead": [_one_line(line, 240) for line in letterhead],
+            "logo": _embed_logo(*logo) if logo else "",
             "footer": _one_line(footer, 240),
             "page_label": page_label,
             **_language_settings(lang),
@@ -149,14 +155,16 @@ class PdfDocument:
         """Render the PDF. The same blocks give the same bytes. Raises ServiceUnavailable."""
         dated = self._created_at is not None
         document = {**self._page, "dated": dated, "blocks": self._blocks}
+        without_logo = {**document, "logo": ""}
         try:
-            try:
-                return typesetter.typeset(document, self._fonts, self._created_at)
-            except typesetter.TypesetterFailed:
-                # Typst's shaper panics at some sequences of marks. A name without its vowel signs
-                # is better than a receipt that cannot be had.
-                log.exception("a document is typeset again without marks")
-                return typesetter.typeset(_without_marks(document), self._fonts, self._created_at)
+            for attempt in [document, without_logo] if document["logo"] else [document]:
+                # A logo that Typst cannot decode, or a sequence of marks at which its shaper
+                # panics, is left out: better than a receipt that cannot be had.
+                try:
+                    return typesetter.typeset(attempt, self._fonts, self._created_at)
+                except typesetter.TypesetterFailed:
+                    log.exception("a document is typeset again without its logo or without marks")
+            return typesetter.typeset(_without_marks(without_logo), self._fonts, self._created_at)
         except typesetter.TypesetterBusy:
             raise ServiceUnavailable from None
 
@@ -198,6 +206,16 @@ def _clean_text(text: str) -> str:
     text = CONTROL_CHARS.sub("", text.replace("\r\n", "\n"))
     text = re.sub(r"\s*\n\s*\n\s*", "\n\n", re.sub("[\r\v\f\u2028\u2029]", "\n", text))
     return "".join(_limit_marks(text)).replace("\t", " ").strip()
+
+
+def _embed_logo(media_type: str, image: bytes) -> str:
+    """Return an SVG around ``image``, because text is what the template receives."""
+    content = base64.b64encode(image).decode()
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 100">'
+        '<image width="400" height="100" preserveAspectRatio="xMinYMid meet"'
+        f' href="data:{media_type};base64,{content}"/></svg>'
+    )
 
 
 def _without_marks(value: Any) -> Any:

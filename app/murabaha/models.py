@@ -208,12 +208,6 @@ class Application(UUIDPrimaryKeyMixin, Base):
             query = query.where(cls.status == status)
         return newest_first(query, cls.created_at, cls.id)
 
-    @prepared_query
-    def latest(cls: Any, user_id, max_rows):
-        """Select the user's newest applications, at most ``max_rows``."""
-        own = db.select(cls).where(cls.user_id == user_id)
-        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
-
     @classmethod
     def count_pending(cls, user_id: UUID) -> int:
         """Return the number of the user's applications that wait for a decision."""

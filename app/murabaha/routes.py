@@ -17,7 +17,7 @@ from ..payments.rules import InvalidTransition
 from ..payments.schemas import PayInstallmentSchema, PaymentSchema
 from ..users.rules import UserNotFound
 from .actions import payments, transitions, vendors
-from .actions.agreement import render_agreement
+from .actions.agreement import get_agreement, render_agreement
 from .models import Application, ApplicationEvent, Vendor
 from .rules import (
     ApplicationNotFound,
@@ -255,12 +255,15 @@ def show_schedule(id):
 @bp.pdf
 @bp.raises(ApplicationNotFound, InvalidTransition)
 def show_agreement(id):
-    """Download the agreement as a PDF, once the institution owns the goods"""
+    """Download the agreement as a PDF; before the acceptance it is a draft"""
     applications = visible_application(id).objects()
     if not applications:
         raise ApplicationNotFound
     (application,) = applications
-    return pdf_response(render_agreement(application), f"{application.application_number}.pdf")
+    agreement = get_agreement(application)
+    db.session.commit()
+    pdf = render_agreement(application, agreement)
+    return pdf_response(pdf, f"{application.application_number}.pdf")
 
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")

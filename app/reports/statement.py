@@ -1,139 +1,199 @@
-"""A user's statement as a PDF: zakat, murabaha and donations."""
+"""A user's statement: issued under a number, and rendered as a PDF in parts, or as CSV."""
 
-from collections.abc import Sequence
-from itertools import groupby, islice
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from .. import clock
-from ..integrations.pdf import Column, PdfDocument, truncate
-from ..money import ZERO, format_amount, minor_unit
-from ..murabaha.models import Application
-from ..murabaha.rules import outstanding
-from ..waqf.models import Donation
-from ..zakat.models import Calculation
-from ..zakat.rules import NO_FATWA
+from ..database.base import db
+from ..database.locks import lock_quota
+from ..documents.actions.snapshots import get_issuer, store_logo
+from ..documents.models import Document, StatementCounter
+from ..documents.rules import content_hash
+from ..errors import ValidationFailed
+from ..http.exports import csv_line
+from ..http.row_batches import verify_between
+from ..http.schemas import camel_case
+from ..money import ZERO, format_amount
+from ..payments.rules import InvalidTransition
+from .lines import SECTIONS, Line, Period, read_batches
 
-MAX_ROWS = 60  # of each table; exports have all rows
-MAX_BARS = 15  # years of a chart
-MAX_CHARTS = 5  # currencies
-
-
-def render_statement(user: Any) -> bytes:
-    """Render the statement of ``user`` as a PDF."""
-    now = clock.now()
-    issued_at = f"{now:%Y-%m-%d %H:%M} UTC"
-    document = PdfDocument("Statement", footer=f"Statement of {issued_at}", created_at=now)
-    document.key_values([("Name", user.name), ("E-mail", user.email), ("As of", issued_at)])
-    document.heading("Zakat")
-    calculations = Calculation.latest(user.id, MAX_ROWS).objects()
-    if not calculations:
-        document.paragraph("No zakat has been calculated yet.")
-    else:
-        _add_zakat(document, calculations, Calculation.by_year(user.id))
-    _add_murabaha(document, Application.latest(user.id, MAX_ROWS).objects())
-    _add_donations(document, Donation.latest(user.id, MAX_ROWS).objects())
-    document.note(NO_FATWA)
-    return document.bytes()
-
-
-def _add_zakat(
-    document: PdfDocument, calculations: Sequence[Calculation], years: Sequence[Any]
-) -> None:
-    """Add a chart of the years for each currency, up to MAX_CHARTS, and a table."""
-    by_currency = groupby(years, lambda row: row.currency)
-    for currency, rows in islice(by_currency, MAX_CHARTS):
-        bars = [(str(row.year), row.zakat.quantize(minor_unit(currency))) for row in rows]
-        document.bars("Zakat by year", bars[-MAX_BARS:], currency)
-    document.table(
-        [
-            Column("Date"),
-            Column("Notes", 1),
-            Column("Wealth", align="end"),
-            Column("Nisab", align="end"),
-            Column("Zakat", align="end"),
-            Column("Currency"),
-        ],
-        [_calculation_row(calculation) for calculation in calculations],
-    )
-    if len(calculations) == MAX_ROWS:
-        document.note(f"These are the latest {MAX_ROWS} calculations; the export has all of them.")
+PART_ROWS = 120  # lines of a PDF
+LABELS = {section.name: section.total_label for section in SECTIONS}
+COLUMNS = (
+    "section",
+    "date",
+    "number",
+    "description",
+    "status",
+    "currency",
+    "amount",
+    "wealth",
+    "nisab",
+    "financed",
+    "paid",
+    "taken_back",
+)
 
 
-def _add_murabaha(document: PdfDocument, applications: Sequence[Application]) -> None:
-    """Add a table of the applications, with the amounts paid and outstanding."""
-    if not applications:
-        return
-    document.heading("Murabaha")
-    document.table(
-        [
-            Column("Number"),
-            Column("Goods", 1),
-            Column("Status"),
-            Column("Financed", align="end"),
-            Column("Paid", align="end"),
-            Column("Remaining", align="end"),
-            Column("Currency"),
-        ],
-        [_application_row(application) for application in applications],
+@dataclass
+class Totals:
+    """Number and sum of the lines by section and currency."""
+
+    numbers: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    amounts: dict[tuple[str, str], Decimal] = field(
+        default_factory=lambda: defaultdict(lambda: ZERO)
     )
 
+    def add(self, line: Line) -> None:
+        key = (line.section, line.currency)
+        self.numbers[key] += 1
+        self.amounts[key] += line.amount
 
-def _application_row(application: Application) -> list[str]:
-    currency, contract = application.currency, application.contract
-    balances = application.installment_balances
-    amounts = [
-        contract.financed if contract else ZERO,
-        sum((balance.paid for balance in balances), ZERO),
-        outstanding(balances),
-    ]
-    return [
-        application.application_number,
-        truncate(application.item_description),
-        application.status,
-        *[format_amount(amount, currency) if balances else "–" for amount in amounts],
-        currency,
-    ]
+    def rows(self) -> list[tuple[str, int, str, str]]:
+        """Return section, number, currency and sum, in the order of the sections."""
+        order = [*LABELS]
+        keys = sorted(self.numbers, key=lambda key: (order.index(key[0]), key[1]))
+        return [
+            (section, self.numbers[key], currency, format_amount(self.amounts[key], currency))
+            for key in keys
+            for section, currency in [key]
+        ]
 
 
-def _add_donations(document: PdfDocument, donations: Sequence[Donation]) -> None:
-    """Add a table of the donations."""
-    if not donations:
-        return
-    document.heading("Donations")
-    document.table(
-        [
-            Column("Date"),
-            Column("Project", 1),
-            Column("Status"),
-            Column("Receipt"),
-            Column("Amount", align="end"),
-            Column("Taken back", align="end"),
-            Column("Currency"),
-        ],
-        [_donation_row(donation) for donation in donations],
+@dataclass
+class Statement:
+    """A statement that has been read, with the lines of one part."""
+
+    user: Any
+    period: Period
+    part: int
+    totals: Totals = field(default_factory=Totals)
+    zakat_by_year: dict[tuple[str, int], Decimal] = field(
+        default_factory=lambda: defaultdict(lambda: ZERO)
     )
+    rows: int = 0
+    lines: list[Line] = field(default_factory=list)
+    hash: str = ""
+
+    @property
+    def parts(self) -> int:
+        return max(1, -(-self.rows // PART_ROWS))
+
+    def add(self, line: Line) -> None:
+        """Count a line, and keep it if it belongs to the part."""
+        if self.rows // PART_ROWS == self.part - 1:
+            self.lines.append(line)
+        self.rows += 1
+        self.totals.add(line)
+        if line.section == "zakat":
+            self.zakat_by_year[line.currency, line.day.year] += line.amount
+
+    def content(self) -> dict[str, Any]:
+        """Return what is stored of the statement: neither its lines nor the user's name.
+
+        ``hash`` is that of both: a statement that differs in one of them has another.
+        """
+        return {
+            "lang": "en",
+            "title": "Statement",
+            "from": self.period.first and self.period.first.isoformat(),
+            "to": self.period.last.isoformat(),
+            "rows": self.rows,
+            "totals": [list(row) for row in self.totals.rows()],
+            "hash": self.hash,
+            "issuer": get_issuer(),
+        }
 
 
-def _donation_row(donation: Donation) -> list[str]:
-    currency, taken_back = donation.currency, donation.refunded_amount
-    taken_back += donation.charged_back_amount
-    return [
-        f"{donation.created_at:%Y-%m-%d}",
-        donation.project.name,
-        donation.status,
-        donation.receipt_number or "–",
-        format_amount(donation.amount, currency),
-        format_amount(taken_back, currency) if taken_back else "–",
-        currency,
-    ]
+def make_period(first: date | None, last: date | None) -> Period:
+    """Return the period of a statement; it ends today unless another day is given.
+
+    Raises ValidationFailed if it would begin in the future.
+    """
+    if last is None:
+        # It may be tomorrow already where the client is.
+        last = max(clock.today(), first) if first else clock.today()
+        if last > clock.latest_today():
+            raise ValidationFailed.at(["from"], "Must not be in the future.")
+    return Period(first, last)
 
 
-def _calculation_row(calculation: Calculation) -> list[str]:
-    currency = calculation.currency
-    amounts = calculation.wealth, calculation.nisab, calculation.zakat_amount
-    return [
-        f"{calculation.calculated_at:%Y-%m-%d}",
-        truncate(calculation.notes or ""),
-        *["–" if amount is None else format_amount(amount, currency) for amount in amounts],
-        currency,
-    ]
+def read_statement(user: Any, period: Period, part: int) -> Statement:
+    """Read a statement with the lines of ``part``. Raises ValidationFailed if it has fewer."""
+    statement = Statement(user, period, part)
+    digest = sha256(csv_line((user.name, user.email)).encode())
+    for batch in read_batches(user.id, period):
+        for line in batch:
+            statement.add(line)
+            digest.update(_csv_row(line).encode())
+    statement.hash = digest.hexdigest()
+    if part > statement.parts:
+        raise ValidationFailed.at(["part"], f"The statement has {statement.parts} parts.")
+    return statement
+
+
+def issue_statement(statement: Statement, number: str | None) -> Document:
+    """Store a statement under the next number, or return the one that says exactly the same.
+
+    Raises InvalidTransition if it is not the one with ``number``, to which its part should belong.
+    """
+    user_id, content = statement.user.id, statement.content()
+    lock_quota("statements", user_id)
+    issued = Document.find_statement(user_id, content_hash(content))
+    if number and (issued is None or issued.number != number):
+        message = "Its records have changed since. Download the first part again."
+        raise InvalidTransition(f"This is not statement {number}. {message}")
+    if issued is None:
+        store_logo()
+        now = clock.now()
+        issued = Document(
+            kind="statement",
+            number=StatementCounter.next_number(clock.local_date(now).year),
+            subject_id=user_id,
+            user_id=user_id,
+            issued_at=now,
+            content=content,
+            content_hash=content_hash(content),
+        )
+        db.session.add(issued)
+        db.session.flush()
+    return issued
+
+
+# CSV
+
+
+def csv_lines(user_id: Any, period: Period) -> Iterator[str]:
+    """Yield all lines as CSV, and the totals at the end."""
+    yield csv_line(map(camel_case, COLUMNS))
+    totals = Totals()
+    for batch in verify_between(read_batches(user_id, period)):
+        for line in batch:
+            totals.add(line)
+            yield _csv_row(line)
+    for section, number, currency, amount in totals.rows():
+        values = {
+            "section": "total",
+            "number": str(number),
+            "description": LABELS[section],
+            "currency": currency,
+            "amount": amount.replace(",", ""),
+        }
+        yield csv_line(values.get(column, "") for column in COLUMNS)
+
+
+def _csv_row(line: Line) -> str:
+    return csv_line(_csv_cells(line))
+
+
+def _csv_cells(line: Line) -> Iterable[str]:
+    for column in COLUMNS:
+        value = line.day if column == "date" else getattr(line, column)
+        if isinstance(value, Decimal):
+            value = format_amount(value, line.currency).replace(",", "")
+        yield "" if value is None else str(value)

@@ -65,11 +65,13 @@ def require_type(head: bytes) -> str:
     raise InvalidFileType
 
 
-def require_bounded_dimensions(file: IO[bytes], media_type: str) -> None:
-    """Raise InvalidFileType for an image whose header states more than MAX_PIXELS."""
+def require_bounded_dimensions(
+    file: IO[bytes], media_type: str, max_pixels: int = MAX_PIXELS
+) -> None:
+    """Raise InvalidFileType for an image whose header states more than ``max_pixels``."""
     readers = {"image/png": _png_dimensions, "image/jpeg": _jpeg_dimensions}
     read_dimensions = readers.get(media_type)
-    if read_dimensions and prod(read_dimensions(file)) > MAX_PIXELS:
+    if read_dimensions and prod(read_dimensions(file)) > max_pixels:
         raise InvalidFileType
 
 

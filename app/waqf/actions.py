@@ -1,19 +1,20 @@
-"""Create, update and refund donations; update projects; render receipts."""
+"""Create, update and refund donations, issue their receipts, and update projects."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from .. import clock
 from ..approvals.actions import Act, require_approval
 from ..approvals.models import Approval
 from ..database.base import db
+from ..documents.actions import receipts
+from ..documents.models import Document
 from ..errors import ValidationFailed
 from ..integrations import stripe_amounts, stripe_client
-from ..integrations.pdf import PdfDocument
 from ..ledger.actions import post_adjustments
 from ..ledger.models import register_check
-from ..money import MAX_DIGITS, format_amount, require_minor_units
+from ..money import MAX_DIGITS, require_minor_units
 from ..payments.actions.intents import PaymentOperation
 from ..payments.actions.refunds import (
     RefundOperation,
@@ -25,9 +26,6 @@ from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 from .models import Donation, Project, ReceiptCounter, currency_of
 from .rules import DonationNotFound, GoalMet, ProjectInactive, donation_state, total_limit
-
-PURPOSE = "This donation is used for this purpose only and is not moved to another."
-NOTHING_REMAINS = "The whole amount was returned to the payer: nothing of this donation remains."
 
 
 def create_donation(
@@ -114,6 +112,7 @@ def sync_donation(payment: Payment) -> None:
     if has_succeeded and donation.receipt_number is None:
         paid_on = clock.local_date(must_exist(payment.paid_at))
         donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
+        receipts.issue_receipt(donation, project.name, donation.user.name)
     post_adjustments(
         project.fund,
         project.currency,
@@ -200,36 +199,19 @@ def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
     db.session.flush()
 
 
-def render_receipt(donation: Donation) -> bytes:
-    """Render the receipt as a PDF. Raises InvalidTransition before the donation has succeeded."""
-    number, received_at = donation.receipt_number, donation.succeeded_at
-    if number is None or received_at is None:
+def get_receipt(donation: Donation) -> Document:
+    """Return the donation's receipt. Raises InvalidTransition before the donation has succeeded.
+
+    A donation that succeeded before receipts were stored gets its receipt here, at the first call.
+    """
+    if donation.receipt_number is None:
         message = "A receipt is available once the donation has succeeded."
         raise InvalidTransition(f"The donation is {donation.status}. {message}")
-
-    def money(amount: Decimal) -> str:
-        return f"{donation.currency} {format_amount(amount, donation.currency)}"
-
-    document = PdfDocument("Receipt", footer=f"Receipt {number}", created_at=received_at)
-    rows = [
-        ("Receipt", number),
-        ("Received", f"{clock.local_date(received_at)}"),
-        ("From", "Anonymous" if donation.is_anonymous else donation.user.name),
-        ("For", donation.project.name),
-        ("Amount", money(donation.received_amount)),
-    ]
-    charged_back = donation.charged_back_amount
-    deductions = {
-        "Refunded": donation.refunded_amount,
-        "Taken back by a chargeback": charged_back,
-        "Withheld by an open dispute": donation.disputed_amount - charged_back,
-    }
-    rows += [(label, money(amount)) for label, amount in deductions.items() if amount]
-    if any(deductions.values()):
-        rows.append(("Remaining", money(donation.countable_amount)))
-    document.key_values(rows)
-    document.paragraph(NOTHING_REMAINS if donation.status == "refunded" else PURPOSE)
-    return document.bytes()
+    receipt = receipts.find_receipt(donation)
+    if receipt is None:
+        receipts.issue_receipt(donation, donation.project.name, donation.user.name)
+        receipt = receipts.find_receipt(donation)
+    return cast("Document", receipt)
 
 
 # Consistency checks: each selects subject, stored and recomputed value

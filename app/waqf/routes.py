@@ -7,6 +7,7 @@ renders the response, and commits the result together with the stored response.
 
 from ..approvals.routes import may_need_approval
 from ..database.base import db
+from ..documents.actions.receipts import render_receipt
 from ..errors import Forbidden
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
@@ -153,7 +154,9 @@ def show_receipt(id):
     if not donations:
         raise DonationNotFound
     (donation,) = donations
-    return pdf_response(actions.render_receipt(donation), f"{donation.receipt_number}.pdf")
+    receipt = actions.get_receipt(donation)
+    db.session.commit()
+    return pdf_response(render_receipt(receipt, donation), f"{receipt.number}.pdf")
 
 
 @bp.post("/donations/<uuid:id>/refund")

@@ -10,6 +10,7 @@ from ..approvals.actions import Act, require_approval
 from ..approvals.models import Approval
 from ..database.base import db
 from ..database.locks import lock_quota
+from ..documents.rules.hijri import hijri_day
 from ..errors import ValidationFailed
 from ..integrations.pdf import MAX_ROWS, Column, PdfDocument, truncate
 from ..money import format_amount
@@ -26,7 +27,6 @@ from .rules import (
     nisab_value,
     require_quota,
 )
-from .rules.hijri import hijri_day
 
 # Of all labels in a report: whole ones of 120 characters in 37 lines, 15 of each in 300.
 LABEL_CHARACTERS = 4_500

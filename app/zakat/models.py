@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import current_app
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Row
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, composite, defer, mapped_column
+from sqlalchemy.orm import Mapped, composite, mapped_column
 from uuid_utils.compat import uuid7
 
 from .. import clock
@@ -47,27 +47,6 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
     hawl_completes_on: Mapped[date | None]
     notes: Mapped[str | None]
     calculated_at: Mapped[datetime] = mapped_column(default=clock.now)
-
-    @prepared_query
-    def latest(cls: Any, user_id, max_rows):
-        """Select the user's newest calculations, at most ``max_rows``, without breakdowns."""
-        own = db.select(cls).where(cls.user_id == user_id).options(defer(cls.breakdown))
-        return own.order_by(cls.calculated_at.desc(), cls.id.desc()).limit(max_rows)
-
-    @classmethod
-    def by_year(cls, user_id: UUID) -> list[Row[Any]]:
-        """Return the user's zakat by currency and year in the institution's time zone."""
-        local_time = db.func.timezone(current_app.config["TIME_ZONE"], cls.calculated_at)
-        year = db.extract("year", local_time).cast(db.Integer)
-        zakat = db.func.sum(cls.zakat_amount)
-        columns = db.select(year.label("year"), cls.currency, zakat.label("zakat"))
-        return list(
-            db.session.execute(
-                columns.where(cls.user_id == user_id)
-                .group_by(year, cls.currency)
-                .order_by(cls.currency, year)
-            )
-        )
 
     @prepared_query
     def for_user(cls: Any, user_id, id):

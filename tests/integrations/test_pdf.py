@@ -16,6 +16,8 @@ from pypdf.generic import ContentStream
 from app.integrations import pdf, typesetter
 from app.integrations.pdf import Column, PdfDocument, bidi_isolate
 
+from ..support.files import make_png
+
 SCRIPTS = {
     "Latin": "Zażółć gęślą jaźń, ʻAbd al-Raḥmān ibn Ṣāliḥ",
     "Arabic": "محمد بن عبد الله",
@@ -329,6 +331,31 @@ def test_each_party_has_room_to_sign():
     document = PdfDocument("T").signatures(["Institution", "Client"], ["Signature", "Date"])
     text = read_text(document)
     assert [text.count(word) for word in ("Institution", "Client", "Signature")] == [1, 1, 2]
+
+
+def test_the_letterhead_is_above_the_title_of_the_first_page():
+    lines = ["12 King Fahd Road, Riyadh", "Charity no. 1234567"]
+    document = PdfDocument("Receipt", issuer="Bait al-Mal", letterhead=lines)
+    document.table(COLUMNS, [["name", "1"]] * 100)
+    text = read_text(document)
+    assert text.startswith("Bait al-Mal")
+    assert text.index(lines[0]) < text.index(lines[1]) < text.index("Receipt")
+    assert text.count(lines[0]) == 1
+    assert text.count("Bait al-Mal") > 1  # at the top of each page
+
+
+def test_a_logo_is_shown_on_the_first_page():
+    document = PdfDocument("T", logo=("image/png", make_png(1, 300)))
+    document.table(COLUMNS, [["name", "1"]] * 100)
+    pages = PdfReader(io.BytesIO(document.bytes())).pages
+    assert [len(page.images) for page in pages] == [1] + [0] * (len(pages) - 1)
+
+
+def test_a_logo_that_typst_cannot_decode_is_left_out_and_nothing_else(caplog):
+    broken = make_png(100, 100)[:60]
+    document = PdfDocument("T", logo=("image/png", broken)).paragraph("Zażółć")
+    assert "Zażółć" in read_text(document)
+    assert "typeset again" in caplog.text
 
 
 def test_a_row_must_have_a_cell_for_each_column():

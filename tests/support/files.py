@@ -1,12 +1,26 @@
 """Small sample files, and the requests that upload and download them."""
 
 import secrets
+from struct import pack
 from urllib.parse import quote
+from zlib import compress, crc32
 
 UPLOAD, UPLOADS = "/api/upload", "/api/uploads"
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IEND"
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb\0\x43\0" + b"\1" * 64 + b"\xff\xd9"
+
+
+def make_png(width=3, height=1):
+    """Return a whole PNG file of one colour."""
+
+    def chunk(kind, content):
+        return pack(">I", len(content)) + kind + content + pack(">I", crc32(kind + content))
+
+    header = pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits of red, green and blue
+    rows = (b"\0" + b"\x11\x59\x4b" * width) * height
+    chunks = (chunk(b"IHDR", header), chunk(b"IDAT", compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def multipart_form(content=PNG, name="scan.png", kind="image/png", *, field="file", filename=None):

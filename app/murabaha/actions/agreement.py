@@ -1,18 +1,38 @@
-"""Render the agreement that both parties sign: goods, price, schedule and terms."""
+"""The agreement that both parties sign: goods, price, schedule and terms.
 
+It is issued with the sale. Before, it is a draft from present data; afterwards it is rendered from
+what was stored, and what has changed since is an addendum.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import cast
 
 from ... import clock
-from ...integrations.pdf import Column, PdfDocument
+from ...database.base import db
+from ...documents.actions import snapshots
+from ...documents.models import Document
+from ...documents.rules import (
+    Block,
+    clauses,
+    heading,
+    key_values,
+    note,
+    signatures,
+    table,
+)
+from ...documents.rules.hijri import with_hijri
 from ...money import ZERO, format_amount
 from ...payments.rules import InvalidTransition
 from ..models import Application, ApplicationEvent, Contract
 from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, schedule
-from .transitions import contract_of
 
 # The institution must own the goods before it can sell them.
 STATES_WITH_AGREEMENT = ("acquired", "active", "completed")
+# They move money, but change nothing that was agreed.
+PAYMENTS = ("record", "pay", "receive", "take_back", "reverse", "complete")
+LABELS = {"settle": "Early settlement: the balance is due at once"}
 
 CLAUSES = [
     (
@@ -42,49 +62,96 @@ CLAUSES = [
 ]
 
 
-def render_agreement(application: Application) -> bytes:
-    """Render the agreement as a PDF. Raises InvalidTransition unless the goods are acquired."""
+def issue_agreement(application: Application, first_due_on: date) -> None:
+    """Store the agreement of an application that is being accepted."""
+    number = application.application_number
+    blocks = _agreement(application, first_due_on)
+    content = snapshots.build_content("Murabaha agreement", number, blocks)
+    snapshots.issue("agreement", number, application.id, application.user_id, content)
+
+
+def get_agreement(application: Application) -> Document | None:
+    """Return the agreement of a sale; None before the sale, while there is only a draft.
+
+    A sale from before agreements were stored gets its agreement here, at the first call. Raises
+    InvalidTransition unless the goods are acquired.
+    """
     if application.status not in STATES_WITH_AGREEMENT:
         message = "The agreement is available once the goods have been acquired."
         raise InvalidTransition(f"The application is {application.status}. {message}")
-    contract, currency = contract_of(application), application.currency
-    document = PdfDocument(
-        "Murabaha agreement",
-        footer=application.application_number,
-        created_at=contract.accepted_at or clock.now(),
+    if _contract(application).accepted_at is None:
+        return None
+    agreement = Document.find("agreement", application.id)
+    if agreement is None:
+        (acceptance,) = ApplicationEvent.for_application(application.id, "accept").objects()
+        issue_agreement(application, date.fromisoformat(acceptance.facts["firstDueOn"]))
+        agreement = Document.find("agreement", application.id)
+    return agreement
+
+
+def render_agreement(application: Application, agreement: Document | None) -> bytes:
+    """Render the agreement as it was accepted with an addendum, or the draft if it is None."""
+    if agreement:
+        added = _addendum(application, agreement)
+        return snapshots.render(agreement.content, agreement.issued_at, added)
+    today = clock.today()
+    content = snapshots.build_content(
+        "Draft of a murabaha agreement",
+        f"{application.application_number}, draft",
+        [
+            note("This is a draft. The agreement is issued when the offer is accepted."),
+            *_agreement(application, first_due(today, None)),
+        ],
     )
-    document.key_values(_parties_and_goods(application, contract))
-    document.heading("Price")
-    _add_price_table(document, contract, currency)
-    document.heading("Instalments")
+    return snapshots.render(content, clock.now())
+
+
+def _contract(application: Application) -> Contract:
+    return cast("Contract", application.contract)
+
+
+# What is agreed
+
+
+def _agreement(application: Application, first_due_on: date) -> Iterable[Block]:
+    contract, currency = _contract(application), application.currency
+    yield key_values(_parties_and_goods(application, contract))
+    yield heading("Price")
+    yield _price_table(contract, currency)
+    yield heading("Instalments")
     if contract.accepted_at is None:
-        document.note(f"These dates apply if the offer is accepted on {clock.today()}.")
-    _add_installment_table(document, _agreed_schedule(application, contract), currency)
-    document.heading("Terms").clauses(CLAUSES)
-    document.signatures(["For the institution", application.user.name])
-    return document.bytes()
+        yield note(f"These dates apply if the offer is accepted on {clock.today()}.")
+    installments = schedule(contract.financed, application.term_months, first_due_on, currency)
+    yield _installment_table(installments, currency)
+    yield heading("Terms")
+    yield clauses(CLAUSES)
+    yield signatures([_seller("For the institution"), application.user.name])
+
+
+def _seller(unnamed: str) -> str:
+    return snapshots.get_issuer()["name"] or unnamed
 
 
 def _parties_and_goods(application: Application, contract: Contract) -> list[tuple[str, str]]:
-    accepted_at = contract.accepted_at
+    accepted_at, acquired_on = contract.accepted_at, contract.acquired_on
     return [
         ("Number", application.application_number),
-        ("Seller", "The institution"),
+        ("Seller", _seller("The institution")),
         ("Buyer", f"{application.user.name}\n{application.user.email}"),
         ("Goods", application.item_description),
         ("Bought from", application.vendor.name),
-        ("Owned since", f"{contract.acquired_on}"),
-        ("Sold on", f"{accepted_at:%Y-%m-%d}" if accepted_at else "Not yet accepted"),
+        ("Owned since", with_hijri(cast("date", acquired_on))),
+        ("Sold on", snapshots.local_day(accepted_at) if accepted_at else "Not yet accepted"),
     ]
 
 
-def _add_price_table(document: PdfDocument, contract: Contract, currency: str) -> None:
+def _price_table(contract: Contract, currency: str) -> Block:
     def row(name: str, amount: Decimal) -> list[str]:
         return [name, f"{currency} {format_amount(amount, currency)}"]
 
     rate = f"{(contract.profit_rate * 100).normalize():f} %"
-    document.table(
-        [Column("", 1), Column("Amount", align="end")],
+    return table(
+        [("", 1, "start"), ("Amount", 0, "end")],
         [
             row("Cost", contract.cost),
             row(f"Profit, {rate} of the cost", contract.profit),
@@ -95,24 +162,68 @@ def _add_price_table(document: PdfDocument, contract: Contract, currency: str) -
     )
 
 
-def _add_installment_table(
-    document: PdfDocument, installments: list[ScheduledInstallment], currency: str
-) -> None:
+def _installment_table(installments: Sequence[ScheduledInstallment], currency: str) -> Block:
     total = sum((installment.amount for installment in installments), ZERO)
-    document.table(
-        [Column("No."), Column("Due", 1), Column("Amount", align="end")],
+    return table(
+        [("No.", 0, "start"), ("Due", 1, "start"), ("Amount", 0, "end")],
         [
-            [str(number), f"{due_date}", format_amount(amount, currency)]
+            [str(number), with_hijri(due_date), format_amount(amount, currency)]
             for number, due_date, amount in installments
         ],
         ["", "Total", f"{currency} {format_amount(total, currency)}"],
     )
 
 
-def _agreed_schedule(application: Application, contract: Contract) -> list[ScheduledInstallment]:
-    """Return the instalments as they were signed, before an early settlement moved any date."""
-    due = first_due(clock.today(), None)
-    if contract.accepted_at is not None:
-        (acceptance,) = ApplicationEvent.for_application(application.id, "accept").objects()
-        due = date.fromisoformat(acceptance.facts["firstDueOn"])
-    return schedule(contract.financed, application.term_months, due, application.currency)
+# What has changed since
+
+
+def _addendum(application: Application, agreement: Document) -> Iterable[Block]:
+    """Yield the changes of what was agreed, and the instalments as they are now."""
+    total, events = _find_changes(application)
+    if not events:
+        return
+    yield table(
+        [("Date", 0, "start"), ("What has changed", 1, "start")],
+        [
+            [snapshots.local_day(event.created_at), _describe(event, application.currency)]
+            for event in events
+        ],
+    )
+    yield from snapshots.latest_changes(events, total)
+    yield note("The instalments as they are now, less what was waived:")
+    yield _installment_table(
+        [
+            ScheduledInstallment(part.number, part.due_date, part.amount - part.waived)
+            for part in application.installments
+        ],
+        application.currency,
+    )
+
+
+def _find_changes(application: Application) -> tuple[int, list[ApplicationEvent]]:
+    """Return the number of changes since the acceptance, and the latest, the oldest first."""
+    own = ApplicationEvent.application_id == application.id
+    accepted = db.select(db.func.max(ApplicationEvent.position)).where(
+        own, ApplicationEvent.action == "accept"
+    )
+    since = db.select(ApplicationEvent).where(
+        own,
+        ApplicationEvent.position > accepted.scalar_subquery(),
+        ApplicationEvent.action.not_in(PAYMENTS),
+    )
+    total = db.session.scalar(db.select(db.func.count()).select_from(since.subquery())) or 0
+    latest = since.order_by(ApplicationEvent.position.desc()).limit(snapshots.MAX_CHANGES)
+    return total, [*reversed([*db.session.scalars(latest)])]
+
+
+def _describe(event: ApplicationEvent, currency: str) -> str:
+    """Describe a change by its action and the facts that it was recorded with."""
+    rebate, first_due_on = event.facts.get("rebate"), event.facts.get("firstDueOn")
+    words = LABELS.get(event.action, event.action.replace("_", " ").capitalize())
+    parts = [
+        words,
+        f"rebate {currency} {format_amount(Decimal(rebate), currency)}" if rebate else None,
+        f"first due on {first_due_on}" if first_due_on else None,
+        event.facts.get("reason"),
+    ]
+    return "; ".join(filter(None, parts))

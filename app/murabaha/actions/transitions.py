@@ -40,6 +40,7 @@ from ..rules import (
     schedule,
     selling_price,
 )
+from .agreement import issue_agreement
 from .files import lock_own_files
 from .history import changes_of, record_event
 from .vendors import require_separate_parties, require_usable_vendor
@@ -242,6 +243,7 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
         )
     ]
     post_entry(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
+    issue_agreement(application, due)
 
 
 def _first_due(requested: date | None) -> date:

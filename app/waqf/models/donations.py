@@ -116,12 +116,6 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @prepared_query
-    def latest(cls: Any, user_id, max_rows):
-        """Select the user's newest donations, at most ``max_rows``."""
-        own = db.select(cls).where(cls.user_id == user_id)
-        return own.order_by(cls.created_at.desc(), cls.id.desc()).limit(max_rows)
-
-    @prepared_query
     def by_payment(cls: Any, payment_id):
         return db.select(cls).where(
             cls.id

@@ -2,8 +2,8 @@
 
 from datetime import date
 
+from ...documents.rules.hijri import HijriDateOutOfRange, one_year_after
 from ...errors import ValidationFailed
-from .hijri import HijriDateOutOfRange, one_year_after
 
 PATH = ["hawlStartedOn"]
 

@@ -1,0 +1,52 @@
+"""Rules of documents: days in both calendars, and the hash of what a document says."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from app.documents.rules import content_hash
+from app.documents.rules.hijri import (
+    HijriDateOutOfRange,
+    hijri_day,
+    one_year_after,
+    with_hijri,
+)
+
+RAMADAN_1447 = date(2026, 2, 18)
+
+
+@pytest.mark.parametrize(
+    ("day", "hijri"),
+    [
+        (RAMADAN_1447, "1447-09-01"),
+        (date(1924, 8, 1), "1343-01-01"),
+        (date(2077, 11, 16), "1500-12-30"),
+    ],
+)
+def test_a_date_is_formatted_in_the_hijri_calendar(day, hijri):
+    assert hijri_day(day) == hijri
+
+
+@pytest.mark.parametrize("day", [date.min, date(1924, 7, 31), date(2077, 11, 17), date.max])
+@pytest.mark.parametrize("convert", [hijri_day, one_year_after])
+def test_a_date_outside_the_calendar_is_rejected(convert, day):
+    with pytest.raises(HijriDateOutOfRange):
+        convert(day)
+
+
+def test_a_day_is_printed_with_its_hijri_date():
+    assert with_hijri(RAMADAN_1447) == "2026-02-18 (1447-09-01 AH)"
+    assert with_hijri(RAMADAN_1447 - timedelta(days=1), "\n") == "2026-02-17\n(1447-08-29 AH)"
+
+
+@pytest.mark.parametrize("day", [date.min, date(1924, 7, 31), date(2077, 11, 17), date.max])
+def test_a_day_outside_the_hijri_calendar_is_printed_alone(day):
+    assert with_hijri(day) == day.isoformat()
+
+
+def test_the_hash_of_a_content_is_that_of_its_words_and_not_of_their_order():
+    content = {"number": "R-1", "blocks": [{"kind": "note", "text": "Für بنت"}]}
+    other_order = dict(reversed(content.items()))
+    assert content_hash(content) == content_hash(other_order)
+    assert content_hash(content) != content_hash({**content, "number": "R-2"})
+    assert content_hash({"blocks": [1, 2]}) != content_hash({"blocks": [2, 1]})
