@@ -19,7 +19,6 @@ from app.murabaha.rules import (
     TERM_RANGE,
     TRANSITIONS,
     InstallmentBalance,
-    InvalidTransition,
     Price,
     ScheduledInstallment,
     allocate_payment,
@@ -36,6 +35,7 @@ from app.murabaha.rules import (
     selling_price,
     state_diagram,
 )
+from app.payments.rules import InvalidTransition
 
 FINAL = {"rejected", "cancelled", "expired", "completed"}
 currencies = st.sampled_from(["JPY", "USD", "KWD"])

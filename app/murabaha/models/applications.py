@@ -1,4 +1,4 @@
-"""Vendors, applications with their contracts and instalments, and the history of each."""
+"""Applications with their contracts and instalments."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,29 +7,26 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     Date,
     DateTime,
     ForeignKey,
-    Identity,
     Index,
     Sequence,
     UniqueConstraint,
-    text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Text
 
-from .. import clock
-from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import bind_callable, newest_first, prepared_query, sql_property
-from ..ledger.models import GUARDS
-from ..payments.models import Payment
-from ..users.models import User
-from .rules import (
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import bind_callable, newest_first, prepared_query, sql_property
+from ...ledger.models import GUARDS
+from ...payments.models import Payment
+from ...users.models import User
+from ..rules import (
     BEFORE_SALE,
     GRACE_PERIOD,
     OFFERED,
@@ -37,8 +34,8 @@ from .rules import (
     ApplicationNotFound,
     InstallmentBalance,
     Price,
-    VendorNotFound,
 )
+from .vendors import Vendor
 
 FUND = "murabaha"  # separate from the funds of waqf projects
 APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.metadata)
@@ -53,45 +50,6 @@ GUARDS["murabaha_installments"] = {
     "an_installment_is_fixed": "8af58f4b7c5628b23eee9013b5afed07",
     "the_installments_add_up": "e227fd9daf3b5db10bdd50d631a0aa04",
 }
-GUARDS["murabaha_events"] = {"events_are_never_changed": "c7751db7a60c6ae8418c7c861250b817"}
-
-
-class Vendor(UUIDPrimaryKeyMixin, Base):
-    """A seller that the institution buys from."""
-
-    __tablename__ = "murabaha_vendors"
-
-    name: Mapped[str]
-    email: Mapped[str | None]
-    phone: Mapped[str | None]
-    active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
-
-    @prepared_query
-    def newest(cls: Any):
-        return newest_first(db.select(cls), cls.created_at, cls.id)
-
-    @prepared_query
-    def by_id(cls: Any, id):
-        return db.select(cls).where(cls.id == id)
-
-    @classmethod
-    def get_for_update(cls, id: UUID) -> "Vendor":
-        """Lock the vendor's row until the transaction ends. Raises VendorNotFound."""
-        return cls._get_locked(id, True)
-
-    @classmethod
-    def get_for_share(cls, id: UUID) -> "Vendor":
-        """Prevent changes of the vendor until the transaction ends. Raises VendorNotFound."""
-        return cls._get_locked(id, {"read": True})
-
-    @classmethod
-    def _get_locked(cls, id: UUID, lock: Any) -> "Vendor":
-        vendor = db.session.get(cls, id, with_for_update=lock)
-        if vendor is None:
-            raise VendorNotFound
-        return vendor
 
 
 @dataclass(frozen=True)
@@ -286,35 +244,3 @@ class Installment(UUIDPrimaryKeyMixin, Base):
         own = cls.application_id == Application.id
         total = db.func.coalesce(db.func.sum(amount), 0)
         return db.select(total).where(own).correlate(Application.__table__).scalar_subquery()
-
-
-class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
-    """A transition of an application. Append-only: a trigger rejects every change."""
-
-    __tablename__ = "murabaha_events"
-    __table_args__ = (
-        Index(None, "application_id", "position"),
-        Index(
-            "ix_murabaha_events_evidence",
-            text("(facts ->> 'evidence')"),
-            postgresql_where=text("(facts ->> 'evidence') IS NOT NULL"),
-        ),
-        APPEND_ONLY,
-    )
-
-    position: Mapped[int] = mapped_column(BigInteger, Identity())  # orders events of one time
-    application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
-    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: the service itself
-    action: Mapped[str]
-    from_state: Mapped[str | None]
-    to_state: Mapped[str]
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-
-    @prepared_query
-    def for_application(cls: Any, application_id, action):
-        """Select an application's events, newest first; with ``action`` only those."""
-        own = db.select(cls).where(cls.application_id == application_id)
-        if action is not None:
-            own = own.where(cls.action == action)
-        return newest_first(own, cls.position)
