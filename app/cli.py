@@ -20,6 +20,7 @@ from .integrations import storage
 from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
 from .ledger import digests
+from .murabaha.actions import transitions as murabaha
 from .payments.actions import reconciliation, updates
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
@@ -87,10 +88,14 @@ def disable_user_command(email: str) -> None:
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Fetch every open payment, refund and dispute from Stripe and apply its state."""
+    """Fetch every open payment, refund and dispute from Stripe and apply its state.
+
+    Down payments of offers that have expired are given back too.
+    """
     checked, failed = 0, 0
     steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
         (reconciliation.reconcile_payment, reconciliation.payable_payments),
+        (murabaha.expire, murabaha.lapsed_offers),
         (reconciliation.retry_refund, reconciliation.unconfirmed_refunds),
         (lambda key: reconciliation.refresh_reversal(*key), reconciliation.open_reversals),
         (updates.apply_update, lambda: _fetch_recent("refund")),

@@ -6,11 +6,13 @@ Moments are in UTC; days are those of the institution's time zone (TIME_ZONE).
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
 
 from flask import current_app
 
 EASTERNMOST = timezone(timedelta(hours=14))  # where each day begins first
+WESTERNMOST = timezone(timedelta(hours=-12))  # where each day ends last
 
 source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 (tests replace it)
 
@@ -40,3 +42,22 @@ def today() -> date:
 def latest_today() -> date:
     """Return the latest date that it is now anywhere on earth: a later one is in the future."""
     return now().astimezone(EASTERNMOST).date()
+
+
+def start_of(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone."""
+    return _moment_of(day, time_of_day(0))
+
+
+def value_date(day: date) -> datetime:
+    """Return the moment for what happened on ``day`` at an unknown time: its noon, or now."""
+    return min(_moment_of(day, time_of_day(12)), now())
+
+
+def _moment_of(day: date, at: time_of_day) -> datetime:
+    return datetime.combine(day, at, ZoneInfo(current_app.config["TIME_ZONE"]))
+
+
+def was_before(day: date, moment: datetime) -> bool:
+    """Whether ``day`` had ended everywhere on earth before ``moment``."""
+    return day < moment.astimezone(WESTERNMOST).date()

@@ -8,8 +8,9 @@ from ...integrations.pdf import Column, PdfDocument
 from ...money import ZERO, format_amount
 from ...payments.rules import InvalidTransition
 from ..models import Application, ApplicationEvent, Contract
-from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, schedule
-from .transitions import contract_of
+from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, months_after
+from .steps import contract_of
+from .transitions import payable_schedule
 
 # The institution must own the goods before it can sell them.
 STATES_WITH_AGREEMENT = ("acquired", "active", "completed")
@@ -56,6 +57,8 @@ def render_agreement(application: Application) -> bytes:
     document.key_values(_parties_and_goods(application, contract))
     document.heading("Price")
     _add_price_table(document, contract, currency)
+    if contract.down_payment:
+        document.note(_down_payment_note(application, contract))
     document.heading("Instalments")
     if contract.accepted_at is None:
         document.note(f"These dates apply if the offer is accepted on {clock.today()}.")
@@ -76,6 +79,14 @@ def _parties_and_goods(application: Application, contract: Contract) -> list[tup
         ("Owned since", f"{contract.acquired_on}"),
         ("Sold on", f"{accepted_at:%Y-%m-%d}" if accepted_at else "Not yet accepted"),
     ]
+
+
+def _down_payment_note(application: Application, contract: Contract) -> str:
+    """Say what has been received of the down payment, and what is due."""
+    currency, unpaid = application.currency, application.unpaid_down_payment
+    received = format_amount(contract.down_payment - unpaid, currency)
+    due = format_amount(unpaid, currency)
+    return f"Down payment: {currency} {received} received, {currency} {due} due."
 
 
 def _add_price_table(document: PdfDocument, contract: Contract, currency: str) -> None:
@@ -111,8 +122,11 @@ def _add_installment_table(
 
 def _agreed_schedule(application: Application, contract: Contract) -> list[ScheduledInstallment]:
     """Return the instalments as they were signed, before an early settlement moved any date."""
-    due = first_due(clock.today(), None)
-    if contract.accepted_at is not None:
-        (acceptance,) = ApplicationEvent.for_application(application.id, "accept").objects()
-        due = date.fromisoformat(acceptance.facts["firstDueOn"])
-    return schedule(contract.financed, application.term_months, due, application.currency)
+    if contract.accepted_at is None:
+        return payable_schedule(application, contract, first_due(clock.today(), None))
+    (acceptance,) = ApplicationEvent.for_application(application.id, "accept").objects()
+    due = date.fromisoformat(acceptance.facts["firstDueOn"])
+    return [
+        ScheduledInstallment(part.number, months_after(due, part.number - 1), part.amount)
+        for part in application.installments
+    ]

@@ -1,8 +1,8 @@
-"""Record, start and apply the payments of a sale, and settle it early."""
+"""Start and apply the payments of instalments through Stripe, and settle a sale early."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,9 @@ from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts, stripe_client
 from ...ledger.actions import balances_by_account, post_adjustments
-from ...ledger.models import RECEIVED_OFFLINE, STRIPE, register_check
+from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
+from ...payments.actions.exceptions import record_exception
 from ...payments.actions.intents import STRIPE_KEY_TTL, PaymentOperation
 from ...payments.actions.refunds import request_refund
 from ...payments.actions.updates import must_exist, on_payment_updated
@@ -27,42 +28,19 @@ from ..rules import (
     deallocate,
     find_transition,
     outstanding,
+    require_card_amount,
     require_rebate,
     reversal_transition,
 )
-from .transitions import (
-    RECEIVABLE,
+from .ledger import CUSTOMER_CREDIT, RECEIVABLE, post_entry
+from .steps import (
     apply_action,
     apply_transition,
+    complete_if_paid,
     contract_of,
     lock_for_decision,
     lock_own,
-    post_entry,
 )
-
-log = logging.getLogger(__name__)
-
-CUSTOMER_CREDIT = "owed back"  # the account of what the institution owes to clients
-
-
-def record_payment(
-    officer: Any, id: UUID, number: int, *, amount: Decimal, method: str, reference: str
-) -> None:
-    """Record money that was received outside Stripe, for instalment ``number`` and those after.
-
-    Raises InvalidTransition if ``number`` is not the oldest unpaid one, and ValidationFailed if
-    ``amount`` exceeds the outstanding balance.
-    """
-    application = lock_for_decision(officer, id)
-    require_minor_units({"amount": amount}, application.currency)
-    find_transition(application.status, "record")
-    _installment(application, number)
-    paid = allocate_payment(amount, application.installment_balances, number)
-    facts = {"amount": amount, "method": method, "reference": reference, "paid": _by_number(paid)}
-    apply_action(application, "record", officer, **facts)
-    _update_paid_amounts(application, paid)
-    post_entry(application, "instalment paid", {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount})
-    _after_balance_change(application, paid)
 
 
 def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
@@ -77,7 +55,7 @@ def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
     balance = outstanding(application.installment_balances)
     require_rebate(rebate, contract.profit, contract.financed, balance, contract.rebate)
     waived = allocate_rebate(rebate, application.installment_balances)
-    apply_action(application, "settle", officer, rebate=rebate, waived=_by_number(waived))
+    apply_action(application, "settle", officer, rebate=rebate, waived=by_number(waived))
     today = clock.today()
     for installment in application.installments:
         installment.waived += waived.get(installment.number, ZERO)
@@ -87,63 +65,96 @@ def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
             installment.paid_at = clock.now()
     application.contract = replace(contract, rebate=contract.rebate + rebate)
     post_entry(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
-    _after_balance_change(application, waived)
+    after_balance_change(application, waived)
 
 
-def _after_balance_change(application: Application, numbers: Iterable[int]) -> None:
+def after_balance_change(application: Application, numbers: Iterable[int]) -> None:
     """Supersede payable payments for instalments ``numbers``; complete a sale that is paid."""
-    application.updated_at = clock.now()
+    installments = [application.installments[number - 1].id for number in numbers]
     db.session.flush()
-    Payment.supersede([application.installments[number - 1].id for number in numbers])
-    if not outstanding(application.installment_balances):
-        apply_action(application, "complete")
+    Payment.supersede(Payment.installment_id.in_(installments))
+    complete_if_paid(application)
 
 
-def _by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+def by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+    """Return ``parts`` as facts, whose names are texts."""
     return {str(number): part for number, part in parts.items()}
 
 
 def start_payment(
-    client: Any, id: UUID, number: int, payment_method_id: str | None
+    client: Any, id: UUID, number: int, payment_method_id: str | None, amount: Decimal | None
 ) -> PaymentOperation:
-    """Insert a payment of the instalment's balance, or reuse a pending one, as an operation.
+    """Insert a payment for instalment ``number`` and those after, or reuse a pending one.
 
-    Raises InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
+    ``amount`` is the instalment's balance by default. Return the payment's operation. Raises
+    InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
     """
     application = lock_own(client, id)
     find_transition(application.status, "pay")
-    installment = _installment(application, number)
-    balance = installment.amount - installment.waived - installment.paid_amount
-    allocate_payment(balance, application.installment_balances, number)
+    require_minor_units({"amount": amount}, application.currency)
+    installment = find_installment(application, number)
+    balances = application.installment_balances
+    if amount is None:
+        amount = balances[number - 1].outstanding
+    allocate_payment(amount, balances, number)
+    return open_payment(
+        application,
+        amount,
+        outstanding(balances),
+        payment_method_id,
+        installment_id=installment.id,
+    )
+
+
+def open_payment(
+    application: Application,
+    amount: Decimal,
+    balance: Decimal,
+    payment_method_id: str | None,
+    **purpose: UUID,
+) -> PaymentOperation:
+    """Insert a payment of ``amount`` for ``purpose``, or reuse a pending one, as an operation.
+
+    ``balance`` is the most that can be paid. Raises InvalidTransition, ValidationFailed and
+    PaymentUnavailable.
+    """
     current = None
-    for payment in Payment.lock_payable_for_installment(installment.id):
+    ((column, purpose_id),) = purpose.items()
+    for payment in Payment.lock_payable(getattr(Payment, column) == purpose_id):
         if payment.status == "processing":
             message = f"A payment of {payment.amount} is processing."
             raise InvalidTransition(f"{message} Wait until it has succeeded or failed.")
-        if _is_reusable(payment, balance, payment_method_id):
+        if _is_reusable(payment, amount, payment_method_id):
             current = payment
         else:
             payment.superseded = True  # cancelled at Stripe before the new one is created
     if current is None:
         stripe_client.require_stripe()
-        stripe_amounts.require_chargeable(balance, application.currency, None)
+        _require_chargeable(amount, balance, application.currency)
         db.session.flush()
         current = Payment(
-            installment_id=installment.id,
-            amount=balance,
+            amount=amount,
             currency=application.currency,
             payment_method_id=payment_method_id,
+            **purpose,
         )
         db.session.add(current)
     db.session.flush()
     return PaymentOperation.load(current.id)
 
 
-def _is_reusable(payment: Payment, balance: Decimal, payment_method_id: str | None) -> bool:
-    """Whether an earlier payment can serve a request for ``balance`` by the same method."""
+def _require_chargeable(amount: Decimal, balance: Decimal, currency: str) -> None:
+    """Raise ValidationFailed unless cards can be charged ``amount``, and the rest later."""
+    payable = stripe_amounts.chargeable_amount(balance, currency)
+    require_card_amount(amount, balance, payable, stripe_amounts.minimum_charge(currency))
+    stripe_amounts.require_chargeable(amount, currency)
+
+
+def _is_reusable(payment: Payment, amount: Decimal, payment_method_id: str | None) -> bool:
+    """Whether an earlier payment can serve a request for ``amount`` by the same method."""
     is_current = (
         payment.status == "pending"
-        and payment.amount == balance
+        and payment.amount == amount
         and not payment.superseded
         and payment.created_at > clock.now() - STRIPE_KEY_TTL
     )
@@ -186,12 +197,27 @@ def sync_installment(payment: Payment) -> None:
             CUSTOMER_CREDIT: ("paid beyond the contract", -credit),
         },
     )
+    refund_credit(payment, credit)
+
+
+def refund_credit(payment: Payment, credit: Decimal) -> None:
+    """Request a refund of what the institution owes back of ``payment``, as far as cards allow."""
     owed = credit - payment.unconfirmed_refund_amount
     refund = stripe_amounts.chargeable_amount(owed, payment.currency)
-    if refund > ZERO and payment.has_failed_refund:
-        log.error("payment %s: %s is owed to the client; refund failed", payment.id, refund)
-    elif refund > ZERO:
+    if refund <= ZERO:
+        return
+    if not payment.has_failed_refund:
         request_refund(payment, refund)
+        return
+    record_exception(
+        "owed_to_client",
+        f"{payment.id} {refund}",
+        f"{refund} {payment.currency} is owed to the client: a refund of the payment has failed."
+        " Return it in another way.",
+        payment_id=payment.id,
+        amount=refund,
+        currency=payment.currency,
+    )
 
 
 def _apply_payment(
@@ -207,47 +233,24 @@ def _apply_payment(
         transition = find_transition(application.state, "receive")
     else:
         transition = reversal_transition(application.state)
-    facts = {"payment": str(payment.id), "paid": _by_number(parts)}
+    facts = {"payment": str(payment.id), "paid": by_number(parts)}
     apply_transition(application, transition, **facts)
-    _update_paid_amounts(application, parts)
-    _after_balance_change(application, parts)
+    update_paid_amounts(application, parts, clock.now())
+    after_balance_change(application, parts)
 
 
-def _update_paid_amounts(application: Application, parts: dict[int, Decimal]) -> None:
+def update_paid_amounts(
+    application: Application, parts: dict[int, Decimal], paid_at: datetime
+) -> None:
+    """Add ``parts`` to the paid amounts; an instalment that they settle was paid at ``paid_at``."""
     for number, part in parts.items():
         installment = application.installments[number - 1]
         installment.paid_amount += part
-        installment.paid_at = clock.now() if installment.is_settled else None
+        installment.paid_at = paid_at if installment.is_settled else None
 
 
-def _installment(application: Application, number: int) -> Installment:
+def find_installment(application: Application, number: int) -> Installment:
+    """Return the instalment with ``number``. Raises InstallmentNotFound."""
     if not 1 <= number <= len(application.installments):
         raise InstallmentNotFound
     return application.installments[number - 1]
-
-
-# Consistency checks: each selects subject, stored and recomputed value
-
-
-@register_check
-def application_receivables_check() -> str:
-    return """
-        SELECT 'receivable of application ' || a.application_number,
-               coalesce((SELECT sum(i.amount - i.paid_amount - i.waived)
-                         FROM murabaha_installments i WHERE i.application_id = a.id), 0),
-               coalesce((SELECT sum(p.amount) FROM ledger_entries e
-                         JOIN ledger_postings p ON p.entry_id = e.id
-                         WHERE e.subject_id = a.id AND p.account = 'receivable'), 0)
-        FROM murabaha_applications a
-    """
-
-
-@register_check
-def application_rebates_check() -> str:
-    return """
-        SELECT 'rebate of application ' || a.application_number, coalesce(a.rebate, 0),
-               coalesce((SELECT sum(p.amount) FROM ledger_entries e
-                         JOIN ledger_postings p ON p.entry_id = e.id
-                         WHERE e.subject_id = a.id AND p.account = 'rebates'), 0)
-        FROM murabaha_applications a
-    """

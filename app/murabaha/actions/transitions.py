@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from flask import current_app
@@ -14,68 +14,28 @@ from ...approvals.models import Approval
 from ...database.base import db
 from ...database.locks import lock_quota
 from ...errors import Forbidden, QuotaExceeded, ValidationFailed
-from ...ledger.actions import post
-from ...ledger.models import JournalEntry
-from ...money import require_minor_units
-from ..models import (
-    APPLICATION_NUMBERS,
-    FUND,
-    Application,
-    Contract,
-    Installment,
-    Vendor,
-)
+from ...integrations import stripe_amounts
+from ...money import ZERO, require_minor_units
+from ..models import APPLICATION_NUMBERS, Application, Contract, Installment, Vendor
 from ..rules import (
     MAX_PENDING,
     OFFER_VALIDITY,
-    ApplicationNotFound,
     ApplicationNotPending,
     Price,
-    Transition,
+    ScheduledInstallment,
     find_transition,
     first_due,
-    forbid_own_application,
     require_down_payment,
     require_rate,
     schedule,
     selling_price,
 )
+from .down_payments import expire_if_lapsed, return_down_payment
 from .files import lock_own_files
 from .history import changes_of, record_event
+from .ledger import DOWN_PAYMENT_RECEIVABLE, DOWN_PAYMENTS, RECEIVABLE, SALES, post_entry
+from .steps import apply_action, contract_of, lock_for_decision, lock_own
 from .vendors import require_separate_parties, require_usable_vendor
-
-RECEIVABLE = "receivable"  # the account of what clients owe
-
-# Who may act
-
-
-def lock_own(client: Any, id: UUID) -> Application:
-    """Lock the client's own application. Raises ApplicationNotFound for another user's."""
-    application = Application.get_for_update(id)
-    if application.user_id != client.id:
-        raise ApplicationNotFound
-    return application
-
-
-def lock_for_decision(officer: Any, id: UUID) -> Application:
-    """Lock an application that is not the officer's own. Raises Forbidden."""
-    application = Application.get_for_update(id)
-    forbid_own_application(officer.id, application.user_id)
-    return application
-
-
-def apply_action(application: Application, action: str, user: Any = None, **facts: Any) -> None:
-    """Apply ``action`` and record it with its user and ``facts``. Raises InvalidTransition."""
-    apply_transition(application, find_transition(application.status, action), user, **facts)
-
-
-def apply_transition(
-    application: Application, transition: Transition, user: Any = None, **facts: Any
-) -> None:
-    """Apply a transition that the rules allow; ``user`` is None for the service itself."""
-    application.state = transition.to_state
-    record_event(application, transition.action, transition.from_state, user, facts)
-
 
 # Before the sale
 
@@ -93,7 +53,7 @@ def create_application(client: Any, values: dict[str, Any]) -> Application:
     paths = [("documents", index) for index in range(len(values["documents"]))]
     values["documents"] = lock_own_files(client, values["documents"], paths)
     facts = {name: values[name] for name in ("requested_amount", "term_months", "down_payment")}
-    number = f"M-{clock.now().year}-{db.session.scalar(APPLICATION_NUMBERS.next_value()):06}"
+    number = f"M-{clock.today().year}-{db.session.scalar(APPLICATION_NUMBERS.next_value()):06}"
     application = Application(application_number=number, user_id=client.id, **values)
     db.session.add(application)
     db.session.flush()
@@ -154,7 +114,8 @@ def approve(
     if down_payment is None:
         down_payment = application.down_payment
     price = selling_price(cost, profit_rate, down_payment, currency)
-    schedule(price.financed, term_months, clock.today(), currency)  # raises if it cannot be split
+    # Raises an error if it cannot be split.
+    _offered_schedule(price.financed, term_months, clock.today(), currency)
     require_usable_vendor(application.vendor, application.user.email)
     facts = {**asdict(price), "term_months": term_months}
     approval = require_approval(officer, _act_of_approval(application, facts))
@@ -190,17 +151,18 @@ def reject(officer: Any, id: UUID, reason: str) -> None:
 
 
 def cancel(client: Any, id: UUID) -> None:
-    """Cancel the client's own application. Raises InvalidTransition."""
-    apply_action(lock_own(client, id), "cancel", client)
+    """Cancel the client's own application, and give back the down payment.
+
+    Raises InvalidTransition.
+    """
+    application = lock_own(client, id)
+    apply_action(application, "cancel", client)
+    return_down_payment(application)
 
 
 def expire(id: UUID) -> bool:
     """Record that an offer has expired; return False if it has not or is recorded already."""
-    application = Application.get_for_update(id)
-    has_expired = application.status == "expired" != application.state
-    if has_expired:
-        apply_transition(application, find_transition(application.state, "expire"))
-    return has_expired
+    return expire_if_lapsed(Application.get_for_update(id))
 
 
 def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
@@ -212,7 +174,7 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
     application = lock_for_decision(officer, id)
     find_transition(application.status, "acquire")
     require_separate_parties(application, "acquire")
-    if acquired_on > clock.today():
+    if acquired_on > clock.latest_today():
         raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
     if evidence:
         (evidence,) = lock_own_files(officer, [evidence], [("evidence",)])
@@ -234,27 +196,29 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     apply_action(application, "accept", client, first_due_on=due)
     require_separate_parties(application, "accept")
     contract = replace(contract_of(application), accepted_at=clock.now())
-    application.contract = contract
+    application.contract, application.has_booked_down_payment = contract, True
     application.installments = [
         Installment(**installment._asdict())
-        for installment in schedule(
-            contract.financed, application.term_months, due, application.currency
-        )
+        for installment in payable_schedule(application, contract, due)
     ]
-    post_entry(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
+    received = application.down_payment_received
+    price = {
+        RECEIVABLE: contract.financed,
+        DOWN_PAYMENT_RECEIVABLE: contract.down_payment,
+        SALES: -contract.selling_price,
+    }
+    post_entry(application, "sale", price)
+    earlier = {DOWN_PAYMENTS: received, DOWN_PAYMENT_RECEIVABLE: -received}
+    post_entry(application, "down payment applied", earlier)
 
 
-def post_entry(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
-    """Post a ledger entry of the murabaha fund for ``application``."""
-    entry = JournalEntry(
-        fund=FUND, currency=application.currency, kind=kind, subject_id=application.id
-    )
-    post(entry, amounts)
-
-
-def contract_of(application: Application) -> Contract:
-    """Return the contract of an application in a state that implies one."""
-    return cast("Contract", application.contract)
+def payable_schedule(
+    application: Application, contract: Contract, due: date
+) -> list[ScheduledInstallment]:
+    """Return the instalments of the sale, in steps that cards can pay."""
+    currency = application.currency
+    step = stripe_amounts.payable_step(currency)
+    return schedule(contract.financed, application.term_months, due, currency, step=step)
 
 
 def quote(
@@ -270,5 +234,29 @@ def quote(
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
     due = first_due(clock.today(), first_due_on)
-    installments = schedule(price.financed, term_months, due, currency)
+    installments = _offered_schedule(price.financed, term_months, due, currency)
     return {**asdict(price), "currency": currency, "installments": installments}
+
+
+def _offered_schedule(
+    financed: Decimal, term_months: int, due: date, currency: str
+) -> list[ScheduledInstallment]:
+    """Return the instalments of an offer. Raises ValidationFailed if cards could not pay one.
+
+    Without Stripe there is no minimum: instalments are paid in another way.
+    """
+    minimum = ZERO
+    if current_app.config["STRIPE_SECRET_KEY"]:
+        minimum = stripe_amounts.minimum_charge(currency)
+    step = stripe_amounts.payable_step(currency)
+    return schedule(financed, term_months, due, currency, step=step, minimum=minimum)
+
+
+def lapsed_offers() -> list[UUID]:
+    """List the applications whose offer has lapsed while a down payment has been received."""
+    query = db.select(Application.id).where(
+        Application.state == "acquired",
+        Application.status == "expired",
+        Application.down_payment_received > 0,
+    )
+    return list(db.session.scalars(query))

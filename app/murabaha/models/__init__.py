@@ -1,7 +1,9 @@
-"""Vendors, applications with their contracts and instalments, and the history of each."""
+"""Vendors; applications with their contracts, instalments and receipts, and their history."""
 
-from .applications import APPLICATION_NUMBERS, FUND, Application, Contract, Installment
+from .applications import APPLICATION_NUMBERS, FUND, Application, Contract
 from .events import ApplicationEvent
+from .installments import Installment
+from .receipts import Receipt
 from .vendors import Vendor
 
 __all__ = [
@@ -11,5 +13,6 @@ __all__ = [
     "ApplicationEvent",
     "Contract",
     "Installment",
+    "Receipt",
     "Vendor",
 ]

@@ -1,4 +1,4 @@
-"""Applications with their contracts and instalments."""
+"""Applications, with their contracts."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,12 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    Date,
     DateTime,
     ForeignKey,
     Index,
     Sequence,
-    UniqueConstraint,
+    Uuid,
+    bindparam,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -22,19 +23,24 @@ from sqlalchemy.types import Text
 
 from ... import clock
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import bind_callable, newest_first, prepared_query, sql_property
+from ...database.prepared import (
+    bind_callable,
+    newest_first,
+    oldest_first,
+    prepared_query,
+    sql_property,
+)
 from ...ledger.models import GUARDS
-from ...payments.models import Payment
 from ...users.models import User
 from ..rules import (
     BEFORE_SALE,
-    GRACE_PERIOD,
     OFFERED,
     STATES,
     ApplicationNotFound,
     InstallmentBalance,
     Price,
 )
+from .installments import Installment
 from .vendors import Vendor
 
 FUND = "murabaha"  # separate from the funds of waqf projects
@@ -43,12 +49,7 @@ APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.met
 GUARDS["murabaha_applications"] = {
     "applications_are_never_deleted": "ad103ab5a020c03b5bb3a0cc5ec986b1",
     "a_sale_is_fixed": "42a1c66f65702243d378cf4317ecb711",
-    "the_sale_adds_up": "a5983fcfcdc6dd991bdb8f9cdd765673",
-}
-GUARDS["murabaha_installments"] = {
-    "installments_are_never_deleted": "c0d76759eb0d304c8e1ffa0672b76603",
-    "an_installment_is_fixed": "8af58f4b7c5628b23eee9013b5afed07",
-    "the_installments_add_up": "e227fd9daf3b5db10bdd50d631a0aa04",
+    "the_sale_adds_up": "b9cda019ad96c7d3f805978dc90e5d42",
 }
 
 
@@ -75,6 +76,11 @@ class Application(UUIDPrimaryKeyMixin, Base):
         ),
         CheckConstraint("accepted_at IS NULL OR acquired_on IS NOT NULL", name="owned_before_sale"),
         CheckConstraint("rebate BETWEEN 0 AND profit", name="rebate"),
+        CheckConstraint(
+            "down_payment_received >= 0"
+            " AND down_payment_received <= coalesce(agreed_down_payment, 0)",
+            name="down_payment_received",
+        ),
         Index(None, "user_id", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "documents", postgresql_using="gin"),
@@ -102,12 +108,17 @@ class Application(UUIDPrimaryKeyMixin, Base):
         mapped_column("accepted_at", nullable=True),
         mapped_column("rebate", nullable=True),
     )
+    # Money for the down payment that has arrived and was not given back.
+    down_payment_received: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    # Whether the sale's entry has the down payment; False for sales from before migration 0015,
+    # whose agreement says that it was paid.
+    has_booked_down_payment: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     user: Mapped[User] = relationship()
     vendor: Mapped[Vendor] = relationship()
-    installments: Mapped[list["Installment"]] = relationship(order_by="Installment.number")
+    installments: Mapped[list[Installment]] = relationship(order_by="Installment.number")
 
     @hybrid_property
     def status(self) -> str:
@@ -124,22 +135,47 @@ class Application(UUIDPrimaryKeyMixin, Base):
         return db.case((has_lapsed, "expired"), else_=cls.state)
 
     @sql_property
+    def down_payment_paid(cls: Any) -> Any:
+        """What has been paid of the down payment; all of it in a sale whose entry lacks it."""
+        columns = cls.__table__.c
+        is_assumed = columns.accepted_at.is_not(None) & ~cls.has_booked_down_payment
+        return db.case((is_assumed, columns.agreed_down_payment), else_=cls.down_payment_received)
+
+    @property
+    def unpaid_down_payment(self) -> Decimal:
+        """What is left to pay of the agreed down payment."""
+        contract = self.contract
+        if contract is None or (contract.accepted_at and not self.has_booked_down_payment):
+            return Decimal(0)
+        return contract.down_payment - self.down_payment_received
+
+    @sql_property
+    def applicant(cls: Any) -> Any:
+        """Name and e-mail of the client, for a reader (``readable_by``) who is another person."""
+        is_other = cls.user_id != bindparam("reader_id", type_=Uuid)
+        person = db.func.json_build_object(
+            literal_column("'name'"), User.name, literal_column("'email'"), User.email
+        )
+        client = db.select(person).where(User.id == cls.user_id)
+        return db.case((is_other, client.correlate(cls.__table__).scalar_subquery()))
+
+    @sql_property
     def owed(cls: Any) -> Any:
         """The financed amount; NULL before the sale, when there is no debt yet."""
         return db.case((cls.__table__.c.accepted_at.is_not(None), cls.__table__.c.financed))
 
     @sql_property
     def paid(cls: Any) -> Any:
-        return Installment.total(Installment.paid_amount)
+        return Installment.total(Installment.paid_amount, cls)
 
     @sql_property
     def waived(cls: Any) -> Any:
-        return Installment.total(Installment.waived)
+        return Installment.total(Installment.waived, cls)
 
     @sql_property
     def remaining(cls: Any) -> Any:
         outstanding = Installment.amount - Installment.paid_amount - Installment.waived
-        return Installment.total(outstanding)
+        return Installment.total(outstanding, cls)
 
     @property
     def installment_balances(self) -> list[InstallmentBalance]:
@@ -153,18 +189,33 @@ class Application(UUIDPrimaryKeyMixin, Base):
         ]
 
     @prepared_query
-    def readable_by(cls: Any, reader_id, id, status):
-        """Select the user's own applications, or all for an officer, newest first.
+    def readable_by(cls: Any, reader_id, id):
+        """Select the application with ``id``, if it is the user's own or the user is staff."""
+        return db.select(cls).where(_is_readable(cls, reader_id), cls.id == id)
 
-        With ``id`` select only that one, with ``status`` only those in it.
+    @prepared_query
+    def search(cls: Any, reader_id, status, overdue, applicant, applicant_id, since, until, oldest):  # noqa: PLR0917
+        """Select the user's own applications, or all for staff.
+
+        Each parameter that is not None selects: those in ``status``, with or without an ``overdue``
+        instalment, of the ``applicant`` with this id or with a part of the name or e-mail, created
+        from ``since`` to before ``until``. Newest first, or ``oldest`` first.
         """
-        is_officer = db.select(User.id).where(User.id == reader_id, User.role != "user").exists()
-        query = db.select(cls).where((cls.user_id == reader_id) | is_officer)
-        if id is not None:
-            return query.where(cls.id == id)
+        query = db.select(cls).where(_is_readable(cls, reader_id))
         if status is not None:
             query = query.where(cls.status == status)
-        return newest_first(query, cls.created_at, cls.id)
+        if overdue is not None:
+            query = query.where(Installment.is_overdue_in(cls) == overdue)
+        if applicant is not None:
+            query = query.where(_has_applicant(cls, applicant))
+        if applicant_id is not None:
+            query = query.where(cls.user_id == applicant_id)
+        if since is not None:
+            query = query.where(cls.created_at >= since)
+        if until is not None:
+            query = query.where(cls.created_at < until)
+        order = newest_first if oldest is None else oldest_first
+        return order(query, cls.created_at, cls.id)
 
     @prepared_query
     def latest(cls: Any, user_id, max_rows):
@@ -192,55 +243,18 @@ class Application(UUIDPrimaryKeyMixin, Base):
         return list(db.session.scalars(query.order_by(cls.id).with_for_update()))
 
 
-class Installment(UUIDPrimaryKeyMixin, Base):
-    """A part of the price, and how much of it has been paid or waived."""
+def _is_readable(application: Any, reader_id: Any) -> Any:
+    """Build the condition that the reader is the applicant or staff."""
+    is_officer = db.select(User.id).where(User.id == reader_id, User.role != "user").exists()
+    return (application.user_id == reader_id) | is_officer
 
-    __tablename__ = "murabaha_installments"
-    __table_args__ = (
-        UniqueConstraint("application_id", "number"),
-        CheckConstraint(
-            "amount > 0 AND paid_amount >= 0 AND waived >= 0 AND paid_amount + waived <= amount",
-            name="never_beyond",
-        ),
-    )
 
-    application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
-    number: Mapped[int]
-    due_date: Mapped[date]
-    amount: Mapped[Decimal]  # as in the contract; never changes
-    paid_amount: Mapped[Decimal] = mapped_column(default=Decimal(0))
-    waived: Mapped[Decimal] = mapped_column(default=Decimal(0))
-    paid_at: Mapped[datetime | None]
-
-    @sql_property
-    def owed(cls: Any) -> Any:
-        """The amount due, after a rebate."""
-        return cls.amount - cls.waived
-
-    @sql_property
-    def status(cls: Any) -> Any:
-        overdue_before = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
-        return db.case(
-            (cls.waived == cls.amount, "waived"),
-            (cls.paid_amount + cls.waived == cls.amount, "paid"),
-            (Payment.is_processing_for(cls.id), "processing"),
-            (cls.due_date < overdue_before, "overdue"),  # also if a payment was only started
-            (Payment.is_pending_for(cls.id), "processing"),
-            else_="pending",
+def _has_applicant(application: Any, part: Any) -> Any:
+    """Build the condition that the applicant's name or e-mail contains ``part``, in any case."""
+    contains = db.or_(
+        *(
+            db.func.strpos(db.func.lower(column), db.func.lower(db.cast(part, Text))) > 0
+            for column in (User.name, User.email)
         )
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is outstanding."""
-        return self.paid_amount + self.waived == self.amount
-
-    @classmethod
-    def application_id_of(cls, id: UUID | None) -> UUID:
-        return db.session.scalars(db.select(cls.application_id).where(cls.id == id)).one()
-
-    @classmethod
-    def total(cls, amount: Any) -> Any:
-        """Build the sum of ``amount`` over an application's instalments."""
-        own = cls.application_id == Application.id
-        total = db.func.coalesce(db.func.sum(amount), 0)
-        return db.select(total).where(own).correlate(Application.__table__).scalar_subquery()
+    )
+    return application.user_id.in_(db.select(User.id).where(contains))

@@ -15,5 +15,9 @@ class InstallmentNotFound(ApiError):
     status, code, message = 404, "INSTALLMENT_NOT_FOUND", "Installment not found"
 
 
+class ReceiptNotFound(ApiError):
+    status, code, message = 404, "RECEIPT_NOT_FOUND", "Receipt not found"
+
+
 class ApplicationNotPending(ApiError):
     status, code, message = 400, "APPLICATION_NOT_PENDING", "Cannot update non-pending application"

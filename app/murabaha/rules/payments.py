@@ -1,5 +1,6 @@
 """How payments, their reversals and rebates are allocated to instalments."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -44,6 +45,48 @@ def allocate_payment(
     if amount > outstanding(unpaid):
         raise ValidationFailed.at(["amount"], f"More than is left to pay: {outstanding(unpaid)}.")
     return allocate(amount, unpaid)
+
+
+def require_card_amount(
+    amount: Decimal, balance: Decimal, payable_balance: Decimal, minimum: Decimal
+) -> None:
+    """Raise ValidationFailed if a card cannot be charged ``amount``, or not what is left after it.
+
+    ``payable_balance`` is the part of the outstanding ``balance`` that cards can pay: it lacks what
+    is less than the smallest step of card payments. ``minimum`` is that of a card payment.
+    """
+    if payable_balance < minimum:
+        raise ValidationFailed.at(
+            ["amount"], f"Only {balance} is left: less than a card payment may be, {minimum}."
+        )
+    if amount < minimum:
+        message = f"Must be at least {minimum} by card: send an amount up to {payable_balance}."
+        raise ValidationFailed.at(["amount"], message)
+    if ZERO < payable_balance - amount < minimum:
+        raise ValidationFailed.at(
+            ["amount"],
+            f"Would leave {balance - amount}, less than a card payment may be: pay"
+            f" {payable_balance} or at most {payable_balance - minimum}.",
+        )
+
+
+def require_down_payment_part(amount: Decimal, unpaid: Decimal) -> None:
+    """Raise an error if ``amount`` exceeds the ``unpaid`` down payment.
+
+    Raises InvalidTransition if nothing is unpaid, else ValidationFailed.
+    """
+    if unpaid <= ZERO:
+        raise InvalidTransition("Nothing is left to pay of the down payment.")
+    if amount > unpaid:
+        raise ValidationFailed.at(["amount"], f"More than is left of the down payment: {unpaid}.")
+
+
+def reference_key(method: str, reference: str) -> str:
+    """Return what is equal for spellings of a receipt that differ only in case and spaces."""
+    return "\n".join(
+        " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+        for text in (method, reference)
+    )
 
 
 def allocate(amount: Decimal, installments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:

@@ -56,15 +56,28 @@ class ScheduledInstallment(NamedTuple):
 
 
 def schedule(
-    financed: Decimal, term_months: int, first_due_on: date, currency: str
+    financed: Decimal,
+    term_months: int,
+    first_due_on: date,
+    currency: str,
+    *,
+    step: Decimal | None = None,
+    minimum: Decimal = ZERO,
 ) -> list[ScheduledInstallment]:
     """Split ``financed`` into monthly instalments, equal or the larger ones first.
 
-    Raises ValidationFailed if an instalment would be 0.
+    They are multiples of ``step``, so that each can be paid by card, except that the last one also
+    has what is less than a step. Raises ValidationFailed if an instalment would be 0, or less than
+    the ``minimum`` of a card payment.
     """
-    amounts = split_evenly(financed, term_months, currency)
-    if amounts[-1] <= ZERO:
+    amounts = split_evenly(financed, term_months, currency, step)
+    if min(amounts) <= ZERO:
         raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be 0.")
+    if min(amounts) < minimum:
+        message = f"Too many: an instalment would be {min(amounts)} {currency}."
+        raise ValidationFailed.at(
+            ["termMonths"], f"{message} A card payment must be at least {minimum} {currency}."
+        )
     return [
         ScheduledInstallment(number + 1, months_after(first_due_on, number), amount)
         for number, amount in enumerate(amounts)

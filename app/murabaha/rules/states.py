@@ -32,13 +32,50 @@ TRANSITIONS = (
     Transition(
         "acquired", "expire", "service", "expired", "30 days have passed since the approval"
     ),
+    *(
+        transition
+        for state in ("acquired", "active")
+        for transition in (
+            Transition(
+                *(state, "record_down_payment", "officer", state),
+                "the amount does not exceed what is left of the down payment",
+            ),
+            Transition(
+                *(state, "pay_down_payment", "owner", state),
+                "something is left of the down payment",
+            ),
+            Transition(
+                *(state, "receive_down_payment", "service", state),
+                "Stripe has received the money",
+            ),
+        )
+    ),
     Transition("active", "record", "officer", "active", "the amount does not exceed the balance"),
     Transition("active", "pay", "owner", "active", "the instalment is the oldest unpaid one"),
     Transition("active", "receive", "service", "active", "Stripe has received the money"),
     Transition(
         "active", "settle", "officer", "active", "the rebate is at most the profit still to come"
     ),
-    Transition("active", "complete", "service", "completed", "nothing is outstanding"),
+    Transition(
+        "active", "complete", "service", "completed", "instalments and down payment are paid"
+    ),
+    *(
+        Transition(
+            state, "reverse", "officer", to_state, "the receipt has not been reversed before"
+        )
+        for state, to_state in (
+            ("acquired", "acquired"),
+            ("active", "active"),
+            ("completed", "active"),
+            # The money was returned to the client, as there is no sale.
+            ("cancelled", "cancelled"),
+            ("expired", "expired"),
+        )
+    ),
+    *(
+        Transition(state, "return_down_payment", "service", state, "there is no sale")
+        for state in ("cancelled", "expired")
+    ),
 )
 STATES = tuple(
     dict.fromkeys(
@@ -49,6 +86,8 @@ STATES = tuple(
 )
 OFFERED = ("approved", "acquired")  # states in which the offer can expire
 BEFORE_SALE = ("pending", *OFFERED)
+SOLD = ("active", "completed")
+WITHOUT_SALE = ("rejected", "cancelled", "expired")
 
 
 def state_diagram() -> str:
@@ -86,10 +125,12 @@ def find_transition(state: str, action: str) -> Transition:
 def reversal_transition(state: str) -> Transition:
     """Return the transition for a refund or dispute at Stripe: the sale is, or again is, active.
 
-    It is allowed in every state, because Stripe has moved the money already.
+    It is allowed in every state, because Stripe has moved the money already. An application that is
+    no sale stays as it is.
     """
+    to_state = "active" if state in SOLD else state
     return Transition(
-        state, "take_back", "service", "active", "a payment was refunded or is disputed"
+        state, "take_back", "service", to_state, "a payment was refunded or is disputed"
     )
 
 

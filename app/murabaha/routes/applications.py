@@ -1,0 +1,235 @@
+"""Routes of vendors, quotes and applications."""
+
+from ...approvals.routes import may_need_approval
+from ...database.base import db
+from ...errors import Forbidden
+from ...http.authentication import current_user
+from ...http.responses import pdf_response
+from ...payments.rules import InvalidTransition
+from ...users.rules import UserNotFound
+from ..actions import applications, transitions, vendors
+from ..actions.agreement import render_agreement
+from ..models import ApplicationEvent, Vendor
+from ..rules import (
+    ApplicationNotFound,
+    ApplicationNotPending,
+    VendorNotFound,
+)
+from ..schemas.applications import (
+    AcceptanceSchema,
+    AcquisitionSchema,
+    ApplicationEventSchema,
+    ApplicationListQuerySchema,
+    ApplicationPatchSchema,
+    ApplicationSchema,
+    ApprovalSchema,
+    EmptySchema,
+    NewApplicationSchema,
+    NewVendorSchema,
+    QuoteRequestSchema,
+    QuoteSchema,
+    RejectionSchema,
+    ScheduleSchema,
+    VendorPatchSchema,
+    VendorSchema,
+)
+from .blueprint import bp, if_unchanged, require_readable, visible_application
+
+# Vendors and quotes
+
+
+@bp.get("/vendors")
+@bp.login_required
+@bp.paginated(VendorSchema)
+def list_vendors():
+    """List the vendors that the institution buys from, newest first"""
+    return Vendor.newest()
+
+
+@bp.post("/vendors")
+@bp.officers_only
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(NewVendorSchema)
+@bp.returns_row(VendorSchema, VendorNotFound, 201)
+def create_vendor(data):
+    """Create a vendor"""
+    vendor = Vendor(**data)
+    db.session.add(vendor)
+    db.session.flush()
+    return Vendor.by_id(vendor.id)
+
+
+@bp.patch("/vendors/<uuid:id>")
+@bp.officers_only
+@bp.returns_etag
+@bp.arguments(VendorPatchSchema)
+@bp.returns_row(VendorSchema, VendorNotFound)
+@bp.if_match(VendorSchema, Vendor.by_id, Vendor.get_for_update)
+def update_vendor(changes, id):
+    """Update a vendor; an inactive one is not available for new applications"""
+    vendors.update_vendor(current_user, id, changes)
+    db.session.commit()
+    return Vendor.by_id(id)
+
+
+@bp.post("/quotes")
+@bp.public
+@bp.arguments(QuoteRequestSchema)
+@bp.response(200, QuoteSchema)
+def quote_price(data):
+    """Calculate a selling price and its instalments, without obligation"""
+    return transitions.quote(**data)
+
+
+# Applications
+
+
+@bp.post("/applications")
+@bp.login_required
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(NewApplicationSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound, 201)
+@bp.raises(VendorNotFound, UserNotFound)
+def apply_for_goods(data):
+    """Apply for goods that the institution buys and sells to you"""
+    return visible_application(transitions.create_application(current_user, data).id)
+
+
+@bp.get("/applications")
+@bp.login_required
+@bp.arguments(ApplicationListQuerySchema, location="query")
+@bp.paginated(ApplicationSchema)
+def list_applications(query):
+    """List your applications, or all of them for an officer, newest first"""
+    return applications.search(current_user.id, **query)
+
+
+@bp.get("/applications/<uuid:id>")
+@bp.login_required
+@bp.returns_etag
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+def show_application(id):
+    """Get an application with its vendor, contract and instalments"""
+    return visible_application(id)
+
+
+@bp.patch("/applications/<uuid:id>")
+@bp.login_required
+@bp.returns_etag
+@bp.arguments(ApplicationPatchSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
+def update_application(changes, id):
+    """Update your application while it is pending"""
+    transitions.update_application(current_user, id, changes)
+    db.session.commit()
+    return visible_application(id)
+
+
+@bp.get("/applications/<uuid:id>/history")
+@bp.login_required
+@bp.paginated(ApplicationEventSchema)
+@bp.raises(ApplicationNotFound)
+def list_application_history(id):
+    """List the events of an application, newest first"""
+    require_readable(id)
+    if transitions.expire(id):
+        db.session.commit()
+    return ApplicationEvent.for_application(id)
+
+
+# Transitions
+
+
+@bp.post("/applications/<uuid:id>/approve")
+@bp.officers_only
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(ApprovalSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(InvalidTransition)
+@may_need_approval
+def approve_application(data, id):
+    """Approve an application that is not your own: offer a fixed price, valid for 30 days"""
+    return transitions.approve(current_user, id, **data) or visible_application(id)
+
+
+@bp.post("/applications/<uuid:id>/reject")
+@bp.officers_only
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(RejectionSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(InvalidTransition)
+def reject_application(data, id):
+    """Reject an application that is not your own, with a reason"""
+    transitions.reject(current_user, id, **data)
+    return visible_application(id)
+
+
+@bp.post("/applications/<uuid:id>/acquire")
+@bp.officers_only
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(AcquisitionSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(InvalidTransition)
+def acquire_goods(data, id):
+    """Record that the institution owns the goods, which allows their sale"""
+    transitions.acquire(current_user, id, **data)
+    return visible_application(id)
+
+
+@bp.post("/applications/<uuid:id>/accept")
+@bp.login_required
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(AcceptanceSchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(InvalidTransition)
+def accept_offer(data, id):
+    """Accept the offer: this is the sale, which fixes price and schedule"""
+    transitions.accept(current_user, id, **data)
+    return visible_application(id)
+
+
+@bp.post("/applications/<uuid:id>/cancel")
+@bp.login_required
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(EmptySchema)
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(InvalidTransition)
+def cancel_application(_, id):
+    """Cancel your application before the sale"""
+    transitions.cancel(current_user, id)
+    return visible_application(id)
+
+
+@bp.get("/applications/<uuid:id>/schedule")
+@bp.login_required
+@bp.returns_row(ScheduleSchema, ApplicationNotFound)
+def show_schedule(id):
+    """Get the payment schedule with what has been paid"""
+    return visible_application(id)
+
+
+@bp.get("/applications/<uuid:id>/agreement")
+@bp.login_required
+@bp.pdf
+@bp.raises(ApplicationNotFound, InvalidTransition)
+def show_agreement(id):
+    """Download the agreement as a PDF, once the institution owns the goods"""
+    found = visible_application(id).objects()
+    if not found:
+        raise ApplicationNotFound
+    (application,) = found
+    return pdf_response(render_agreement(application), f"{application.application_number}.pdf")
