@@ -36,7 +36,8 @@ class Settings:
     jwt_access_token_expires: int = 7 * 24 * 3600  # seconds
     jwt_refresh_token_expires: int = 30 * 24 * 3600  # seconds
     stripe_secret_key: str = ""
-    stripe_webhook_secret: str = ""
+    stripe_webhook_secret: str = ""  # or several, comma-separated
+    stripe_account: str = ""  # our own id, such as acct_1Abc; empty: events never name it
     stripe_api_base: str = ""
     cors_origins: tuple[str, ...] = ()  # comma-separated; each may send credentials
     trusted_hosts: tuple[str, ...] = ()  # that requests may name; empty: all
@@ -79,6 +80,10 @@ class Settings:
         return self.app_env == "production"
 
     @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        return split_list(self.stripe_webhook_secret)
+
+    @property
     def limits(self) -> dict[str, str]:
         """The rate limits by name."""
         prefix = "ratelimit_"
@@ -87,6 +92,11 @@ class Settings:
             for name, value in vars(self).items()
             if name.startswith(prefix) and isinstance(value, str)
         }
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the parts of a comma-separated text, without space and empty parts."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -114,7 +124,7 @@ def _parse(name: str, text: str, default: Any) -> Any:
         if isinstance(default, bool):
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if isinstance(default, tuple):
-            return tuple(part.strip() for part in text.split(",") if part.strip())
+            return split_list(text)
         value = type(default)(text)
         if isinstance(value, Decimal) and not value.is_finite():
             raise ValueError
@@ -173,6 +183,10 @@ def _check(settings: Settings) -> None:
     _require(
         settings.time_zone in available_timezones(),
         "TIME_ZONE must be an IANA time zone, such as Asia/Riyadh.",
+    )
+    _require(
+        re.fullmatch(r"(acct_\w+)?", settings.stripe_account, re.ASCII),
+        "STRIPE_ACCOUNT must be the id of a Stripe account, such as acct_1Abc.",
     )
     for key in ("jwt_secret_key", "jwt_secret_key_previous"):
         secret = getattr(settings, key)
@@ -242,7 +256,7 @@ def _check_production(settings: Settings) -> None:
     )
     _require(settings.ratelimit_enabled, "RATELIMIT_ENABLED must not be false in production.")
     _require(
-        settings.stripe_webhook_secret or not settings.stripe_secret_key,
+        settings.stripe_webhook_secrets or not settings.stripe_secret_key,
         "STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY, to receive payment results.",
     )
 
@@ -276,9 +290,9 @@ def _check_production_secrets(settings: Settings) -> None:
         settings.stripe_secret_key != LOCAL_KEY,
         "STRIPE_SECRET_KEY is the one of the fake of Stripe: use a key of your Stripe account.",
     )
-    for secret in settings.stripe_webhook_secret.split(","):
+    for secret in settings.stripe_webhook_secrets:
         _require(
-            not secret or not is_guessable(secret.strip().removeprefix("whsec_")),
+            not is_guessable(secret.removeprefix("whsec_")),
             "STRIPE_WEBHOOK_SECRET can be guessed: use the signing secret of the endpoint in"
             " Stripe's dashboard.",
         )

@@ -1,7 +1,8 @@
 """Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import click
@@ -17,11 +18,16 @@ from .errors import ServiceUnavailable, describe_database_error
 from .http.authentication import ROLES
 from .http.idempotency_keys import IdempotencyKey
 from .integrations import storage
-from .integrations.stripe_client import PaymentUnavailable, StripeRejected
+from .integrations.stripe_client import (
+    PaymentUnavailable,
+    StripeKeyInvalid,
+    StripePermissionDenied,
+    StripeRejected,
+)
 from .ledger import actions as ledger
 from .ledger import digests
 from .murabaha.actions import transitions as murabaha
-from .payments.actions import reconciliation, updates
+from .payments.actions import reconciliation
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
@@ -39,6 +45,12 @@ projects = AppGroup("projects", help="Manage waqf projects.")
 
 BATCH_SIZE = 1000  # rows
 MANY_ORPHANS = 100  # files
+# What reading Stripe's objects needs, by their name in messages.
+READ_PERMISSIONS = {
+    "PaymentIntents": "rak_payment_intent_read",
+    "refunds": "rak_refund_read",
+    "disputes": "rak_dispute_read",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -92,53 +104,72 @@ def reconcile_command() -> None:
 
     Down payments of offers that have expired are given back too.
     """
-    checked, failed = 0, 0
-    steps: tuple[tuple[Callable[[Any], Any], Callable[[], list[Any] | None]], ...] = (
-        (reconciliation.reconcile_payment, reconciliation.payable_payments),
-        (murabaha.expire, murabaha.lapsed_offers),
-        (reconciliation.retry_refund, reconciliation.unconfirmed_refunds),
-        (lambda key: reconciliation.refresh_reversal(*key), reconciliation.open_reversals),
-        (updates.apply_update, lambda: _fetch_recent("refund")),
-        (updates.apply_update, lambda: _fetch_recent("dispute")),
-    )
-    for reconcile, list_items in steps:
-        items = list_items()
-        db.session.rollback()
-        if items is None:
-            failed += 1
-        for item in items or ():
-            checked += 1
-            failed += not _run_safely(reconcile, item)
-    click.echo(f"{checked} checked, {failed} failed")
-    if failed:
+    run = ReconcileRun()
+    run.each("PaymentIntents", reconciliation.payable_payments, reconciliation.reconcile_payment)
+    run.each("applications", murabaha.lapsed_offers, murabaha.expire)
+    run.each("refunds", reconciliation.unconfirmed_refunds, reconciliation.retry_refund)
+    for kind in ("refund", "dispute"):
+        run.each(
+            f"{kind}s",
+            partial(reconciliation.open_reversals, kind),
+            partial(reconciliation.refresh_reversal, kind),
+        )
+        run.each(
+            f"{kind}s",
+            partial(reconciliation.recent_reversals, kind),
+            reconciliation.apply_recent_reversal,
+        )
+    click.echo(f"{run.checked} checked, {run.failed} failed")
+    if run.failed:
         raise SystemExit(1)
 
 
-def _fetch_recent(kind: str) -> list[Any] | None:
-    """List Stripe's recent refunds or disputes; None if Stripe is unavailable."""
-    db.session.rollback()
-    try:
-        return reconciliation.recent_reversals(kind)
-    except PaymentUnavailable:
+class ReconcileRun:
+    """A run of ``payments reconcile``: how much was checked, and what failed."""
+
+    def __init__(self) -> None:
+        self.checked = self.failed = 0
+        self._reported: set[str] = set()
+
+    def each(
+        self, name: str, list_items: Callable[[], Iterable[Any]], reconcile: Callable[[Any], Any]
+    ) -> None:
+        """List the items called ``name``; reconcile and commit each, even if others fail."""
+        for item in self.attempt(name, name, list_items) or ():
+            self.checked += 1
+            self.attempt(name, item, partial(reconcile, item))
+
+    def attempt(self, name: str, label: Any, action: Callable[[], Any]) -> Any:
+        """Return the result of ``action``, committed; report a failure and return None."""
+        try:
+            result = action()
+            db.session.commit()
+        except StripeKeyInvalid:
+            raise click.ClickException("Stripe does not accept STRIPE_SECRET_KEY.") from None
+        except StripePermissionDenied as error:
+            db.session.rollback()
+            return self._report_permission(name, error.permission)
+        except Exception as error:
+            db.session.rollback()
+            if not isinstance(error, PaymentUnavailable | StripeRejected):
+                log.exception("could not reconcile %s", label)
+            result = error
+        if not isinstance(result, Exception):
+            return result
+        self.failed += 1
+        click.echo(f"{label}: {result}", err=True)
         return None
-    except StripeRejected as error:  # a restricted API key may not be allowed to list these
-        click.echo(f"{kind}s: {error}", err=True)
-        return []
 
-
-def _run_safely(reconcile: Callable[[Any], Any], item: Any) -> bool:
-    """Reconcile one item and commit; report a failure and return False, so that others follow."""
-    try:
-        outcome = reconcile(item)
-        db.session.commit()
-    except Exception as error:
-        db.session.rollback()
-        if not isinstance(error, PaymentUnavailable | StripeRejected):
-            log.exception("could not reconcile %s", item)
-        outcome = error
-    if isinstance(outcome, Exception):
-        click.echo(f"{item}: {outcome}", err=True)
-    return not isinstance(outcome, Exception)
+    def _report_permission(self, name: str, permission: str) -> None:
+        """Report once what a restricted key may not do; only what it may not change fails."""
+        permission = permission or READ_PERMISSIONS[name]  # Stripe does not always name it
+        message = f"This key may not read {name} ({permission}): they are known from webhooks only."
+        if permission.endswith("_write"):
+            self.failed += 1
+            message = f"This key may not create or change {name} ({permission})."
+        if message not in self._reported:
+            self._reported.add(message)
+            click.echo(message, err=True)
 
 
 @ledger_group.command("check")

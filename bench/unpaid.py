@@ -5,7 +5,7 @@ from app.integrations.stripe_updates import StripeUpdate
 from wsgi import app
 
 
-def create_payment_intent(payment_id, amount, currency, method, attempt=0, *, charge=True):
+def create_payment_intent(payment_id, amount, currency, *_args, **_options):
     """Return a new PaymentIntent's state and client secret, as Stripe would."""
     id = f"pi_{payment_id.hex}"
     units = stripe_amounts.to_stripe_amount(amount, currency)

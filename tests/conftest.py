@@ -190,6 +190,12 @@ def set_clock(monkeypatch):
 
 
 @pytest.fixture
+def set_time_zone(app: Flask, monkeypatch):
+    """Return a function that sets the institution's time zone, as in ``Asia/Riyadh``."""
+    return lambda name: monkeypatch.setitem(app.config, "TIME_ZONE", name)
+
+
+@pytest.fixture
 def statements(app: Flask):
     """Return a context manager that records the SQL statements that are executed inside it."""
 

@@ -293,6 +293,8 @@ def test_production_does_not_start_with_a_missing_or_weak_setting(
         ({"STRIPE_SECRET_KEY": "sk_test_local"}, "STRIPE_SECRET_KEY"),
         ({"STRIPE_WEBHOOK_SECRET": "whsec_local"}, "STRIPE_WEBHOOK_SECRET"),
         ({"STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM},whsec_test"}, "STRIPE_WEBHOOK_SECRET"),
+        ({"STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM}, whsec_test ,"}, "STRIPE_WEBHOOK_SECRET"),
+        ({"STRIPE_WEBHOOK_SECRET": " , ,"}, "STRIPE_WEBHOOK_SECRET"),
         ({"STRIPE_API_BASE": "http://stripe.example"}, "STRIPE_API_BASE"),
         ({"CORS_ORIGINS": "http://app.example.org"}, "CORS_ORIGINS"),
         ({"CORS_ORIGINS": "https://app.example.org,HTTP://b.example"}, "CORS_ORIGINS"),
@@ -313,6 +315,19 @@ def test_production_does_not_start_with_a_guessable_or_unencrypted_setting(overr
 def test_production_starts_with_stripes_keys_of_either_mode(key):
     stripe = {"STRIPE_SECRET_KEY": key, "STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM}"}
     assert from_environment({**PRODUCTION, **stripe}).stripe_secret_key == key
+
+
+def test_production_starts_with_several_webhook_secrets():
+    first, second = f"whsec_{RANDOM}", f"whsec_{RANDOM[::-1]}"
+    stripe = {"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRET": f" {first} ,, {second}, "}
+    settings = from_environment({**PRODUCTION, **stripe})
+    assert settings.stripe_webhook_secrets == (first, second)
+
+
+@pytest.mark.parametrize("account", ["1Abc", "acct_", "acct_1 2", "acct_1,acct_2", "acct_é"])
+def test_an_account_must_have_the_form_of_stripes_ids(account):
+    assert startup_error({**VALID, "STRIPE_ACCOUNT": account}).startswith("STRIPE_ACCOUNT")
+    assert from_environment({**VALID, "STRIPE_ACCOUNT": "acct_1Abc"}).stripe_account == "acct_1Abc"
 
 
 LOCAL_ORIGINS = "http://localhost:3000,http://a.localhost,http://127.0.0.1:3000,http://[::1]:3000"

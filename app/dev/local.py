@@ -1,7 +1,7 @@
 """``make run``: the service on this machine, with an embedded PostgreSQL and a fake of Stripe.
 
-This module is never imported in production: only ``app/dev/requirements.txt`` has the wheels of
-PostgreSQL and of the fake.
+This module is never imported in production: only ``app/dev/requirements.txt`` has the wheel of
+PostgreSQL.
 """
 
 import fcntl
@@ -33,16 +33,7 @@ DATA_DIR = config.INSTANCE / "postgres"
 STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # the fake's address, while it runs
 LOCK_FILE = config.INSTANCE / "make-run.lock"
 STRIPE_KEY, STRIPE_SECRET = "sk_test_local", "whsec_local"
-FAKE_STRIPE = """
-import sys
-from aiohttp import web
-from localstripe import resources, server, webhooks
-resources.Store.dump_to_disk = lambda self: None  # the file would be shared by all checkouts
-webhooks.register_webhook("ose", sys.argv[2], sys.argv[3], None)
-no_disputes = {"object": "list", "data": [], "has_more": False, "url": "/v1/disputes"}
-server.app.router.add_get("/v1/disputes", lambda request: server.json_response(no_disputes))
-web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_signals=True)
-"""
+FAKE_STRIPE = [sys.executable, "-m", "app.dev.fake_stripe"]
 
 
 class AlreadyRunning(SystemExit):
@@ -193,7 +184,8 @@ def start_fake_stripe(address: str) -> subprocess.Popen[bytes]:
     STRIPE_ADDRESS_FILE.write_text(f"http://{HOST}:{port}")
     os.environ |= {name.upper(): value for name, value in fake_stripe_settings().items()}
     webhook_url = f"{address}/api/webhooks/stripe"
-    return subprocess.Popen([sys.executable, "-c", FAKE_STRIPE, port, webhook_url, STRIPE_SECRET])
+    command = [*FAKE_STRIPE, port, webhook_url, STRIPE_SECRET]
+    return subprocess.Popen(command, start_new_session=True)  # Ctrl-C is for this process
 
 
 def fake_stripe_settings() -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""Requests to Stripe and the events that it sends.
+"""Requests to Stripe.
 
 Stripe's objects leave this module as updates: plain values that can be stored and applied in any
-order (``payments``).
+order (``payments``). The events that Stripe sends are read in ``stripe_webhooks``.
 
-Sources: Stripe's API reference and its guide to webhooks (delivered at least once, in any order,
-for up to three days).
+Source: Stripe's API reference.
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,24 +19,23 @@ from uuid import UUID
 import stripe
 from flask import current_app
 
-from .. import strict_json
 from ..database.base import db
 from ..errors import ApiError, ValidationFailed
 from .stripe_amounts import to_stripe_amount
+from .stripe_descriptions import describe
 from .stripe_updates import (
     StripeUpdate,
     from_payment_intent,
     from_reversal,
-    if_has_intent,
-    require_str,
-    updates_from_event,
+    updates_of_reversal,
 )
 
 log = logging.getLogger(__name__)
 
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = 8  # seconds; below gunicorn's 30 and what clients wait
-TOLERANCE = 300  # seconds that an event's signature may be old
+KEY_MODE = re.compile(r"[sr]k_(live|test)_")
+PERMISSION = re.compile(r"rak_\w+")  # as Stripe's messages name it
 
 
 class PaymentUnavailable(ApiError):
@@ -46,16 +45,24 @@ class PaymentUnavailable(ApiError):
         super().__init__(headers={"Retry-After": "5"})
 
 
+class StripeKeyInvalid(PaymentUnavailable):
+    """Stripe does not accept the API key."""
+
+
+class StripePermissionDenied(PaymentUnavailable):
+    """The restricted API key lacks ``permission``, such as rak_dispute_read; may be empty."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__()
+        self.permission = permission
+
+
 class PaymentDeclined(ApiError):
     status, code, message = 402, "PAYMENT_DECLINED", "Payment declined"
 
 
 class InsufficientFunds(ApiError):
     status, code, message = 400, "INSUFFICIENT_FUNDS", "Insufficient funds"
-
-
-class InvalidWebhook(ApiError):
-    status, code, message = 400, "WEBHOOK_FAILED", "Webhook handler failed"
 
 
 class StripeRejected(Exception):
@@ -80,22 +87,16 @@ class ReplayedServerError(Exception):
     """Stripe replays a server error for this idempotency key, and will do so each time."""
 
 
-class StripeEvent(NamedTuple):
-    """A webhook event with a valid signature."""
-
-    id: str
-    type: str
-    version: str | None
-    updates: list[StripeUpdate]
-
-
-# Requests
-
-
 def require_stripe() -> None:
     """Raise PaymentUnavailable if no Stripe key is configured."""
     if not current_app.config["STRIPE_SECRET_KEY"]:
         raise PaymentUnavailable
+
+
+def is_live_key(key: str) -> bool | None:
+    """Whether the API key is of the live mode, not of a test; None if its form is unknown."""
+    match = KEY_MODE.match(key)
+    return match and match[1] == "live"
 
 
 @lru_cache(maxsize=8)
@@ -113,7 +114,8 @@ def _client(key: str, base: str) -> stripe.StripeClient:
 def stripe_api() -> Iterator[Any]:
     """Give access to Stripe's API, outside of any transaction, and translate its errors.
 
-    Raises PaymentUnavailable, StripeRejected, IdempotencyMismatch and ReplayedServerError.
+    Raises PaymentUnavailable (StripeKeyInvalid and StripePermissionDenied are of its kind),
+    StripeRejected, IdempotencyMismatch and ReplayedServerError.
     """
     if db.session.registry.has() and db.session().in_transaction():
         raise RuntimeError("Stripe must not be called inside a transaction")
@@ -127,12 +129,24 @@ def stripe_api() -> Iterator[Any]:
         raise _from_invalid_request(error) from None
     except stripe.IdempotencyError:
         raise IdempotencyMismatch from None
+    except stripe.AuthenticationError:
+        log.error("Stripe does not accept STRIPE_SECRET_KEY")
+        raise StripeKeyInvalid from None
+    except stripe.PermissionError as error:
+        raise _from_permission_error(error) from None
     except stripe.StripeError as error:  # also while the same request is still being processed
         log.error("Stripe: %s %s %s", type(error).__name__, error.http_status, error.code)
         replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
         if replayed and (error.http_status or 0) >= 500:
             raise ReplayedServerError from None
         raise PaymentUnavailable from None
+
+
+def _from_permission_error(error: stripe.PermissionError) -> StripePermissionDenied:
+    match = PERMISSION.search(error.user_message or "")
+    permission = match[0] if match else ""
+    log.error("Stripe: STRIPE_SECRET_KEY lacks the permission %s", permission or "for a request")
+    return StripePermissionDenied(permission)
 
 
 def _from_card_error(error: stripe.CardError) -> StripeRejected:
@@ -170,17 +184,19 @@ def create_payment_intent(
     attempt: int = 0,
     *,
     charge: bool = True,
+    details: Mapping[str, str] | None = None,
 ) -> tuple[StripeUpdate, str | None]:
     """Create a payment's PaymentIntent, and confirm it if ``charge`` and there is a method.
 
     Returns its state and the client secret. The idempotency key is made of the payment's id and
-    ``attempt``, so that a repeated call creates nothing. Raises IdempotencyMismatch and
-    ReplayedServerError: then only another ``attempt`` can succeed.
+    ``attempt``, so that a repeated call creates nothing; ``details`` (see ``stripe_descriptions``)
+    must be the same each time. Raises IdempotencyMismatch and ReplayedServerError: then only
+    another ``attempt`` can succeed.
     """
     params: dict[str, Any] = {
         "amount": to_stripe_amount(amount, currency),
         "currency": currency.lower(),
-        "metadata": {"payment_id": str(payment_id)},
+        **describe(payment_id, details),
     }
     if payment_method_id:  # only cards can be confirmed without a redirect of the payer
         params["payment_method_types"] = ["card"]
@@ -200,7 +216,8 @@ def _idempotency_key(kind: str, record_id: UUID, attempt: int) -> Any:
 def retrieve_payment_intent(intent_id: str) -> StripeUpdate:
     """Fetch a PaymentIntent's state. Raises StripeObjectNotFound."""
     with stripe_api() as api:
-        return from_payment_intent(api.payment_intents.retrieve(intent_id).to_dict())
+        intent = api.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]})
+        return from_payment_intent(intent.to_dict())
 
 
 def cancel_payment_intent(intent_id: str) -> StripeUpdate:
@@ -215,7 +232,8 @@ def find_payment_intent(
     """Find the payment's PaymentIntent among those created in the given time."""
     created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
     with stripe_api() as api:
-        intents = api.payment_intents.list({"created": created, "limit": 100})
+        expand = ["data.latest_charge"]
+        intents = api.payment_intents.list({"created": created, "limit": 100, "expand": expand})
         for intent in intents.auto_paging_iter():
             update = from_payment_intent(intent.to_dict())
             if update.local_id == str(payment_id):
@@ -257,41 +275,31 @@ def retrieve_reversal(kind: str, id: str) -> StripeUpdate:
         return from_reversal(kind, _reversals(api, kind).retrieve(id).to_dict())
 
 
-def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate]:
+class UnreadableObject(NamedTuple):
+    """An object of Stripe with an unknown form."""
+
+    kind: str
+    id: str
+
+
+def retrieve_object(resource: str, id: str) -> Mapping[str, Any]:
+    """Fetch an object of a ``resource`` such as refunds. Raises StripeObjectNotFound."""
+    with stripe_api() as api:
+        stripe_object: dict[str, Any] = getattr(api, resource).retrieve(id).to_dict()
+        return stripe_object
+
+
+def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate | UnreadableObject]:
     """Yield all refunds or disputes created ``since`` then, the latest first."""
     with stripe_api() as api:
         for reversal in _reversals(api, kind).list({"limit": 100}).auto_paging_iter():
             if reversal.created < since.timestamp():
                 break
             try:
-                yield from if_has_intent(from_reversal(kind, reversal.to_dict()))
+                yield from updates_of_reversal(kind, reversal.to_dict())
             except (KeyError, TypeError, ValueError):
-                log.error("the %s %s has an unknown form", kind, reversal.id)
+                yield UnreadableObject(kind, reversal.id)
 
 
 def _reversals(api: Any, kind: str) -> Any:
     return {"refund": api.refunds, "dispute": api.disputes}[kind]
-
-
-# Events
-
-
-def construct_event(body: bytes, signature: str) -> StripeEvent:
-    """Verify the signature of ``body`` and parse it. Raises InvalidWebhook."""
-    secret = current_app.config["STRIPE_WEBHOOK_SECRET"]
-    try:
-        stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
-        event = strict_json.loads(body)
-        version = event.get("api_version")
-        updates = updates_from_event(event["type"], event["data"]["object"], event.get("created"))
-        return StripeEvent(
-            id=require_str(event["id"] or None),
-            type=require_str(event["type"]),
-            version=None if version is None else require_str(version),
-            updates=list(updates),
-        )
-    except (stripe.SignatureVerificationError, UnicodeError, strict_json.InvalidJson) as error:
-        log.warning("webhook with an invalid signature or body: %s", type(error).__name__)
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        log.warning("webhook that is not an event: %s", type(error).__name__)
-    raise InvalidWebhook

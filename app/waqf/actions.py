@@ -91,17 +91,20 @@ def sync_donation(payment: Payment) -> None:
     donation = must_exist(db.session.get(Donation, payment.donation_id, populate_existing=True))
     state = donation_state(
         payment.status,
-        payment.amount,
+        payment.amount_received,
         payment.amount_refunded,
         payment.amount_disputed,
         payment.amount_charged_back,
     )
-    if state == (donation.status, donation.refunded_amount, donation.disputed_amount):
+    before = (donation.status, donation.refunded_amount, donation.disputed_amount)
+    receipt = (payment.amount_received, payment.paid_at)
+    if (before, (donation.received_amount, donation.succeeded_at)) == (state, receipt):
         return
     project = Project.get_for_update(donation.project_id)
     was_pending, had_succeeded = donation.status == "pending", donation.status == "succeeded"
     counted_before = donation.countable_amount
     donation.status, donation.refunded_amount, donation.disputed_amount = state
+    donation.received_amount, donation.succeeded_at = receipt
     is_pending, has_succeeded = donation.status == "pending", donation.status == "succeeded"
     project.raised += donation.countable_amount - counted_before
     project.pledged += donation.amount * (is_pending - was_pending)
@@ -109,8 +112,8 @@ def sync_donation(payment: Payment) -> None:
         _count_donation(project, donation, 1 if has_succeeded else -1)
     project.update_completion()
     if has_succeeded and donation.receipt_number is None:
-        donation.succeeded_at = clock.now()
-        donation.receipt_number = ReceiptCounter.next_number(donation.succeeded_at.year)
+        paid_on = clock.local_date(must_exist(payment.paid_at))
+        donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
     post_adjustments(
         project.fund,
         project.currency,
@@ -210,10 +213,10 @@ def render_receipt(donation: Donation) -> bytes:
     document = PdfDocument("Receipt", footer=f"Receipt {number}", created_at=received_at)
     rows = [
         ("Receipt", number),
-        ("Received", f"{received_at:%Y-%m-%d}"),
+        ("Received", f"{clock.local_date(received_at)}"),
         ("From", "Anonymous" if donation.is_anonymous else donation.user.name),
         ("For", donation.project.name),
-        ("Amount", money(donation.amount)),
+        ("Amount", money(donation.received_amount)),
     ]
     charged_back = donation.charged_back_amount
     deductions = {
@@ -279,7 +282,8 @@ def donation_amounts_check() -> str:
                CASE WHEN d.status IN ('succeeded', 'refunded') THEN a.stored ELSE 0 END,
                coalesce(sum(l.amount), 0)
         FROM waqf_donations d
-        CROSS JOIN LATERAL (VALUES ('donations', -d.amount), ('refunds', d.refunded_amount),
+        CROSS JOIN LATERAL (VALUES ('donations', -d.received_amount),
+                                   ('refunds', d.refunded_amount),
                                    ('disputes', d.disputed_amount)) AS a(account, stored)
         LEFT JOIN ledger_entries e ON e.subject_id = d.id
         LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = a.account

@@ -9,6 +9,7 @@ from ..http.fields import (
     Amount,
     Currency,
     ExactDecimal,
+    MultilineText,
     StrictBoolean,
     StrictInteger,
     StrictUUID,
@@ -20,19 +21,16 @@ from ..payments.schemas import PaymentMethodId, PaymentSchema
 from .rules import CATEGORIES, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
-NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
 
 
 class ProjectName(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(3, 200), NOT_BLANK],
-            metadata={"example": "A well for Al-Rayyan"},
-            **kwargs,
+            validate=validate.Length(3, 200), metadata={"example": "A well for Al-Rayyan"}, **kwargs
         )
 
 
-class ProjectDescription(Text):
+class ProjectDescription(MultilineText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
@@ -104,6 +102,7 @@ class PublicDonationSchema(Schema):
     donor_name = Text(required=True, allow_none=True, metadata={"example": "Fatima al-Fihri"})
     message = Text(required=True, allow_none=True, metadata={"example": "For my parents"})
     status = Text(required=True, metadata={"example": "succeeded", "enum": list(STATUSES)})
+    received_amount = Amount(required=True, metadata={"example": 25})
     refunded_amount = Amount(required=True, metadata={"example": 0})
     created_at = UtcDateTime(required=True)
 
@@ -126,7 +125,7 @@ class NewDonationSchema(Schema):
     project_id = StrictUUID(required=True)
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 25})
     is_anonymous = StrictBoolean(load_default=False)
-    message = Text(
+    message = MultilineText(
         load_default=None,
         allow_none=True,
         validate=validate.Length(max=500),

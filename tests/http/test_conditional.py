@@ -8,6 +8,7 @@ from app.database.base import db
 
 from ..support.assertions import assert_error
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.payments import EXCEPTIONS, create_exception
 from ..support.routes import openapi_document
 from ..support.waqf import DONATIONS, PROJECTS, WaqfFlow
 
@@ -35,6 +36,7 @@ STEPS = {
     f"POST {APPLICATION}/receipts/{{receipt_id}}/reverse": ("paid", "officer", REVERSAL),
     "PATCH /api/waqf/projects/{id}": ("project", "officer", {"name": "Two wells"}),
     "POST /api/waqf/donations/{id}/refund": ("donation", "admin", {"amount": 1}),
+    "POST /api/payments/exceptions/{id}/resolve": ("exception", "officer", {"note": "Refunded"}),
     "PATCH /api/users/{id}": ("user", "admin", {"name": "F"}),
     "DELETE /api/users/{id}": ("user", "admin", None),
     "PUT /api/users": ("user", "admin", USER_PUT),
@@ -87,6 +89,10 @@ class Resources:
     def create_donation(self):
         id = self.waqf.create_paid_donation(self.owner, self.waqf.create_project())["id"]
         return id, self.owner.get(f"{DONATIONS}/{id}")
+
+    def create_exception(self):
+        id = create_exception(self.owner.application)
+        return id, self.officer.get(f"{EXCEPTIONS}/{id}")
 
     def create_user(self):
         id = str(self.owner.user.id)

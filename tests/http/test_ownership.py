@@ -15,6 +15,7 @@ from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
 from ..support.files import PNG, multipart_form
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow, cash
+from ..support.payments import create_exception
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
 from ..support.settings import PASSWORD_HASH, SECRET, make_settings
@@ -30,6 +31,7 @@ PUBLIC = dict.fromkeys(CALLERS, 200)
 
 APPLICATION, DONATION = "/api/murabaha/applications/<uuid:id>", "/api/waqf/donations/<uuid:id>"
 PROJECT, NUMBER = "/api/waqf/projects/<uuid:id>", f"{APPLICATION}/installments/<int:number>"
+EXCEPTION = "/api/payments/exceptions/<uuid:id>"
 ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
 CASH_PAYMENT = {"amount": 1, "method": "cash", "reference": "R-1"}
 
@@ -75,6 +77,8 @@ ROUTES = {
     f"GET {DONATION}": ("donation", None, OWNER_ONLY),
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
+    f"GET {EXCEPTION}": ("exception", None, OFFICERS_ONLY),
+    f"POST {EXCEPTION}/resolve": ("exception", {"note": "Refunded"}, OFFICERS_ONLY),
 }
 
 # Fields that no client may set, and the routes where a field of such a name may be set after all.
@@ -82,6 +86,7 @@ READ_ONLY_FIELDS = {
     *("id", "userId", "role", "disabled", "status", "createdAt", "updatedAt", "deletedAt"),
     *("raised", "pledged", "donorCount", "donationCount", "progress", "completedAt", "contract"),
     *("installments", "paidAmount", "waivedAmount", "refundedAmount", "applicationNumber"),
+    *("receivedAmount", "amountReceived", "paidAt", "nextAction", "providerReference"),
     *("receiptNumber", "disputed", "donorName", "payment", "clientSecret", "zakatAmount"),
     *("eligible", "rate", "breakdown", "calculatedAt", "publishedBy", "expiresAt", "acceptedAt"),
     *("sellingPrice", "financed", "profit", "vendor", "emailKey", "email_key", "passwordHash"),
@@ -179,6 +184,9 @@ class Scene:
         response = self.owner.post("/api/waqf/donations", json={"projectId": project, **body})
         assert assert_created(response)["status"] == "succeeded", response.json
         return {"id": response.json["id"], "project": project}
+
+    def create_exception(self):
+        return {"id": create_exception(self.anonymous.application, f"{self.mark} disputes")}
 
 
 @pytest.fixture

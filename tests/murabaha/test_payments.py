@@ -136,6 +136,16 @@ def test_an_installment_is_paid_when_its_payment_succeeds(sale, complete_payment
     assert history_of(sale)[:1] == [("receive", None)]
 
 
+def test_a_payment_names_instalment_and_contract_at_stripe(sale, stripe_server):
+    payment = pay(sale).json
+    number = sale.application["applicationNumber"]
+    (intent,) = stripe_server.intents.values()
+    assert intent["description"] == f"Instalment 1 of {number}"
+    assert intent["statement_descriptor_suffix"] == f"{number} 1"
+    names = {"payment_id": payment["id"], "kind": "installment", "number": f"{number}/1"}
+    assert intent["metadata"] == names
+
+
 def test_a_card_pays_an_installment_immediately(sale):
     assert pay(sale, paymentMethodId="pm_card_visa").json["status"] == "succeeded"
     assert statuses_of(sale) == ("active", ["paid"] + ["pending"] * 5)

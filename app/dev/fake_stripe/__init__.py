@@ -2,7 +2,8 @@
 
 Each module adds an ability to the one before it: ``state`` (objects and settings), ``events``,
 ``balance`` (balance transactions and payouts), ``account`` (what customers, banks and the dashboard
-do), ``api`` (requests) and ``server`` (HTTP and faults).
+do), ``payment_methods`` (test cards), ``api`` (requests), ``acts`` (the account's actions as
+requests) and ``server`` (HTTP and faults). ``delivery`` sends the events of ``make run``.
 
 Source: Stripe's API reference, for the version that ``stripe_client`` names.
 """

@@ -5,7 +5,6 @@ import operator
 import secrets
 from typing import Any
 
-from .account import StripeAccount
 from .parameters import (
     INTENT_PARAMS,
     StripeErrorResponse,
@@ -19,19 +18,9 @@ from .parameters import (
     require_param,
     require_state,
 )
+from .payment_methods import PaymentMethods
 from .state import StripeObject, new_id, unix_time
 
-DECLINES = {
-    "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline"),
-    "pm_card_visa_chargeDeclinedInsufficientFunds": ("card_declined", "insufficient_funds"),
-    "pm_card_chargeDeclinedExpiredCard": ("expired_card", "expired_card"),
-}
-OUTCOMES = {  # the action that confirming with a card leads to
-    "pm_card_visa": "succeed",
-    "pm_card_mastercard": "succeed",
-    "pm_processing": "process",
-    "pm_card_authenticationRequired": "require_action",
-}
 NULL_FIELDS = (  # of a new PaymentIntent
     *("canceled_at", "cancellation_reason", "last_payment_error", "latest_charge", "next_action"),
 )
@@ -52,7 +41,7 @@ EXPANDABLE = {  # fields that contain the id of another object
 COMPARISONS = {"gte": operator.ge, "lte": operator.le, "gt": operator.gt, "lt": operator.lt}
 
 
-class StripeApi(StripeAccount):
+class StripeApi(PaymentMethods):
     """An account whose objects are created, read and changed by requests."""
 
     def _reset(self) -> None:
@@ -101,6 +90,8 @@ class StripeApi(StripeAccount):
                 require_state(intent, intent["status"] not in {"succeeded", "canceled"})
                 self.cancel(intent_id, params.get("cancellation_reason"))
                 return intent
+            case ("POST", "v1", "payment_methods"):
+                return self.create_payment_method(params)
             case ("POST", "v1", "refunds"):
                 return self.create_refund(params)
         raise StripeErrorResponse(404, f"Unrecognized request URL ({method}: {path}).")
@@ -110,7 +101,9 @@ class StripeApi(StripeAccount):
         require_known(params, INTENT_PARAMS)
         currency = require_param(params, "currency").lower()
         confirm = params.get("confirm") == "true"
-        card = check_card((require_param if confirm else dict.get)(params, "payment_method"))
+        if confirm and "payment_method_data" not in params:
+            require_param(params, "payment_method")
+        card = self.find_payment_method(params.get("payment_method"))
         automatic = params.get("automatic_payment_methods")
         if automatic:
             automatic = {**automatic, "enabled": automatic.get("enabled") == "true"}
@@ -151,24 +144,25 @@ class StripeApi(StripeAccount):
         if "statement_descriptor_suffix" in params:
             changes["statement_descriptor_suffix"] = check_suffix(params)
         if "payment_method" in params:
-            changes["payment_method"] = check_card(params["payment_method"])
+            changes["payment_method"] = self.find_payment_method(params["payment_method"])
             changes["status"] = "requires_confirmation"
         changes["metadata"] = intent["metadata"] | check_metadata(params)
         intent.update(changes)
         return intent
 
     def confirm_intent(self, intent: StripeObject, params: StripeObject) -> StripeObject:
-        """Confirm the intent with the outcome that its test card has."""
+        """Confirm the intent with the outcome that its payment method has."""
         require_state(intent, intent["status"].startswith("requires_"))
-        card = check_card(params.get("payment_method") or intent["payment_method"])
-        if not card:
+        if "payment_method_data" in params:
+            method = self.create_payment_method(params["payment_method_data"])["id"]
+        else:
+            method = self.find_payment_method(
+                params.get("payment_method") or intent["payment_method"]
+            )
+        if not method:
             require_param(params, "payment_method")
-        intent["payment_method"] = card
-        if card in DECLINES:
-            self.fail(intent["id"], *DECLINES[card])
-            error = dict(intent["last_payment_error"])
-            raise StripeErrorResponse(402, kind=error.pop("type"), payment_intent=intent, **error)
-        getattr(self, OUTCOMES[card or ""])(intent["id"])
+        intent["payment_method"] = method
+        self.pay_with(method, intent)
         return intent
 
     def create_refund(self, params: StripeObject) -> StripeObject:
@@ -225,13 +219,6 @@ class StripeApi(StripeAccount):
             parent[name] = copy.deepcopy(self.find(parent[name]))
         if rest and parent[name] is not None:
             self._expand(parent[name], rest, field)
-
-
-def check_card(card: str | None) -> str | None:
-    """Return the test card, or None; raise if there is no such card."""
-    if card and card not in OUTCOMES.keys() | DECLINES.keys():
-        raise invalid_parameter("resource_missing", "payment_method")
-    return card
 
 
 def get_object(objects: dict[str, StripeObject], object_id: str, param: str) -> StripeObject:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +18,15 @@ OLD_API_VERSION = "2020-08-27"
 class Events(State):
     """The account's events. Those of actions are in ``events``, in the order of the actions."""
 
+    on_event: Callable[[StripeObject], None] | None = None  # sends an event
+
     def add_events(self, *changes: tuple[str, StripeObject]) -> list[StripeObject]:
         """Append an event for each (type, object) to ``events`` and return them."""
         events = [self.make_event(type, object) for type, object in changes]
         self.events += events
+        if self.on_event:
+            for event in events:
+                self.on_event(event)
         return events
 
     def make_event(self, type: str, object: StripeObject, **changes: Any) -> StripeObject:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from .parameters import StripeErrorResponse, parse_params
 from .state import StripeObject, new_id
 
+LOCAL_HOSTS = {"127.0.0.1", "localhost"}  # no web page can reach it by DNS rebinding
 Response = tuple[int, bytes, dict[str, str]]  # status, body and headers
 
 
@@ -74,6 +75,9 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET  # noqa: N815
 
     def _respond(self) -> Response | None:
+        if urlsplit(f"//{self.headers['Host']}").hostname not in LOCAL_HOSTS:
+            error = StripeErrorResponse(403, "This fake of Stripe serves its own machine only.")
+            return encode_response(error.response)
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
         try:

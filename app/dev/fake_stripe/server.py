@@ -1,13 +1,14 @@
 """The account's API over real HTTP, with idempotency keys, and with faults on request."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from .api import StripeApi
+from .acts import PREFIX, Acts
 from .http import HTTPServer, Response, encode_response
 from .parameters import StripeErrorResponse
-from .state import NO_REQUEST, StripeObject, new_id, with_lock
+from .state import NO_REQUEST, StripeObject, drop_oldest, new_id, with_lock
 
 HOST = "127.0.0.1"
 HOLD_LIMIT = 30  # seconds after which a held response is sent although no test released it
@@ -24,11 +25,14 @@ KEY_PREFIXES = ("sk_", "rk_")
 Request = tuple[str, str, StripeObject]  # method, path and parameters
 
 
-class StripeServer(StripeApi):
-    """A Stripe account and its API, served under ``url``."""
+class StripeServer(Acts):
+    """A Stripe account and its API, served under ``url``.
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port
+    It forgets the oldest of more than ``max_payments`` payments.
+    """
+
+    def __init__(self, port: int = 0, max_payments: int | None = None) -> None:
+        self.port, self.max_payments = port, max_payments
         self.gate, self.held_count = threading.Event(), 0
         super().__init__()
 
@@ -97,7 +101,10 @@ class StripeServer(StripeApi):
         self, method: str, path: str, params: StripeObject, key: str | None, secret_key: str
     ) -> Response | None:
         """Return status, body and headers; None to close the connection without a response."""
+        if path.startswith(PREFIX):
+            return self._attempt(self.act, method, path, params)
         with self.lock:
+            self._forget_oldest()
             self.requests.append((method, path, params, key))
             if not secret_key.startswith(KEY_PREFIXES):
                 error = StripeErrorResponse(401, "Invalid API Key provided.")
@@ -154,11 +161,22 @@ class StripeServer(StripeApi):
     def _execute(self, request: Request, key: str | None) -> Response:
         self.request = {"id": new_id("req"), "idempotency_key": key}
         try:
-            return encode_response((200, self.carry_out(*request)))
-        except StripeErrorResponse as error:
-            return encode_response(error.response)
+            return self._attempt(self.carry_out, *request)
         finally:
             self.request = NO_REQUEST
+
+    def _attempt(self, carry_out: Callable[..., StripeObject], *request: Any) -> Response:
+        try:
+            with self.lock:
+                return encode_response((200, carry_out(*request)))
+        except StripeErrorResponse as error:
+            return encode_response(error.response)
+
+    def _forget_oldest(self) -> None:
+        if self.max_payments:
+            self.forget_oldest(self.max_payments)
+            self.requests[: -self.max_payments] = []
+            drop_oldest(self.idempotent_responses, self.max_payments)
 
 
 def replay(request: Request, first_request: Request, response: Response | None) -> Response:

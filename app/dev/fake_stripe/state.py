@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from app import clock
+from ... import clock
 
 StripeObject = dict[str, Any]
 NO_REQUEST = {"id": None, "idempotency_key": None}  # of an event that no API request caused
@@ -48,6 +48,7 @@ class State:
         self.charges: dict[str, StripeObject] = {}
         self.refunds: dict[str, StripeObject] = {}
         self.disputes: dict[str, StripeObject] = {}
+        self.payment_methods: dict[str, str] = {}  # the test card's name, by id
         self.balance_transactions: dict[str, StripeObject] = {}
         self.payouts: dict[str, StripeObject] = {}
         self.payout_of: dict[str, str] = {}  # the payout of a balance transaction, by ids
@@ -61,13 +62,39 @@ class State:
         """Delete every object and event, and reset the settings."""
         self._reset()
 
+    def forget_oldest(self, maximum: int) -> None:
+        """Delete the older half of more than ``maximum`` payments, with all that is about them."""
+        self.events[:-maximum] = []
+        for objects in (self.events_by_id, self.thin_events, self.payment_methods):
+            drop_oldest(objects, maximum)
+        if len(self.intents) <= maximum:
+            return
+        forgotten = set(list(self.intents)[: maximum // 2])
+        for objects in (self.charges, self.refunds, self.disputes):
+            forgotten |= {
+                id for id, object in objects.items() if object["payment_intent"] in forgotten
+            }
+        transactions = self.balance_transactions.items()
+        forgotten |= {id for id, object in transactions if object["source"] in forgotten}
+        for objects in (*self._payments(), self.balance_transactions):
+            for object_id in forgotten & objects.keys():
+                del objects[object_id]
+
+    def _payments(self) -> tuple[dict[str, StripeObject], ...]:
+        return self.intents, self.charges, self.refunds, self.disputes
+
     def find(self, object_id: str) -> StripeObject | None:
         """Return the object with this id, of any kind."""
-        kinds = (self.intents, self.charges, self.refunds, self.disputes)
-        for objects in (*kinds, self.balance_transactions, self.payouts):
+        for objects in (*self._payments(), self.balance_transactions, self.payouts):
             if object_id in objects:
                 return objects[object_id]
         return None
+
+
+def drop_oldest(objects: dict[Any, Any], maximum: int) -> None:
+    """Delete the oldest of more than ``maximum`` items."""
+    for key in list(objects)[:-maximum] if len(objects) > maximum else ():
+        del objects[key]
 
 
 def unix_time() -> int:

@@ -1,6 +1,6 @@
 """Find applications."""
 
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from ... import clock
@@ -30,9 +30,8 @@ def search(
         overdue,
         None if applicant_id else applicant,
         applicant_id,
-        since and clock.start_of(since),
-        # The last day that there is has no next one, and nothing is created after it.
-        clock.start_of(until + timedelta(days=1)) if until and until < date.max else None,
+        since and clock.start_of_day(since),
+        until and clock.end_of_day(until),
         True if sort == "createdAt" else None,
     )
     return query

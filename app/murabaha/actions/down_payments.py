@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from ...database.base import db
+from ...integrations.stripe_descriptions import payment_details
 from ...ledger.actions import balances_by_account, post_adjustments
 from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
@@ -40,8 +41,20 @@ def start_down_payment(
     unpaid = application.unpaid_down_payment
     amount = unpaid if amount is None else amount
     require_down_payment_part(amount, unpaid)
+    number = application.application_number
+    details = payment_details(
+        "down_payment", number, f"Down payment of {number}", f"{number} down payment"
+    )
     return open_payment(
-        application, amount, unpaid, payment_method_id, application_id=application.id
+        Payment(
+            amount=amount,
+            currency=application.currency,
+            payment_method_id=payment_method_id,
+            application_id=application.id,
+            details=details,
+        ),
+        Payment.application_id == application.id,
+        unpaid,
     )
 
 

@@ -10,10 +10,11 @@ from uuid import UUID
 from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts, stripe_client
+from ...integrations.stripe_descriptions import payment_details
 from ...ledger.actions import balances_by_account, post_adjustments
 from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
-from ...payments.actions.exceptions import record_exception
+from ...payments.actions.exceptions import report_owed_amount
 from ...payments.actions.intents import STRIPE_KEY_TTL, PaymentOperation
 from ...payments.actions.refunds import request_refund
 from ...payments.actions.updates import must_exist, on_payment_updated
@@ -97,47 +98,46 @@ def start_payment(
     if amount is None:
         amount = balances[number - 1].outstanding
     allocate_payment(amount, balances, number)
+    application_number = application.application_number
+    details = payment_details(
+        "installment",
+        f"{application_number}/{number}",
+        f"Instalment {number} of {application_number}",
+        f"{application_number} {number}",
+    )
     return open_payment(
-        application,
-        amount,
+        Payment(
+            amount=amount,
+            currency=application.currency,
+            payment_method_id=payment_method_id,
+            installment_id=installment.id,
+            details=details,
+        ),
+        Payment.installment_id == installment.id,
         outstanding(balances),
-        payment_method_id,
-        installment_id=installment.id,
     )
 
 
-def open_payment(
-    application: Application,
-    amount: Decimal,
-    balance: Decimal,
-    payment_method_id: str | None,
-    **purpose: UUID,
-) -> PaymentOperation:
-    """Insert a payment of ``amount`` for ``purpose``, or reuse a pending one, as an operation.
+def open_payment(new: Payment, same_purpose: Any, balance: Decimal) -> PaymentOperation:
+    """Insert the payment ``new``, or reuse a pending one that equals it, as an operation.
 
-    ``balance`` is the most that can be paid. Raises InvalidTransition, ValidationFailed and
-    PaymentUnavailable.
+    ``same_purpose`` is the condition of all payments for its purpose, and ``balance`` the most that
+    can be paid. Raises InvalidTransition, ValidationFailed and PaymentUnavailable.
     """
     current = None
-    ((column, purpose_id),) = purpose.items()
-    for payment in Payment.lock_payable(getattr(Payment, column) == purpose_id):
+    for payment in Payment.lock_payable(same_purpose):
         if payment.status == "processing":
             message = f"A payment of {payment.amount} is processing."
             raise InvalidTransition(f"{message} Wait until it has succeeded or failed.")
-        if _is_reusable(payment, amount, payment_method_id):
+        if _is_reusable(payment, new.amount, new.payment_method_id):
             current = payment
         else:
             payment.superseded = True  # cancelled at Stripe before the new one is created
     if current is None:
         stripe_client.require_stripe()
-        _require_chargeable(amount, balance, application.currency)
+        _require_chargeable(new.amount, balance, new.currency)
         db.session.flush()
-        current = Payment(
-            amount=amount,
-            currency=application.currency,
-            payment_method_id=payment_method_id,
-            **purpose,
-        )
+        current = new
         db.session.add(current)
     db.session.flush()
     return PaymentOperation.load(current.id)
@@ -152,11 +152,12 @@ def _require_chargeable(amount: Decimal, balance: Decimal, currency: str) -> Non
 
 def _is_reusable(payment: Payment, amount: Decimal, payment_method_id: str | None) -> bool:
     """Whether an earlier payment can serve a request for ``amount`` by the same method."""
+    is_recent = payment.created_at > clock.now() - STRIPE_KEY_TTL
     is_current = (
         payment.status == "pending"
         and payment.amount == amount
         and not payment.superseded
-        and payment.created_at > clock.now() - STRIPE_KEY_TTL
+        and (is_recent or payment.has_begun)  # a voucher stays payable for days
     )
     same_method = payment_method_id == payment.payment_method_id
     return is_current and (same_method or bool(payment_method_id is None and payment.intent_id))
@@ -204,20 +205,10 @@ def refund_credit(payment: Payment, credit: Decimal) -> None:
     """Request a refund of what the institution owes back of ``payment``, as far as cards allow."""
     owed = credit - payment.unconfirmed_refund_amount
     refund = stripe_amounts.chargeable_amount(owed, payment.currency)
-    if refund <= ZERO:
-        return
-    if not payment.has_failed_refund:
+    if refund > ZERO and not payment.has_failed_refund:
         request_refund(payment, refund)
-        return
-    record_exception(
-        "owed_to_client",
-        f"{payment.id} {refund}",
-        f"{refund} {payment.currency} is owed to the client: a refund of the payment has failed."
-        " Return it in another way.",
-        payment_id=payment.id,
-        amount=refund,
-        currency=payment.currency,
-    )
+    elif owed > ZERO:
+        report_owed_amount(payment, owed)
 
 
 def _apply_payment(
@@ -235,12 +226,12 @@ def _apply_payment(
         transition = reversal_transition(application.state)
     facts = {"payment": str(payment.id), "paid": by_number(parts)}
     apply_transition(application, transition, **facts)
-    update_paid_amounts(application, parts, clock.now())
+    update_paid_amounts(application, parts, payment.paid_at)
     after_balance_change(application, parts)
 
 
 def update_paid_amounts(
-    application: Application, parts: dict[int, Decimal], paid_at: datetime
+    application: Application, parts: dict[int, Decimal], paid_at: datetime | None
 ) -> None:
     """Add ``parts`` to the paid amounts; an instalment that they settle was paid at ``paid_at``."""
     for number, part in parts.items():

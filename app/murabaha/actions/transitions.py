@@ -192,7 +192,7 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     Raises InvalidTransition, and ValidationFailed if the first due date is not allowed.
     """
     application = lock_own(client, id)
-    due = first_due(clock.today(), first_due_on)
+    due = _first_due(first_due_on)
     apply_action(application, "accept", client, first_due_on=due)
     require_separate_parties(application, "accept")
     contract = replace(contract_of(application), accepted_at=clock.now())
@@ -210,6 +210,11 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     post_entry(application, "sale", price)
     earlier = {DOWN_PAYMENTS: received, DOWN_PAYMENT_RECEIVABLE: -received}
     post_entry(application, "down payment applied", earlier)
+
+
+def _first_due(requested: date | None) -> date:
+    """Return the first due date, by today's date. Raises ValidationFailed."""
+    return first_due(clock.today(), requested, clock.earliest_today(), clock.latest_today())
 
 
 def payable_schedule(
@@ -233,7 +238,7 @@ def quote(
     """Calculate the price and schedule of goods that cost ``cost``, and store nothing."""
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
-    due = first_due(clock.today(), first_due_on)
+    due = _first_due(first_due_on)
     installments = _offered_schedule(price.financed, term_months, due, currency)
     return {**asdict(price), "currency": currency, "installments": installments}
 

@@ -21,7 +21,7 @@ from ...http.fields import (
 from ...http.schemas import Schema
 from ...users.schemas import Email, PersonName
 from ..rules import STATES
-from .fields import NOT_BLANK, NOT_NEGATIVE, POSITIVE, ProfitRate, Reference, Term
+from .fields import NOT_NEGATIVE, POSITIVE, Phone, ProfitRate, Reference, Term
 
 
 class VendorSchema(Schema):
@@ -39,7 +39,7 @@ class VendorSchema(Schema):
 class NewVendorSchema(Schema):
     name = PersonName(required=True)
     email = Email(load_default=None, allow_none=True)
-    phone = Reference(50, load_default=None, allow_none=True, metadata={"example": "+973 1700"})
+    phone = Phone(load_default=None, allow_none=True)
     active = StrictBoolean(load_default=True)
 
 
@@ -48,7 +48,7 @@ class VendorPatchSchema(Schema):
 
     name = PersonName()
     email = Email(allow_none=True)
-    phone = Reference(50, allow_none=True, metadata={"example": "+973 1700 0000"})
+    phone = Phone(allow_none=True)
     active = StrictBoolean()
 
 
@@ -147,9 +147,7 @@ class ApplicationSchema(Schema):
 class ItemDescription(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(3, 500), NOT_BLANK],
-            metadata={"example": "A used car"},
-            **kwargs,
+            validate=validate.Length(3, 500), metadata={"example": "A used car"}, **kwargs
         )
 
 

@@ -10,7 +10,11 @@ from ..rules import TERM_RANGE
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=0)
-NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
+# At least three digits and any separators, then an extension. Adjacent parts share no character
+# before the third digit, so that matching takes linear time.
+PHONE_PATTERN = (
+    r"[+(]{0,2}[0-9][ ()./-]{0,3}[0-9][ ()./-]{0,3}[0-9][0-9 ()./-]*((ext\.?|x|#) ?[0-9]{1,8})?\Z"
+)
 
 
 class Term(StrictInteger):
@@ -36,4 +40,18 @@ class Reference(Text):
     """A short text, such as an invoice number, a reason or a file name."""
 
     def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=[validate.Length(1, max_length), NOT_BLANK], **kwargs)
+        super().__init__(validate=validate.Length(1, max_length), **kwargs)
+
+
+class Phone(Text):
+    """A telephone number as it is written, with an extension if it has one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            validate=[
+                validate.Length(3, 32),
+                validate.Regexp(PHONE_PATTERN, error="Not a telephone number, as +973 1700 0000."),
+            ],
+            metadata={"example": "+973 1700 0000"},
+            **kwargs,
+        )

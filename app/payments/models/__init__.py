@@ -1,7 +1,9 @@
 """Payments, their refunds and disputes, and the webhook events that reported them."""
 
 from .exceptions import PaymentException
-from .payments import Payment, PaymentSnapshot, RefundSnapshot, Reversal
+from .payments import Payment
+from .reversals import Reversal
+from .snapshots import PaymentSnapshot, RefundSnapshot
 from .webhook_events import WebhookEvent
 
 __all__ = [

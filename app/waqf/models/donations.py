@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(
             "amount > 0 AND refunded_amount >= 0 AND disputed_amount >= 0"
-            " AND refunded_amount + disputed_amount <= amount",
+            " AND refunded_amount + disputed_amount <= received_amount",
             name="amount",
         ),
         Index(None, "user_id", "created_at", "id"),
@@ -56,7 +57,8 @@ class Donation(UUIDPrimaryKeyMixin, Base):
 
     project_id: Mapped[UUID] = mapped_column(ForeignKey("waqf_projects.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    amount: Mapped[Decimal]
+    amount: Mapped[Decimal]  # that was pledged
+    received_amount: Mapped[Decimal] = mapped_column(default=ZERO, server_default=db.text("0"))
     currency: Mapped[str]
     is_anonymous: Mapped[bool]
     message: Mapped[str | None]
@@ -64,7 +66,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     disputed_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     receipt_number: Mapped[str | None]
-    succeeded_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]  # when it was paid at Stripe
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     project: Mapped[Project] = relationship()
@@ -90,7 +92,7 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     @property
     def countable_amount(self) -> Decimal:
         return countable_amount(
-            self.status, self.amount, self.refunded_amount, self.disputed_amount
+            self.status, self.received_amount, self.refunded_amount, self.disputed_amount
         )
 
     @property
@@ -205,7 +207,7 @@ def _pledge_statement(names: tuple[str, ...], user_session: Any) -> Any:
         .where(Project.id == value["project_id"], Project.active, user_session.exists())
         .where(total < Project.funding_goal, total + value["amount"] < total_limit)
         .values(pledged=Project.pledged + value["amount"])
-        .returning(Project.id)
+        .returning(Project.id, Project.name)
         .cte("project")
     )
     donation_row = {**value, "status": pending, "refunded_amount": zero, "disputed_amount": zero}
@@ -213,10 +215,25 @@ def _pledge_statement(names: tuple[str, ...], user_session: Any) -> Any:
     shared = {name: value[name] for name in ("amount", "currency", "created_at")}
     payment_row = {"id": payment_id, "donation_id": value["id"], **shared}
     payment_row |= {"status": pending, "stripe_amount_refunded": zero, "superseded": false()}
+    payment_row["details"] = _payment_details(value["id"], project)
     if payment_method_id is not None:
         payment_row["payment_method_id"] = payment_method_id
     payment = _insert_from(Payment, donation, payment_row, *Payment.snapshot_columns())
     return db.select(*payment.c)
+
+
+def _payment_details(donation_id: Any, project: Any) -> Any:
+    """Build the details of a donation's payment: see ``integrations.stripe_descriptions``."""
+    name = db.select(project.c.name).scalar_subquery()
+    project_id = db.select(project.c.id).scalar_subquery()
+    pairs = {
+        "kind": "donation",
+        "number": db.cast(donation_id, db.Text),
+        "project": db.cast(project_id, db.Text),
+        "description": db.literal_column("'Donation to '") + name,
+        "label": name,
+    }
+    return db.func.jsonb_build_object(*chain.from_iterable(pairs.items()))
 
 
 def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: Any) -> Any:
@@ -224,7 +241,7 @@ def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: A
     table = entity.__table__
     columns = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
     rows = db.select(*columns).select_from(source)
-    insertion = db.insert(table).from_select(list(values), rows)
+    insertion = db.insert(table).from_select(list(values), rows, include_defaults=False)
     return insertion.returning(*returning).cte(table.name)
 
 
