@@ -599,7 +599,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         return min(datetime(day.year, day.month, day.day, 12, tzinfo=UTC), self.world.now)
 
     def complete(self):
-        if not self.outstanding and not self.unpaid_down_payment:
+        if self.parts and not self.outstanding and not self.unpaid_down_payment:
             self.state = "completed"
             self.events.append(("complete", "active", "completed", None))
 
