@@ -27,6 +27,7 @@ from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
 from .payments.routes import payments_bp
+from .reports.journal_routes import bp as journal_bp
 from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
@@ -51,6 +52,7 @@ BLUEPRINTS = (
     waqf_bp,
     payments_bp,
     webhooks_bp,
+    journal_bp,
 )
 
 

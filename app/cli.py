@@ -1,7 +1,7 @@
 """Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from .integrations.stripe_client import (
 from .ledger import actions as ledger
 from .ledger import digests
 from .murabaha.actions import transitions as murabaha
-from .payments.actions import reconciliation
+from .payments.actions import balance_fetch, reconciliation
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
@@ -50,6 +50,12 @@ READ_PERMISSIONS = {
     "PaymentIntents": "rak_payment_intent_read",
     "refunds": "rak_refund_read",
     "disputes": "rak_dispute_read",
+    "payouts": "rak_payout_read",
+    "balance transactions": "rak_balance_transaction_source_read",
+}
+NOT_READ = {  # the consequence of a missing permission, if it is not that of the others
+    "payouts": "they are not in the ledger",
+    "balance transactions": "fees and the lines of payouts are not in the ledger",
 }
 
 
@@ -100,7 +106,7 @@ def disable_user_command(email: str) -> None:
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Fetch every open payment, refund and dispute from Stripe and apply its state.
+    """Fetch every open payment, refund and dispute, and the balance, from Stripe.
 
     Down payments of offers that have expired are given back too.
     """
@@ -119,6 +125,10 @@ def reconcile_command() -> None:
             partial(reconciliation.recent_reversals, kind),
             reconciliation.apply_recent_reversal,
         )
+    run.steps("payouts", balance_fetch.iter_payouts())
+    run.steps("balance transactions", balance_fetch.iter_transactions())
+    run.steps("balance transactions", balance_fetch.iter_lines())
+    run.steps("balance transactions", balance_fetch.iter_corrections())
     click.echo(f"{run.checked} checked, {run.failed} failed")
     if run.failed:
         raise SystemExit(1)
@@ -138,6 +148,15 @@ class ReconcileRun:
         for item in self.attempt(name, name, list_items) or ():
             self.checked += 1
             self.attempt(name, item, partial(reconcile, item))
+
+    def steps(self, name: str, steps: Iterator[Callable[[], None]]) -> None:
+        """Take and commit each of ``steps``, which are fetched one by one; stop if one fails."""
+        failed = self.failed
+        while self.failed == failed and (
+            step := self.attempt(name, name, partial(next, steps, None))
+        ):
+            self.checked += 1
+            self.attempt(name, name, step)
 
     def attempt(self, name: str, label: Any, action: Callable[[], Any]) -> Any:
         """Return the result of ``action``, committed; report a failure and return None."""
@@ -163,7 +182,8 @@ class ReconcileRun:
     def _report_permission(self, name: str, permission: str) -> None:
         """Report once what a restricted key may not do; only what it may not change fails."""
         permission = permission or READ_PERMISSIONS[name]  # Stripe does not always name it
-        message = f"This key may not read {name} ({permission}): they are known from webhooks only."
+        consequence = NOT_READ.get(name, "they are known from webhooks only")
+        message = f"This key may not read {name} ({permission}): {consequence}."
         if permission.endswith("_write"):
             self.failed += 1
             message = f"This key may not create or change {name} ({permission})."

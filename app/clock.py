@@ -33,6 +33,11 @@ def local_date(moment: datetime) -> date:
     return local_time(moment).date()
 
 
+def utc_date(moment: datetime) -> date:
+    """Return the day of ``moment`` in UTC, for what others define as a UTC day."""
+    return moment.astimezone(UTC).date()
+
+
 def today() -> date:
     """Return the current date in the institution's time zone."""
     return local_date(now())

@@ -51,13 +51,13 @@ def _ndjson_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
 def _csv_lines(query: PreparedQuery, schema: type[Schema]) -> Iterator[str]:
     """Yield a header line and the rows as CSV (RFC 4180), with formulas escaped."""
     fields = schema().dump_fields.items()
-    yield _csv_line(str(field.data_key or name) for name, field in fields)
+    yield csv_line(str(field.data_key or name) for name, field in fields)
     for ids in iter_batches(query):
         for row in sql_json.read_cells(query, schema, ids):
-            yield _csv_line(row)
+            yield csv_line(row)
 
 
-def _csv_line(cells: Iterable[Any]) -> str:
+def csv_line(cells: Iterable[Any]) -> str:
     """Format a line of CSV; a quote before a formula prevents a spreadsheet from running it."""
     line = io.StringIO()
     csv.writer(line).writerow(_quote_formulas(cell) if cell else cell for cell in cells)

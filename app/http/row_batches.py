@@ -8,7 +8,7 @@ The session of a signed-in user is verified again before each batch but the firs
 import errno
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import g
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 MAX_ROWS = 500  # of a statement
 
+T = TypeVar("T")
+
 
 class StreamAborted(BrokenPipeError):
     """The end of a stream before its last chunk, which gunicorn logs like a lost client."""
@@ -32,7 +34,7 @@ def iter_batches(query: PreparedQuery) -> Iterator[list[Any]]:
 
     Raises StreamAborted if the session of the user has ended.
     """
-    return _verify_between(_find_batches(query))
+    return verify_between(_find_batches(query))
 
 
 def _find_batches(query: PreparedQuery) -> Iterator[list[Any]]:
@@ -47,11 +49,14 @@ def _find_batches(query: PreparedQuery) -> Iterator[list[Any]]:
 
 def split_rows(rows: Iterable[StoredRow]) -> Iterator[list[Any]]:
     """Yield the ids of ``rows`` in the same way."""
-    return _verify_between(_split(rows))
+    return verify_between(_split(rows))
 
 
-def _verify_between(batches: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    """Yield ``batches``, and verify the session before each but the first."""
+def verify_between(batches: Iterator[list[T]]) -> Iterator[list[T]]:
+    """Yield ``batches``, and verify the session before each but the first.
+
+    Raises StreamAborted if the session of the user has ended.
+    """
     for number, batch in enumerate(batches):
         if number:
             _verify_session()

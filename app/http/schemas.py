@@ -14,6 +14,7 @@ from .fields import (
     Currency,
     QueryInteger,
     StrictBoolean,
+    StrictDate,
     StrictInteger,
     Text,
     decimals,
@@ -126,6 +127,13 @@ class ExportQuerySchema(Schema):
     """The format of an export."""
 
     format = Choice("ndjson", "csv", load_default="ndjson")
+
+
+class PeriodQuerySchema(Schema):
+    """A period in days of TIME_ZONE, both included; without a bound it is open."""
+
+    first_day = StrictDate(data_key="from", load_default=None, metadata={"example": "2026-01-01"})
+    last_day = StrictDate(data_key="to", load_default=None, metadata={"example": "2026-12-31"})
 
 
 class PaginationSchema(Schema):

@@ -1,8 +1,9 @@
 """Post to the ledger, and check the totals that are stored elsewhere against it."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -20,6 +21,17 @@ ENABLED_TRIGGERS = """
     FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid JOIN pg_proc p ON p.oid = tgfoid
     WHERE tgenabled IN ('O', 'A') AND NOT tgisinternal AND pg_table_is_visible(c.oid)
 """
+
+
+class Booking(NamedTuple):
+    """What the entries of a subject have in common that belong together."""
+
+    kind: str
+    fund: str
+    currency: str
+
+
+Balances = Mapping[Booking, Mapping[str, Decimal]]  # by account, which add up to 0
 
 
 def post(entry: JournalEntry, amounts: Mapping[str, Decimal]) -> None:
@@ -60,6 +72,41 @@ def post_adjustments(
             fund=fund, currency=currency, kind=kind, subject_id=subject_id, payment_id=payment_id
         )
         post(entry, {account: difference, STRIPE: -difference})
+
+
+def post_targets(targets: Mapping[UUID, Balances]) -> None:
+    """Post the differences between the balances of each subject and its ``targets``.
+
+    They are of all entries of the subject: it must be no donation or application, whose entries
+    belong to their payments.
+    """
+    for subject_id, balances in _balances_of_subjects(targets).items():
+        wanted = targets[subject_id]
+        for booking in sorted({*balances, *wanted}):
+            current, target = balances.get(booking, {}), wanted.get(booking, {})
+            entry = JournalEntry(**booking._asdict(), subject_id=subject_id)
+            post(
+                entry,
+                {
+                    account: target.get(account, ZERO) - current.get(account, ZERO)
+                    for account in sorted({*current, *target})
+                },
+            )
+
+
+def _balances_of_subjects(subject_ids: Mapping[UUID, Any]) -> dict[UUID, Any]:
+    """Sum the postings of each subject by booking and account."""
+    columns = JournalEntry.subject_id, JournalEntry.kind, JournalEntry.fund, JournalEntry.currency
+    sums = (
+        db.select(*columns, Posting.account, db.func.sum(Posting.amount))
+        .join(Posting)
+        .where(JournalEntry.subject_id.in_(subject_ids))
+        .group_by(*columns, Posting.account)
+    )
+    balances: dict[UUID, Any] = {subject_id: defaultdict(dict) for subject_id in subject_ids}
+    for subject_id, kind, fund, currency, account, amount in db.session.execute(sums):
+        balances[subject_id][Booking(kind, fund, currency)][account] = amount
+    return balances
 
 
 # Checking

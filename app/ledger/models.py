@@ -1,8 +1,9 @@
 """The ledger: every movement of money is an immutable, balanced double entry.
 
-An entry belongs to one fund (a waqf project's, or murabaha's) and has one currency, so that funds
-and currencies are never mixed. Its postings add up to 0; a debit is positive. PostgreSQL rejects an
-entry that does not balance and every change of a posted one: a mistake is corrected by a new entry.
+An entry belongs to one fund (a waqf project's, murabaha's or the institution's own) and has one
+currency, so that funds and currencies are never mixed. Its postings add up to 0; a debit is
+positive. PostgreSQL rejects an entry that does not balance and every change of a posted one: a
+mistake is corrected by a new entry.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from .. import clock
 from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin
 
-STRIPE, RECEIVED_OFFLINE = "stripe", "received elsewhere"  # accounts that hold money
+# Accounts that hold money: at Stripe, received in another way, on its way to the bank, at the bank.
+STRIPE, RECEIVED_OFFLINE, IN_TRANSIT, BANK = "stripe", "received elsewhere", "in transit", "bank"
+FEES, CONVERSION = "fees", "currency conversion"
+UNMATCHED = "unmatched"  # movements at Stripe that are about none of our payments
+INSTITUTION = "institution"  # the fund of the institution's own money
 
 
 class JournalEntry(UUIDPrimaryKeyMixin, Base):
@@ -29,7 +34,8 @@ class JournalEntry(UUIDPrimaryKeyMixin, Base):
     fund: Mapped[str] = mapped_column(index=True)
     currency: Mapped[str]
     kind: Mapped[str]
-    subject_id: Mapped[UUID] = mapped_column(index=True)  # of the donation or application
+    # Of the donation, application, balance transaction or payout.
+    subject_id: Mapped[UUID] = mapped_column(index=True)
     payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
 

@@ -8,18 +8,25 @@ from sqlalchemy.exc import IntegrityError
 
 from ..database.base import db
 from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
+from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.pagination import page_response
 from ..http.parsing import read_bounded_body
+from ..http.schemas import PaginationQuerySchema
 from ..integrations.stripe_client import PaymentUnavailable
 from ..integrations.stripe_webhooks import InvalidWebhook, construct_event
 from .actions.events import receive_event
 from .actions.exceptions import list_exceptions, resolve_exception
-from .models import PaymentException
-from .rules import ExceptionNotFound, InvalidTransition
+from .models import BalanceTransaction, PaymentException, Payout
+from .rules import ExceptionNotFound, InvalidTransition, PayoutNotFound
 from .schemas import (
     ExceptionListQuerySchema,
     PaymentExceptionSchema,
+    PayoutDetailSchema,
+    PayoutLineSchema,
+    PayoutListQuerySchema,
+    PayoutSchema,
     ResolutionSchema,
     WebhookReceivedSchema,
 )
@@ -29,7 +36,7 @@ payments_bp = Blueprint(
     "payments",
     __name__,
     url_prefix="/api/payments",
-    description="Payments: what Stripe reported that needs a person.",
+    description="What staff see of payments: exceptions that need a person, and Stripe's payouts.",
 )
 
 SIGNATURE = {
@@ -101,3 +108,26 @@ def resolve_payment_exception(data, id):
     resolve_exception(current_user, id, data["note"])
     db.session.flush()
     return PaymentException.by_id(id)
+
+
+@payments_bp.get("/payouts")
+@payments_bp.officers_only
+@payments_bp.arguments(PayoutListQuerySchema, location="query")
+@payments_bp.paginated(PayoutSchema)
+def list_payouts(query):
+    """List payouts, newest first, filtered by status and day of arrival"""
+    return Payout.search(query["status"], query["first_day"], query["last_day"])
+
+
+@payments_bp.get("/payouts/<uuid:id>")
+@payments_bp.officers_only
+@payments_bp.arguments(PaginationQuerySchema, location="query")
+@payments_bp.response(200, PayoutDetailSchema)
+@payments_bp.raises(PayoutNotFound)
+def show_payout(page, id):
+    """Get a payout with a page of its lines, newest first"""
+    payout = sql_json.select_one_json(Payout.by_id(id), PayoutSchema)
+    if not payout:
+        raise PayoutNotFound
+    head = f'{payout.removesuffix("}")},"lines":'
+    return page_response(BalanceTransaction.of_payout(id), PayoutLineSchema, page, head=head)

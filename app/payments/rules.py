@@ -69,6 +69,32 @@ EXCEPTION_KINDS = (
 )
 EXCEPTION_STATUSES = ("open", "resolved")
 
+# Payouts to the institution's bank, in the order in which their statuses follow each other: one
+# that is paid can still be returned by the bank.
+PAYOUT_STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
+PAYOUT_ON_ITS_WAY = PAYOUT_STATUSES[:2]
+PAYOUT_RETURNED = PAYOUT_STATUSES[3:]
+
+# What a movement of Stripe's balance is about: one of our payments, Stripe's own bill, a payout, a
+# transfer from our bank, or none of these, which a person has to look at.
+MATCHES = ("payment", "fee", "payout", "topup", "unmatched")
+# Types of balance transactions. Source: Stripe's documentation of their types.
+CHARGE_TYPES = ("charge", "payment")
+REFUND_TYPES = (
+    "refund",
+    "refund_failure",
+    "payment_refund",
+    "payment_failure_refund",
+    "payment_reversal",
+)
+FEE_TYPES = ("stripe_fee", "stripe_fx_fee", "tax_fee", "network_cost", "fee_credit_funding")
+PAYOUT_TYPES = ("payout", "payout_cancel", "payout_failure")
+TOPUP_TYPES = ("topup", "topup_reversal")
+
+
+class PayoutNotFound(ApiError):
+    status, code, message = 404, "PAYOUT_NOT_FOUND", "Payout not found"
+
 
 class ExceptionNotFound(ApiError):
     status, code, message = 404, "EXCEPTION_NOT_FOUND", "Payment exception not found"
@@ -112,3 +138,17 @@ def next_reversal_status(kind: str, current: str, status: str) -> str:
 
 def _dispute_stage(status: str) -> int:
     return next((stage for stage, names in enumerate(DISPUTE_STAGES) if status in names), 0)
+
+
+def next_payout_status(current: str, status: str) -> str:
+    """Return a payout's status after an update with ``status``, which may be stale or unknown."""
+    if status not in PAYOUT_STATUSES:
+        return current
+    return max(current, status, key=PAYOUT_STATUSES.index)
+
+
+def match_by_type(type: str, *, has_payment: bool) -> str:
+    """Return what a balance transaction of ``type`` is about."""
+    by_type = {"fee": FEE_TYPES, "payout": PAYOUT_TYPES, "topup": TOPUP_TYPES}
+    matches = (match for match, types in by_type.items() if type in types)
+    return next(matches, "payment" if has_payment else "unmatched")

@@ -10,12 +10,13 @@ from ..http.fields import (
     MultilineText,
     StrictBoolean,
     StrictDate,
+    StrictInteger,
     StrictUUID,
     Text,
     UtcDateTime,
 )
-from ..http.schemas import Schema
-from .rules import EXCEPTION_KINDS, EXCEPTION_STATUSES, STATUSES
+from ..http.schemas import PaginationSchema, PeriodQuerySchema, Schema
+from .rules import EXCEPTION_KINDS, EXCEPTION_STATUSES, MATCHES, PAYOUT_STATUSES, STATUSES
 
 
 class PaymentSchema(Schema):
@@ -108,3 +109,81 @@ class ResolutionSchema(Schema):
         ],
         metadata={"example": "Answered in the dashboard"},
     )
+
+
+class PayoutListQuerySchema(PeriodQuerySchema):
+    """Which payouts are listed; the period is of the days on which they arrive."""
+
+    status = Text(
+        load_default=None,
+        validate=validate.OneOf(PAYOUT_STATUSES),
+        metadata={"example": "paid"},
+    )
+
+
+class PayoutSchema(Schema):
+    """A payout and the totals of its lines, which add up to its amount; what was taken is < 0."""
+
+    id = StrictUUID(required=True)
+    provider = Text(required=True, metadata={"example": "stripe", "enum": ["stripe"]})
+    provider_reference = Text(required=True, attribute="provider_id", metadata={"example": "po_…"})
+    amount = Amount(required=True, metadata={"example": Decimal("93.90")})
+    currency = Text(required=True, metadata={"example": "USD"})
+    status = Text(required=True, metadata={"example": "paid", "enum": list(PAYOUT_STATUSES)})
+    automatic = StrictBoolean(
+        required=True, metadata={"description": "Stripe lists the lines of these only."}
+    )
+    arrival_date = StrictDate(required=True, attribute="arrives_on")
+    failure_code = Text(required=True, allow_none=True, metadata={"example": None})
+    bank_reference = Text(required=True, allow_none=True, metadata={"example": "FT26026X1"})
+    description = Text(required=True, allow_none=True, metadata={"example": "STRIPE PAYOUT"})
+    lines_complete = StrictBoolean(
+        required=True, metadata={"description": "False until all lines have been fetched."}
+    )
+    charges = Amount(required=True, metadata={"example": Decimal("100.00")})
+    refunds = Amount(required=True, metadata={"example": Decimal("-3.00")})
+    fees = Amount(required=True, metadata={"example": Decimal("-3.10")})
+    other = Amount(required=True, metadata={"example": Decimal(0)})
+    matched = StrictInteger(required=True, metadata={"example": 2})
+    unmatched = StrictInteger(
+        required=True, metadata={"example": 0, "description": "Lines with an exception."}
+    )
+    created_at = UtcDateTime(required=True, attribute="occurred_at")
+
+
+class PayoutLineSchema(Schema):
+    """A movement of Stripe's balance in a payout, and the record that it is about."""
+
+    id = StrictUUID(required=True)
+    type = Text(required=True, metadata={"example": "charge"})
+    amount = Amount(required=True, metadata={"example": Decimal("100.00")})
+    fee = Amount(required=True, metadata={"example": Decimal("3.10")})
+    net = Amount(required=True, metadata={"example": Decimal("96.90")})
+    currency = Text(required=True, metadata={"example": "USD"})
+    provider_reference = Text(required=True, attribute="provider_id", metadata={"example": "txn_…"})
+    source_reference = Text(
+        required=True, allow_none=True, attribute="source_id", metadata={"example": "ch_…"}
+    )
+    match = Text(required=True, metadata={"example": "payment", "enum": list(MATCHES)})
+    fund = Text(required=True, allow_none=True, metadata={"example": "waqf 0197c3a1-…"})
+    payment_id = StrictUUID(required=True, allow_none=True)
+    donation_id = StrictUUID(required=True, allow_none=True)
+    application_id = StrictUUID(required=True, allow_none=True)
+    record_number = Text(
+        required=True,
+        allow_none=True,
+        metadata={
+            "example": "R-2026-000001",
+            "description": "Number of the donation's receipt or of the application.",
+        },
+    )
+    description = Text(required=True, allow_none=True, metadata={"example": None})
+    exception_id = StrictUUID(required=True, allow_none=True, metadata={"example": None})
+    created_at = UtcDateTime(required=True, attribute="occurred_at")
+
+
+class PayoutDetailSchema(PayoutSchema):
+    """A payout with a page of its lines."""
+
+    lines = fields.List(fields.Nested(PayoutLineSchema), required=True)
+    pagination = fields.Nested(PaginationSchema, required=True)

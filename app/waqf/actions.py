@@ -238,10 +238,11 @@ def render_receipt(donation: Donation) -> bytes:
 @register_check
 def projects_raised_check() -> str:
     return """
-        SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
+        SELECT 'raised of project ' || p.id, p.raised, coalesce(-sum(amount), 0)
         FROM waqf_projects p
         LEFT JOIN ledger_entries e ON e.fund = 'waqf ' || p.id AND e.currency = p.currency
-        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = 'stripe'
+        LEFT JOIN ledger_postings l
+            ON l.entry_id = e.id AND l.account IN ('donations', 'refunds', 'disputes')
         GROUP BY p.id
     """
 

@@ -40,6 +40,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "PROJECT_NOT_FOUND": (404, "Project not found"),
     "DONATION_NOT_FOUND": (404, "Donation not found"),
     "EXCEPTION_NOT_FOUND": (404, "Payment exception not found"),
+    "PAYOUT_NOT_FOUND": (404, "Payout not found"),
     "FILE_NOT_FOUND": (404, "File not found"),
     "NOT_FOUND": (404, "Not found"),
     "METHOD_NOT_ALLOWED": (405, None),

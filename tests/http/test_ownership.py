@@ -14,6 +14,7 @@ from app.dev.fake_stripe.server import StripeServer
 from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
 from ..support.files import PNG, multipart_form
+from ..support.ledger import make_payout
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow, cash
 from ..support.payments import create_exception
 from ..support.pdf import pdf_text
@@ -79,6 +80,7 @@ ROUTES = {
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
     f"GET {EXCEPTION}": ("exception", None, OFFICERS_ONLY),
     f"POST {EXCEPTION}/resolve": ("exception", {"note": "Refunded"}, OFFICERS_ONLY),
+    "GET /api/payments/payouts/<uuid:id>": ("payout", None, OFFICERS_ONLY),
 }
 
 # Fields that no client may set, and the routes where a field of such a name may be set after all.
@@ -187,6 +189,13 @@ class Scene:
 
     def create_exception(self):
         return {"id": create_exception(self.anonymous.application, f"{self.mark} disputes")}
+
+    def create_payout(self):
+        with self.owner.application.app_context():
+            payout = make_payout(description=self.mark)
+            db.session.add(payout)
+            db.session.commit()
+            return {"id": payout.id}
 
 
 @pytest.fixture

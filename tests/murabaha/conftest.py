@@ -38,8 +38,9 @@ def complete_payment(deliver, stripe_server):
 
 @pytest.fixture
 def balances(sql):
-    """Return a function that sums the ledger by account, without those that are 0."""
+    """Return a function that sums the fund's ledger by account, without those that are 0."""
     query = (
-        "SELECT account, sum(amount) FROM ledger_postings GROUP BY account HAVING sum(amount) <> 0"
+        "SELECT account, sum(amount) FROM ledger_postings JOIN ledger_entries e ON e.id = entry_id"
+        " WHERE fund = 'murabaha' GROUP BY account HAVING sum(amount) <> 0"
     )
     return lambda: dict(sql(query))

@@ -58,7 +58,7 @@ POSTINGS = "SELECT account, amount FROM ledger_postings ORDER BY account"
 def scratch_app(postgres_url):
     """Yield an app over a database of its own, at the revision before 0015."""
     with create_scratch_app(postgres_url) as app:
-        assert run_command(app, "db", "upgrade", "0012").exit_code == 0
+        assert run_command(app, "db", "upgrade", "0013").exit_code == 0
         yield app
 
 
@@ -93,7 +93,7 @@ def test_recorded_payments_become_receipts_and_the_books_stay_as_they_are(scratc
         assert execute(scratch_app, POSTINGS) == postings
         result = run_command(scratch_app, "ledger", "check")
         assert "payment" not in result.output, result.output
-        assert run_command(scratch_app, "db", "downgrade", "0012").exit_code == 0
+        assert run_command(scratch_app, "db", "downgrade", "0013").exit_code == 0
 
 
 def test_the_models_match_the_migrations(scratch_app):

@@ -212,7 +212,7 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     def receive(self, amount: Decimal, at: datetime, charge_id: str | None) -> None:
         """Record that Stripe has received ``amount``; the highest and the earliest report count."""
-        amount = self.amount if amount == self.amount else amount  # spelled like it: 25, not 25.00
+        amount = self.amount if amount == self.amount else amount  # written alike: 25, not 25.00
         self.amount_received = max(self.amount_received, amount)
         self.paid_at = min(self.paid_at or at, at)
         self.charge_id = charge_id or self.charge_id
