@@ -26,6 +26,7 @@ from .integrations.stripe_client import (
 )
 from .ledger import actions as ledger
 from .ledger import digests
+from .murabaha.actions import transitions as murabaha
 from .payments.actions import balance_fetch, reconciliation
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
@@ -105,9 +106,13 @@ def disable_user_command(email: str) -> None:
 
 @payments.command("reconcile")
 def reconcile_command() -> None:
-    """Fetch every open payment, refund and dispute, and the balance, from Stripe."""
+    """Fetch every open payment, refund and dispute, and the balance, from Stripe.
+
+    Down payments of offers that have expired are given back too.
+    """
     run = ReconcileRun()
     run.each("PaymentIntents", reconciliation.payable_payments, reconciliation.reconcile_payment)
+    run.each("applications", murabaha.lapsed_offers, murabaha.expire)
     run.each("refunds", reconciliation.unconfirmed_refunds, reconciliation.retry_refund)
     for kind in ("refund", "dispute"):
         run.each(

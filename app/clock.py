@@ -68,3 +68,13 @@ def start_of_day(day: date) -> datetime:
 def end_of_day(day: date) -> datetime:
     """Return the moment at which the day after ``day`` begins in the institution's time zone."""
     return start_of_day(day + timedelta(days=1) if day < date.max else day)
+
+
+def value_date(day: date) -> datetime:
+    """Return the moment for what happened on ``day`` at an unknown time: its noon, or now."""
+    return min(start_of_day(day) + timedelta(hours=12), now())
+
+
+def was_before(day: date, moment: datetime) -> bool:
+    """Whether ``day`` had ended everywhere on earth before ``moment``."""
+    return day < moment.astimezone(WESTERNMOST).date()

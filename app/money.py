@@ -84,10 +84,15 @@ def apportion(parts: Sequence[Decimal], currency: str) -> list[Decimal]:
     return [floor + unit if i in rounded_up else floor for i, floor in enumerate(floors)]
 
 
-def split_evenly(total: Decimal, parts: int, currency: str) -> list[Decimal]:
-    """Split ``total`` into ``parts`` amounts that differ by at most one minor unit.
+def split_evenly(
+    total: Decimal, parts: int, currency: str, step: Decimal | None = None
+) -> list[Decimal]:
+    """Split ``total`` into ``parts`` multiples of ``step`` that differ by at most one step.
 
-    The larger ones come first: 100,000 over 3 is 33,333.34 + 33,333.33 + 33,333.33.
+    The larger ones come first: 100,000 over 3 is 33,333.34 + 33,333.33 + 33,333.33. ``step`` is the
+    minor unit of ``currency`` by default; what is less than a step is added to the last part.
     """
-    units, larger = divmod(int(total / minor_unit(currency)), parts)
-    return [(units + (i < larger)) * minor_unit(currency) for i in range(parts)]
+    step = step or minor_unit(currency)
+    steps, larger = divmod(int(total / step), parts)
+    amounts = [(steps + (i < larger)) * step for i in range(parts)]
+    return [*amounts[:-1], amounts[-1] + total % step]

@@ -89,8 +89,19 @@ def newest_first(statement: Any, *keys: Any) -> Any:
     return statement.order_by(*(key.desc() for key in keys)).execution_options(list_keys=keys)
 
 
+def oldest_first(statement: Any, *keys: Any) -> Any:
+    """Order a list by ``keys``, the smallest first; otherwise as ``newest_first``."""
+    ordered = statement.order_by(*keys)
+    return ordered.execution_options(list_keys=keys, is_ascending=True)
+
+
+def is_ascending(statement: Any) -> bool:
+    """Whether ``oldest_first`` has ordered ``statement``."""
+    return bool(statement.get_execution_options().get("is_ascending"))
+
+
 def list_keys(statement: Any) -> tuple[Any, ...]:
-    """Return the keys that ``newest_first`` has ordered ``statement`` by."""
+    """Return the keys that ``newest_first`` or ``oldest_first`` has ordered ``statement`` by."""
     keys: tuple[Any, ...] = statement.get_execution_options()["list_keys"]
     return keys
 

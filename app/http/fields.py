@@ -119,6 +119,15 @@ class StrictBoolean(fields.Field[bool]):
         return value
 
 
+class QueryBoolean(StrictBoolean):
+    """``true`` or ``false`` in a query string."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise ValidationError("Not a valid boolean.")
+        return bool(value == "true")
+
+
 class BoundedList(fields.List[Any]):
     """A list of ``min_items`` to ``max_items`` items; the items of a longer one are not loaded."""
 

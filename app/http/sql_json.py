@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
-from ..database.prepared import PreparedInsert, PreparedQuery, list_keys
+from ..database.prepared import PreparedInsert, PreparedQuery, is_ascending, list_keys
 from .authentication import user_pending_session_check
 from .fields import UtcDateTime
 
@@ -202,7 +202,8 @@ def _from_start(statement: Select[Any], start: tuple[str, ...]) -> Select[Any]:
         first: Any = statement.with_only_columns(*keys).offset(offset).limit(1).scalar_subquery()
     else:
         first = tuple_(*(bindparam(f"key{n}", type_=key.type) for n, key in enumerate(keys)))
-    return statement.where(tuple_(*keys) <= first)
+    row = tuple_(*keys)
+    return statement.where(row >= first if is_ascending(statement) else row <= first)
 
 
 def _count(statement: Select[Any]) -> Select[Any]:
@@ -280,11 +281,16 @@ def _json_expression(field: fields.Field[Any], column: Any) -> ColumnElement[Any
 
 
 def _composite_json(schema: Schema, composite: Any) -> ColumnElement[Any]:
-    """Build an object of a dataclass stored in columns; NULL if its first column is NULL."""
+    """Build an object of a dataclass stored in columns; NULL if its first column is NULL.
+
+    A member that the dataclass lacks is an attribute of the model.
+    """
     parts = dataclasses.fields(composite.composite_class)
     columns = {part.name: column for part, column in zip(parts, composite.columns, strict=True)}
     members = {
-        str(field.data_key): _json_expression(field, columns[name])
+        str(field.data_key): _json_expression(
+            field, columns[name] if name in columns else getattr(composite.parent.class_, name)
+        )
         for name, field in schema.dump_fields.items()
     }
     return case((composite.columns[0].is_not(None), _json_object(**members)))

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0015"
 
 GUARDS = """
 CREATE TRIGGER documents_are_never_changed BEFORE UPDATE OR DELETE ON documents

@@ -36,6 +36,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "VENDOR_NOT_FOUND": (404, "Vendor not found"),
     "APPLICATION_NOT_FOUND": (404, "Application not found"),
     "INSTALLMENT_NOT_FOUND": (404, "Installment not found"),
+    "RECEIPT_NOT_FOUND": (404, "Receipt not found"),
     "PROJECT_NOT_FOUND": (404, "Project not found"),
     "DONATION_NOT_FOUND": (404, "Donation not found"),
     "EXCEPTION_NOT_FOUND": (404, "Payment exception not found"),

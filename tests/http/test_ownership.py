@@ -15,7 +15,7 @@ from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
 from ..support.files import PNG, multipart_form
 from ..support.ledger import make_payout
-from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.murabaha import TERMS, VENDORS, ApplicationFlow, cash
 from ..support.payments import create_exception
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
@@ -65,6 +65,13 @@ ROUTES = {
     f"POST {APPLICATION}/settle": ("active", {}, OFFICERS_ONLY),
     f"POST {NUMBER}/record": ("active", CASH_PAYMENT, OFFICERS_ONLY),
     f"POST {NUMBER}/pay": ("active", {}, {**OWNER_ONLY, "owner": 201}),
+    f"GET {APPLICATION}/receipts": ("active", None, OWNER_AND_STAFF),
+    f"POST {APPLICATION}/down-payment/record": ("acquired", CASH_PAYMENT, OFFICERS_ONLY),
+    f"POST {APPLICATION}/down-payment/pay": ("acquired", {}, {**OWNER_ONLY, "owner": 201}),
+    f"POST {APPLICATION}/receipts/<uuid:receipt_id>/reverse": (
+        *("murabaha_receipt", {"reason": "The cheque was returned"}),
+        OFFICERS_ONLY,
+    ),
     f"GET {PROJECT}": ("project", None, PUBLIC),
     f"PATCH {PROJECT}": ("project", {"name": "Mallory's well"}, OFFICERS_ONLY),
     f"GET {PROJECT}/donations": ("project", None, PUBLIC),
@@ -161,6 +168,13 @@ class Scene:
         for step in (flow.approve, flow.acquire, flow.accept)[:steps]:
             step()
         return {"id": flow.application["id"], "number": 1}
+
+    def create_murabaha_receipt(self):
+        params = self.create_application(2)
+        path = f"/api/murabaha/applications/{params['id']}"
+        body = cash(1)
+        assert self.officer.post(f"{path}/down-payment/record", json=body).status_code == 200
+        return {**params, "receipt_id": self.officer.get(f"{path}/receipts").json["data"][0]["id"]}
 
     def create_project(self):
         body = {"name": "A well", "category": "water", "fundingGoal": 1000}

@@ -152,7 +152,7 @@ def test_totals_agree_after_donations_refunds_disputes_and_a_sale(app, waqf, sig
     # What counts: 30 of the 50 that were partly refunded, and the 70 of the dispute that was won.
     assert [waqf.get_project(project)["raised"] for project in projects] == [100, 100]
     postings = sql(POSTINGS_OF_SUBJECT, flow.application["id"])
-    assert len(postings) == 8  # of the sale, two payments and the rebate
+    assert len(postings) == 9  # of the sale with its down payment, two payments and the rebate
 
 
 def test_each_project_has_its_own_fund_in_one_currency(waqf, sign_in, sql):

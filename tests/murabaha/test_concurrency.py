@@ -9,7 +9,7 @@ from app import clock
 
 from ..support.assertions import read_json
 from ..support.concurrency import TIMEOUT, run_concurrently, wait_until
-from ..support.murabaha import APPLICATIONS, TERMS, VENDORS, ApplicationFlow
+from ..support.murabaha import APPLICATIONS, TERMS, VENDORS, ApplicationFlow, cash
 
 INSTALLMENTS = (
     "SELECT number, amount, paid_amount, waived, paid_at FROM murabaha_installments"
@@ -132,8 +132,7 @@ def count_outcomes(responses):
 
 
 def payment_request(client, number, amount, **headers):
-    body = {"amount": str(amount), "method": "cash", "reference": "R"}
-    return client, f"installments/{number}/record", body, headers
+    return client, f"installments/{number}/record", cash(str(amount)), headers
 
 
 # Before the sale
@@ -336,8 +335,8 @@ def test_concurrent_acceptances_without_a_key_make_one_sale(race, make_case, che
 def test_one_of_ten_concurrent_payments_of_the_last_installment_succeeds(
     race, make_case, officer, check_case
 ):
-    case = advance_to_active(make_case()).record(1, 19250)
-    responses = race(case, *[payment_request(officer, 12, 1750)] * 10)
+    case = advance_to_active(make_case()).record_down_payment().record(1, 19250)
+    responses = race(case, *[payment_request(officer, 12, 1750) for _ in range(10)])
     assert count_outcomes(responses) == {200: 1, INVALID_TRANSITION: 9}
     state, actions, paid = check_case(case)
     assert (state, paid) == ("completed", 21000)
@@ -347,15 +346,16 @@ def test_one_of_ten_concurrent_payments_of_the_last_installment_succeeds(
 def test_concurrent_partial_payments_of_the_last_installment_all_succeed(
     race, make_case, officer, check_case
 ):
-    case = advance_to_active(make_case()).record(1, 19250)
-    assert count_outcomes(race(case, *[payment_request(officer, 12, 175)] * 10)) == {200: 10}
+    case = advance_to_active(make_case()).record_down_payment().record(1, 19250)
+    requests = [payment_request(officer, 12, 175) for _ in range(10)]
+    assert count_outcomes(race(case, *requests)) == {200: 10}
     state, actions, paid = check_case(case)
     assert (state, paid, actions.count("record")) == ("completed", 21000, 11)
 
 
 def test_concurrent_payments_stop_at_the_outstanding_balance(race, make_case, officer, check_case):
-    case = advance_to_active(make_case()).record(1, 19250)
-    responses = race(case, *[payment_request(officer, 12, 200)] * 10)
+    case = advance_to_active(make_case()).record_down_payment().record(1, 19250)
+    responses = race(case, *[payment_request(officer, 12, 200) for _ in range(10)])
     assert count_outcomes(responses) == {200: 8, VALIDATION_ERROR: 2}
     assert check_case(case)[0::2] == ("active", 20850)
 
@@ -366,6 +366,21 @@ def test_concurrent_payments_with_one_key_count_once(race, make_case, officer, c
     assert set(count_outcomes(responses)) <= {200, (409, "IDEMPOTENCY_IN_PROGRESS")}
     assert len({response.text for response in responses if response.status == 200}) == 1
     assert check_case(case)[0::2] == ("active", 100)
+
+
+def test_one_of_ten_concurrent_records_of_a_receipt_counts(race, make_case, officer, check_case):
+    case = advance_to_active(make_case())
+    responses = race(case, *[payment_request(officer, 1, 100)] * 10)
+    assert count_outcomes(responses) == {200: 1, (409, "RESOURCE_EXISTS"): 9}
+    assert check_case(case)[0::2] == ("active", 100)
+
+
+def test_one_of_ten_concurrent_reversals_of_a_receipt_counts(race, make_case, officer, sql):
+    case = advance_to_active(make_case()).record(1, 100)
+    receipt = officer.get(f"{case.path}/receipts").json["data"][0]["id"]
+    reversal = (officer, f"receipts/{receipt}/reverse", {"reason": "Bounced"})
+    assert count_outcomes(race(case, *[reversal] * 10)) == {200: 1, INVALID_TRANSITION: 9}
+    assert sql("SELECT sum(paid_amount) FROM murabaha_installments") == [(0,)]
 
 
 def test_one_of_two_concurrent_full_rebates_succeeds(race, make_case, officer, sign_in, check_case):
@@ -385,7 +400,7 @@ def test_a_concurrent_full_payment_and_rebate_do_not_both_succeed(
 ):
     colleague = sign_in("officer")
     for _ in range(ROUNDS):
-        case = advance_to_active(make_case())
+        case = advance_to_active(make_case()).record_down_payment()
         paid, settled = race(
             case, payment_request(officer, 1, 21000), (colleague, "settle", {"rebate": 3000})
         )

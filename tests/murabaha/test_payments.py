@@ -548,10 +548,11 @@ def test_an_unknown_application_is_not_found(owner, stripe_server):
 
 def test_a_nonzero_third_decimal_is_rejected(make_acquired, stripe_server, sql):
     case = make_acquired("KWD", cost="6000.006").accept()
-    assert_error(pay(case), 400, "VALIDATION_ERROR", [])
+    assert [part["amount"] for part in case.installments] == [1000] * 5 + [Decimal("1000.006")]
+    case.record(1, 5000)
+    assert_error(pay(case, 6), 400, "VALIDATION_ERROR", ["amount"])
     assert (sql(PAYMENTS), stripe_server.requests) == ([(0,)], [])
-    case.record(1, "0.001")
-    assert pay(case).status_code == 201
+    assert pay(case, 6, amount=1000).status_code == 201
     assert [intent["amount"] for intent in stripe_server.intents.values()] == [1000000]
 
 

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 from app import clock
 from app.errors import ValidationFailed
+from app.ledger import actions as ledger
 from app.money import ZERO, minor_unit
 from app.murabaha.rules import (
     TRANSITIONS,
@@ -57,6 +58,13 @@ NEXT_STATE = {
     ("acquired", "cancel"): "cancelled",
     ("active", "record"): "active",
     ("active", "settle"): "active",
+    ("acquired", "record_down_payment"): "acquired",
+    ("active", "record_down_payment"): "active",
+    ("acquired", "reverse"): "acquired",
+    ("active", "reverse"): "active",
+    ("completed", "reverse"): "active",
+    ("cancelled", "reverse"): "cancelled",
+    ("expired", "reverse"): "expired",
 }
 OWNER_ACTIONS = {"accept", "cancel"}
 UPDATE = ("update", "pending", "pending")  # a change by the owner, which is no transition
@@ -64,10 +72,12 @@ FORBIDDEN = (403, "FORBIDDEN")
 VALIDATION_ERROR = (400, "VALIDATION_ERROR")
 NOT_FOUND = (404, "APPLICATION_NOT_FOUND")
 INVALID_TRANSITION = (409, "INVALID_TRANSITION")
+RESOURCE_EXISTS = (409, "RESOURCE_EXISTS")
 
 # Mostly the user who is allowed, sometimes another.
 ROLES = st.sampled_from(["allowed"] * 6 + ["client", "officer", "colleague", "stranger"])
 DECIMALS = {"JPY": 0, "USD": 2, "KWD": 3}
+STEPS = {"JPY": 1, "USD": 1, "KWD": 10}  # of instalments, in minor units
 INSTALLMENTS = (
     "SELECT number, due_date, amount, paid_amount, waived, paid_at FROM murabaha_installments"
     " WHERE application_id = %s ORDER BY number"
@@ -76,9 +86,14 @@ ALL_ROWS = (
     "SELECT row_to_json(a)::text AS row FROM murabaha_applications a WHERE id = %s"
     " UNION ALL SELECT row_to_json(i)::text FROM murabaha_installments i WHERE application_id = %s"
     " UNION ALL SELECT row_to_json(e)::text FROM murabaha_events e WHERE application_id = %s"
+    " UNION ALL SELECT row_to_json(r)::text FROM murabaha_receipts r WHERE application_id = %s"
     " ORDER BY row"
 )
 # Payments by size: of the oldest instalment, of the whole balance, or invalid.
+BALANCES = (
+    "SELECT account, sum(amount) FROM ledger_postings JOIN ledger_entries e ON e.id = entry_id"
+    " WHERE subject_id = %s GROUP BY account HAVING sum(amount) <> 0"
+)
 PAYMENT_SIZES = ["unit", "rest", "rest", "more", "half", "all", "excess", "decimals", "zero"]
 
 
@@ -100,6 +115,14 @@ class ModelInstallment:
         if not self.outstanding:
             return "paid"
         return "overdue" if self.due < today - timedelta(7) else "pending"
+
+
+class ModelReceipt:
+    """A receipt of the model."""
+
+    def __init__(self, id, amount, kind, reference):
+        self.id, self.amount, self.kind, self.reference = id, amount, kind, reference
+        self.is_reversed = False
 
 
 def months_later(day, months):
@@ -125,7 +148,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         agreed_down=st.none() | st.integers(0, 50),
         steps=st.sampled_from([0, 1, 1, 2, 2, 3, 3, 3, 3]),
         terms=st.tuples(
-            st.integers(60, 400), st.sampled_from(["0", "0.125", "0.3"]), st.integers(6, 9)
+            st.integers(150, 400), st.sampled_from(["0", "0.125", "0.3"]), st.integers(6, 9)
         ),
     )
     def apply(self, currency, owner_role, down, agreed_down, steps, terms):  # noqa: PLR0917
@@ -139,6 +162,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         self.path = f"{APPLICATIONS}/{self.id}"
         self.state, self.down, self.term, self.requested = "pending", down, 6, Decimal(100)
         self.contract, self.parts, self.sold = None, [], None
+        self.receipts, self.paid_down, self.owed_back = [], 0, 0
         self.events = [("apply", None, "pending", str(self.owner.user.id))]
         if steps > 0:
             self.approve("allowed", terms, agreed_down, None)
@@ -152,7 +176,7 @@ class MurabahaMachine(RuleBasedStateMachine):
     @rule(
         role=ROLES,
         terms=st.tuples(
-            st.integers(60, 400), st.sampled_from(["0", "0.0333", "0.3"]), st.integers(6, 9)
+            st.integers(150, 400), st.sampled_from(["0", "0.0333", "0.3"]), st.integers(6, 9)
         ),
         down=st.none() | st.integers(0, 50),
         fault=st.sampled_from([None] * 4 + ["rate", "term", "down", "parts", "decimals"]),
@@ -216,25 +240,33 @@ class MurabahaMachine(RuleBasedStateMachine):
         if self.attempt("accept", role, body, fault, twice=twice):
             first, financed = due or months_later(self.today, 1), self.contract["financed"]
             self.contract["acceptedAt"] = self.world.now
+            step = STEPS[self.currency]
+            steps = financed // step
             self.parts = [
                 ModelInstallment(
-                    n + 1, months_later(first, n), (financed + self.term - n - 1) // self.term
+                    n + 1,
+                    months_later(first, n),
+                    (steps + self.term - n - 1) // self.term * step,
                 )
                 for n in range(self.term)
             ]
+            self.parts[-1].amount += financed % step
             assert sum(part.amount for part in self.parts) == financed
 
     @rule(role=ROLES, twice=st.booleans())
     def cancel(self, role, twice):
-        self.attempt("cancel", role, {}, twice=twice)
+        if self.attempt("cancel", role, {}, twice=twice):
+            self.give_back()
 
     @rule(
         role=ROLES,
         number=st.sampled_from(["oldest"] * 6 + ["next", "zero", "unknown"]),
         size=st.sampled_from(PAYMENT_SIZES),
+        days=st.sampled_from([None, None, 0, -3, -400, 2]),
+        repeats=st.sampled_from([False] * 5 + [True]),
         twice=st.booleans(),
     )
-    def record(self, role, number, size, twice):
+    def record(self, role, number, size, days, repeats, twice):  # noqa: PLR0917
         unpaid = [part for part in self.parts if part.outstanding]
         oldest = unpaid[0] if unpaid else ModelInstallment(1, None, 0)
         balance = self.outstanding
@@ -244,8 +276,9 @@ class MurabahaMachine(RuleBasedStateMachine):
             "half": balance // 2, "all": balance, "excess": balance + 1,
         }.get(size, 0)  # fmt: skip
         sent = self.excess_decimals() if size == "decimals" else self.money(amount)
-        body = {"amount": sent, "method": "cash", "reference": "R"}
-        faults = set()
+        body = {"amount": sent, **self.reference(repeats)}
+        faults = {RESOURCE_EXISTS} if self.is_recorded(body) else set()
+        paid_at = self.value_date(body, days, self.contract and self.contract["acceptedAt"], faults)
         if not 1 <= number <= len(self.parts):
             faults.add((404, "INSTALLMENT_NOT_FOUND"))
         elif number != oldest.number:
@@ -254,18 +287,77 @@ class MurabahaMachine(RuleBasedStateMachine):
             faults.add(VALIDATION_ERROR)
         path = f"installments/{number}/record"
         if self.attempt("record", role, body, *faults, path=path, twice=twice):
+            self.add_receipt(amount, "installment", body)
             for part in unpaid:
                 paid = min(amount, part.outstanding)
                 amount -= paid
                 part.paid += paid
                 if paid and not part.outstanding:
-                    part.paid_at = self.world.now
+                    part.paid_at = paid_at
             self.complete()
+
+    @rule(
+        role=ROLES,
+        size=st.sampled_from(["unit", "half", "all", "all", "excess", "decimals", "zero"]),
+        days=st.sampled_from([None, None, 0, -400, 2]),
+        repeats=st.sampled_from([False] * 5 + [True]),
+        twice=st.booleans(),
+    )
+    def record_down_payment(self, role, size, days, repeats, twice):
+        rest = self.unpaid_down_payment
+        amounts = {"unit": 1, "half": rest // 2, "all": rest, "excess": rest + 1}
+        amount = amounts.get(size, 0)
+        sent = self.excess_decimals() if size == "decimals" else self.money(amount)
+        body = {"amount": sent, **self.reference(repeats)}
+        faults = {RESOURCE_EXISTS} if self.is_recorded(body) else set()
+        self.value_date(body, days, datetime(2027, 12, 31, 12, tzinfo=UTC), faults)
+        if size == "decimals" or not 0 < amount <= rest:
+            faults.add(VALIDATION_ERROR)
+        if rest == 0:
+            faults.add(INVALID_TRANSITION)
+        action, path = "record_down_payment", "down-payment/record"
+        if self.attempt(action, role, body, *faults, path=path, twice=twice):
+            self.add_receipt(amount, "down_payment", body)
+            self.paid_down += amount
+            self.complete()
+
+    @precondition(lambda self: self.receipts)
+    @rule(role=ROLES, data=st.data(), reason=st.sampled_from(["It bounced"] * 4 + [""]))
+    def reverse(self, role, data, reason):
+        receipt = data.draw(st.sampled_from(self.receipts))
+        faults = set() if reason else {VALIDATION_ERROR}
+        if receipt.is_reversed:
+            faults.add(INVALID_TRANSITION)
+        caller = self.caller_for(role, "reverse")
+        if faults <= {INVALID_TRANSITION} and caller not in (self.owner, self.world.client):
+            self.expire()  # also if the reversal is rejected then: no row of this is left
+        path = f"receipts/{receipt.id}/reverse"
+        if not self.attempt("reverse", role, {"reason": reason}, *faults, path=path):
+            return
+        receipt.is_reversed = True
+        if receipt.kind == "down_payment":
+            if self.state in {"cancelled", "expired"}:
+                self.owed_back -= receipt.amount
+            else:
+                self.paid_down -= receipt.amount
+            return
+        amount = receipt.amount
+        for part in reversed(self.parts):
+            taken = min(amount, part.paid)
+            amount -= taken
+            part.paid -= taken
+            if taken:
+                part.paid_at = None
 
     @precondition(lambda self: self.status == "active")
     @rule()
     def pay_the_oldest(self):
-        self.record("allowed", "oldest", "rest", twice=False)
+        self.record("allowed", "oldest", "rest", None, repeats=False, twice=False)
+
+    @precondition(lambda self: self.unpaid_down_payment and self.status in {"acquired", "active"})
+    @rule()
+    def pay_down(self):
+        self.record_down_payment("allowed", "all", None, repeats=False, twice=False)
 
     @rule(
         role=ROLES,
@@ -313,7 +405,7 @@ class MurabahaMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.status == "active")
     @rule(size=st.sampled_from(["all", "excess", "excess"]))
     def pay_all_or_more(self, size):
-        self.record("allowed", "oldest", size, twice=False)
+        self.record("allowed", "oldest", size, None, repeats=False, twice=False)
 
     @rule()
     def read_as_stranger(self):
@@ -358,8 +450,9 @@ class MurabahaMachine(RuleBasedStateMachine):
             financed = schedule["financed"]
             assert sum(row[2] for row in rows) == financed
             assert paid + schedule["remaining"] + waived == financed
-            amounts = [row[2] for row in rows]
-            assert max(amounts) - min(amounts) <= minor_unit(self.currency)
+            amounts, step = [row[2] for row in rows], self.decimal(STEPS[self.currency])
+            amounts[-1] -= financed % step
+            assert max(amounts) - min(amounts) <= step
         else:
             assert (rows, schedule["financed"], schedule["remaining"]) == ([], None, 0)
 
@@ -373,7 +466,7 @@ class MurabahaMachine(RuleBasedStateMachine):
             "currency": application["currency"],
             "termMonths": application["termMonths"],
             "vendorId": application["vendorId"],
-            "contract": {**application["contract"], "rebate": None},
+            "contract": {**application["contract"], "rebate": None, "downPaymentPaid": None},
             "schedule": [(row[0], row[2]) for row in self.world.sql(INSTALLMENTS, self.id)],
         }
         self.sold = self.sold or sold
@@ -381,9 +474,7 @@ class MurabahaMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_transition_is_recorded_once(self):
-        if self.status == "expired" != self.state:  # the first read of the history records it
-            self.events.append(("expire", self.state, "expired", None))
-            self.state = "expired"
+        self.expire()  # the first read of the history records it
         history = read_json(self.owner.get(f"{self.path}/history?limit=100"))
         events = [
             (event["action"], event["from"], event["to"], event["userId"])
@@ -393,6 +484,26 @@ class MurabahaMachine(RuleBasedStateMachine):
         assert history["pagination"]["total"] == len(self.events)
         transitions = {(row.action, row.from_state, row.to_state) for row in TRANSITIONS}
         assert {event[:3] for event in events[:-1]} <= {*transitions, UPDATE}
+
+    @invariant()
+    def the_books_match_the_model(self):
+        sold = bool(self.parts)
+        received = sum(receipt.amount for receipt in self.receipts if not receipt.is_reversed)
+        price = self.contract and self.contract["sellingPrice"]
+        expected = {
+            "received elsewhere": received,
+            "receivable": self.outstanding,
+            "down payment receivable": self.unpaid_down_payment if sold else 0,
+            "down payments": 0 if sold else -self.paid_down,
+            "owed back": -self.owed_back,
+            "rebates": self.contract["rebate"] if sold else 0,
+            "sales": -price if sold else 0,
+        }
+        assert dict(self.world.sql(BALANCES, self.id)) == {
+            account: self.decimal(amount) for account, amount in expected.items() if amount
+        }
+        with self.world.app.app_context():
+            assert [row for row in ledger.check() if "application" in row.subject] == []
 
     @invariant()
     def application_is_listed_under_its_status_only(self):
@@ -449,10 +560,46 @@ class MurabahaMachine(RuleBasedStateMachine):
 
     def stored_rows(self):
         """Return all rows of the application."""
-        return self.world.sql(ALL_ROWS, *[self.id] * 3)
+        return self.world.sql(ALL_ROWS, *[self.id] * 4)
+
+    def expire(self):
+        if self.status == "expired" != self.state:
+            self.events.append(("expire", self.state, "expired", None))
+            self.state = "expired"
+            self.give_back()
+
+    def give_back(self):
+        if self.paid_down:
+            self.events.append(("return_down_payment", self.state, self.state, None))
+            self.owed_back, self.paid_down = self.paid_down, 0
+
+    def reference(self, repeats):
+        """Return a method and a reference, ``repeats`` those of an earlier receipt if any."""
+        if repeats and self.receipts:
+            return {"method": "CASH", "reference": f" {self.receipts[-1].reference}"}
+        return {"method": "cash", "reference": f"R {self.attempts}"}
+
+    def is_recorded(self, body):
+        references = [row.reference for row in self.receipts if not row.is_reversed]
+        return body["reference"].strip() in references
+
+    def add_receipt(self, amount, kind, body):
+        rows = self.world.officer.get(f"{self.path}/receipts").json["data"]
+        self.receipts.append(ModelReceipt(rows[0]["id"], amount, kind, body["reference"].strip()))
+
+    def value_date(self, body, days, earliest, faults):
+        """Set receivedOn to ``days`` from today; return the time, or add to ``faults``."""
+        if days is None:
+            return self.world.now
+        day = self.today + timedelta(days)
+        body["receivedOn"] = day.isoformat()
+        westernmost = earliest and (earliest - timedelta(hours=12)).date()
+        if days > 1 or (westernmost and day < westernmost):
+            faults.add(VALIDATION_ERROR)
+        return min(datetime(day.year, day.month, day.day, 12, tzinfo=UTC), self.world.now)
 
     def complete(self):
-        if not self.outstanding:
+        if self.parts and not self.outstanding and not self.unpaid_down_payment:
             self.state = "completed"
             self.events.append(("complete", "active", "completed", None))
 
@@ -462,6 +609,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         money = "cost", "profit", "sellingPrice", "downPayment", "financed", "rebate"
         acquired_on = self.contract["acquiredOn"]
         return {name: self.decimal(self.contract[name]) for name in money} | {
+            "downPaymentPaid": self.decimal(self.paid_down),
             "profitRate": self.contract["profitRate"],
             "expiresAt": format_time(self.contract["expires"]),
             "acquiredOn": acquired_on and acquired_on.isoformat(),
@@ -492,6 +640,10 @@ class MurabahaMachine(RuleBasedStateMachine):
         return sum(part.outstanding for part in self.parts)
 
     @property
+    def unpaid_down_payment(self):
+        return self.contract["downPayment"] - self.paid_down if self.contract else 0
+
+    @property
     def max_rebate(self):
         if not self.parts:
             return 0
@@ -515,12 +667,15 @@ def format_time(at):
 
 
 @pytest.mark.soak
-def test_random_requests_keep_the_contract(sign_in, database_url, monkeypatch):
+def test_random_requests_keep_the_contract(sign_in, the_app, database_url, monkeypatch):
     world = SimpleNamespace(now=datetime(2027, 12, 31, tzinfo=UTC))
     world.client, world.stranger = sign_in(), sign_in()
     world.officer, world.colleague = sign_in("officer"), sign_in("officer")
     world.vendor = world.officer.post(VENDORS, json={"name": "Bait al-Ghanam"}).json["id"]
     monkeypatch.setattr(clock, "source", lambda: world.now)
+    # Amounts are a few minor units, less than a card payment may be.
+    monkeypatch.setitem(the_app.config, "STRIPE_SECRET_KEY", "")
+    world.app = the_app
     machine = type("Machine", (MurabahaMachine,), {"world": world})
     with psycopg.connect(database_url, autocommit=True) as connection:
         world.sql = lambda statement, *values: connection.execute(statement, values).fetchall()
@@ -640,7 +795,7 @@ def test_a_rebate_that_completes_a_sale_dates_the_partly_paid_installment(sign_i
     officer = sign_in("officer")
     vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
     case = ApplicationFlow(sign_in(), officer, vendor).approve(downPayment=22994, termMonths=6)
-    case.acquire().accept().record(1, "5.25")
+    case.acquire().accept().record_down_payment(22994).record(1, "5.25")
     set_clock("2026-01-27T09:30:00")
     case.perform(officer, "settle", {"rebate": "0.75"})
     last = case.installments[-1]

@@ -49,11 +49,12 @@ def test_a_sale_from_application_to_last_installment(make_case, owner):
     assert contract == {
         "cost": 20000, "profitRate": Decimal("0.15"), "profit": 3000, "sellingPrice": 23000,
         "downPayment": 2000, "financed": 21000, "expiresAt": "2026-02-25T09:30:00Z",
-        "acquiredOn": None, "acceptedAt": None, "rebate": 0,
+        "acquiredOn": None, "acceptedAt": None, "rebate": 0, "downPaymentPaid": 0,
     }  # fmt: skip
     assert case.acquire().application["contract"]["acquiredOn"] == "2026-01-20"
-    case.accept()
+    case.record_down_payment().accept()
     assert case.application["status"] == "active"
+    assert case.application["contract"]["downPaymentPaid"] == 2000
     assert case.application["contract"]["acceptedAt"] == "2026-01-26T09:30:00Z"
     assert [part["amount"] for part in case.installments] == [1750] * 12
     assert [part["dueDate"] for part in case.installments][::11] == ["2026-02-26", "2027-01-26"]
@@ -67,7 +68,8 @@ def test_a_sale_from_application_to_last_installment(make_case, owner):
     assert (schedule["paid"], schedule["waived"], schedule["remaining"]) == (21000, 0, 0)
     assert schedule["installments"] == case.installments
     history = read_json(owner.get(f"{case.path}/history?limit=100"))["data"]
-    actions = ["apply", "approve", "acquire", "accept", *["record"] * 12, "complete"]
+    actions = ["apply", "approve", "acquire", "record_down_payment", "accept"]
+    actions += [*["record"] * 12, "complete"]
     assert [event["action"] for event in reversed(history)] == actions
     assert history[1]["facts"]["paid"] == {"12": 1750}
     assert (history[0]["from"], history[0]["to"]) == ("active", "completed")
@@ -80,7 +82,7 @@ def test_a_sale_from_application_to_last_installment(make_case, owner):
         ("USD", "20000", "0.15", 12, "23000"),
         ("JPY", "1234567", "0.12345678", 7, "1386983"),
         ("KWD", "999.999", "0.3", 60, "1299.999"),
-        ("USD", "0.60", "0", 60, "0.60"),
+        ("USD", "30", "0", 60, "30"),
     ],
 )
 def test_installments_add_up_to_the_last_minor_unit(  # noqa: PLR0917
@@ -92,8 +94,10 @@ def test_installments_add_up_to_the_last_minor_unit(  # noqa: PLR0917
     amounts = [part["amount"] for part in case.installments]
     assert sum(amounts) == Decimal(financed)
     assert len(amounts) == term
-    places = {"USD": "0.01", "JPY": "1", "KWD": "0.001"}[currency]
-    assert max(amounts) - min(amounts) <= Decimal(places)
+    step = Decimal({"USD": "0.01", "JPY": "1", "KWD": "0.01"}[currency])
+    assert not any(amount % step for amount in amounts[:-1])
+    amounts[-1] -= Decimal(financed) % step
+    assert max(amounts) - min(amounts) <= step
 
 
 def test_a_quote_is_public_and_stores_nothing(client, sql):
@@ -283,7 +287,12 @@ def test_an_application_is_visible_only_to_its_owner_and_officers(
         assert_error(stranger.get(case.path + path), 404, "APPLICATION_NOT_FOUND")
         assert client.get(case.path + path).status_code == 401
     assert stranger.get(APPLICATIONS).json["pagination"]["total"] == 0
-    assert officer.get(APPLICATIONS).json["data"] == [case.owner.get(case.path).json]
+    own, seen = case.owner.get(case.path).json, officer.get(case.path).json
+    client = case.owner.user
+    assert seen == {**own, "applicant": {"name": client.name, "email": client.email}}
+    assert own["applicant"] is None
+    assert officer.get(APPLICATIONS).json["data"] == [seen]
+    assert case.owner.get(APPLICATIONS).json["data"] == [own]
 
 
 def test_applications_are_filtered_by_status(make_case, owner, set_clock):
@@ -486,7 +495,7 @@ def test_an_overpaid_installment_pays_the_next(make_case):
 
 
 def test_a_payment_that_cannot_be_allocated_is_rejected(make_case, sql):
-    case = make_case().approve().acquire().accept()
+    case = make_case().approve().acquire().accept().record_down_payment()
     payment = {"amount": 1750, "method": "cash", "reference": "R"}
 
     def record(number, **change):
@@ -513,7 +522,7 @@ def test_an_installment_is_overdue_after_a_week_without_a_charge(make_case, set_
 
 
 def test_a_rebate_on_early_settlement_reduces_the_last_installments(make_case):
-    case = make_case().approve().acquire().accept()
+    case = make_case().approve().acquire().accept().record_down_payment()
     for number in range(1, 7):
         case.record(number, 1750)
     too_much = case.post(case.officer, "settle", {"rebate": "1500.01"})
@@ -530,7 +539,7 @@ def test_a_rebate_on_early_settlement_reduces_the_last_installments(make_case):
 
 
 def test_a_rebate_can_waive_whole_installments(make_case):
-    case = make_case().approve().acquire().accept().record(1, 1000)
+    case = make_case().approve().acquire().accept().record(1, 1000).record_down_payment()
     case.perform(case.officer, "settle", {"rebate": 2000})
     last = [(part["status"], part["amount"]) for part in case.installments[-3:]]
     assert last == [("pending", 1750), ("pending", 1500), ("waived", 0)]

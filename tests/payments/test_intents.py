@@ -186,16 +186,9 @@ def test_a_declined_card_adds_nothing_and_frees_the_key(  # noqa: PLR0917
     assert [donation["status"] for donation in donations] == ["succeeded", "failed"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"paymentMethodId": "pm_unknown"}, "paymentMethodId"),
-        ({"amount": "0.49"}, "amount"),
-        ({"amount": "1000000"}, "amount"),
-    ],
-)
-def test_a_payment_that_stripe_rejects_is_cancelled(donate, stripe_server, sql, fields, field):
-    assert_error(donate(**fields), 400, "VALIDATION_ERROR", [field])
+def test_a_payment_that_stripe_rejects_is_cancelled(donate, stripe_server, sql):
+    response = donate(paymentMethodId="pm_unknown")
+    assert_error(response, 400, "VALIDATION_ERROR", ["paymentMethodId"])
     assert stripe_server.intents == {}
     assert (sql(DONATION_STATUSES), sql(PROJECT_TOTALS)) == ([("cancelled",)], [(0, 0, 0, 0)])
 

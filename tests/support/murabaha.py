@@ -1,5 +1,7 @@
 """A murabaha application, and the steps that its owner and an officer take with it."""
 
+from itertools import count
+
 from .assertions import read_json
 
 VENDORS = "/api/murabaha/vendors"
@@ -7,6 +9,14 @@ QUOTES = "/api/murabaha/quotes"
 APPLICATIONS = "/api/murabaha/applications"
 CAR = {"itemDescription": "A used car", "requestedAmount": 20000, "downPayment": 2000}
 TERMS = {"cost": 20000, "profitRate": 0.15, "termMonths": 12, "downPayment": 2000}
+
+
+_references = count(1)
+
+
+def cash(amount, **values):
+    """Return the body of a cash receipt with a new reference, unless overridden."""
+    return {"amount": amount, "method": "cash", "reference": f"R-{next(_references)}", **values}
 
 
 class ApplicationFlow:
@@ -52,7 +62,10 @@ class ApplicationFlow:
         """Accept the contract as the owner."""
         return self.perform(self.owner, "accept", body)
 
-    def record(self, number, amount):
-        """Record as the officer a cash payment of instalment ``number``."""
-        body = {"amount": amount, "method": "cash", "reference": f"R-{number}"}
-        return self.perform(self.officer, f"installments/{number}/record", body)
+    def record(self, number, amount, **values):
+        """Record as the officer a cash payment of instalment ``number``, with a new reference."""
+        return self.perform(self.officer, f"installments/{number}/record", cash(amount, **values))
+
+    def record_down_payment(self, amount=2000, **values):
+        """Record as the officer cash for the down payment, with a new reference."""
+        return self.perform(self.officer, "down-payment/record", cash(amount, **values))

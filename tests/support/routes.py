@@ -10,6 +10,7 @@ def iter_routes(app, *access):
     for rule in app.url_map.iter_rules():
         if app.view_functions[rule.endpoint].access in access:
             path = rule.rule.replace("<uuid:id>", UNKNOWN_ID).replace("<int:number>", "1")
+            path = path.replace("<uuid:receipt_id>", UNKNOWN_ID)
             path = path.replace("<filename>", "x.png").replace("<name>", "x.css")
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 yield method, path

@@ -26,12 +26,16 @@ from ...documents.rules.hijri import with_hijri
 from ...money import ZERO, format_amount
 from ...payments.rules import InvalidTransition
 from ..models import Application, ApplicationEvent, Contract
-from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, schedule
+from ..rules import GRACE_PERIOD, ScheduledInstallment, first_due, months_after
+from .steps import contract_of, payable_schedule
 
 # The institution must own the goods before it can sell them.
 STATES_WITH_AGREEMENT = ("acquired", "active", "completed")
 # They move money, but change nothing that was agreed.
-PAYMENTS = ("record", "pay", "receive", "take_back", "reverse", "complete")
+PAYMENTS = (
+    *("record", "pay", "receive", "take_back", "reverse", "complete"),
+    *("record_down_payment", "pay_down_payment", "receive_down_payment", "return_down_payment"),
+)
 LABELS = {"settle": "Early settlement: the balance is due at once"}
 
 CLAUSES = [
@@ -79,7 +83,7 @@ def get_agreement(application: Application) -> Document | None:
     if application.status not in STATES_WITH_AGREEMENT:
         message = "The agreement is available once the goods have been acquired."
         raise InvalidTransition(f"The application is {application.status}. {message}")
-    if _contract(application).accepted_at is None:
+    if contract_of(application).accepted_at is None:
         return None
     agreement = Document.find("agreement", application.id)
     if agreement is None:
@@ -106,26 +110,35 @@ def render_agreement(application: Application, agreement: Document | None) -> by
     return snapshots.render(content, clock.now())
 
 
-def _contract(application: Application) -> Contract:
-    return cast("Contract", application.contract)
-
-
 # What is agreed
 
 
 def _agreement(application: Application, first_due_on: date) -> Iterable[Block]:
-    contract, currency = _contract(application), application.currency
+    contract, currency = contract_of(application), application.currency
     yield key_values(_parties_and_goods(application, contract))
     yield heading("Price")
     yield _price_table(contract, currency)
+    if contract.down_payment:
+        yield note(_down_payment_note(application, contract))
     yield heading("Instalments")
     if contract.accepted_at is None:
         yield note(f"These dates apply if the offer is accepted on {clock.today()}.")
-    installments = schedule(contract.financed, application.term_months, first_due_on, currency)
-    yield _installment_table(installments, currency)
+    yield _installment_table(_agreed_schedule(application, contract, first_due_on), currency)
     yield heading("Terms")
     yield clauses(CLAUSES)
     yield signatures([_seller("For the institution"), application.user.name])
+
+
+def _agreed_schedule(
+    application: Application, contract: Contract, first_due_on: date
+) -> list[ScheduledInstallment]:
+    """Return the instalments as they are agreed, before an early settlement moved any date."""
+    if contract.accepted_at is None:
+        return payable_schedule(application, contract, first_due_on)
+    return [
+        ScheduledInstallment(part.number, months_after(first_due_on, part.number - 1), part.amount)
+        for part in application.installments
+    ]
 
 
 def _seller(unnamed: str) -> str:
@@ -143,6 +156,14 @@ def _parties_and_goods(application: Application, contract: Contract) -> list[tup
         ("Owned since", with_hijri(cast("date", acquired_on))),
         ("Sold on", snapshots.local_day(accepted_at) if accepted_at else "Not yet accepted"),
     ]
+
+
+def _down_payment_note(application: Application, contract: Contract) -> str:
+    """Say what has been received of the down payment, and what is due."""
+    currency, unpaid = application.currency, application.unpaid_down_payment
+    received = format_amount(contract.down_payment - unpaid, currency)
+    due = format_amount(unpaid, currency)
+    return f"Down payment: {currency} {received} received, {currency} {due} due."
 
 
 def _price_table(contract: Contract, currency: str) -> Block:

@@ -1,4 +1,4 @@
-"""Record, start and apply the payments of a sale, and settle it early."""
+"""Start and apply the payments of instalments through Stripe, and settle a sale early."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from ...database.base import db
 from ...integrations import stripe_amounts, stripe_client
 from ...integrations.stripe_descriptions import payment_details
 from ...ledger.actions import balances_by_account, post_adjustments
-from ...ledger.models import RECEIVED_OFFLINE, STRIPE, register_check
+from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
 from ...payments.actions.exceptions import report_owed_amount
 from ...payments.actions.intents import STRIPE_KEY_TTL, PaymentOperation
@@ -29,40 +29,19 @@ from ..rules import (
     deallocate,
     find_transition,
     outstanding,
+    require_card_amount,
     require_rebate,
     reversal_transition,
 )
-from .transitions import (
-    RECEIVABLE,
+from .ledger import CUSTOMER_CREDIT, RECEIVABLE, post_entry
+from .steps import (
     apply_action,
     apply_transition,
+    complete_if_paid,
     contract_of,
     lock_for_decision,
     lock_own,
-    post_entry,
 )
-
-CUSTOMER_CREDIT = "owed back"  # the account of what the institution owes to clients
-
-
-def record_payment(
-    officer: Any, id: UUID, number: int, *, amount: Decimal, method: str, reference: str
-) -> None:
-    """Record money that was received outside Stripe, for instalment ``number`` and those after.
-
-    Raises InvalidTransition if ``number`` is not the oldest unpaid one, and ValidationFailed if
-    ``amount`` exceeds the outstanding balance.
-    """
-    application = lock_for_decision(officer, id)
-    require_minor_units({"amount": amount}, application.currency)
-    find_transition(application.status, "record")
-    _installment(application, number)
-    paid = allocate_payment(amount, application.installment_balances, number)
-    facts = {"amount": amount, "method": method, "reference": reference, "paid": _by_number(paid)}
-    apply_action(application, "record", officer, **facts)
-    _update_paid_amounts(application, paid, clock.now())
-    post_entry(application, "instalment paid", {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount})
-    _after_balance_change(application, paid)
 
 
 def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
@@ -77,7 +56,7 @@ def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
     balance = outstanding(application.installment_balances)
     require_rebate(rebate, contract.profit, contract.financed, balance, contract.rebate)
     waived = allocate_rebate(rebate, application.installment_balances)
-    apply_action(application, "settle", officer, rebate=rebate, waived=_by_number(waived))
+    apply_action(application, "settle", officer, rebate=rebate, waived=by_number(waived))
     today = clock.today()
     for installment in application.installments:
         installment.waived += waived.get(installment.number, ZERO)
@@ -87,70 +66,96 @@ def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
             installment.paid_at = clock.now()
     application.contract = replace(contract, rebate=contract.rebate + rebate)
     post_entry(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
-    _after_balance_change(application, waived)
+    after_balance_change(application, waived)
 
 
-def _after_balance_change(application: Application, numbers: Iterable[int]) -> None:
+def after_balance_change(application: Application, numbers: Iterable[int]) -> None:
     """Supersede payable payments for instalments ``numbers``; complete a sale that is paid."""
-    application.updated_at = clock.now()
+    installments = [application.installments[number - 1].id for number in numbers]
     db.session.flush()
-    Payment.supersede([application.installments[number - 1].id for number in numbers])
-    if not outstanding(application.installment_balances):
-        apply_action(application, "complete")
+    Payment.supersede(Payment.installment_id.in_(installments))
+    complete_if_paid(application)
 
 
-def _by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+def by_number(parts: dict[int, Decimal]) -> dict[str, Decimal]:
+    """Return ``parts`` as facts, whose names are texts."""
     return {str(number): part for number, part in parts.items()}
 
 
 def start_payment(
-    client: Any, id: UUID, number: int, payment_method_id: str | None
+    client: Any, id: UUID, number: int, payment_method_id: str | None, amount: Decimal | None
 ) -> PaymentOperation:
-    """Insert a payment of the instalment's balance, or reuse a pending one, as an operation.
+    """Insert a payment for instalment ``number`` and those after, or reuse a pending one.
 
-    Raises InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
+    ``amount`` is the instalment's balance by default. Return the payment's operation. Raises
+    InvalidTransition, InstallmentNotFound, ValidationFailed and PaymentUnavailable.
     """
     application = lock_own(client, id)
     find_transition(application.status, "pay")
-    installment = _installment(application, number)
-    balance = installment.amount - installment.waived - installment.paid_amount
-    allocate_payment(balance, application.installment_balances, number)
+    require_minor_units({"amount": amount}, application.currency)
+    installment = find_installment(application, number)
+    balances = application.installment_balances
+    if amount is None:
+        amount = balances[number - 1].outstanding
+    allocate_payment(amount, balances, number)
+    application_number = application.application_number
+    details = payment_details(
+        "installment",
+        f"{application_number}/{number}",
+        f"Instalment {number} of {application_number}",
+        f"{application_number} {number}",
+    )
+    return open_payment(
+        Payment(
+            amount=amount,
+            currency=application.currency,
+            payment_method_id=payment_method_id,
+            installment_id=installment.id,
+            details=details,
+        ),
+        Payment.installment_id == installment.id,
+        outstanding(balances),
+    )
+
+
+def open_payment(new: Payment, same_purpose: Any, balance: Decimal) -> PaymentOperation:
+    """Insert the payment ``new``, or reuse a pending one that equals it, as an operation.
+
+    ``same_purpose`` is the condition of all payments for its purpose, and ``balance`` the most that
+    can be paid. Raises InvalidTransition, ValidationFailed and PaymentUnavailable.
+    """
     current = None
-    for payment in Payment.lock_payable_for_installment(installment.id):
+    for payment in Payment.lock_payable(same_purpose):
         if payment.status == "processing":
             message = f"A payment of {payment.amount} is processing."
             raise InvalidTransition(f"{message} Wait until it has succeeded or failed.")
-        if _is_reusable(payment, balance, payment_method_id):
+        if _is_reusable(payment, new.amount, new.payment_method_id):
             current = payment
         else:
             payment.superseded = True  # cancelled at Stripe before the new one is created
     if current is None:
         stripe_client.require_stripe()
-        stripe_amounts.require_chargeable(balance, application.currency, None)
+        _require_chargeable(new.amount, balance, new.currency)
         db.session.flush()
-        current = Payment(
-            installment_id=installment.id,
-            amount=balance,
-            currency=application.currency,
-            payment_method_id=payment_method_id,
-            details=payment_details(
-                "installment",
-                f"{application.application_number}/{number}",
-                f"Instalment {number} of {application.application_number}",
-                f"{application.application_number} {number}",
-            ),
-        )
+        current = new
         db.session.add(current)
     db.session.flush()
     return PaymentOperation.load(current.id)
 
 
-def _is_reusable(payment: Payment, balance: Decimal, payment_method_id: str | None) -> bool:
-    """Whether an earlier payment can serve a request for ``balance`` by the same method."""
+def _require_chargeable(amount: Decimal, balance: Decimal, currency: str) -> None:
+    """Raise ValidationFailed unless cards can be charged ``amount``, and the rest later."""
+    payable = stripe_amounts.chargeable_amount(balance, currency)
+    require_card_amount(amount, balance, payable, stripe_amounts.minimum_charge(currency))
+    stripe_amounts.require_chargeable(amount, currency)
+
+
+def _is_reusable(payment: Payment, amount: Decimal, payment_method_id: str | None) -> bool:
+    """Whether an earlier payment can serve a request for ``amount`` by the same method."""
     is_recent = payment.created_at > clock.now() - STRIPE_KEY_TTL
     is_current = (
         payment.status == "pending"
-        and payment.amount == balance
+        and payment.amount == amount
         and not payment.superseded
         and (is_recent or payment.has_begun)  # a voucher stays payable for days
     )
@@ -193,6 +198,11 @@ def sync_installment(payment: Payment) -> None:
             CUSTOMER_CREDIT: ("paid beyond the contract", -credit),
         },
     )
+    refund_credit(payment, credit)
+
+
+def refund_credit(payment: Payment, credit: Decimal) -> None:
+    """Request a refund of what the institution owes back of ``payment``, as far as cards allow."""
     owed = credit - payment.unconfirmed_refund_amount
     refund = stripe_amounts.chargeable_amount(owed, payment.currency)
     if refund > ZERO and not payment.has_failed_refund:
@@ -214,13 +224,13 @@ def _apply_payment(
         transition = find_transition(application.state, "receive")
     else:
         transition = reversal_transition(application.state)
-    facts = {"payment": str(payment.id), "paid": _by_number(parts)}
+    facts = {"payment": str(payment.id), "paid": by_number(parts)}
     apply_transition(application, transition, **facts)
-    _update_paid_amounts(application, parts, payment.paid_at)
-    _after_balance_change(application, parts)
+    update_paid_amounts(application, parts, payment.paid_at)
+    after_balance_change(application, parts)
 
 
-def _update_paid_amounts(
+def update_paid_amounts(
     application: Application, parts: dict[int, Decimal], paid_at: datetime | None
 ) -> None:
     """Add ``parts`` to the paid amounts; an instalment that they settle was paid at ``paid_at``."""
@@ -230,34 +240,8 @@ def _update_paid_amounts(
         installment.paid_at = paid_at if installment.is_settled else None
 
 
-def _installment(application: Application, number: int) -> Installment:
+def find_installment(application: Application, number: int) -> Installment:
+    """Return the instalment with ``number``. Raises InstallmentNotFound."""
     if not 1 <= number <= len(application.installments):
         raise InstallmentNotFound
     return application.installments[number - 1]
-
-
-# Consistency checks: each selects subject, stored and recomputed value
-
-
-@register_check
-def application_receivables_check() -> str:
-    return """
-        SELECT 'receivable of application ' || a.application_number,
-               coalesce((SELECT sum(i.amount - i.paid_amount - i.waived)
-                         FROM murabaha_installments i WHERE i.application_id = a.id), 0),
-               coalesce((SELECT sum(p.amount) FROM ledger_entries e
-                         JOIN ledger_postings p ON p.entry_id = e.id
-                         WHERE e.subject_id = a.id AND p.account = 'receivable'), 0)
-        FROM murabaha_applications a
-    """
-
-
-@register_check
-def application_rebates_check() -> str:
-    return """
-        SELECT 'rebate of application ' || a.application_number, coalesce(a.rebate, 0),
-               coalesce((SELECT sum(p.amount) FROM ledger_entries e
-                         JOIN ledger_postings p ON p.entry_id = e.id
-                         WHERE e.subject_id = a.id AND p.account = 'rebates'), 0)
-        FROM murabaha_applications a
-    """

@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from flask import current_app
@@ -14,69 +14,29 @@ from ...approvals.models import Approval
 from ...database.base import db
 from ...database.locks import lock_quota
 from ...errors import Forbidden, QuotaExceeded, ValidationFailed
-from ...ledger.actions import post
-from ...ledger.models import JournalEntry
-from ...money import require_minor_units
-from ..models import (
-    APPLICATION_NUMBERS,
-    FUND,
-    Application,
-    Contract,
-    Installment,
-    Vendor,
-)
+from ...integrations import stripe_amounts
+from ...money import ZERO, require_minor_units
+from ..models import APPLICATION_NUMBERS, Application, Contract, Installment, Vendor
 from ..rules import (
     MAX_PENDING,
     OFFER_VALIDITY,
-    ApplicationNotFound,
     ApplicationNotPending,
     Price,
-    Transition,
+    ScheduledInstallment,
     find_transition,
     first_due,
-    forbid_own_application,
     require_down_payment,
     require_rate,
     schedule,
     selling_price,
 )
 from .agreement import issue_agreement
+from .down_payments import expire_if_lapsed, return_down_payment
 from .files import lock_own_files
 from .history import changes_of, record_event
+from .ledger import DOWN_PAYMENT_RECEIVABLE, DOWN_PAYMENTS, RECEIVABLE, SALES, post_entry
+from .steps import apply_action, contract_of, lock_for_decision, lock_own, payable_schedule
 from .vendors import require_separate_parties, require_usable_vendor
-
-RECEIVABLE = "receivable"  # the account of what clients owe
-
-# Who may act
-
-
-def lock_own(client: Any, id: UUID) -> Application:
-    """Lock the client's own application. Raises ApplicationNotFound for another user's."""
-    application = Application.get_for_update(id)
-    if application.user_id != client.id:
-        raise ApplicationNotFound
-    return application
-
-
-def lock_for_decision(officer: Any, id: UUID) -> Application:
-    """Lock an application that is not the officer's own. Raises Forbidden."""
-    application = Application.get_for_update(id)
-    forbid_own_application(officer.id, application.user_id)
-    return application
-
-
-def apply_action(application: Application, action: str, user: Any = None, **facts: Any) -> None:
-    """Apply ``action`` and record it with its user and ``facts``. Raises InvalidTransition."""
-    apply_transition(application, find_transition(application.status, action), user, **facts)
-
-
-def apply_transition(
-    application: Application, transition: Transition, user: Any = None, **facts: Any
-) -> None:
-    """Apply a transition that the rules allow; ``user`` is None for the service itself."""
-    application.state = transition.to_state
-    record_event(application, transition.action, transition.from_state, user, facts)
-
 
 # Before the sale
 
@@ -155,7 +115,8 @@ def approve(
     if down_payment is None:
         down_payment = application.down_payment
     price = selling_price(cost, profit_rate, down_payment, currency)
-    schedule(price.financed, term_months, clock.today(), currency)  # raises if it cannot be split
+    # Raises an error if it cannot be split.
+    _offered_schedule(price.financed, term_months, clock.today(), currency)
     require_usable_vendor(application.vendor, application.user.email)
     facts = {**asdict(price), "term_months": term_months}
     approval = require_approval(officer, _act_of_approval(application, facts))
@@ -191,17 +152,18 @@ def reject(officer: Any, id: UUID, reason: str) -> None:
 
 
 def cancel(client: Any, id: UUID) -> None:
-    """Cancel the client's own application. Raises InvalidTransition."""
-    apply_action(lock_own(client, id), "cancel", client)
+    """Cancel the client's own application, and give back the down payment.
+
+    Raises InvalidTransition.
+    """
+    application = lock_own(client, id)
+    apply_action(application, "cancel", client)
+    return_down_payment(application)
 
 
 def expire(id: UUID) -> bool:
     """Record that an offer has expired; return False if it has not or is recorded already."""
-    application = Application.get_for_update(id)
-    has_expired = application.status == "expired" != application.state
-    if has_expired:
-        apply_transition(application, find_transition(application.state, "expire"))
-    return has_expired
+    return expire_if_lapsed(Application.get_for_update(id))
 
 
 def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
@@ -235,33 +197,26 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     apply_action(application, "accept", client, first_due_on=due)
     require_separate_parties(application, "accept")
     contract = replace(contract_of(application), accepted_at=clock.now())
-    application.contract = contract
+    application.contract, application.has_booked_down_payment = contract, True
     application.installments = [
         Installment(**installment._asdict())
-        for installment in schedule(
-            contract.financed, application.term_months, due, application.currency
-        )
+        for installment in payable_schedule(application, contract, due)
     ]
-    post_entry(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
+    received = application.down_payment_received
+    price = {
+        RECEIVABLE: contract.financed,
+        DOWN_PAYMENT_RECEIVABLE: contract.down_payment,
+        SALES: -contract.selling_price,
+    }
+    post_entry(application, "sale", price)
+    earlier = {DOWN_PAYMENTS: received, DOWN_PAYMENT_RECEIVABLE: -received}
+    post_entry(application, "down payment applied", earlier)
     issue_agreement(application, due)
 
 
 def _first_due(requested: date | None) -> date:
     """Return the first due date, by today's date. Raises ValidationFailed."""
     return first_due(clock.today(), requested, clock.earliest_today(), clock.latest_today())
-
-
-def post_entry(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
-    """Post a ledger entry of the murabaha fund for ``application``."""
-    entry = JournalEntry(
-        fund=FUND, currency=application.currency, kind=kind, subject_id=application.id
-    )
-    post(entry, amounts)
-
-
-def contract_of(application: Application) -> Contract:
-    """Return the contract of an application in a state that implies one."""
-    return cast("Contract", application.contract)
 
 
 def quote(
@@ -277,5 +232,29 @@ def quote(
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
     due = _first_due(first_due_on)
-    installments = schedule(price.financed, term_months, due, currency)
+    installments = _offered_schedule(price.financed, term_months, due, currency)
     return {**asdict(price), "currency": currency, "installments": installments}
+
+
+def _offered_schedule(
+    financed: Decimal, term_months: int, due: date, currency: str
+) -> list[ScheduledInstallment]:
+    """Return the instalments of an offer. Raises ValidationFailed if cards could not pay one.
+
+    Without Stripe there is no minimum: instalments are paid in another way.
+    """
+    minimum = ZERO
+    if current_app.config["STRIPE_SECRET_KEY"]:
+        minimum = stripe_amounts.minimum_charge(currency)
+    step = stripe_amounts.payable_step(currency)
+    return schedule(financed, term_months, due, currency, step=step, minimum=minimum)
+
+
+def lapsed_offers() -> list[UUID]:
+    """List the applications whose offer has lapsed while a down payment has been received."""
+    query = db.select(Application.id).where(
+        Application.state == "acquired",
+        Application.status == "expired",
+        Application.down_payment_received > 0,
+    )
+    return list(db.session.scalars(query))

@@ -198,6 +198,11 @@ class PaymentOperation(PaymentSnapshot):
                 payment.apply_status("canceled")
                 update_dependents(payment)
 
+    @property
+    def _can_be_superseded(self) -> bool:
+        """Whether another payment for the same purpose can replace it: a donation has one."""
+        return bool(self.installment_id or self.application_id)
+
     def _report_missing_intent(self) -> None:
         record_exception(
             "other",
@@ -216,15 +221,15 @@ class PaymentOperation(PaymentSnapshot):
 
         The prepared query opens no transaction, inside of which Stripe must not be called.
         """
-        if self.installment_id is None:
+        if not self._can_be_superseded:
             return False
         return PaymentOperation.load(self.id).superseded
 
     def _superseded_payments(self) -> list["PaymentOperation"]:
         """Return the payments that this one replaces and that are still payable."""
-        if self.installment_id is None:
+        if not self._can_be_superseded:
             return []
-        rows = Payment.superseded_for_installment(self.installment_id, self.id)
+        rows = Payment.superseded_by(self)
         db.session.rollback()  # Stripe is never called inside a transaction
         return [PaymentOperation(*row) for row in rows]
 

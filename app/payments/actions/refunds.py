@@ -45,7 +45,7 @@ def checked_refund_amount(payment: Payment, amount: Decimal | None) -> Decimal:
         raise InvalidTransition(
             f"The payment is {payment.status}: at most {refundable} can be refunded."
         )
-    stripe_amounts.require_chargeable(amount, payment.currency)
+    stripe_amounts.to_stripe_amount(amount, payment.currency)
     return amount
 
 

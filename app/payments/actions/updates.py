@@ -183,20 +183,27 @@ def _add_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> Re
 
 def update_dependents(payment: Payment) -> None:
     """Write what depends on ``payment`` (donation and totals, or instalments; ledger) and flush."""
-    purpose = "donation" if payment.donation_id else "installment"
     with db.session.no_autoflush:  # each row is written once, at the end
-        HANDLERS[purpose](payment)
+        HANDLERS[_purpose_of(payment)](payment)
     db.session.flush()
+
+
+def _purpose_of(payment: Any) -> str:
+    if payment.donation_id:
+        return "donation"
+    return "installment" if payment.installment_id else "down_payment"
 
 
 def lock_payment(*conditions: Any) -> Payment | None:
     """Lock a payment, after the locks that precede its own when such a payment is started."""
-    payment = Payment.get_for_update(*conditions, Payment.installment_id.is_(None))
+    payment = Payment.get_for_update(*conditions, Payment.donation_id.is_not(None))
     if payment:
         return payment
-    installment_id = db.session.scalar(db.select(Payment.installment_id).where(*conditions))
-    if installment_id:
-        LOCKS_BEFORE_PAYMENT["installment"](installment_id)
+    ids = (Payment.donation_id, Payment.installment_id, Payment.application_id)
+    found = db.session.execute(db.select(*ids).where(*conditions)).one_or_none()
+    if found:
+        purpose_id = found.installment_id or found.application_id
+        LOCKS_BEFORE_PAYMENT[_purpose_of(found)](purpose_id)
     return Payment.get_for_update(*conditions)
 
 

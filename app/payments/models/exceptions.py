@@ -67,7 +67,11 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
             Payment.__table__, INSTALLMENTS, installment
         )
         application = application.where(Payment.id == cls.payment_id)
-        return application.correlate(cls.__table__).scalar_subquery()
+        down_payment = db.select(Payment.application_id).where(Payment.id == cls.payment_id)
+        return db.func.coalesce(
+            application.correlate(cls.__table__).scalar_subquery(),
+            down_payment.correlate(cls.__table__).scalar_subquery(),
+        )
 
     @sql_property
     def resolver_name(cls: Any) -> Any:

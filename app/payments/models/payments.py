@@ -6,10 +6,10 @@ everything that depends on a payment (ledger, project totals, instalment) is der
 current state.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, false
@@ -32,39 +32,12 @@ from ..rules import (
     withholds_funds,
 )
 from .reversals import Reversal
+from .snapshots import PaymentSnapshot
 from .webhook_events import WebhookEvent
 
 
-class PaymentSnapshot(NamedTuple):
-    """A payment as it is when it is sent to Stripe: the columns that are needed for this."""
-
-    id: UUID
-    amount: Decimal
-    currency: str
-    payment_method_id: str | None
-    intent_id: str | None
-    status: str
-    created_at: datetime
-    installment_id: UUID | None
-    superseded: bool
-    last_event_at: int | None
-    details: dict[str, str] | None
-
-
-class RefundSnapshot(NamedTuple):
-    """A refund as it is when it is sent to Stripe: the columns that are needed for this."""
-
-    currency: str
-    intent_id: str
-    payment_id: UUID
-    provider_id: str | None
-    amount: Decimal
-    status: str
-    created_at: datetime
-
-
 class Payment(UUIDPrimaryKeyMixin, Base):
-    """A payment through Stripe, for one donation or one instalment."""
+    """A payment through Stripe, for a donation, an instalment or an application's down payment."""
 
     __tablename__ = "payments"
     __table_args__ = (
@@ -72,7 +45,9 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         CheckConstraint(
             "amount > 0 AND amount_received >= 0 AND stripe_amount_refunded >= 0", name="amount"
         ),
-        CheckConstraint("num_nonnulls(donation_id, installment_id) = 1", name="purpose"),
+        CheckConstraint(
+            "num_nonnulls(donation_id, installment_id, application_id) = 1", name="purpose"
+        ),
         Index(
             "ix_payments_open",
             "created_at",
@@ -90,6 +65,19 @@ class Payment(UUIDPrimaryKeyMixin, Base):
             postgresql_where=db.text("installment_id IS NOT NULL"),
         ),
         Index(
+            "uq_payments_open_down_payment",
+            "application_id",
+            unique=True,
+            postgresql_where=db.text(
+                "application_id IS NOT NULL AND status = 'pending' AND NOT superseded"
+            ),
+        ),
+        Index(
+            "ix_payments_application_id",
+            "application_id",
+            postgresql_where=db.text("application_id IS NOT NULL"),
+        ),
+        Index(
             "uq_payments_intent_id",
             "intent_id",
             unique=True,
@@ -99,6 +87,8 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     donation_id: Mapped[UUID | None] = mapped_column(ForeignKey("waqf_donations.id"), unique=True)
     installment_id: Mapped[UUID | None] = mapped_column(ForeignKey("murabaha_installments.id"))
+    # Of a down payment.
+    application_id: Mapped[UUID | None] = mapped_column(ForeignKey("murabaha_applications.id"))
     amount: Mapped[Decimal]  # that was requested
     # What Stripe has captured; it may be less or more than was requested.
     amount_received: Mapped[Decimal] = mapped_column(default=ZERO, server_default=db.text("0"))
@@ -277,28 +267,37 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @classmethod
-    def lock_payable_for_installment(cls, installment_id: UUID) -> list["Payment"]:
-        """Lock and return the payable payments for the instalment."""
-        query = db.select(cls).where(cls.installment_id == installment_id, cls.is_payable())
+    def lock_all(cls, *conditions: Any) -> list["Payment"]:
+        """Lock and return the payments with these conditions, oldest first."""
+        query = db.select(cls).where(*conditions)
         query = query.order_by(cls.created_at).with_for_update()
         return list(db.session.scalars(query, execution_options={"populate_existing": True}))
 
     @classmethod
-    def superseded_for_installment(cls, installment_id: UUID, other_than: UUID) -> list[Any]:
-        """Return the snapshot columns of superseded payments that are still payable."""
+    def lock_payable(cls, *conditions: Any) -> list["Payment"]:
+        """Lock and return the payable payments with these conditions, oldest first."""
+        return cls.lock_all(cls.is_payable(), *conditions)
+
+    @classmethod
+    def superseded_by(cls, current: PaymentSnapshot) -> list[Any]:
+        """Return the snapshot columns of superseded payments that are still payable.
+
+        They are for the same instalment or down payment as ``current``.
+        """
+        same_purpose = (
+            cls.installment_id == current.installment_id
+            if current.installment_id
+            else cls.application_id == current.application_id
+        )
         query = db.select(*cls.snapshot_columns()).where(
-            cls.installment_id == installment_id,
-            cls.id != other_than,
-            cls.superseded,
-            cls.is_payable(),
+            same_purpose, cls.id != current.id, cls.superseded, cls.is_payable()
         )
         return list(db.session.execute(query))
 
     @classmethod
-    def supersede(cls, installment_ids: Collection[UUID]) -> None:
-        """Mark the payable payments for these instalments, whose balance has changed."""
-        for_installments = cls.installment_id.in_(installment_ids)
-        update = db.update(cls).where(for_installments, cls.is_payable())
+    def supersede(cls, *conditions: Any) -> None:
+        """Mark the payable payments with these conditions: what they were to pay has changed."""
+        update = db.update(cls).where(cls.is_payable(), *conditions)
         db.session.execute(update.values(superseded=True))
 
     @classmethod

@@ -5,11 +5,12 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from ..http.fields import (
+from ...http.fields import (
     Amount,
     BoundedList,
+    Choice,
     Currency,
-    ExactDecimal,
+    QueryBoolean,
     StrictBoolean,
     StrictDate,
     StrictInteger,
@@ -17,57 +18,10 @@ from ..http.fields import (
     Text,
     UtcDateTime,
 )
-from ..http.schemas import Schema
-from ..users.schemas import Email, PersonName
-from .rules import STATES, TERM_RANGE
-
-POSITIVE = validate.Range(min=0, min_inclusive=False)
-NOT_NEGATIVE = validate.Range(min=0)
-# At least three digits and any separators, then an extension. Adjacent parts share no character
-# before the third digit, so that matching takes linear time.
-PHONE_PATTERN = (
-    r"[+(]{0,2}[0-9][ ()./-]{0,3}[0-9][ ()./-]{0,3}[0-9][0-9 ()./-]*((ext\.?|x|#) ?[0-9]{1,8})?\Z"
-)
-
-
-class Term(StrictInteger):
-    """A number of months."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(*TERM_RANGE), metadata={"example": 12}, **kwargs)
-
-
-class ProfitRate(ExactDecimal):
-    """A fraction, such as 0.15."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            places=8,
-            validate=NOT_NEGATIVE,
-            metadata={"example": Decimal("0.15")},
-            **kwargs,
-        )
-
-
-class Reference(Text):
-    """A short text, such as an invoice number, a reason or a file name."""
-
-    def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(1, max_length), **kwargs)
-
-
-class Phone(Text):
-    """A telephone number as it is written, with an extension if it has one."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            validate=[
-                validate.Length(3, 32),
-                validate.Regexp(PHONE_PATTERN, error="Not a telephone number, as +973 1700 0000."),
-            ],
-            metadata={"example": "+973 1700 0000"},
-            **kwargs,
-        )
+from ...http.schemas import Schema
+from ...users.schemas import Email, PersonName
+from ..rules import STATES
+from .fields import NOT_NEGATIVE, POSITIVE, Phone, ProfitRate, Reference, Term
 
 
 class VendorSchema(Schema):
@@ -140,6 +94,14 @@ class ContractSchema(PriceSchema):
     acquired_on = StrictDate(required=True, allow_none=True)
     accepted_at = UtcDateTime(required=True, allow_none=True)
     rebate = Amount(required=True, metadata={"example": 0})
+    down_payment_paid = Amount(required=True, metadata={"example": 2000})
+
+
+class ApplicantSchema(Schema):
+    """The client who has applied."""
+
+    name = Text(required=True, metadata={"example": "Fatima al-Fihri"})
+    email = Text(required=True, metadata={"example": "fatima@example.org"})
 
 
 class InstallmentSchema(Schema):
@@ -161,6 +123,12 @@ class ApplicationSchema(Schema):
     id = StrictUUID(required=True)
     application_number = Text(required=True, metadata={"example": "M-2026-000001"})
     user_id = StrictUUID(required=True)
+    applicant = fields.Nested(
+        ApplicantSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "For staff; null in one's own application."},
+    )
     vendor_id = StrictUUID(required=True)
     vendor = fields.Nested(VendorSchema, required=True)
     item_description = Text(required=True, metadata={"example": "A used car"})
@@ -209,6 +177,24 @@ class ApplicationListQuerySchema(Schema):
     status = Text(
         load_default=None, validate=validate.OneOf(STATES), metadata={"example": "pending"}
     )
+    overdue = QueryBoolean(
+        load_default=None,
+        metadata={"description": "Whether an instalment is overdue.", "example": True},
+    )
+    applicant = Reference(
+        load_default=None,
+        metadata={
+            "description": "The user's id, or a part of their name or e-mail address.",
+            "example": "fatima",
+        },
+    )
+    since = StrictDate(
+        load_default=None, data_key="from", metadata={"description": "First day of `createdAt`."}
+    )
+    until = StrictDate(
+        load_default=None, data_key="to", metadata={"description": "Last day of `createdAt`."}
+    )
+    sort = Choice("-createdAt", "createdAt", load_default="-createdAt")
 
 
 class ApprovalSchema(Schema):
@@ -234,18 +220,8 @@ class AcceptanceSchema(Schema):
     first_due_on = StrictDate(load_default=None, allow_none=True, metadata={"example": None})
 
 
-class RecordPaymentSchema(Schema):
-    amount = Amount(required=True, validate=POSITIVE, metadata={"example": Decimal("1916.67")})
-    method = Reference(50, required=True, metadata={"example": "bank_transfer"})
-    reference = Reference(required=True, metadata={"example": "TRX-4711"})
-
-
 class EmptySchema(Schema):
     """A body without fields, which may be left out."""
-
-
-class EarlySettlementSchema(Schema):
-    rebate = Amount(load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 250})
 
 
 class ScheduleSchema(Schema):

@@ -1,31 +1,21 @@
-"""Murabaha: sales of goods to clients at cost plus a known profit, paid in instalments.
+"""Routes of vendors, quotes and applications."""
 
-A view with ``idempotent`` does not commit: the decorator commits the effect together with the
-stored response. ``idempotent_payment`` commits the record that the view has inserted, calls Stripe,
-renders the response, and commits the result together with the stored response.
-"""
-
-from ..approvals.routes import may_need_approval
-from ..database.base import db
-from ..errors import Forbidden
-from ..http.authentication import current_user
-from ..http.blueprint import Blueprint
-from ..http.responses import pdf_response
-from ..payments.actions.intents import PaymentOperation
-from ..payments.models import Payment
-from ..payments.rules import InvalidTransition
-from ..payments.schemas import PayInstallmentSchema, PaymentSchema
-from ..users.rules import UserNotFound
-from .actions import payments, transitions, vendors
-from .actions.agreement import get_agreement, render_agreement
-from .models import Application, ApplicationEvent, Vendor
-from .rules import (
+from ...approvals.routes import may_need_approval
+from ...database.base import db
+from ...errors import Forbidden
+from ...http.authentication import current_user
+from ...http.responses import pdf_response
+from ...payments.rules import InvalidTransition
+from ...users.rules import UserNotFound
+from ..actions import applications, transitions, vendors
+from ..actions.agreement import get_agreement, render_agreement
+from ..models import ApplicationEvent, Vendor
+from ..rules import (
     ApplicationNotFound,
     ApplicationNotPending,
-    InstallmentNotFound,
     VendorNotFound,
 )
-from .schemas import (
+from ..schemas.applications import (
     AcceptanceSchema,
     AcquisitionSchema,
     ApplicationEventSchema,
@@ -33,35 +23,17 @@ from .schemas import (
     ApplicationPatchSchema,
     ApplicationSchema,
     ApprovalSchema,
-    EarlySettlementSchema,
     EmptySchema,
     NewApplicationSchema,
     NewVendorSchema,
     QuoteRequestSchema,
     QuoteSchema,
-    RecordPaymentSchema,
     RejectionSchema,
     ScheduleSchema,
     VendorPatchSchema,
     VendorSchema,
 )
-
-bp = Blueprint("murabaha", __name__, url_prefix="/api/murabaha", description=__doc__)
-
-
-def visible_application(id):
-    """Build the query for an application that the current user may read."""
-    return Application.readable_by(current_user.id, id)
-
-
-def require_readable(id):
-    """Raise ApplicationNotFound unless the current user may read the application."""
-    if visible_application(id).select_columns(Application.id).row() is None:
-        raise ApplicationNotFound
-
-
-if_unchanged = bp.if_match(ApplicationSchema, visible_application, Application.get_for_update)
-
+from .blueprint import bp, if_unchanged, require_readable, visible_application
 
 # Vendors and quotes
 
@@ -131,7 +103,7 @@ def apply_for_goods(data):
 @bp.paginated(ApplicationSchema)
 def list_applications(query):
     """List your applications, or all of them for an officer, newest first"""
-    return Application.readable_by(current_user.id, None, query["status"])
+    return applications.search(current_user.id, **query)
 
 
 @bp.get("/applications/<uuid:id>")
@@ -256,50 +228,11 @@ def show_schedule(id):
 @bp.raises(ApplicationNotFound, InvalidTransition)
 def show_agreement(id):
     """Download the agreement as a PDF; before the acceptance it is a draft"""
-    applications = visible_application(id).objects()
-    if not applications:
+    found = visible_application(id).objects()
+    if not found:
         raise ApplicationNotFound
-    (application,) = applications
+    (application,) = found
     agreement = get_agreement(application)
     db.session.commit()
     pdf = render_agreement(application, agreement)
     return pdf_response(pdf, f"{application.application_number}.pdf")
-
-
-@bp.post("/applications/<uuid:id>/installments/<int:number>/record")
-@bp.officers_only
-@bp.returns_etag
-@bp.idempotent
-@bp.arguments(RecordPaymentSchema)
-@bp.returns_row(ApplicationSchema, ApplicationNotFound)
-@if_unchanged
-@bp.raises(InvalidTransition, InstallmentNotFound)
-def record_payment(data, id, number):
-    """Record a payment received outside Stripe, from the oldest unpaid instalment on"""
-    payments.record_payment(current_user, id, number, **data)
-    return visible_application(id)
-
-
-@bp.post("/applications/<uuid:id>/installments/<int:number>/pay")
-@bp.login_required
-@bp.idempotent_payment(PaymentSchema, Payment.by_id, PaymentOperation.load)
-@bp.arguments(PayInstallmentSchema)
-@if_unchanged
-@bp.raises(ApplicationNotFound, InstallmentNotFound, InvalidTransition)
-def pay_installment(data, id, number):
-    """Pay the oldest unpaid instalment, with the payment's clientSecret or a paymentMethodId"""
-    return payments.start_payment(current_user, id, number, data["payment_method_id"])
-
-
-@bp.post("/applications/<uuid:id>/settle")
-@bp.officers_only
-@bp.returns_etag
-@bp.idempotent
-@bp.arguments(EarlySettlementSchema)
-@bp.returns_row(ApplicationSchema, ApplicationNotFound)
-@if_unchanged
-@bp.raises(InvalidTransition)
-def settle_early(data, id):
-    """Settle early: make the outstanding balance due today, less an optional rebate"""
-    payments.settle_early(current_user, id, **data)
-    return visible_application(id)

@@ -1,0 +1,44 @@
+"""Find applications."""
+
+from datetime import date
+from uuid import UUID
+
+from ... import clock
+from ...database.prepared import PreparedQuery
+from ..models import Application
+
+
+def search(
+    reader_id: UUID,
+    *,
+    status: str | None,
+    overdue: bool | None,
+    applicant: str | None,
+    since: date | None,
+    until: date | None,
+    sort: str,
+) -> PreparedQuery:
+    """Select the reader's own applications, or all for staff, that match the filters.
+
+    ``applicant`` is a user's id or a part of a name or e-mail. ``since`` and ``until`` are the
+    first and the last day of the creation, in the institution's time zone.
+    """
+    applicant_id = _to_uuid(applicant)
+    query: PreparedQuery = Application.search(
+        reader_id,
+        status,
+        overdue,
+        None if applicant_id else applicant,
+        applicant_id,
+        since and clock.start_of_day(since),
+        until and clock.end_of_day(until),
+        True if sort == "createdAt" else None,
+    )
+    return query
+
+
+def _to_uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,192 @@
+"""Record money that was received outside Stripe, and reverse what was recorded."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from ... import clock
+from ...approvals.actions import Act, require_approval
+from ...approvals.models import Approval
+from ...database.base import db
+from ...errors import ResourceExists, ValidationFailed
+from ...ledger.models import RECEIVED_OFFLINE
+from ...money import require_minor_units
+from ...payments.models import Payment
+from ...payments.rules import InvalidTransition
+from ..models import Application, Receipt
+from ..rules import (
+    allocate_payment,
+    deallocate,
+    find_transition,
+    reference_key,
+    require_down_payment_part,
+)
+from .down_payments import (
+    OPEN_FOR_DOWN_PAYMENT,
+    account_of,
+    expire_if_lapsed,
+    resolve_owed_to_client,
+)
+from .ledger import RECEIVABLE, post_entry
+from .payments import after_balance_change, by_number, find_installment, update_paid_amounts
+from .steps import apply_action, complete_if_paid, contract_of, lock_for_decision
+
+
+def record_payment(officer: Any, id: UUID, number: int, values: dict[str, Any]) -> None:
+    """Record money for instalment ``number`` and those after.
+
+    Raises InvalidTransition if ``number`` is not the oldest unpaid one, ValidationFailed if the
+    amount exceeds the outstanding balance, and ResourceExists if the receipt is recorded already.
+    """
+    application = lock_for_decision(officer, id)
+    _require_new(application, values)
+    find_transition(application.status, "record")
+    find_installment(application, number)
+    amount = values["amount"]
+    paid = allocate_payment(amount, application.installment_balances, number)
+    sold_at = contract_of(application).accepted_at
+    received_at = _received_at(values["received_on"], sold_at, "the sale")
+    receipt = _insert_receipt(officer, application, "installment", values, paid)
+    apply_action(application, "record", officer, **_facts(receipt), paid=by_number(paid))
+    update_paid_amounts(application, paid, received_at)
+    post_entry(application, "instalment paid", {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount})
+    after_balance_change(application, paid)
+
+
+def record_down_payment(officer: Any, id: UUID, values: dict[str, Any]) -> None:
+    """Record money for the down payment.
+
+    Raises InvalidTransition, ValidationFailed if the amount exceeds what is left of it, and
+    ResourceExists if the receipt is recorded already.
+    """
+    application = lock_for_decision(officer, id)
+    _require_new(application, values)
+    find_transition(application.status, "record_down_payment")
+    amount = values["amount"]
+    require_down_payment_part(amount, application.unpaid_down_payment)
+    _received_at(values["received_on"], application.created_at, "the application")
+    receipt = _insert_receipt(officer, application, "down_payment", values, {})
+    apply_action(application, "record_down_payment", officer, **_facts(receipt))
+    application.down_payment_received += amount
+    accounts = {RECEIVED_OFFLINE: amount, account_of(application): -amount}
+    post_entry(application, "down payment received", accounts)
+    Payment.supersede(Payment.application_id == application.id)
+    complete_if_paid(application)
+
+
+def _require_new(application: Application, values: dict[str, Any]) -> None:
+    """Raise ResourceExists if the application has the receipt, ValidationFailed for decimals."""
+    require_minor_units({"amount": values["amount"]}, application.currency)
+    if Receipt.exists(application.id, reference_key(values["method"], values["reference"])):
+        raise ResourceExists("This method and reference are recorded for this application already.")
+
+
+def _received_at(day: date | None, earliest: datetime | None, event: str) -> datetime:
+    """Return the time at which money arrived that was received on ``day``, by default now.
+
+    Raises ValidationFailed if the day is in the future, or before the ``event`` at ``earliest``.
+    """
+    if day is None:
+        return clock.now()
+    if day > clock.latest_today():
+        raise ValidationFailed.at(["receivedOn"], "Must not be in the future.")
+    if earliest and clock.was_before(day, earliest):
+        raise ValidationFailed.at(["receivedOn"], f"Must not be before {event}.")
+    return clock.value_date(day)
+
+
+def _insert_receipt(
+    officer: Any,
+    application: Application,
+    kind: str,
+    values: dict[str, Any],
+    parts: dict[int, Decimal],
+) -> Receipt:
+    receipt = Receipt(
+        application_id=application.id,
+        kind=kind,
+        amount=values["amount"],
+        method=values["method"],
+        reference=values["reference"],
+        reference_key=reference_key(values["method"], values["reference"]),
+        received_on=values["received_on"] or clock.today(),
+        parts=[{"number": number, "amount": part} for number, part in parts.items()],
+        recorded_by=officer.id,
+    )
+    db.session.add(receipt)
+    db.session.flush()
+    return receipt
+
+
+def _facts(receipt: Receipt) -> dict[str, Any]:
+    names = ("amount", "method", "reference", "received_on")
+    return {"receipt": receipt.id, **{name: getattr(receipt, name) for name in names}}
+
+
+def reverse_receipt(officer: Any, id: UUID, receipt_id: UUID, reason: str) -> Approval | None:
+    """Reverse a receipt: what it paid is open again, or the money went back to the client.
+
+    Return the approval instead if a second officer has to confirm it first. Raises
+    ReceiptNotFound, InvalidTransition and Forbidden.
+    """
+    application = lock_for_decision(officer, id)
+    expire_if_lapsed(application)
+    receipt = Receipt.get_for_update(application.id, receipt_id)
+    if receipt.reversed_at:
+        raise InvalidTransition("The receipt has been reversed already.")
+    find_transition(application.state, "reverse")
+    approval = require_approval(officer, _act_of_reversal(application, receipt, reason))
+    if approval and not approval.is_confirmed:
+        return approval
+    receipt.reversed_at, receipt.reversed_by = clock.now(), officer.id
+    receipt.reversal_reason = reason
+    facts = {**_facts(receipt), "reason": reason}
+    if approval:
+        facts["requested_by"] = approval.requested_by
+    if receipt.kind == "installment":
+        _reverse_installments(officer, application, receipt, facts)
+    else:
+        _reverse_down_payment(officer, application, receipt, facts)
+    return None
+
+
+def _act_of_reversal(application: Application, receipt: Receipt, reason: str) -> Act:
+    return Act(
+        "reverse_receipt",
+        "officer",
+        request={"reason": reason},
+        state=application.updated_at.isoformat(),
+        subject_id=receipt.id,
+        owner_id=application.user_id,
+        amount=receipt.amount,
+    )
+
+
+def _reverse_installments(
+    officer: Any, application: Application, receipt: Receipt, facts: dict[str, Any]
+) -> None:
+    """Take the amount back from the instalments that were paid last."""
+    parts = deallocate(receipt.amount, application.installment_balances)
+    paid = {number: -part for number, part in parts.items()}
+    apply_action(application, "reverse", officer, **facts, paid=by_number(paid))
+    update_paid_amounts(application, paid, clock.now())
+    accounts = {RECEIVABLE: receipt.amount, RECEIVED_OFFLINE: -receipt.amount}
+    post_entry(application, "receipt reversed", accounts)
+    after_balance_change(application, paid)
+
+
+def _reverse_down_payment(
+    officer: Any, application: Application, receipt: Receipt, facts: dict[str, Any]
+) -> None:
+    """Open the down payment again; without a sale, record that the money was returned."""
+    account = account_of(application)
+    apply_action(application, "reverse", officer, **facts)
+    if application.state in OPEN_FOR_DOWN_PAYMENT:
+        application.down_payment_received -= receipt.amount
+        Payment.supersede(Payment.application_id == application.id)
+    else:
+        resolve_owed_to_client(officer, application)
+    accounts = {account: receipt.amount, RECEIVED_OFFLINE: -receipt.amount}
+    post_entry(application, "receipt reversed", accounts)
+    application.updated_at = clock.now()

@@ -1,0 +1,82 @@
+"""The instalments of a sale."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import bind_callable, sql_property
+from ...ledger.models import GUARDS
+from ...payments.models import Payment
+from ..rules import GRACE_PERIOD
+
+GUARDS["murabaha_installments"] = {
+    "installments_are_never_deleted": "c0d76759eb0d304c8e1ffa0672b76603",
+    "an_installment_is_fixed": "8af58f4b7c5628b23eee9013b5afed07",
+    "the_installments_add_up": "aeb42c78fbc09e2127d0bd94b46c8e6e",
+}
+
+
+class Installment(UUIDPrimaryKeyMixin, Base):
+    """A part of the price, and how much of it has been paid or waived."""
+
+    __tablename__ = "murabaha_installments"
+    __table_args__ = (
+        UniqueConstraint("application_id", "number"),
+        CheckConstraint(
+            "amount > 0 AND paid_amount >= 0 AND waived >= 0 AND paid_amount + waived <= amount",
+            name="never_beyond",
+        ),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
+    number: Mapped[int]
+    due_date: Mapped[date]
+    amount: Mapped[Decimal]  # as in the contract; never changes
+    paid_amount: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    waived: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    paid_at: Mapped[datetime | None]
+
+    @sql_property
+    def owed(cls: Any) -> Any:
+        """The amount due, after a rebate."""
+        return cls.amount - cls.waived
+
+    @sql_property
+    def status(cls: Any) -> Any:
+        overdue_before = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
+        return db.case(
+            (cls.waived == cls.amount, "waived"),
+            (cls.paid_amount + cls.waived == cls.amount, "paid"),
+            (Payment.is_processing_for(cls.id), "processing"),
+            (cls.due_date < overdue_before, "overdue"),  # also if a payment was only started
+            (Payment.is_pending_for(cls.id), "processing"),
+            else_="pending",
+        )
+
+    @classmethod
+    def is_overdue_in(cls, application: Any) -> Any:
+        """Build the condition that the application has an overdue instalment."""
+        overdue = (cls.application_id == application.id) & (cls.status == "overdue")
+        return db.exists().where(overdue).correlate(application.__table__)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is outstanding."""
+        return self.paid_amount + self.waived == self.amount
+
+    @classmethod
+    def application_id_of(cls, id: UUID | None) -> UUID:
+        return db.session.scalars(db.select(cls.application_id).where(cls.id == id)).one()
+
+    @classmethod
+    def total(cls, amount: Any, application: Any) -> Any:
+        """Build the sum of ``amount`` over the application's instalments."""
+        own = cls.application_id == application.id
+        total = db.func.coalesce(db.func.sum(amount), 0)
+        return db.select(total).where(own).correlate(application.__table__).scalar_subquery()

@@ -1,0 +1,95 @@
+"""Money that was received outside Stripe, as an officer has recorded it."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import newest_first, prepared_query
+from ...ledger.models import GUARDS
+from ..rules import ReceiptNotFound
+
+GUARDS["murabaha_receipts"] = {
+    "receipts_are_never_deleted": "a524bf990a772bb195472fdb36df0fa8",
+    "a_receipt_is_fixed": "aa32e1d480f02860e9b19e1ee10261c2",
+}
+
+
+class Receipt(UUIDPrimaryKeyMixin, Base):
+    """A receipt. Nothing of it changes, except that it can be reversed once."""
+
+    __tablename__ = "murabaha_receipts"
+    __table_args__ = (
+        CheckConstraint("kind IN ('installment', 'down_payment')", name="kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint(
+            "num_nulls(reversed_at, reversed_by, reversal_reason) IN (0, 3)", name="reversed"
+        ),
+        Index(None, "application_id", "created_at", "id"),
+        # The same receipt is recorded once; after its reversal, for example when a cheque is
+        # presented again, it can be recorded again.
+        Index(
+            "uq_murabaha_receipts_reference",
+            "application_id",
+            "reference_key",
+            unique=True,
+            postgresql_where=text("reversed_at IS NULL"),
+        ),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
+    kind: Mapped[str]
+    amount: Mapped[Decimal]
+    method: Mapped[str]
+    reference: Mapped[str]
+    # Method and reference as they are compared; None for a repetition from before migration 0015.
+    reference_key: Mapped[str | None]
+    received_on: Mapped[date]
+    # What it paid of each instalment: number and amount.
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    recorded_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    reversed_at: Mapped[datetime | None]
+    reversed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    reversal_reason: Mapped[str | None]
+
+    @prepared_query
+    def for_application(cls: Any, application_id):
+        """Select an application's receipts, newest first."""
+        own = db.select(cls).where(cls.application_id == application_id)
+        return newest_first(own, cls.created_at, cls.id)
+
+    @classmethod
+    def get_for_update(cls, application_id: UUID, id: UUID) -> "Receipt":
+        """Lock the application's receipt. Raises ReceiptNotFound."""
+        query = db.select(cls).where(cls.id == id, cls.application_id == application_id)
+        receipt = db.session.scalar(query.with_for_update())
+        if receipt is None:
+            raise ReceiptNotFound
+        return receipt
+
+    @classmethod
+    def exists(cls, application_id: UUID, reference_key: str) -> bool:
+        """Whether the application has a receipt with this key that was not reversed."""
+        query = db.select(cls.id).where(
+            cls.application_id == application_id,
+            cls.reference_key == reference_key,
+            cls.reversed_at.is_(None),
+        )
+        return db.session.scalar(query) is not None
+
+    @classmethod
+    def total_of_down_payment(cls, application_id: UUID) -> Decimal:
+        """Sum the application's receipts for the down payment that were not reversed."""
+        query = db.select(db.func.coalesce(db.func.sum(cls.amount), 0)).where(
+            cls.application_id == application_id,
+            cls.kind == "down_payment",
+            cls.reversed_at.is_(None),
+        )
+        return db.session.scalars(query).one()

@@ -1,0 +1,50 @@
+"""Sellers that the institution buys from."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import newest_first, prepared_query
+from ..rules import VendorNotFound
+
+
+class Vendor(UUIDPrimaryKeyMixin, Base):
+    """A seller that the institution buys from."""
+
+    __tablename__ = "murabaha_vendors"
+
+    name: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    @prepared_query
+    def newest(cls: Any):
+        return newest_first(db.select(cls), cls.created_at, cls.id)
+
+    @prepared_query
+    def by_id(cls: Any, id):
+        return db.select(cls).where(cls.id == id)
+
+    @classmethod
+    def get_for_update(cls, id: UUID) -> "Vendor":
+        """Lock the vendor's row until the transaction ends. Raises VendorNotFound."""
+        return cls._get_locked(id, True)
+
+    @classmethod
+    def get_for_share(cls, id: UUID) -> "Vendor":
+        """Prevent changes of the vendor until the transaction ends. Raises VendorNotFound."""
+        return cls._get_locked(id, {"read": True})
+
+    @classmethod
+    def _get_locked(cls, id: UUID, lock: Any) -> "Vendor":
+        vendor = db.session.get(cls, id, with_for_update=lock)
+        if vendor is None:
+            raise VendorNotFound
+        return vendor

@@ -1,0 +1,115 @@
+"""The price of a sale, and its schedule."""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from ...errors import ValidationFailed
+from ...money import ZERO, split_evenly, to_minor_unit
+
+TERM_RANGE = (6, 60)  # months
+MAX_FIRST_DUE_MONTHS = 12  # months from the sale to the first due date
+
+
+@dataclass(frozen=True)
+class Price:
+    """Cost, profit and selling price of the goods: fixed, and known to both parties."""
+
+    cost: Decimal
+    profit_rate: Decimal
+    profit: Decimal
+    selling_price: Decimal
+    down_payment: Decimal
+    financed: Decimal
+
+
+def selling_price(
+    cost: Decimal, profit_rate: Decimal, down_payment: Decimal, currency: str
+) -> Price:
+    """Return the price of goods that cost ``cost``. The profit does not depend on the term.
+
+    Raises ValidationFailed unless the down payment is less than the selling price.
+    """
+    price = to_minor_unit(cost * (1 + profit_rate), currency)
+    if down_payment >= price:
+        raise ValidationFailed.at(["downPayment"], "Must be less than the selling price.")
+    return Price(cost, profit_rate, price - cost, price, down_payment, price - down_payment)
+
+
+def require_rate(profit_rate: Decimal, maximum: Decimal) -> None:
+    """Raise ValidationFailed if the profit rate exceeds ``maximum``."""
+    if profit_rate > maximum:
+        raise ValidationFailed.at(["profitRate"], f"Must be at most {maximum}.")
+
+
+# The schedule
+
+
+class ScheduledInstallment(NamedTuple):
+    """An instalment of a schedule."""
+
+    number: int
+    due_date: date
+    amount: Decimal
+
+
+def schedule(
+    financed: Decimal,
+    term_months: int,
+    first_due_on: date,
+    currency: str,
+    *,
+    step: Decimal | None = None,
+    minimum: Decimal = ZERO,
+) -> list[ScheduledInstallment]:
+    """Split ``financed`` into monthly instalments, equal or the larger ones first.
+
+    They are multiples of ``step``, so that each can be paid by card, except that the last one also
+    has what is less than a step. Raises ValidationFailed if an instalment would be 0, or less than
+    the ``minimum`` of a card payment.
+    """
+    amounts = split_evenly(financed, term_months, currency, step)
+    if min(amounts) <= ZERO:
+        raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be 0.")
+    if min(amounts) < minimum:
+        message = f"Too many: an instalment would be {min(amounts)} {currency}."
+        raise ValidationFailed.at(
+            ["termMonths"], f"{message} A card payment must be at least {minimum} {currency}."
+        )
+    return [
+        ScheduledInstallment(number + 1, months_after(first_due_on, number), amount)
+        for number, amount in enumerate(amounts)
+    ]
+
+
+def months_after(day: date, months: int) -> date:
+    """Return the same day ``months`` later, or the month's last day if it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def first_due(
+    today: date,
+    requested: date | None,
+    earliest_today: date | None = None,
+    latest_today: date | None = None,
+) -> date:
+    """Return the first due date: the ``requested`` one, or a month from ``today``.
+
+    Raises ValidationFailed unless it is within MAX_FIRST_DUE_MONTHS of the date where the client
+    is: from ``earliest_today`` to ``latest_today``, both ``today`` by default.
+    """
+    latest = months_after(latest_today or today, MAX_FIRST_DUE_MONTHS)
+    if requested is not None and not (earliest_today or today) <= requested <= latest:
+        raise ValidationFailed.at(
+            ["firstDueOn"], f"Must be within {MAX_FIRST_DUE_MONTHS} months from today."
+        )
+    return requested or months_after(today, 1)
+
+
+def require_down_payment(down_payment: Decimal, requested_amount: Decimal) -> None:
+    """Raise ValidationFailed unless the down payment is less than the requested amount."""
+    if down_payment >= requested_amount:
+        raise ValidationFailed.at(["downPayment"], "Must be less than the requested amount.")
