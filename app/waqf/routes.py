@@ -17,7 +17,7 @@ from ..http.schemas import ExportQuerySchema
 from ..payments.actions.intents import PaymentOperation
 from ..payments.actions.refunds import RefundOperation
 from ..payments.rules import InvalidTransition
-from . import actions
+from .actions import donations, projects, refunds
 from .models import Donation, Project
 from .rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
 from .schemas import (
@@ -85,7 +85,7 @@ def show_project(id):
 @bp.if_match(ProjectSchema, Project.by_id, Project.get_for_update)
 def update_project(changes, id):
     """Update a project; an inactive one does not accept donations"""
-    actions.update_project(id, changes)
+    projects.update_project(id, changes)
     db.session.commit()
     return Project.by_id(id)
 
@@ -114,7 +114,7 @@ def list_project_donations(id):
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(data):
     """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId"""
-    return actions.create_donation(current_user, **data)
+    return donations.create_donation(current_user, **data)
 
 
 @bp.get("/donations")
@@ -149,11 +149,11 @@ def show_donation(id):
 @bp.raises(DonationNotFound, InvalidTransition)
 def show_receipt(id):
     """Download the receipt for one of your donations as a PDF, once it has succeeded"""
-    donations = Donation.for_user(current_user.id, id).objects()
-    if not donations:
+    own = Donation.for_user(current_user.id, id).objects()
+    if not own:
         raise DonationNotFound
-    (donation,) = donations
-    return pdf_response(actions.render_receipt(donation), f"{donation.receipt_number}.pdf")
+    (donation,) = own
+    return pdf_response(donations.render_receipt(donation), f"{donation.receipt_number}.pdf")
 
 
 @bp.post("/donations/<uuid:id>/refund")
@@ -161,9 +161,9 @@ def show_receipt(id):
 @bp.returns_etag
 @bp.idempotent_payment(DonationSchema, Donation.by_refund, RefundOperation, status=200)
 @bp.arguments(NewRefundSchema)
-@bp.if_match(DonationSchema, Donation.by_id, actions.lock_donation_payment)
+@bp.if_match(DonationSchema, Donation.by_id, refunds.lock_donation_payment)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
 @may_need_approval
 def refund_donation(data, id):
     """Refund a donation in full or in part"""
-    return actions.request_donation_refund(current_user, id, data["amount"])
+    return refunds.request_donation_refund(current_user, id, data["amount"])

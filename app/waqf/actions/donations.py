@@ -1,30 +1,23 @@
-"""Create, update and refund donations; update projects; render receipts."""
+"""Create donations, derive their state from their payments, and render receipts."""
 
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from .. import clock
-from ..approvals.actions import Act, require_approval
-from ..approvals.models import Approval
-from ..database.base import db
-from ..errors import ValidationFailed
-from ..integrations import stripe_amounts, stripe_client
-from ..integrations.pdf import PdfDocument
-from ..ledger.actions import post_adjustments
-from ..ledger.models import register_check
-from ..money import MAX_DIGITS, format_amount, require_minor_units
-from ..payments.actions.intents import PaymentOperation
-from ..payments.actions.refunds import (
-    RefundOperation,
-    checked_refund_amount,
-    request_refund,
-)
-from ..payments.actions.updates import must_exist, on_payment_updated
-from ..payments.models import Payment
-from ..payments.rules import InvalidTransition
-from .models import Donation, Project, ReceiptCounter, currency_of
-from .rules import DonationNotFound, GoalMet, ProjectInactive, donation_state, total_limit
+from ... import clock
+from ...database.base import db
+from ...errors import ValidationFailed
+from ...integrations import stripe_amounts, stripe_client
+from ...integrations.pdf import PdfDocument
+from ...ledger.actions import post_adjustments
+from ...ledger.models import register_check
+from ...money import MAX_DIGITS, format_amount, require_minor_units
+from ...payments.actions.intents import PaymentOperation
+from ...payments.actions.updates import must_exist, on_payment_updated
+from ...payments.models import Payment
+from ...payments.rules import InvalidTransition
+from ..models import Donation, Project, ReceiptCounter, currency_of
+from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
 
 PURPOSE = "This donation is used for this purpose only and is not moved to another."
 NOTHING_REMAINS = "The whole amount was returned to the payer: nothing of this donation remains."
@@ -135,68 +128,6 @@ def _count_donation(project: Project, donation: Donation, change: int) -> None:
         project.donor_count += change
 
 
-def recount_donations(project_id: UUID) -> bool:
-    """Recompute a project's counts from its donations; return whether they have changed."""
-    project = Project.get_for_update(project_id)
-    counts = Donation.count_for_project(project_id)
-    have_changed = counts != (project.donor_count, project.donation_count)
-    project.donor_count, project.donation_count = counts
-    return have_changed
-
-
-def lock_donation_payment(donation_id: UUID) -> Payment:
-    """Lock a donation's payment, from which all of its state derives. Raises DonationNotFound."""
-    payment = Payment.get_for_update(Payment.donation_id == donation_id)
-    if payment is None:
-        raise DonationNotFound
-    return payment
-
-
-def request_donation_refund(
-    admin: Any, donation_id: UUID, amount: Decimal | None
-) -> RefundOperation | Approval:
-    """Insert a refund of a donation, of ``amount`` or of all that is refundable.
-
-    Return the approval instead if a second admin has to confirm it first. Raises DonationNotFound,
-    InvalidTransition, ValidationFailed and Forbidden.
-    """
-    payment = lock_donation_payment(donation_id)
-    require_minor_units({"amount": amount}, payment.currency)
-    amount = checked_refund_amount(payment, amount)
-    approval = require_approval(admin, _act_of_refund(payment, donation_id, amount))
-    if approval and not approval.is_confirmed:
-        return approval
-    return RefundOperation(request_refund(payment, amount).id)
-
-
-def _act_of_refund(payment: Payment, donation_id: UUID, amount: Decimal) -> Act:
-    """Return the act that a second admin confirms.
-
-    Its amount includes earlier refunds of the donation: parts do not evade the limit.
-    """
-    donation = must_exist(db.session.get(Donation, donation_id))
-    reversals = [f"{reversal.id} {reversal.status}" for reversal in payment.reversals]
-    left = payment.refundable_amount - amount
-    return Act(
-        "refund_donation",
-        "admin",
-        request={"amount": amount},
-        state=" ".join([payment.status, *sorted(reversals)]),
-        subject_id=donation_id,
-        owner_id=donation.user_id,
-        amount=payment.amount_received - payment.amount_disputed - left,
-    )
-
-
-def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
-    """Update a project. Raises ProjectNotFound and ValidationFailed."""
-    project = Project.get_for_update(project_id)
-    require_minor_units({"fundingGoal": changes.get("funding_goal")}, project.currency)
-    project.set_attributes(changes)
-    project.update_completion()
-    db.session.flush()
-
-
 def render_receipt(donation: Donation) -> bytes:
     """Render the receipt as a PDF. Raises InvalidTransition before the donation has succeeded."""
     number, received_at = donation.receipt_number, donation.succeeded_at
@@ -230,46 +161,6 @@ def render_receipt(donation: Donation) -> bytes:
 
 
 # Consistency checks: each selects subject, stored and recomputed value
-
-
-@register_check
-def projects_raised_check() -> str:
-    return """
-        SELECT 'raised of project ' || p.id, p.raised, coalesce(sum(amount), 0)
-        FROM waqf_projects p
-        LEFT JOIN ledger_entries e ON e.fund = 'waqf ' || p.id AND e.currency = p.currency
-        LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = 'stripe'
-        GROUP BY p.id
-    """
-
-
-@register_check
-def projects_pledged_check() -> str:
-    return """
-        SELECT 'pledged of project ' || p.id, p.pledged,
-               coalesce(sum(d.amount) FILTER (WHERE d.status = 'pending'), 0)
-        FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
-    """
-
-
-@register_check
-def project_donors_check() -> str:
-    return """
-        SELECT 'donors of project ' || p.id, p.donor_count,
-               count(DISTINCT d.user_id) FILTER (WHERE d.status = 'succeeded'
-                                                 AND NOT d.is_anonymous)
-               + count(*) FILTER (WHERE d.status = 'succeeded' AND d.is_anonymous)
-        FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
-    """
-
-
-@register_check
-def project_donations_check() -> str:
-    return """
-        SELECT 'donations of project ' || p.id, p.donation_count,
-               count(*) FILTER (WHERE d.status = 'succeeded')
-        FROM waqf_projects p LEFT JOIN waqf_donations d ON d.project_id = p.id GROUP BY p.id
-    """
 
 
 @register_check
