@@ -40,3 +40,20 @@ def today() -> date:
 def latest_today() -> date:
     """Return the latest date that it is now anywhere on earth: a later one is in the future."""
     return now().astimezone(EASTERNMOST).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the moment at which ``day`` begins in the institution's time zone.
+
+    At the edges of the calendar, where that moment cannot be expressed in UTC, it is midnight UTC.
+    """
+    zone = ZoneInfo(current_app.config["TIME_ZONE"])
+    try:
+        return datetime.combine(day, datetime.min.time(), zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the moment at which the day after ``day`` begins in the institution's time zone."""
+    return start_of_day(day + timedelta(days=1) if day < date.max else day)

@@ -89,10 +89,21 @@ def newest_first(statement: Any, *keys: Any) -> Any:
     return statement.order_by(*(key.desc() for key in keys)).execution_options(list_keys=keys)
 
 
+def oldest_first(statement: Any, *keys: Any) -> Any:
+    """Order a list by ``keys``, the smallest first; the same is true of their values."""
+    options = {"list_keys": keys, "ascending": True}
+    return statement.order_by(*keys).execution_options(**options)
+
+
 def list_keys(statement: Any) -> tuple[Any, ...]:
-    """Return the keys that ``newest_first`` has ordered ``statement`` by."""
+    """Return the keys that ``newest_first`` or ``oldest_first`` has ordered ``statement`` by."""
     keys: tuple[Any, ...] = statement.get_execution_options()["list_keys"]
     return keys
+
+
+def is_ascending(statement: Any) -> bool:
+    """Return whether ``oldest_first`` has ordered ``statement``."""
+    return bool(statement.get_execution_options().get("ascending"))
 
 
 def prepared_query(build: Callable[..., Any]) -> Any:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
-from ..database.prepared import PreparedInsert, PreparedQuery, list_keys
+from ..database.prepared import PreparedInsert, PreparedQuery, is_ascending, list_keys
 from .authentication import user_pending_session_check
 from .fields import UtcDateTime
 
@@ -202,7 +202,8 @@ def _from_start(statement: Select[Any], start: tuple[str, ...]) -> Select[Any]:
         first: Any = statement.with_only_columns(*keys).offset(offset).limit(1).scalar_subquery()
     else:
         first = tuple_(*(bindparam(f"key{n}", type_=key.type) for n, key in enumerate(keys)))
-    return statement.where(tuple_(*keys) <= first)
+    place = tuple_(*keys)
+    return statement.where(place >= first if is_ascending(statement) else place <= first)
 
 
 def _count(statement: Select[Any]) -> Select[Any]:

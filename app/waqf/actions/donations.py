@@ -1,8 +1,11 @@
 """Create donations, derive their state from their payments, and render receipts."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from flask import current_app
 
 from ... import clock
 from ...database.base import db
@@ -17,6 +20,7 @@ from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
 from ...payments.rules import InvalidTransition
 from ..models import Donation, Project, ReceiptCounter, currency_of
+from ..models.counts import has_other_from_donor
 from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
 
 PURPOSE = "This donation is used for this purpose only and is not moved to another."
@@ -30,6 +34,7 @@ def create_donation(
     amount: Decimal,
     is_anonymous: bool,
     message: str | None,
+    dedication: dict[str, str] | None,
     payment_method_id: str | None,
 ) -> PaymentOperation:
     """Insert a donation and its payment, and return the payment's operation.
@@ -52,30 +57,38 @@ def create_donation(
         "currency": currency,
         "is_anonymous": is_anonymous,
         "message": message,
+        **{f"dedication_{name}": value for name, value in (dedication or {}).items()},
     }
-    payment = Donation.insert_pledge(**values)
+    payment = Donation.insert_pledge(held_amount=amount, **values)
     if payment is None:
         donor.load_profile()  # raises TokenRevoked if that is why no row was inserted
-        lock_project_and_check(project_id, amount, limit)
-        payment = Donation.insert_pledge(**values)  # the project accepts it now, and is locked
+        left = lock_project_and_check(project_id, amount, limit)
+        # The project accepts it now, and is locked.
+        payment = Donation.insert_pledge(held_amount=min(amount, left), **values)
     # Still None if the session has been revoked meanwhile: raises TokenRevoked.
     return PaymentOperation(*donor.raise_if_revoked(payment))
 
 
-def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) -> None:
-    """Lock the project. Raises the reason why it does not accept the donation, if there is one.
+def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) -> Decimal:
+    """Lock the project, release the pledges that have lapsed, and return what is left of its goal.
 
-    ``limit`` is its currency's ``total_limit``.
+    Raises the reason why it does not accept the donation, if there is one. ``limit`` is its
+    currency's ``total_limit``.
     """
     project = Project.get_for_update(project_id)
-    total = project.raised + project.pledged
     if not project.active:
         raise ProjectInactive
+    if project.raised >= project.funding_goal:
+        raise GoalMet
+    hold = timedelta(minutes=current_app.config["PLEDGE_HOLD_MINUTES"])
+    project.pledged -= Donation.release_lapsed(project_id, clock.now() - hold)
+    total = project.raised + project.pledged
     if total >= project.funding_goal:
         raise GoalMet
     if total + amount >= limit:
         message = f"The total would need more than {MAX_DIGITS} digits."
         raise ValidationFailed.at(["amount"], message)
+    return project.funding_goal - total
 
 
 @on_payment_updated("donation")
@@ -89,17 +102,23 @@ def sync_donation(payment: Payment) -> None:
         payment.amount_disputed,
         payment.amount_charged_back,
     )
-    if state == (donation.status, donation.refunded_amount, donation.disputed_amount):
+    is_processing = payment.status == "processing"
+    amounts = (donation.status, donation.refunded_amount, donation.disputed_amount)
+    if state == amounts and not is_processing:
         return
     project = Project.get_for_update(donation.project_id)
-    was_pending, had_succeeded = donation.status == "pending", donation.status == "succeeded"
-    counted_before = donation.countable_amount
+    db.session.refresh(donation)  # a request that had the lock may have changed it
+    had_succeeded = donation.status == "succeeded"
+    counted_before, held_before = donation.countable_amount, donation.current_hold
     donation.status, donation.refunded_amount, donation.disputed_amount = state
-    is_pending, has_succeeded = donation.status == "pending", donation.status == "succeeded"
+    has_succeeded = donation.status == "succeeded"
+    if is_processing:  # no longer only a promise: it counts in full
+        donation.held_amount = donation.amount
+    donation.held_amount = donation.current_hold
     project.raised += donation.countable_amount - counted_before
-    project.pledged += donation.amount * (is_pending - was_pending)
+    project.pledged += donation.held_amount - held_before
     if has_succeeded != had_succeeded:
-        _count_donation(project, donation, 1 if has_succeeded else -1)
+        count_donation(project, donation, 1 if has_succeeded else -1)
     project.update_completion()
     if has_succeeded and donation.receipt_number is None:
         donation.succeeded_at = clock.now()
@@ -117,14 +136,20 @@ def sync_donation(payment: Payment) -> None:
     )
 
 
-def _count_donation(project: Project, donation: Donation, change: int) -> None:
-    """Add ``change`` (1 or -1) for a donation to the counts of its locked project.
+def count_donation(project: Project, donation: Donation, change: int) -> None:
+    """Add ``change`` (1 or -1) for a donation to the counts of its locked project."""
+    project.donation_count += change
+    count_donor(project, donation, change)
+
+
+def count_donor(project: Project, donation: Donation, change: int) -> None:
+    """Add ``change`` (1 or -1) to the number of donors if no other donation counts for the donor.
 
     An anonymous donation is a donor of its own: a count that stayed the same would show that the
-    donor is one who gave in their name.
+    donor is one who gave in their name. So is one of a donor without an account.
     """
-    project.donation_count += change
-    if donation.is_anonymous or not Donation.has_other_from_donor(donation):
+    is_own_donor = donation.is_anonymous or donation.user_id is None
+    if is_own_donor or not has_other_from_donor(donation):
         project.donor_count += change
 
 
@@ -170,8 +195,10 @@ def donation_amounts_check() -> str:
                CASE WHEN d.status IN ('succeeded', 'refunded') THEN a.stored ELSE 0 END,
                coalesce(sum(l.amount), 0)
         FROM waqf_donations d
-        CROSS JOIN LATERAL (VALUES ('donations', -d.amount), ('refunds', d.refunded_amount),
-                                   ('disputes', d.disputed_amount)) AS a(account, stored)
+        CROSS JOIN LATERAL (VALUES
+            ('donations', CASE WHEN d.reversed_at IS NULL THEN -d.amount ELSE 0 END),
+            ('refunds', CASE WHEN d.reversed_at IS NULL THEN d.refunded_amount ELSE 0 END),
+            ('disputes', d.disputed_amount)) AS a(account, stored)
         LEFT JOIN ledger_entries e ON e.subject_id = d.id
         LEFT JOIN ledger_postings l ON l.entry_id = e.id AND l.account = a.account
         GROUP BY d.id, a.account, a.stored

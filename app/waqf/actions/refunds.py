@@ -15,14 +15,20 @@ from ...payments.actions.refunds import (
 )
 from ...payments.actions.updates import must_exist
 from ...payments.models import Payment
+from ...payments.rules import InvalidTransition
 from ..models import Donation
 from ..rules import DonationNotFound
 
 
 def lock_donation_payment(donation_id: UUID) -> Payment:
-    """Lock a donation's payment, from which all of its state derives. Raises DonationNotFound."""
+    """Lock a donation's payment, from which all of its state derives.
+
+    Raises DonationNotFound, and InvalidTransition for a donation without a payment at Stripe.
+    """
     payment = Payment.get_for_update(Payment.donation_id == donation_id)
     if payment is None:
+        if db.session.get(Donation, donation_id):
+            raise InvalidTransition("The donation was not paid through Stripe: reverse it instead.")
         raise DonationNotFound
     return payment
 

@@ -1,27 +1,29 @@
-"""Waqf: projects with a funding goal, and donations to them through Stripe.
+"""Projects, and the donations of each donor.
 
 A view with ``idempotent`` does not commit: the decorator commits the effect together with the
 stored response. ``idempotent_payment`` commits the record that the view has inserted, calls Stripe,
 renders the response, and commits the result together with the stored response.
 """
 
-from ..approvals.routes import may_need_approval
-from ..database.base import db
-from ..errors import Forbidden
-from ..http.authentication import current_user
-from ..http.blueprint import Blueprint
-from ..http.exports import stream_rows
-from ..http.rate_limits import limit
-from ..http.responses import pdf_response
-from ..http.schemas import ExportQuerySchema
-from ..payments.actions.intents import PaymentOperation
-from ..payments.actions.refunds import RefundOperation
-from ..payments.rules import InvalidTransition
-from .actions import donations, projects, refunds
-from .models import Donation, Project
-from .rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
-from .schemas import (
+from ...approvals.routes import may_need_approval
+from ...database.base import db
+from ...errors import Forbidden
+from ...http.authentication import current_user
+from ...http.exports import stream_rows
+from ...http.rate_limits import limit
+from ...http.responses import pdf_response
+from ...http.schemas import ExportQuerySchema
+from ...payments.actions.intents import PaymentOperation
+from ...payments.actions.refunds import RefundOperation
+from ...payments.rules import InvalidTransition
+from ..actions import changes, donations, projects, refunds
+from ..actions.cancellation import CancelOperation, request_cancellation
+from ..models import Donation, Project
+from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
+from ..schemas.donations import (
+    CancellationSchema,
     DonationExportSchema,
+    DonationPatchSchema,
     DonationSchema,
     NewDonationSchema,
     NewProjectSchema,
@@ -31,13 +33,12 @@ from .schemas import (
     ProjectSchema,
     PublicDonationSchema,
 )
+from .blueprint import EXPORTS, bp, if_project_unchanged, require_project
 
-bp = Blueprint("waqf", __name__, url_prefix="/api/waqf", description=__doc__)
 
-EXPORTS = {
-    "application/x-ndjson": '{"id":"0197c3a4-…","amount":25,"status":"succeeded",…}\n',
-    "text/csv": "id,projectId,userId,amount,…\r\n0197c3a4-…,0197c3a1-…,…\r\n",
-}
+def own_donation(id):
+    """Build the query for one of the current user's donations."""
+    return Donation.for_user(current_user.id, id)
 
 
 # Projects
@@ -82,7 +83,7 @@ def show_project(id):
 @bp.returns_etag
 @bp.arguments(ProjectPatchSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound)
-@bp.if_match(ProjectSchema, Project.by_id, Project.get_for_update)
+@if_project_unchanged
 def update_project(changes, id):
     """Update a project; an inactive one does not accept donations"""
     projects.update_project(id, changes)
@@ -97,8 +98,7 @@ def update_project(changes, id):
 @bp.raises(ProjectNotFound)
 def list_project_donations(id):
     """List the succeeded donations to a project, newest first, without anonymous donors' names"""
-    if Project.by_id(id).select_columns(Project.id).row() is None:
-        raise ProjectNotFound
+    require_project(id)
     return Donation.public_for_project(id).with_total(Donation.public_count(id))
 
 
@@ -140,7 +140,32 @@ def export_donations(query):
 @bp.returns_row(DonationSchema, DonationNotFound)
 def show_donation(id):
     """Get one of your donations"""
-    return Donation.for_user(current_user.id, id)
+    return own_donation(id)
+
+
+@bp.patch("/donations/<uuid:id>")
+@bp.login_required
+@bp.returns_etag
+@bp.arguments(DonationPatchSchema)
+@bp.returns_row(DonationSchema, DonationNotFound)
+@bp.if_match(DonationSchema, own_donation, changes.lock_donation)
+def update_donation(data, id):
+    """Change how one of your donations is shown; its receipt stays as it was issued"""
+    changes.update_donation(current_user, id, data)
+    db.session.commit()
+    return own_donation(id)
+
+
+@bp.post("/donations/<uuid:id>/cancel")
+@bp.login_required
+@bp.returns_etag
+@bp.idempotent_payment(DonationSchema, Donation.by_payment, CancelOperation, status=200)
+@bp.arguments(CancellationSchema)
+@bp.if_match(DonationSchema, own_donation, refunds.lock_donation_payment)
+@bp.raises(DonationNotFound, InvalidTransition)
+def cancel_donation(_, id):
+    """Cancel one of your donations while it is pending"""
+    return request_cancellation(current_user, id)
 
 
 @bp.get("/donations/<uuid:id>/receipt")
@@ -149,7 +174,7 @@ def show_donation(id):
 @bp.raises(DonationNotFound, InvalidTransition)
 def show_receipt(id):
     """Download the receipt for one of your donations as a PDF, once it has succeeded"""
-    own = Donation.for_user(current_user.id, id).objects()
+    own = own_donation(id).objects()
     if not own:
         raise DonationNotFound
     (donation,) = own
