@@ -41,10 +41,6 @@ class GoalMet(ApiError):
     status, code, message = 400, "GOAL_MET", "Project funding goal already met"
 
 
-class DisbursementNotFound(ApiError):
-    status, code, message = 404, "DISBURSEMENT_NOT_FOUND", "Disbursement not found"
-
-
 class FundInsufficient(ApiError):
     status, code, message = 409, "FUND_INSUFFICIENT", "The fund does not hold this amount"
 

@@ -8,14 +8,14 @@ from uuid import UUID
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
-from ...errors import ResourceExists
+from ...errors import NotFound, ResourceExists
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry
 from ...money import require_minor_units
 from ...payments.rules import InvalidTransition
 from ..models import Disbursement, DisbursementReversal, Project
 from ..models.fund_entries import DISBURSEMENTS
-from ..rules import DisbursementNotFound, FundInsufficient
+from ..rules import FundInsufficient
 from .offline import require_not_future
 
 BANK = "bank"  # the account that holds the institution's money
@@ -68,7 +68,7 @@ def reverse_disbursement(officer: Any, id: UUID, reason: str) -> Approval | None
     """Reverse a disbursement, once.
 
     Return the approval instead if a second officer has to confirm it first. Raises
-    DisbursementNotFound and InvalidTransition.
+    NotFound and InvalidTransition.
     """
     disbursement = lock_disbursement(id)
     project = Project.get_for_update(disbursement.project_id)
@@ -91,10 +91,10 @@ def reverse_disbursement(officer: Any, id: UUID, reason: str) -> Approval | None
 
 
 def lock_disbursement(id: UUID) -> Disbursement:
-    """Return a disbursement and lock its project. Raises DisbursementNotFound."""
+    """Return a disbursement and lock its project. Raises NotFound."""
     disbursement = db.session.get(Disbursement, id)
     if disbursement is None:
-        raise DisbursementNotFound
+        raise NotFound
     Project.get_for_update(disbursement.project_id)
     return disbursement
 

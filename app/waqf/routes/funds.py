@@ -3,13 +3,13 @@
 from ... import strict_json
 from ...approvals.models import Approval
 from ...approvals.routes import may_need_approval
-from ...errors import Forbidden, ResourceExists
+from ...errors import Forbidden, NotFound, ResourceExists
 from ...http.authentication import current_user
 from ...http.pagination import page_response
 from ...payments.rules import InvalidTransition
 from ..actions import disbursements, projects
 from ..models import Disbursement, FundEntry, fund_of
-from ..rules import DisbursementNotFound, FundInsufficient, ProjectNotFound
+from ..rules import FundInsufficient, ProjectNotFound
 from ..schemas.funds import (
     DisbursementSchema,
     FundEntrySchema,
@@ -36,7 +36,7 @@ def list_disbursements(id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(NewDisbursementSchema)
-@bp.returns_row(DisbursementSchema, DisbursementNotFound, 201)
+@bp.returns_row(DisbursementSchema, NotFound, 201)
 @if_project_unchanged
 @bp.raises(ProjectNotFound, FundInsufficient, ResourceExists, Forbidden)
 @may_need_approval
@@ -53,7 +53,7 @@ def disburse(data, id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(ReversalSchema)
-@bp.returns_row(DisbursementSchema, DisbursementNotFound)
+@bp.returns_row(DisbursementSchema, NotFound)
 @bp.if_match(DisbursementSchema, Disbursement.by_id, disbursements.lock_disbursement)
 @bp.raises(InvalidTransition, Forbidden)
 @may_need_approval
