@@ -22,10 +22,11 @@ from .http import authentication, cors, rate_limits, streaming, trusted_hosts
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
 from .http.parsing import AsciiIntegerConverter
-from .http.tokens import COOKIE
+from .http.tokens import COOKIE, LEEWAY
 from .integrations import storage
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
+from .payments.routes import payments_bp
 from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
@@ -48,6 +49,7 @@ BLUEPRINTS = (
     zakat_bp,
     murabaha_bp,
     waqf_bp,
+    payments_bp,
     webhooks_bp,
 )
 
@@ -174,6 +176,7 @@ def jwt_config(settings: Settings) -> dict[str, Any]:
         ),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
         "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
+        "JWT_DECODE_LEEWAY": LEEWAY,  # of iat and nbf
         "JWT_TOKEN_LOCATION": ["cookies"],  # only to add the CSRF claim to new tokens
         "JWT_ACCESS_COOKIE_NAME": COOKIE,
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf-token",

@@ -20,7 +20,7 @@ from .integrations import storage
 from .integrations.stripe_client import PaymentUnavailable, StripeRejected
 from .ledger import actions as ledger
 from .ledger import digests
-from .payments.actions import reconciliation, updates
+from .payments.actions import reconciliation
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
@@ -93,8 +93,8 @@ def reconcile_command() -> None:
         (reconciliation.reconcile_payment, reconciliation.payable_payments),
         (reconciliation.retry_refund, reconciliation.unconfirmed_refunds),
         (lambda key: reconciliation.refresh_reversal(*key), reconciliation.open_reversals),
-        (updates.apply_update, lambda: _fetch_recent("refund")),
-        (updates.apply_update, lambda: _fetch_recent("dispute")),
+        (reconciliation.apply_recent_reversal, lambda: _fetch_recent("refund")),
+        (reconciliation.apply_recent_reversal, lambda: _fetch_recent("dispute")),
     )
     for reconcile, list_items in steps:
         items = list_items()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 
 EASTERNMOST = timezone(timedelta(hours=14))  # where each day begins first
+WESTERNMOST = timezone(timedelta(hours=-12))  # where it ends last
 
 source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 (tests replace it)
 
@@ -35,6 +36,11 @@ def local_date(moment: datetime) -> date:
 def today() -> date:
     """Return the current date in the institution's time zone."""
     return local_date(now())
+
+
+def earliest_today() -> date:
+    """Return the earliest date that it is now anywhere on earth: an earlier one is past."""
+    return now().astimezone(WESTERNMOST).date()
 
 
 def latest_today() -> date:

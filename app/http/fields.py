@@ -5,6 +5,7 @@ marshmallow's own are more lenient than the contract: they accept ``"1_000"``, f
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from marshmallow import ValidationError, fields, validate
 
 from ..money import MAX_DIGITS, MINOR_UNITS
 from ..strict_json import has_unstorable_chars
+from .text import normalize_line, normalize_lines
 
 DECIMAL_PATTERN = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -25,17 +27,25 @@ RFC3339_PATTERN = re.compile(
 
 
 class Text(fields.String):
-    """Text that PostgreSQL can store: no NUL, no lone surrogates."""
+    """One line of text, normalized; no control characters, and not only invisible ones."""
+
+    normalize: Callable[[str], str] = staticmethod(normalize_line)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
         if has_unstorable_chars(text):
             raise ValidationError("Not a valid string.")
-        return text
+        return self.normalize(text)
+
+
+class MultilineText(Text):
+    """Text of any number of lines, normalized."""
+
+    normalize = staticmethod(normalize_lines)
 
 
 class Password(fields.String):
-    """A password: never normalized, never serialized."""
+    """A password: never serialized. It may have any character (``passwords`` normalizes it)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(

@@ -24,12 +24,14 @@ from ..errors import (
 )
 from ..money import MAX_DIGITS
 from .examples import FIELD_TYPES
-from .fields import ExactDecimal
+from .fields import ExactDecimal, Text
 from .openapi_transforms import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
+    TEXT_KEY,
     add_response_headers,
     split_input_output,
+    text_pattern,
 )
 from .schemas import ErrorSchema, OneOfSchema, camel_case
 from .tokens import COOKIE
@@ -44,7 +46,9 @@ Zakat calculations, murabaha financing, and waqf projects and donations.
 
 Amounts of money are exact JSON numbers in major units (`1916.67`), with at most 15 digits and no
 more decimals than the currency has; a string with the same number is accepted too. Times are
-RFC 3339 in UTC. New fields may be added to responses; requests with undocumented fields are
+RFC 3339 in UTC; days are those of the institution's time zone. Text is stored in Unicode's form
+NFC; a text of one line has no control characters, none that override its direction, and at least
+one visible character. New fields may be added to responses; requests with undocumented fields are
 rejected. Every error has the form `{"error", "code", "requestId"}`, and `details` for
 `VALIDATION_ERROR`. To try a request, sign in with **POST /api/auth/login**, press *Authorize* and
 paste the `accessToken`. The results are calculations, not a fatwa.
@@ -71,8 +75,6 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 MAX_AMOUNT = 10**MAX_DIGITS - 1
 NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no null type
-BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-JAVASCRIPT_PATTERNS = {r"\Z": "$", r"\s*\S": f"[{BLANKS}]*[^{BLANKS}]"}  # \s differs from Python's
 
 
 class OpenAPIFieldConverter(OpenAPIConverter):
@@ -99,12 +101,11 @@ class OpenAPIFieldConverter(OpenAPIConverter):
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         """Translate a Regexp, anchored at its start, to an unanchored JavaScript pattern."""
+        attributes = {TEXT_KEY: text_pattern(field)} if isinstance(field, Text) else {}
         pattern = super().field2pattern(field, **kwargs).get("pattern")
-        if pattern is None:
-            return {}
-        for python, javascript in JAVASCRIPT_PATTERNS.items():
-            pattern = pattern.replace(python, javascript)
-        return {"pattern": f"^{pattern}"}
+        if pattern is not None:
+            attributes["pattern"] = "^" + pattern.replace(r"\Z", "$")
+        return attributes
 
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
         """Allow null beside a reference; apispec's own form would allow any object."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import idempotency
-from .fields import DECIMAL_PATTERN
+from .fields import DECIMAL_PATTERN, MultilineText, Text
+from .text import CONTROLS, DIRECTION_CHANGES, LINE_CHARACTERS
 
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
@@ -22,14 +23,15 @@ IF_MATCH: dict[str, Any] = {
 }
 
 NUMERIC_KEYWORDS = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
-NO_NUL = {"pattern": r"^[^\u0000]*$"}  # PostgreSQL cannot store NUL
+NO_NUL = r"^[^\u0000]*$"  # PostgreSQL cannot store NUL
+TEXT_KEY = "x-text"  # holds the pattern of a Text field until it is known to be input
 
 
 def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
     """Describe accepted input exactly, and keep responses open for new fields.
 
     Changes and returns ``document``. In requests a number may also be a string, and text must not
-    contain NUL.
+    contain certain characters, such as NUL.
     """
     operations = _operations(document)
     requests = [operation.get("requestBody") for operation in operations]
@@ -42,10 +44,19 @@ def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
                 {"type": "string", "pattern": f"^{DECIMAL_PATTERN.pattern}$"},
             ]
         elif _is_free_text(schema):
-            schema.update({"allOf": [NO_NUL]} if "pattern" in schema else NO_NUL)
+            pattern = {"pattern": schema.get(TEXT_KEY, NO_NUL)}
+            schema.update({"allOf": [pattern]} if "pattern" in schema else pattern)
     for schema in _schemas_in(document, responses):
         schema.pop("additionalProperties", None)
+    for schema in _schemas_in(document, [document]):
+        schema.pop(TEXT_KEY, None)
     return document
+
+
+def text_pattern(field: Text) -> str:
+    """Return the pattern of the characters that ``field`` accepts."""
+    lines = "" if isinstance(field, MultilineText) else LINE_CHARACTERS
+    return f"^[^{CONTROLS}{lines}{DIRECTION_CHANGES}]*$"
 
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:

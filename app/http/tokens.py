@@ -28,6 +28,7 @@ COOKIE = "auth-token"  # holds an access token, for browsers
 HOST_COOKIE = "__Host-auth-token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 REQUIRED_CLAIMS = {"sub", "type", "iat", "exp", "jti", "sid"}
+LEEWAY = 30  # seconds that the clocks of two servers may differ
 MALFORMED_CLAIM = (ValueError, TypeError, AttributeError, OverflowError)
 
 _decode_key: ContextVar[str] = ContextVar("decode_key", default="")
@@ -112,7 +113,7 @@ def token_from_request(
         verify_csrf(claims)
     if claims.type not in types:
         raise InvalidToken
-    if claims.expires_at <= time.time() and not allow_expired:
+    if claims.expires_at + LEEWAY <= time.time() and not allow_expired:
         raise TokenExpired
     return claims
 

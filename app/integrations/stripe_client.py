@@ -27,9 +27,9 @@ from .stripe_updates import (
     StripeUpdate,
     from_payment_intent,
     from_reversal,
-    if_has_intent,
     require_str,
     updates_from_event,
+    updates_of_reversal,
 )
 
 log = logging.getLogger(__name__)
@@ -200,7 +200,8 @@ def _idempotency_key(kind: str, record_id: UUID, attempt: int) -> Any:
 def retrieve_payment_intent(intent_id: str) -> StripeUpdate:
     """Fetch a PaymentIntent's state. Raises StripeObjectNotFound."""
     with stripe_api() as api:
-        return from_payment_intent(api.payment_intents.retrieve(intent_id).to_dict())
+        intent = api.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]})
+        return from_payment_intent(intent.to_dict())
 
 
 def cancel_payment_intent(intent_id: str) -> StripeUpdate:
@@ -215,7 +216,8 @@ def find_payment_intent(
     """Find the payment's PaymentIntent among those created in the given time."""
     created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
     with stripe_api() as api:
-        intents = api.payment_intents.list({"created": created, "limit": 100})
+        expand = ["data.latest_charge"]
+        intents = api.payment_intents.list({"created": created, "limit": 100, "expand": expand})
         for intent in intents.auto_paging_iter():
             update = from_payment_intent(intent.to_dict())
             if update.local_id == str(payment_id):
@@ -257,16 +259,23 @@ def retrieve_reversal(kind: str, id: str) -> StripeUpdate:
         return from_reversal(kind, _reversals(api, kind).retrieve(id).to_dict())
 
 
-def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate]:
+class UnreadableObject(NamedTuple):
+    """An object of Stripe with an unknown form."""
+
+    kind: str
+    id: str
+
+
+def list_reversals(kind: str, since: datetime) -> Iterator[StripeUpdate | UnreadableObject]:
     """Yield all refunds or disputes created ``since`` then, the latest first."""
     with stripe_api() as api:
         for reversal in _reversals(api, kind).list({"limit": 100}).auto_paging_iter():
             if reversal.created < since.timestamp():
                 break
             try:
-                yield from if_has_intent(from_reversal(kind, reversal.to_dict()))
+                yield from updates_of_reversal(kind, reversal.to_dict())
             except (KeyError, TypeError, ValueError):
-                log.error("the %s %s has an unknown form", kind, reversal.id)
+                yield UnreadableObject(kind, reversal.id)
 
 
 def _reversals(api: Any, kind: str) -> Any:

@@ -5,10 +5,13 @@ that are alike in all versions are read here, or each of their spellings.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from .. import strict_json
+
+LATEST_TIME = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # that a datetime can have
 
 
 class StripeUpdate(NamedTuple):
@@ -19,9 +22,22 @@ class StripeUpdate(NamedTuple):
     payment_intent_id: str
     local_id: str | None  # our own id, from the object's metadata
     status: str
-    amount: int  # in Stripe's units
+    amount: int  # in Stripe's units; of a succeeded intent what was received
     currency: str  # ISO 4217
     occurred_at: int | None = None  # Unix time; None: the current state
+    # Not in the updates that earlier releases have stored:
+    created_at: int | None = None  # Unix time of the object
+    charge_id: str | None = None
+    charged_at: int | None = None  # Unix time of the charge, where the object contains the charge
+    next_action: str | None = None  # type of what the payer has to do, such as a voucher
+    reason: str | None = None  # of a dispute, or why a refund failed
+    due_by: int | None = None  # Unix time until which a dispute can be answered
+
+    @property
+    def happened_at(self) -> datetime | None:
+        """When it happened: the time of the charge or event, or else of the object."""
+        at = self.charged_at or self.occurred_at or self.created_at
+        return datetime.fromtimestamp(at, UTC) if at else None
 
 
 # The status that an event reports for its intent; None: the one in the intent itself.
@@ -29,6 +45,9 @@ INTENT_EVENTS: dict[str, str | None] = {
     "succeeded": None,
     "payment_failed": "failed",
     "processing": None,
+    "requires_action": None,
+    "partially_funded": None,  # a part of a bank transfer has arrived
+    "amount_capturable_updated": None,
     "canceled": None,
 }
 
@@ -40,23 +59,28 @@ def updates_from_event(
 
     Raises KeyError, TypeError and ValueError if the object has another form than Stripe's.
     """
+    occurred_at = optional_time(created)
+    for update in _updates_of(event_type, stripe_object):
+        yield update._replace(occurred_at=occurred_at)
+
+
+def _updates_of(event_type: str, stripe_object: Mapping[str, Any]) -> Iterator[StripeUpdate]:
     if not isinstance(stripe_object, Mapping):
         raise TypeError
     resource, _, action = event_type.partition(".")
     if resource == "payment_intent" and action in INTENT_EVENTS:
         status = INTENT_EVENTS[action] or stripe_object["status"]
-        update = from_payment_intent({**stripe_object, "status": status})
-        yield update._replace(occurred_at=created and require_int(created))
+        yield from_payment_intent({**stripe_object, "status": status})
     elif event_type.startswith("charge.dispute."):
-        yield from if_has_intent(from_reversal("dispute", stripe_object))
+        yield from updates_of_reversal("dispute", stripe_object)
     elif resource == "refund" or event_type.startswith("charge.refund."):
-        yield from if_has_intent(from_reversal("refund", stripe_object))
+        yield from updates_of_reversal("refund", stripe_object)
     elif event_type == "charge.refunded":
         yield from if_has_intent(from_charge(stripe_object))
         # Contained in the charge before API version 2022-11-15.
         for refund in (stripe_object.get("refunds") or {}).get("data", []):
             currency = stripe_object["currency"]
-            yield from if_has_intent(from_reversal("refund", {"currency": currency, **refund}))
+            yield from updates_of_reversal("refund", {"currency": currency, **refund})
 
 
 def from_payment_intent(intent: Mapping[str, Any]) -> StripeUpdate:
@@ -64,6 +88,8 @@ def from_payment_intent(intent: Mapping[str, Any]) -> StripeUpdate:
     status = require_str(intent["status"])
     if status == "requires_payment_method" and intent.get("last_payment_error"):
         status = "failed"
+    charge = _latest_charge(intent)
+    action = intent.get("next_action") if status == "requires_action" else None
     return StripeUpdate(
         kind="intent",
         id=require_str(intent["id"]),
@@ -72,10 +98,24 @@ def from_payment_intent(intent: Mapping[str, Any]) -> StripeUpdate:
         status=status,
         amount=require_int(received if status == "succeeded" else intent["amount"]),
         currency=require_str(intent["currency"]).upper(),
+        created_at=optional_time(intent.get("created")),
+        charge_id=_referenced_id(charge) or None,
+        charged_at=optional_time(charge.get("created")) if isinstance(charge, Mapping) else None,
+        next_action=require_str(action["type"]) if action else None,
     )
 
 
+def _latest_charge(intent: Mapping[str, Any]) -> Any:
+    """Return the intent's last charge, as its id or expanded; None if there is none."""
+    charge = intent.get("latest_charge")
+    # A list, the latest first, before API version 2022-11-15.
+    charges = (intent.get("charges") or {}).get("data") or [charge]
+    return charge if isinstance(charge, Mapping) else charges[0]
+
+
 def from_reversal(kind: str, reversal: Mapping[str, Any]) -> StripeUpdate:
+    reason = reversal.get("failure_reason" if kind == "refund" else "reason")
+    due_by = (reversal.get("evidence_details") or {}).get("due_by")
     return StripeUpdate(
         kind=kind,
         id=require_str(reversal["id"]),
@@ -84,18 +124,39 @@ def from_reversal(kind: str, reversal: Mapping[str, Any]) -> StripeUpdate:
         status=require_str(reversal["status"] or "pending"),  # a refund's may be null
         amount=require_int(reversal["amount"], minimum=1),
         currency=require_str(reversal["currency"]).upper(),
+        created_at=optional_time(reversal.get("created")),
+        charge_id=_referenced_id(reversal.get("charge")) or None,
+        reason=require_str(reason) if reason else None,
+        due_by=optional_time(due_by),
     )
 
 
+def updates_of_reversal(kind: str, reversal: Mapping[str, Any]) -> Iterator[StripeUpdate]:
+    """Yield the update about a refund or dispute, unless it is not about money of ours.
+
+    After a partial capture Stripe reports the release of the rest as a refund, which has no balance
+    transaction: nothing was received, and nothing is returned.
+    """
+    update = from_reversal(kind, reversal)
+    has_no_transaction = "balance_transaction" in reversal and not reversal["balance_transaction"]
+    if kind == "dispute" or update.status != "succeeded" or not has_no_transaction:
+        yield from if_has_intent(update)
+
+
 def from_charge(charge: Mapping[str, Any]) -> StripeUpdate:
+    uncaptured = 0  # what a partial capture has released counts as refunded at Stripe
+    if charge.get("amount_captured") is not None:
+        uncaptured = require_int(charge["amount"]) - require_int(charge["amount_captured"])
     return StripeUpdate(
         kind="charge",
         id=require_str(charge["id"]),
         payment_intent_id=_referenced_id(charge.get("payment_intent")),
         local_id=_local_id(charge, "payment_id"),
         status="refunded",
-        amount=require_int(charge["amount_refunded"]),
+        amount=max(0, require_int(charge["amount_refunded"]) - uncaptured),
         currency=require_str(charge["currency"]).upper(),
+        created_at=optional_time(charge.get("created")),
+        charge_id=charge["id"],
     )
 
 
@@ -125,10 +186,15 @@ def require_str(value: Any) -> str:
     return value
 
 
-def require_int(value: Any, minimum: int = 0) -> int:
-    """Return ``value``. Raises TypeError and ValueError unless it is a 64-bit integer."""
+def optional_time(value: Any) -> int | None:
+    """Return a Unix time, or None. Raises TypeError and ValueError for anything else."""
+    return require_int(value, maximum=LATEST_TIME) if value else None
+
+
+def require_int(value: Any, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
+    """Return ``value``. Raises TypeError and ValueError unless it is an integer in the range."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
-    if not minimum <= value < 2**63:
+    if not minimum <= value <= maximum:
         raise ValueError
     return value

@@ -204,13 +204,19 @@ def months_after(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def first_due(today: date, requested: date | None) -> date:
+def first_due(
+    today: date,
+    requested: date | None,
+    earliest_today: date | None = None,
+    latest_today: date | None = None,
+) -> date:
     """Return the first due date: the ``requested`` one, or a month from ``today``.
 
-    Raises ValidationFailed unless it is within MAX_FIRST_DUE_MONTHS.
+    Raises ValidationFailed unless it is within MAX_FIRST_DUE_MONTHS of the date where the client
+    is: from ``earliest_today`` to ``latest_today``, both ``today`` by default.
     """
-    latest = months_after(today, MAX_FIRST_DUE_MONTHS)
-    if requested is not None and not today <= requested <= latest:
+    latest = months_after(latest_today or today, MAX_FIRST_DUE_MONTHS)
+    if requested is not None and not (earliest_today or today) <= requested <= latest:
         raise ValidationFailed.at(
             ["firstDueOn"], f"Must be within {MAX_FIRST_DUE_MONTHS} months from today."
         )

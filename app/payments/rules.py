@@ -3,7 +3,12 @@
 Source: Stripe's documentation of the lifecycles of PaymentIntents, refunds and disputes.
 """
 
+from datetime import timedelta
+
 from ..errors import ApiError
+
+# Of an unpaid payment that its payer has not begun to pay: then it is cancelled at Stripe.
+PAYMENT_TTL = timedelta(hours=24)
 
 STATUSES = ("pending", "processing", "failed", "cancelled", "succeeded")
 PAYABLE = ("pending", "processing", "failed")  # can still succeed
@@ -18,6 +23,9 @@ STATUS_FROM_STRIPE = {  # the status of an update about a PaymentIntent to a pay
     "canceled": "cancelled",
     "succeeded": "succeeded",
 }
+# Statuses of a PaymentIntent that its payer has begun to pay: with a voucher, a bank transfer,
+# microdeposits or 3-D Secure, or a card that is still to be captured. Stripe ends it.
+BEGUN = ("requires_action", "requires_capture", "processing")
 FINAL = ("cancelled", "succeeded")  # in order of precedence: a later one replaces an earlier one
 
 NOTHING_RETURNED = ("failed", "canceled")  # statuses of a refund that returned nothing
@@ -59,6 +67,7 @@ EXCEPTION_KINDS = (
     "payout_failed",
     "other",
 )
+EXCEPTION_STATUSES = ("open", "resolved")
 
 
 class ExceptionNotFound(ApiError):

@@ -89,7 +89,7 @@ def read_file(
     """Read the field ``file`` of a multipart form; each file is appended to ``opened``.
 
     The caller closes the files. Raises NoFile, FileTooLarge, ServiceUnavailable, and
-    ValidationFailed if the field has several files.
+    ValidationFailed if the field has several files or the form has other fields.
     """
 
     def open_file(*args: Any, **kwargs: Any) -> Any:
@@ -101,12 +101,17 @@ def read_file(
         max_form_memory_size=current_app.config["MAX_FORM_MEMORY_SIZE"],
         max_form_parts=MAX_PARTS,
     )
-    _, _, files = parser.parse(stream, "multipart/form-data", content_length, dict(mimetype_params))
+    _, texts, files = parser.parse(
+        stream, "multipart/form-data", content_length, dict(mimetype_params)
+    )
     if len(files.getlist("file")) > 1:
         raise ValidationFailed.at(["file"], "Send one file in each request.")
     field = files.get("file")
     if field is None or not field.filename:
         raise NoFile
+    unknown = sorted({*texts, *files} - {"file"}) or [*texts]
+    if unknown:
+        raise ValidationFailed.at([unknown[0]], "Unknown field.")
     file: Any = field.stream
     if file.size > MAX_SIZE:
         raise FileTooLarge

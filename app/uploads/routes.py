@@ -27,7 +27,12 @@ from .schemas import FileDeletedSchema, UploadListItemSchema, UploadSchema
 bp = Blueprint("uploads", __name__, url_prefix="/api", description=__doc__)
 
 BINARY = {"type": "string", "format": "binary"}
-FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
+FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": BINARY},
+    "additionalProperties": False,
+}
 
 
 def get_incoming_file():

@@ -23,7 +23,9 @@ MAX_PIXELS = 200_000_000  # above any camera's; a larger image takes gigabytes w
 MAX_SEGMENTS = 1000  # of a JPEG before its frame; a few are usual
 # The markers of a JPEG segment that has the dimensions (ITU-T T.81, B.1).
 FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-MAX_STEM_LENGTH = 80  # characters of the client's name; file systems allow 255 bytes in all
+MAX_CLIENT_NAME = 1000  # characters; normalizing an endless run of marks takes minutes
+MAX_STEM_LENGTH = 80  # characters of the client's name
+MAX_STEM_BYTES = 160  # of it in UTF-8; file systems allow 255 bytes in all
 STORED_NAME = re.compile(rf"[^/]+-[0-9a-f]{{32}}\.({'|'.join(EXTENSIONS.values())})")
 
 
@@ -98,12 +100,19 @@ def stored_name(client_name: str, media_type: str, unique_id: str) -> str:
     Only letters with their marks, digits, underscores and hyphens are left of it. ``unique_id`` is
     appended, and the extension follows from the detected media type.
     """
-    base = re.split(r"[/\\]", unicodedata.normalize("NFKC", client_name))[-1]
+    name = unicodedata.normalize("NFKC", client_name[:MAX_CLIENT_NAME])
+    base = re.split(r"[/\\]", name)[-1]
     stem = base.rpartition(".")[0] or base
-    words = "-".join(_words(stem))[:MAX_STEM_LENGTH].strip("-_") or "file"
-    while len(words.encode()) > 2 * MAX_STEM_LENGTH:
-        words = words[:-1]
+    words = _truncate("-".join(_words(stem))).strip("-_") or "file"
     return f"{words}-{unique_id}.{EXTENSIONS[media_type]}"
+
+
+def _truncate(text: str) -> str:
+    """Cut ``text`` to MAX_STEM_LENGTH characters and MAX_STEM_BYTES, before a letter."""
+    end = min(len(text), MAX_STEM_LENGTH)
+    while len(text[:end].encode()) > MAX_STEM_BYTES or (end < len(text) and _is_mark(text[end])):
+        end -= 1
+    return text[:end]
 
 
 def _words(text: str) -> list[str]:

@@ -3,8 +3,12 @@
 The parameters are the minimum of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane;
 20 ms. RFC 9106's 64 MiB in 4 lanes take eight times as long and delay other requests: thirty
 concurrent log-ins held up reads for 2.3 s (``docs/benchmarks.md``).
+
+Passwords are hashed in NFC (NIST SP 800-63B, 3.1.1.2), because devices differ in the form that they
+send: a phone composes an ``é``, a Mac may not.
 """
 
+import unicodedata
 from threading import Lock
 
 from argon2 import PasswordHasher
@@ -19,12 +23,26 @@ _DUMMY_HASH = _hasher.hash("the password of no user")
 
 
 def hash_password(password: str) -> str:
-    """Return the hash of ``password`` that is stored."""
-    return _hasher.hash(password)
+    """Return the hash of ``password`` in NFC, which is stored."""
+    return _hasher.hash(normalize_password(password))
+
+
+def normalize_password(password: str) -> str:
+    """Return the form of ``password`` that is hashed."""
+    return unicodedata.normalize("NFC", password)
 
 
 def verify_password(password: str, hashed: str | None) -> bool:
-    """Return whether ``hashed`` is a hash of ``password``; False for None, in the same time."""
+    """Return whether ``hashed`` is a hash of ``password``; False for None, in the same time.
+
+    Versions before 0.2 hashed a password as it was sent, so one that is not in NFC is tried in that
+    form too, at the price of a second hash.
+    """
+    forms = dict.fromkeys([normalize_password(password), password])
+    return any(_verify_form(form, hashed) for form in forms)
+
+
+def _verify_form(password: str, hashed: str | None) -> bool:
     try:
         return _hasher.verify(hashed or _DUMMY_HASH, password) and hashed is not None
     except (VerificationError, InvalidHashError):

@@ -20,10 +20,10 @@ class UserNotFound(ApiError):
 def normalize_email(email: str) -> str:
     """Return the key by which e-mail addresses are compared.
 
-    Addresses are equal regardless of case, of Unicode form, and of whether an internationalized
-    domain is written in Unicode or Punycode.
+    Addresses are equal regardless of case, of Unicode form, of blanks around them, and of whether
+    an internationalized domain is written in Unicode or Punycode.
     """
-    local, _, domain = unicodedata.normalize("NFKC", email).rpartition("@")
+    local, _, domain = unicodedata.normalize("NFKC", email).strip().rpartition("@")
     with suppress(idna.IDNAError):
         domain = idna.encode(domain, uts46=True).decode()
     return f"{local.casefold()}@{domain.casefold()}"

@@ -63,7 +63,7 @@ class DonationState(NamedTuple):
 
 def donation_state(
     payment_status: str,
-    amount: Decimal,
+    received: Decimal,
     refunded: Decimal,
     disputed: Decimal,
     charged_back: Decimal,
@@ -71,17 +71,19 @@ def donation_state(
     """Derive a donation's state from its payment.
 
     It is ``refunded`` once refunds and lost disputes (``charged_back``, a part of ``disputed``)
-    have taken back the whole of it. Money that an open dispute withholds is not lost.
+    have taken back all that was received. Money that an open dispute withholds is not lost.
     """
     status = {"processing": "pending"}.get(payment_status, payment_status)
-    if status == "succeeded" and refunded + charged_back == amount:
+    if status == "succeeded" and refunded + charged_back == received:
         status = "refunded"
     return DonationState(status, refunded, disputed)
 
 
-def countable_amount(status: str, amount: Decimal, refunded: Decimal, disputed: Decimal) -> Decimal:
+def countable_amount(
+    status: str, received: Decimal, refunded: Decimal, disputed: Decimal
+) -> Decimal:
     """Return the part of a donation that counts as raised for its project."""
-    return amount - refunded - disputed if status in ("succeeded", "refunded") else ZERO
+    return received - refunded - disputed if status in ("succeeded", "refunded") else ZERO
 
 
 def held_amount(status: str, amount: Decimal, stored: Decimal | None) -> Decimal:

@@ -42,7 +42,12 @@ def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
         assessment = assess_wealth(**new_calculation)
     else:
         prices = get_published_prices(currency)
-        assessment = assess(**new_calculation, prices=prices, today=clock.today())
+        assessment = assess(
+            **new_calculation,
+            prices=prices,
+            today=clock.today(),
+            latest_start=clock.latest_today(),
+        )
     lines = assessment.breakdown
     return {
         **vars(assessment),
@@ -103,7 +108,7 @@ def _summary(calculation: Calculation, name: str) -> list[tuple[str, str]]:
     basis = f", by {calculation.nisab_basis}" if calculation.nisab_basis else ""
     rows = [
         ("For", name),
-        ("Calculated on", f"{calculation.calculated_at:%Y-%m-%d %H:%M} UTC"),
+        ("Calculated on", f"{clock.local_time(calculation.calculated_at):%Y-%m-%d %H:%M %Z}"),
         ("Net wealth", f"{currency} {format_amount(calculation.wealth, currency)}"),
         ("Nisab", f"{currency} {format_amount(nisab, currency)}{basis}" if nisab else "Not needed"),
         ("Year", f"{calculation.year_basis}, at {_format_percent(calculation.rate)}"),
@@ -160,7 +165,7 @@ def _format_percent(rate: Decimal) -> str:
 
 def _reason_for_no_zakat(calculation: Calculation) -> str:
     completes = calculation.hawl_completes_on
-    if completes and completes > calculation.calculated_at.date():
+    if completes and completes > clock.local_date(calculation.calculated_at):
         return (
             f"Nothing is due before the hawl completes on {completes}."
             " The lines show what will be due then."
@@ -210,7 +215,7 @@ def build_metal_price(
         gold=_threshold(gold, "gold", currency),
         silver=_threshold(silver, "silver", currency),
         effective_at=effective_at,
-        hijri_date=hijri_day(effective_at.date()),
+        hijri_date=hijri_day(clock.local_date(effective_at)),
     )
 
 

@@ -1,7 +1,7 @@
 """Stored calculations, and the metal prices that they are based on."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -56,8 +56,9 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def by_year(cls, user_id: UUID) -> list[Row[Any]]:
-        """Return the user's zakat by currency and year (UTC)."""
-        year = db.extract("year", db.func.timezone("UTC", cls.calculated_at)).cast(db.Integer)
+        """Return the user's zakat by currency and year in the institution's time zone."""
+        local_time = db.func.timezone(current_app.config["TIME_ZONE"], cls.calculated_at)
+        year = db.extract("year", local_time).cast(db.Integer)
         zakat = db.func.sum(cls.zakat_amount)
         columns = db.select(year.label("year"), cls.currency, zakat.label("zakat"))
         return list(
@@ -98,8 +99,11 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def totals(cls, user: Any, year: int) -> list[Row[Any]]:
-        """Return number and sums of the user's calculations in ``year`` (UTC), by currency."""
-        begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+        """Return number and sums of the user's calculations in a Gregorian year, by currency.
+
+        The year is that of the institution's time zone.
+        """
+        begin, end = (clock.start_of_day(date(first, 1, 1)) for first in (year, year + 1))
         return list(
             db.session.execute(
                 db.select(

@@ -111,7 +111,7 @@ def report_calculation(id):
 @bp.arguments(SummaryQuerySchema, location="query")
 @bp.response(200, SummarySchema)
 def summarize_year(query):
-    """Total your calculations of a Gregorian year (UTC) by currency"""
+    """Total your calculations of a Gregorian year by currency"""
     return {"year": query["year"], "totals": Calculation.totals(current_user, query["year"])}
 
 

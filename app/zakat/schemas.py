@@ -13,6 +13,7 @@ from ..http.fields import (
     Choice,
     Currency,
     ExactDecimal,
+    MultilineText,
     QueryInteger,
     StrictBoolean,
     StrictDate,
@@ -42,7 +43,7 @@ class Label(Text):
         )
 
 
-class Notes(Text):
+class Notes(MultilineText):
     def __init__(self) -> None:
         super().__init__(
             load_default=None,
@@ -272,7 +273,7 @@ class YearTotalSchema(Schema):
 
 
 class SummarySchema(Schema):
-    """The user's calculations of a Gregorian year (UTC), totalled by currency."""
+    """The user's calculations of a Gregorian year in ``TIME_ZONE``, totalled by currency."""
 
     year = StrictInteger(required=True, metadata={"example": 2026})
     totals = fields.List(fields.Nested(YearTotalSchema), required=True)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0012"
 
 GUARDS = """
 CREATE TRIGGER disbursements_are_never_changed BEFORE UPDATE OR DELETE ON waqf_disbursements

@@ -125,6 +125,7 @@ def test_the_limit_is_a_setting(make_limited, make_user):
     [
         str.upper,
         str.title,
+        lambda email: f" {email}\n",
         lambda email: email.replace("@", "＠"),
         lambda email: email.replace("f", "ｆ", 1),
         lambda email: email.replace("exämple", "xn--exmple-cua").upper(),
@@ -137,9 +138,7 @@ def test_other_spellings_of_an_email_share_its_limit(make_limited, make_user, sp
     assert guess_repeatedly(app, spelling(user.email), 3) == [401, 401, 429]
 
 
-@pytest.mark.parametrize(
-    "email", ["fatima@example.org ", " fatima@example.org", "fati\u200bma@example.org"]
-)
+@pytest.mark.parametrize("email", ["fat ima@example.org", "fati\u200bma@example.org"])
 def test_the_spelling_of_a_different_email_does_not_log_in(make_limited, make_user, email):
     make_user(email="fatima@example.org")
     assert_error(guess(make_limited(), email, PASSWORD), 401, "INVALID_CREDENTIALS")

@@ -8,6 +8,7 @@ from app.database.base import db
 
 from ..support.assertions import assert_error
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.payments import EXCEPTIONS, create_exception
 from ..support.routes import openapi_document
 from ..support.waqf import DONATIONS, PROJECTS, WaqfFlow
 
@@ -45,6 +46,7 @@ STEPS = {
     "POST /api/waqf/projects/{id}/offline-donations": ("project", "officer", CHEQUE),
     "POST /api/waqf/projects/{id}/disbursements": ("fund", "officer", PAYMENT),
     "POST /api/waqf/disbursements/{id}/reverse": ("disbursement", "officer", {"reason": "x"}),
+    "POST /api/payments/exceptions/{id}/resolve": ("exception", "officer", {"note": "Refunded"}),
     "PATCH /api/users/{id}": ("user", "admin", {"name": "F"}),
     "DELETE /api/users/{id}": ("user", "admin", None),
     "PUT /api/users": ("user", "admin", USER_PUT),
@@ -112,6 +114,10 @@ class Resources:
             f"{PROJECTS}/{self.create_fund()[0]}/disbursements", json=PAYMENT
         )
         return response.json["id"], response
+
+    def create_exception(self):
+        id = create_exception(self.owner.application)
+        return id, self.officer.get(f"{EXCEPTIONS}/{id}")
 
     def create_user(self):
         id = str(self.owner.user.id)

@@ -38,6 +38,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "INSTALLMENT_NOT_FOUND": (404, "Installment not found"),
     "PROJECT_NOT_FOUND": (404, "Project not found"),
     "DONATION_NOT_FOUND": (404, "Donation not found"),
+    "EXCEPTION_NOT_FOUND": (404, "Payment exception not found"),
     "FILE_NOT_FOUND": (404, "File not found"),
     "NOT_FOUND": (404, "Not found"),
     "METHOD_NOT_ALLOWED": (405, None),

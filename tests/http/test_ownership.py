@@ -9,15 +9,16 @@ import pytest
 
 from app import create_app
 from app.database.base import db
+from app.dev.fake_stripe.server import StripeServer
 
 from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
 from ..support.files import PNG, multipart_form
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
+from ..support.payments import create_exception
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
 from ..support.settings import PASSWORD_HASH, SECRET, make_settings
-from ..support.stripe_server import StripeServer
 
 SENT_PASSWORD = "a password that a client sends"
 CALLERS = ("owner", "other", "officer", "admin", "anonymous")
@@ -30,6 +31,7 @@ PUBLIC = dict.fromkeys(CALLERS, 200)
 
 APPLICATION, DONATION = "/api/murabaha/applications/<uuid:id>", "/api/waqf/donations/<uuid:id>"
 PROJECT, NUMBER = "/api/waqf/projects/<uuid:id>", f"{APPLICATION}/installments/<int:number>"
+EXCEPTION = "/api/payments/exceptions/<uuid:id>"
 ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
 DISBURSEMENT = "/api/waqf/disbursements/<uuid:id>"
 CREATED = {"officer": 201, "admin": 201}
@@ -85,6 +87,8 @@ ROUTES = {
     f"POST {PROJECT}/disbursements": ("fund", PAYMENT, {**OFFICERS_ONLY, **CREATED}),
     f"POST {DISBURSEMENT}/reverse": ("disbursement", {"reason": "A mistake"}, OFFICERS_ONLY),
     f"GET {PROJECT}/ledger": ("project", None, PUBLIC),
+    f"GET {EXCEPTION}": ("exception", None, OFFICERS_ONLY),
+    f"POST {EXCEPTION}/resolve": ("exception", {"note": "Refunded"}, OFFICERS_ONLY),
 }
 
 # Fields that no client may set, and the routes where a field of such a name may be set after all.
@@ -92,6 +96,7 @@ READ_ONLY_FIELDS = {
     *("id", "userId", "role", "disabled", "status", "createdAt", "updatedAt", "deletedAt"),
     *("raised", "pledged", "donorCount", "donationCount", "progress", "completedAt", "contract"),
     *("installments", "paidAmount", "waivedAmount", "refundedAmount", "applicationNumber"),
+    *("receivedAmount", "amountReceived", "paidAt", "nextAction", "providerReference"),
     *("receiptNumber", "disputed", "donorName", "payment", "clientSecret", "zakatAmount"),
     *("eligible", "rate", "breakdown", "calculatedAt", "publishedBy", "expiresAt", "acceptedAt"),
     *("sellingPrice", "financed", "profit", "vendor", "emailKey", "email_key", "passwordHash"),
@@ -203,6 +208,9 @@ class Scene:
     def create_disbursement(self):
         path = f"/api/waqf/projects/{self.create_fund()['id']}/disbursements"
         return {"id": assert_created(self.officer.post(path, json=PAYMENT))["id"]}
+
+    def create_exception(self):
+        return {"id": create_exception(self.anonymous.application, f"{self.mark} disputes")}
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from functools import partial
 
 import pytest
 
+from app.dev.fake_stripe.server import StripeServer
+
 from ..support.concurrency import run_concurrently
 from ..support.processes import ROOT
 from ..support.settings import SOAK
-from ..support.stripe_server import StripeServer
 
 EXAMPLES = "200" if SOAK else "1"
 OTHER_PHASES = "examples,fuzzing"

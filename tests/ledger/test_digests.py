@@ -234,7 +234,7 @@ def test_a_missing_trigger_is_named(app, run, sql):
 
 
 FUNCTIONS = {
-    "ledger_refuse": 6, "ledger_balance": 2, "ledger_closed": 1, "murabaha_refuse": 5,
+    "ledger_refuse": 10, "ledger_balance": 2, "ledger_closed": 1, "murabaha_refuse": 5,
     "murabaha_add_up": 2,
 }  # fmt: skip
 
@@ -277,9 +277,17 @@ def test_a_trigger_that_was_created_again_without_effect_is_named(run, sql, tabl
     assert run("ledger", "check") == (0, ["nothing differs"])
 
 
+# They complete what a previous release writes, and guard nothing (migration 0012).
+TRANSITIONAL = {
+    ("payments", "received_payments_are_complete"),
+    ("waqf_donations", "received_donations_are_complete"),
+}
+
+
 def test_the_fingerprints_are_those_of_the_migrated_database(sql):
     rows = sql(ENABLED_TRIGGERS)
-    assert {(table, trigger): value for table, trigger, value in rows} == {
+    found = {(table, trigger): value for table, trigger, value in rows}
+    assert {key: value for key, value in found.items() if key not in TRANSITIONAL} == {
         (table, trigger): value
         for table, names in GUARDS.items()
         for trigger, value in names.items()
@@ -291,4 +299,6 @@ def test_every_trigger_of_the_migrations_is_checked(sql):
         "SELECT relname, tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid"
         " WHERE NOT tgisinternal"
     )
-    assert set(rows) == {(table, name) for table, names in GUARDS.items() for name in names}
+    assert set(rows) - TRANSITIONAL == {
+        (table, name) for table, names in GUARDS.items() for name in names
+    }

@@ -6,12 +6,13 @@ from uuid import uuid4
 
 import pytest
 
+from app.dev.fake_stripe.http import encode_response
+from app.dev.fake_stripe.parameters import StripeErrorResponse, invalid_parameter
 from app.payments.actions.intents import PaymentOperation
 
 from ..support.assertions import assert_error, read_json
 from ..support.concurrency import wait_until
 from ..support.murabaha import APPLICATIONS, TERMS, VENDORS, ApplicationFlow
-from ..support.stripe_server import StripeErrorResponse, encode_response, invalid_parameter
 
 PAYMENTS = "SELECT count(*) FROM payments"
 STATUSES = "SELECT status FROM payments ORDER BY created_at"

@@ -123,7 +123,7 @@ def test_a_quote_is_public_and_stores_nothing(client, sql):
         ({"downPayment": 23000}, ["downPayment"]),
         ({"downPayment": -1}, ["downPayment"]),
         ({"cost": 999999999999999}, []),
-        ({"firstDueOn": "2026-01-25"}, ["firstDueOn"]),
+        ({"firstDueOn": "2026-01-24"}, ["firstDueOn"]),  # the 25th is today in the west
         ({"firstDueOn": "2027-01-27"}, ["firstDueOn"]),
         ({"firstDueOn": "9999-12-31"}, ["firstDueOn"]),
         ({"price": 1}, ["price"]),
@@ -134,7 +134,104 @@ def test_a_quote_out_of_bounds_is_rejected(client, change, path):
     assert_error(client.post(QUOTES, json=body), 400, "VALIDATION_ERROR", path)
 
 
+@pytest.mark.parametrize(
+    ("zone", "moment", "first_due_on"),
+    [
+        ("Asia/Riyadh", "2026-01-28T21:30:00", "2026-02-28"),  # 00:30 on the 29th
+        ("Asia/Riyadh", "2026-03-28T21:30:00", "2026-04-29"),
+        ("Asia/Riyadh", "2026-03-28T20:59:59", "2026-04-28"),
+        ("America/Los_Angeles", "2026-03-29T06:59:59", "2026-04-28"),
+        ("America/Los_Angeles", "2026-03-29T07:00:00", "2026-04-29"),
+        ("Pacific/Kiritimati", "2026-03-28T10:00:00", "2026-04-29"),
+        ("Pacific/Pago_Pago", "2026-03-29T10:59:59", "2026-04-28"),
+    ],
+)
+def test_a_sale_is_of_the_day_in_the_time_zone(  # noqa: PLR0917
+    make_case, set_clock, set_time_zone, zone, moment, first_due_on
+):
+    set_time_zone(zone)
+    set_clock(moment)
+    case = make_case().approve().acquire().accept()
+    assert case.installments[0]["dueDate"] == first_due_on
+
+
+def test_the_number_of_an_application_has_the_year_in_the_time_zone(
+    make_case, set_clock, set_time_zone
+):
+    set_time_zone("Asia/Riyadh")
+    set_clock("2025-12-31T20:59:59")
+    assert make_case().application["applicationNumber"].startswith("M-2025-")
+    set_clock("2025-12-31T21:00:00")
+    assert make_case().application["applicationNumber"].startswith("M-2026-")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize(
+    ("day", "accepted"),
+    [
+        ("2026-01-27", False),
+        ("2026-01-28", True),  # today in UTC and to the west of it
+        ("2026-01-29", True),  # today in Riyadh
+        ("2027-01-29", True),  # twelve months after it
+        ("2027-01-30", False),
+    ],
+)
+def test_the_first_due_date_is_within_a_year_of_today_anywhere(  # noqa: PLR0917
+    make_case, set_clock, set_time_zone, zone, day, accepted
+):
+    set_time_zone(zone)
+    set_clock("2026-01-28T21:30:00")  # 00:30 in Riyadh
+    case = make_case().approve().acquire()
+    terms = {name: TERMS[name] for name in ("cost", "profitRate", "termMonths")}
+    quote = case.owner.post(QUOTES, json={**terms, "firstDueOn": day})
+    response = case.post(case.owner, "accept", {"firstDueOn": day})
+    if accepted:
+        assert quote.json["installments"][0]["dueDate"] == day
+        assert response.json["installments"][0]["dueDate"] == day
+    else:
+        assert_error(quote, 400, "VALIDATION_ERROR", ["firstDueOn"])
+        assert_error(response, 400, "VALIDATION_ERROR", ["firstDueOn"])
+        assert case.owner.get(case.path).json["status"] == "acquired"
+
+
+def test_an_installment_is_overdue_by_the_day_in_the_time_zone(make_case, set_clock, set_time_zone):
+    case = make_case().approve().acquire().accept(firstDueOn="2026-02-01")
+    set_clock("2026-02-08T21:30:00")
+    for zone, status in [("UTC", "pending"), ("Asia/Riyadh", "overdue")]:
+        set_time_zone(zone)
+        assert case.owner.get(case.path).json["installments"][0]["status"] == status
+
+
 # Vendors
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "+973 1700 0000", "00973-1700-0000", "(0)17 000 000", "+1 (555) 010-9999 ext. 12", "112",
+        "17000000 x5", "1700.0000/1", "17000000#5",
+    ],
+)  # fmt: skip
+def test_a_vendor_may_have_any_telephone_number(officer, phone):
+    response = officer.post(VENDORS, json={"name": "Bait al-Sayyarat", "phone": phone})
+    assert (response.status_code, response.json["phone"]) == (201, phone)
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "1700\r\nBcc: all", "17000000\n", "17", "+", "phone", "1700 0000 or 1800", "()()()", "",
+        "1" * 33, "\u202d17000000\u202c", "17000000 ext", "١٧٠٠", 5,
+    ],
+)  # fmt: skip
+def test_a_vendor_has_no_phone_but_a_telephone_number(officer, vendor, phone, sql):
+    before = sql("SELECT phone FROM murabaha_vendors")
+    for response in (
+        officer.post(VENDORS, json={"name": "Bait", "phone": phone}),
+        officer.patch(f"{VENDORS}/{vendor}", json={"phone": phone}),
+    ):
+        assert_error(response, 400, "VALIDATION_ERROR", ["phone"])
+    assert sql("SELECT phone FROM murabaha_vendors") == before
 
 
 def test_officers_manage_vendors_and_users_list_them(officer, owner, client, vendor):

@@ -184,10 +184,8 @@ def test_an_event_with_an_expanded_charge_is_applied(stripe_server, deliver_all,
     assert sql(PROJECT_TOTALS) == ALL_RAISED
 
 
-@pytest.mark.parametrize(
-    "change", [{"amount_received": 2400}, {"amount_received": 0}, {"currency": "eur"}], ids=str
-)
-def test_a_payment_of_another_amount_or_currency_is_not_credited(
+@pytest.mark.parametrize("change", [{"amount_received": 0}, {"currency": "eur"}], ids=str)
+def test_a_payment_of_nothing_or_in_another_currency_is_not_credited(
     stripe_server, deliver_all, intent, sql, change
 ):
     event = success_event(stripe_server, intent)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.dev.fake_stripe.server import StripeServer
 from app.dev.local import stop_postgres
 
 from ..support.concurrency import TIMEOUT, wait_until
@@ -27,7 +28,6 @@ from ..support.fault_injection import (
 )
 from ..support.redis_server import RedisServer
 from ..support.settings import SOAK
-from ..support.stripe_server import StripeServer
 
 pytestmark = pytest.mark.soak
 

@@ -35,6 +35,8 @@ EXCLUSIONS = [
     Exclusion(r"A number is too long\.", "a schema cannot bound numbers inside arbitrary JSON"),
     Exclusion(r"The date is outside the Hijri calendar, .+", "no schema bounds a date"),
     Exclusion(r"Must be less than the .+", "no schema compares two fields"),
+    Exclusion(r"Must have a visible character\.", "no pattern lists all invisible characters"),
+    Exclusion(r"At most 30 combining marks in a row\.", "no pattern lists all combining marks"),
     Exclusion(r"Send either after or offset\.", "parameters cannot exclude each other"),
     Exclusion(r"Not a cursor of this list\.", "a cursor is opaque"),
     Exclusion(r"Too many: an instalment would be 0\.", "no schema compares two fields"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import re
 import secrets
@@ -287,6 +288,24 @@ def test_a_form_with_two_files_is_rejected(sign_in, uploads, second):
     assert uploads() == set()
 
 
+@pytest.mark.parametrize("name", ["file2", "File", "description", "", "file"])
+def test_a_form_with_another_field_is_rejected(sign_in, uploads, name):
+    form, content_type = multipart_form(PNG)
+    boundary = form.partition(b"\r\n")[0]
+    field = f'Content-Disposition: form-data; name="{name}"\r\n\r\ntext'.encode()
+    body = b"\r\n".join([boundary, field, form])
+    response = sign_in().post(UPLOAD, data=body, content_type=content_type)
+    assert_error(response, 400, "VALIDATION_ERROR", [name])
+    assert uploads() == set()
+
+
+def test_a_form_with_a_file_in_another_field_is_rejected(sign_in, uploads):
+    data = {name: (io.BytesIO(PNG), "scan.png") for name in ("file", "second")}
+    response = sign_in().post(UPLOAD, data=data, content_type="multipart/form-data")
+    assert_error(response, 400, "VALIDATION_ERROR", ["second"])
+    assert uploads() == set()
+
+
 def test_a_form_with_too_many_parts_is_too_large(sign_in, uploads):
     data = {f"field{number}": "x" for number in range(200)}
     response = sign_in().post(UPLOAD, data=data, content_type="multipart/form-data")
@@ -308,6 +327,43 @@ def test_a_stored_name_is_safe_in_paths_headers_and_shells(sign_in, uploads):
         assert disposition == ("attachment", {"filename": name})
         names.add(name)
     assert uploads() == names
+
+
+@pytest.mark.parametrize("client_name", ["हिन्दी बिल.pdf", "مُحَمَّد.pdf", "Café.pdf", "ใบเสร็จ.pdf"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_of_any_script_survives_upload_list_and_download(
+    sign_in, uploads, client_name, form
+):
+    person = sign_in()
+    name = upload(person, name=unicodedata.normalize(form, client_name))
+    stem = unicodedata.normalize("NFC", client_name)[:-4].replace(" ", "-")
+    assert STORED_NAME.fullmatch(name)[1] == stem
+    assert [file["filename"] for file in person.get(UPLOADS).json["data"]] == [name]
+    for path in (name, unicodedata.normalize("NFD", name)):
+        header = fetch(person, path).headers["Content-Disposition"]
+        assert header.isascii()
+        assert f"filename*=UTF-8''{quote(name)}" in header  # RFC 8187, which RFC 6266 prefers
+        assert re.search(r'filename="?[\w.-]+\.png"?;', header)  # for clients without it
+    assert uploads() == {name}
+
+
+@pytest.mark.parametrize(
+    ("client_name", "stem"),
+    [
+        ("क्षि" * 100, "क्षि" * 13),  # 12 bytes each
+        ("e\u0323\u0331" * 100, "ẹ\u0331" * 32),  # 3 and 2 bytes
+        ("x" * 79 + "g\u0303y", "x" * 79),
+        ("x" * 79 + "ab", "x" * 79 + "a"),
+        ("مُ" * 100, "مُ" * 40),
+        ("-" + "क" * 100, "क" * 53),
+        ("scan-" + "x\u0300\u0323" * 50_000, "scan-" + "x\u0323\u0300" * 25),
+    ],
+)
+def test_a_long_name_is_cut_before_a_letter(sign_in, uploads, client_name, stem):
+    name = upload(sign_in(), name=f"{client_name}.png")
+    assert STORED_NAME.fullmatch(name)[1] == stem
+    assert len(name.encode()) <= 255
+    assert uploads() == {name}
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

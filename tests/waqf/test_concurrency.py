@@ -247,8 +247,9 @@ class RandomDonations:
 
     def step(self):
         action = self.random.choice([
-            *[self.donate] * 4, *[self.succeed] * 4, self.fail, self.cancel, self.refund,
-            self.refund_at_stripe, self.fail_refund, self.dispute, self.close_dispute,
+            *[self.donate] * 4, *[self.succeed] * 3, self.succeed_with_another_amount, self.begin,
+            self.fail, self.cancel, self.refund, self.refund_at_stripe, self.fail_refund,
+            self.dispute, self.close_dispute,
         ])  # fmt: skip
         action()
         events = self.stripe.events[self.delivered :] * 2  # each is delivered twice
@@ -256,10 +257,16 @@ class RandomDonations:
         self.random.shuffle(events)
         self.waqf.deliver_events(events)
 
-    def pick_intent(self, status):
-        """Return a list with one random intent in ``status``, empty if there is none."""
+    def repeat_all(self):
+        """Deliver every event again under another id, in a random order."""
+        events = [{**event, "id": f"{event['id']}_again"} for event in self.stripe.events]
+        self.random.shuffle(events)
+        self.waqf.deliver_events(events)
+
+    def pick_intent(self, *statuses):
+        """Return a list with one random intent in ``statuses``, empty if there is none."""
         intents = [get_intent_id(donation) for _, _, donation in self.donations]
-        matches = [id for id in intents if self.stripe.intents[id]["status"] == status]
+        matches = [id for id in intents if self.stripe.intents[id]["status"] in statuses]
         return [self.random.choice(matches)] if matches else []
 
     def donate(self):
@@ -275,8 +282,16 @@ class RandomDonations:
             self.donations.append((project["id"], donor.user.id, donation))
 
     def succeed(self):
-        for intent in self.pick_intent("requires_payment_method"):
+        for intent in self.pick_intent("requires_payment_method", "requires_action"):
             self.stripe.succeed(intent)
+
+    def succeed_with_another_amount(self):
+        for intent in self.pick_intent("requires_payment_method", "requires_action"):
+            self.stripe.succeed(intent, self.random.randint(1, 4000))
+
+    def begin(self):
+        for intent in self.pick_intent("requires_payment_method"):
+            self.stripe.require_action(intent, self.random.choice(["boleto", "use_stripe_sdk"]))
 
     def fail(self):
         for intent in self.pick_intent("requires_payment_method"):
@@ -336,9 +351,10 @@ class RandomDonations:
             for row in self.stripe.disputes.values()
             if row["payment_intent"] == intent["id"] and row["status"] in statuses
         ]
-        refunded = self.stripe.charges[intent["latest_charge"]]["amount_refunded"]
-        disputed = min(sum(withheld), intent["amount"] - refunded)
-        return tuple(Decimal(cents) / 100 for cents in (intent["amount"], refunded, disputed))
+        charge, received = self.stripe.charges[intent["latest_charge"]], intent["amount_received"]
+        refunded = charge["amount_refunded"] - (charge["amount"] - charge["amount_captured"])
+        disputed = min(sum(withheld), received - refunded)
+        return tuple(Decimal(cents) / 100 for cents in (received, refunded, disputed))
 
     def is_gift(self, donation):
         """Return whether anything of the donation was received and not taken back for good."""
@@ -348,9 +364,19 @@ class RandomDonations:
     def pledged_amount(self, donation):
         """Return the amount that can still be paid."""
         intent = self.stripe.intents[get_intent_id(donation)]
-        is_open = intent["status"] == "requires_payment_method"
+        is_open = intent["status"] in {"requires_payment_method", "requires_action"}
         is_pending = is_open and not intent["last_payment_error"]
         return donation["held"] if is_pending else Decimal(0)
+
+    def expected_exceptions(self):
+        """Return kind and reference of the exceptions that Stripe's objects call for."""
+        intents, refunds = self.stripe.intents.values(), self.stripe.refunds.values()
+        paid = [intent for intent in intents if intent["status"] == "succeeded"]
+        return (
+            {("amount_mismatch", i["id"]) for i in paid if i["amount_received"] != i["amount"]}
+            | {("refund_failed", row["id"]) for row in refunds if row["status"] == "failed"}
+            | {("dispute", dispute_id) for dispute_id in self.stripe.disputes}
+        )
 
     def expected_totals(self, project):
         """Compute the project's totals from Stripe's objects."""
@@ -384,6 +410,15 @@ def test_random_payment_events_keep_totals_and_ledger_consistent(
             assert page["pagination"]["total"] == scenario.expected_totals(project)[3]
             stored = waqf.get_project(project)
             assert bool(stored["completedAt"]) == (stored["raised"] >= 500)
+        exceptions = sql("SELECT kind, provider_reference FROM payment_exceptions")
+        assert sorted(exceptions) == sorted(scenario.expected_exceptions()), number
+    scenario.repeat_all()
+    assert find_discrepancies() == []
+    assert sorted(sql("SELECT kind, provider_reference FROM payment_exceptions")) == sorted(
+        exceptions
+    )
+    for project in scenario.projects:
+        assert sql(TOTALS, project["id"]) == [scenario.expected_totals(project)]
     numbers = sql("SELECT right(receipt_number, 6)::int FROM waqf_donations ORDER BY 1")
     receipts = [number for (number,) in numbers if number]
     assert receipts == list(range(1, len(receipts) + 1))

@@ -372,3 +372,12 @@ def test_a_failed_transaction_leaves_no_gap_in_receipt_numbers(
     number = donor.get(f"{DONATIONS}/{donation['id']}").json["receiptNumber"]
     assert number[-6:] == "000003"
     assert totals_of(project) == (75, 0, 1, 3)
+
+
+def test_a_receipt_has_the_year_in_the_time_zone(waqf, sign_in, set_clock, set_time_zone):
+    set_time_zone("Asia/Riyadh")
+    project, donor = waqf.create_project(), sign_in()
+    for moment, year in [("2025-12-31T20:59:59", "2025"), ("2025-12-31T21:00:00", "2026")]:
+        set_clock(moment)
+        donation = waqf.create_paid_donation(donor, project)
+        assert donation["receiptNumber"] == f"R-{year}-000001"

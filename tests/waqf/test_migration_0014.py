@@ -9,6 +9,8 @@ from app.ledger import actions as ledger
 from ..support.cli import run_command
 from ..support.databases import create_scratch_app
 
+BEFORE = "0012"  # the revision before
+
 ROWS = """
 INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at,
         updated_at)
@@ -30,7 +32,7 @@ STORED = "SELECT amount, held_amount, channel FROM waqf_donations ORDER BY amoun
 def scratch_app(postgres_url):
     """Yield an app over a database of its own, at the revision before 0014."""
     with create_scratch_app(postgres_url) as app:
-        assert run_command(app, "db", "upgrade", "0011").exit_code == 0
+        assert run_command(app, "db", "upgrade", BEFORE).exit_code == 0
         yield app
 
 
@@ -55,7 +57,7 @@ def test_what_was_pledged_before_stays_pledged(scratch_app):
     ]  # fmt: skip
     with scratch_app.app_context():
         assert list(ledger.check()) == []
-    assert run_command(scratch_app, "db", "downgrade", "0011").exit_code == 0
+    assert run_command(scratch_app, "db", "downgrade", BEFORE).exit_code == 0
     assert execute(scratch_app, "SELECT pledged FROM waqf_projects") == [(570,)]
 
 

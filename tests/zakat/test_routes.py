@@ -15,6 +15,7 @@ from app.zakat.schemas import MAX_ASSETS, MAX_LABEL_LENGTH, MAX_LIABILITIES
 
 from ..support.assertions import assert_created, assert_error
 from ..support.concurrency import run_concurrently
+from ..support.pdf import pdf_text
 
 CALCULATIONS = "/api/zakat/calculations"
 HOUSEHOLD = {
@@ -356,6 +357,86 @@ def test_the_csv_export_escapes_spreadsheet_formulas(sign_in):
 def test_an_unknown_export_format_is_rejected(sign_in):
     response = sign_in().get(f"{CALCULATIONS}/export?format=xml")
     assert_error(response, 400, "VALIDATION_ERROR", ["format"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "hijri_date"),
+    [
+        ("Asia/Riyadh", "2026-02-17T20:59:59", "1447-08-29"),
+        ("Asia/Riyadh", "2026-02-17T21:00:00", "1447-09-01"),
+        ("America/Los_Angeles", "2026-02-18T07:59:59", "1447-08-29"),
+        ("Pacific/Kiritimati", "2026-02-17T10:00:00", "1447-09-01"),
+        ("Pacific/Pago_Pago", "2026-02-18T10:59:59", "1447-08-29"),
+    ],
+)
+def test_a_price_has_the_hijri_day_of_the_time_zone(  # noqa: PLR0917
+    sign_in, client, set_clock, set_time_zone, zone, moment, hijri_date
+):
+    set_time_zone(zone)
+    set_clock(moment)
+    prices = {"goldPricePerGram": 130, "silverPricePerGram": 1}
+    published = sign_in("admin").put("/api/zakat/nisab", json=prices)
+    assert published.json["hijriDate"] == hijri_date
+    assert client.get("/api/zakat/nisab").json["hijriDate"] == hijri_date
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "eligible"),
+    [
+        ("Asia/Riyadh", "2026-02-17T20:59:59", False),
+        ("Asia/Riyadh", "2026-02-17T21:00:00", True),
+        ("America/Los_Angeles", "2026-02-18T07:59:59", False),
+        ("America/Los_Angeles", "2026-02-18T08:00:00", True),
+    ],
+)
+def test_a_hawl_completes_on_the_day_in_the_time_zone(  # noqa: PLR0917
+    client, publish_prices, set_clock, set_time_zone, zone, moment, eligible
+):
+    set_time_zone(zone)
+    set_clock(moment)
+    publish_prices()
+    body = {"assets": [{"category": "cash", "amount": 100000}], "hawlStartedOn": "2025-03-01"}
+    calculation = client.post("/api/zakat/calculate", json=body).json
+    assert calculation["hawlCompletesOn"] == "2026-02-18"  # 1 Ramadan 1447
+    assert calculation["eligible"] == eligible
+
+
+def test_the_report_has_the_day_in_the_time_zone(sign_in, publish_prices, set_clock, set_time_zone):
+    set_time_zone("Asia/Riyadh")
+    set_clock("2026-02-16T21:30:00")
+    publish_prices()
+    user = sign_in()
+    body = {"assets": [{"category": "cash", "amount": 100000}], "hawlStartedOn": "2025-03-01"}
+    calculation = create_calculation(user, **body)
+    set_clock("2026-06-01T00:00:00")
+    text = pdf_text(user.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    assert "2026-02-17 00:30 +03" in text
+    assert "Nothing is due before the hawl completes on 2026-02-18" in text
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last"),
+    [
+        ("Asia/Riyadh", "2025-12-31T21:00:00", "2026-12-31T20:59:59"),
+        ("America/Los_Angeles", "2026-01-01T08:00:00", "2027-01-01T07:59:59"),
+        ("Pacific/Kiritimati", "2025-12-31T10:00:00", "2026-12-31T09:59:59"),
+        ("Pacific/Pago_Pago", "2026-01-01T11:00:00", "2027-01-01T10:59:59"),
+    ],
+)
+def test_the_summary_totals_the_year_of_the_time_zone(  # noqa: PLR0917
+    sign_in, set_clock, set_time_zone, zone, first, last
+):
+    set_time_zone(zone)
+    user = sign_in()
+    for moment, wealth in [(first, 1000), (last, 2000)]:
+        set_clock(moment)
+        create_calculation(user, wealth=wealth, nisab=1)
+    totals = user.get("/api/zakat/summary?year=2026").json["totals"]
+    assert [(row["calculations"], row["wealth"]) for row in totals] == [(2, 3000)]
+    assert user.get("/api/zakat/summary?year=2025").json["totals"] == []
+    assert user.get("/api/zakat/summary?year=2027").json["totals"] == []
+    with user.application.app_context():
+        assert [row.year for row in Calculation.by_year(user.user.id)] == [2026]
 
 
 def test_the_summary_totals_a_year_for_each_currency(sign_in, set_clock):

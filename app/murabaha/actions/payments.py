@@ -1,8 +1,8 @@
 """Record, start and apply the payments of a sale, and settle it early."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from ...integrations import stripe_amounts, stripe_client
 from ...ledger.actions import balances_by_account, post_adjustments
 from ...ledger.models import RECEIVED_OFFLINE, STRIPE, register_check
 from ...money import ZERO, require_minor_units
+from ...payments.actions.exceptions import report_owed_amount
 from ...payments.actions.intents import STRIPE_KEY_TTL, PaymentOperation
 from ...payments.actions.refunds import request_refund
 from ...payments.actions.updates import must_exist, on_payment_updated
@@ -40,8 +41,6 @@ from .transitions import (
     post_entry,
 )
 
-log = logging.getLogger(__name__)
-
 CUSTOMER_CREDIT = "owed back"  # the account of what the institution owes to clients
 
 
@@ -60,7 +59,7 @@ def record_payment(
     paid = allocate_payment(amount, application.installment_balances, number)
     facts = {"amount": amount, "method": method, "reference": reference, "paid": _by_number(paid)}
     apply_action(application, "record", officer, **facts)
-    _update_paid_amounts(application, paid)
+    _update_paid_amounts(application, paid, clock.now())
     post_entry(application, "instalment paid", {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount})
     _after_balance_change(application, paid)
 
@@ -141,11 +140,12 @@ def start_payment(
 
 def _is_reusable(payment: Payment, balance: Decimal, payment_method_id: str | None) -> bool:
     """Whether an earlier payment can serve a request for ``balance`` by the same method."""
+    is_recent = payment.created_at > clock.now() - STRIPE_KEY_TTL
     is_current = (
         payment.status == "pending"
         and payment.amount == balance
         and not payment.superseded
-        and payment.created_at > clock.now() - STRIPE_KEY_TTL
+        and (is_recent or payment.has_begun)  # a voucher stays payable for days
     )
     same_method = payment_method_id == payment.payment_method_id
     return is_current and (same_method or bool(payment_method_id is None and payment.intent_id))
@@ -188,10 +188,10 @@ def sync_installment(payment: Payment) -> None:
     )
     owed = credit - payment.unconfirmed_refund_amount
     refund = stripe_amounts.chargeable_amount(owed, payment.currency)
-    if refund > ZERO and payment.has_failed_refund:
-        log.error("payment %s: %s is owed to the client; refund failed", payment.id, refund)
-    elif refund > ZERO:
+    if refund > ZERO and not payment.has_failed_refund:
         request_refund(payment, refund)
+    elif owed > ZERO:
+        report_owed_amount(payment, owed)
 
 
 def _apply_payment(
@@ -209,15 +209,18 @@ def _apply_payment(
         transition = reversal_transition(application.state)
     facts = {"payment": str(payment.id), "paid": _by_number(parts)}
     apply_transition(application, transition, **facts)
-    _update_paid_amounts(application, parts)
+    _update_paid_amounts(application, parts, payment.paid_at)
     _after_balance_change(application, parts)
 
 
-def _update_paid_amounts(application: Application, parts: dict[int, Decimal]) -> None:
+def _update_paid_amounts(
+    application: Application, parts: dict[int, Decimal], paid_at: datetime | None
+) -> None:
+    """Add ``parts`` to the paid amounts; an instalment that they settle was paid at ``paid_at``."""
     for number, part in parts.items():
         installment = application.installments[number - 1]
         installment.paid_amount += part
-        installment.paid_at = clock.now() if installment.is_settled else None
+        installment.paid_at = paid_at if installment.is_settled else None
 
 
 def _installment(application: Application, number: int) -> Installment:

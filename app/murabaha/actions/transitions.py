@@ -93,7 +93,7 @@ def create_application(client: Any, values: dict[str, Any]) -> Application:
     paths = [("documents", index) for index in range(len(values["documents"]))]
     values["documents"] = lock_own_files(client, values["documents"], paths)
     facts = {name: values[name] for name in ("requested_amount", "term_months", "down_payment")}
-    number = f"M-{clock.now().year}-{db.session.scalar(APPLICATION_NUMBERS.next_value()):06}"
+    number = f"M-{clock.today().year}-{db.session.scalar(APPLICATION_NUMBERS.next_value()):06}"
     application = Application(application_number=number, user_id=client.id, **values)
     db.session.add(application)
     db.session.flush()
@@ -212,7 +212,7 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
     application = lock_for_decision(officer, id)
     find_transition(application.status, "acquire")
     require_separate_parties(application, "acquire")
-    if acquired_on > clock.today():
+    if acquired_on > clock.latest_today():
         raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
     if evidence:
         (evidence,) = lock_own_files(officer, [evidence], [("evidence",)])
@@ -230,7 +230,7 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     Raises InvalidTransition, and ValidationFailed if the first due date is not allowed.
     """
     application = lock_own(client, id)
-    due = first_due(clock.today(), first_due_on)
+    due = _first_due(first_due_on)
     apply_action(application, "accept", client, first_due_on=due)
     require_separate_parties(application, "accept")
     contract = replace(contract_of(application), accepted_at=clock.now())
@@ -242,6 +242,11 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
         )
     ]
     post_entry(application, "sale", {RECEIVABLE: contract.financed, "sales": -contract.financed})
+
+
+def _first_due(requested: date | None) -> date:
+    """Return the first due date, by today's date. Raises ValidationFailed."""
+    return first_due(clock.today(), requested, clock.earliest_today(), clock.latest_today())
 
 
 def post_entry(application: Application, kind: str, amounts: dict[str, Decimal]) -> None:
@@ -269,6 +274,6 @@ def quote(
     """Calculate the price and schedule of goods that cost ``cost``, and store nothing."""
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
-    due = first_due(clock.today(), first_due_on)
+    due = _first_due(first_due_on)
     installments = schedule(price.financed, term_months, due, currency)
     return {**asdict(price), "currency": currency, "installments": installments}

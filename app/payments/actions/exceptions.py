@@ -1,13 +1,15 @@
 """Record what does not fit our records, and let staff resolve it."""
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from ... import clock
-from ..models import PaymentException
+from ...database.prepared import PreparedQuery
+from ...money import format_amount
+from ..models import Payment, PaymentException
 from ..rules import ExceptionNotFound, InvalidTransition
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,34 @@ def record_exception(
     if is_new:
         log.error("payment exception, %s: %s", kind, message)
     return is_new
+
+
+def report_owed_amount(payment: Payment, amount: Decimal) -> None:
+    """Record, once for the payment, that the client is owed money that cards cannot return."""
+    money = f"{payment.currency} {format_amount(amount, payment.currency)}"
+    reason = "a refund has failed" if payment.has_failed_refund else "it is too little for a card"
+    record_exception(
+        "owed_to_client",
+        str(payment.id),
+        f"{money} were paid beyond the contract and are owed to the client: {reason}. Return them"
+        " in another way.",
+        payment_id=payment.id,
+        provider_reference=payment.intent_id,
+        amount=amount,
+        currency=payment.currency,
+        occurred_at=payment.paid_at,
+    )
+
+
+def list_exceptions(
+    status: str | None, kind: str | None, from_day: date | None, to_day: date | None
+) -> PreparedQuery:
+    """Return the query of the exceptions, filtered by what is not None."""
+    is_open = None if status is None else status == "open"
+    since = clock.start_of_day(from_day) if from_day else None
+    before = clock.end_of_day(to_day) if to_day else None
+    query: PreparedQuery = PaymentException.search(is_open, kind, since, before)
+    return query
 
 
 def resolve_exception(officer: Any, id: UUID, note: str) -> None:

@@ -4,7 +4,6 @@ A card is charged only inside the client's own request. Everything later (reconc
 cancelling) may create an intent, but never charges.
 """
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -26,14 +25,11 @@ from ...integrations.stripe_client import (
 )
 from ...integrations.stripe_updates import StripeUpdate
 from ..models import Payment, PaymentSnapshot
-from ..rules import InvalidTransition
+from ..rules import BEGUN, PAYMENT_TTL, InvalidTransition
+from .exceptions import record_exception
 from .updates import apply_update, lock_payment, lock_payment_intents, must_exist, update_dependents
 
-log = logging.getLogger(__name__)
-
 STRIPE_KEY_TTL = timedelta(hours=23)  # Stripe forgets idempotency keys after a day
-# Of an unpaid payment: then it is cancelled, and its amount no longer counts towards the goal.
-PAYMENT_TTL = timedelta(hours=24)
 LIST_CONSISTENCY_DELAY = timedelta(minutes=1)  # until Stripe's lists contain a new object
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
 MAX_ATTEMPTS = 5
@@ -49,6 +45,7 @@ class StripeResult(NamedTuple):
     client_secret: str | None = None  # which the payer needs to pay
     error: ApiError | None = None  # for the client
     cannot_be_paid: bool = False  # there is no payable intent, and none will be created
+    is_missing: bool = False  # Stripe does not know the intent that the payment has
 
     @property
     def is_cancelled(self) -> bool:
@@ -158,7 +155,14 @@ class PaymentOperation(PaymentSnapshot):
             return self._ensure_intent(charge=False)
         return StripeResult(stripe_client.retrieve_payment_intent(self.intent_id))
 
-    def cancel(self) -> StripeResult:
+    def give_up(self) -> StripeResult:
+        """Cancel the payment like ``cancel``, unless its payer has begun to pay.
+
+        The payer may have paid a voucher or sent a transfer already: Stripe ends such a payment.
+        """
+        return self.cancel(leave_begun=True)
+
+    def cancel(self, *, leave_begun: bool = False) -> StripeResult:
         """Cancel the payment at Stripe unless it is processing, succeeded or cancelled.
 
         Creates a missing intent first, so that a request still running cannot create one that stays
@@ -168,11 +172,12 @@ class PaymentOperation(PaymentSnapshot):
             return StripeResult(cannot_be_paid=True)
         try:
             result = self.fetch_or_create_intent()
-            if result.update and result.update.status.startswith(("requires_", "failed")):
-                result = StripeResult(self._cancel_intent(result.update.payment_intent_id))
+            update = result.update
+            is_open = update is not None and update.status.startswith(("requires_", "failed"))
+            if update and is_open and not (leave_begun and update.status in BEGUN):
+                result = StripeResult(self._cancel_intent(update.payment_intent_id))
         except StripeObjectNotFound:
-            log.error("payment %s: Stripe has no intent %s", self.id, self.intent_id)
-            return StripeResult(cannot_be_paid=True)
+            return StripeResult(cannot_be_paid=True, is_missing=True)
         return result
 
     def _cancel_intent(self, intent_id: str) -> StripeUpdate:
@@ -188,8 +193,23 @@ class PaymentOperation(PaymentSnapshot):
         elif result.cannot_be_paid:
             payment = must_exist(lock_payment(Payment.id == self.id))
             if payment.intent_id == self.intent_id:  # else a webhook has attached an intent
+                if result.is_missing:
+                    self._report_missing_intent()
                 payment.apply_status("canceled")
                 update_dependents(payment)
+
+    def _report_missing_intent(self) -> None:
+        record_exception(
+            "other",
+            f"{self.intent_id} of payment {self.id}",
+            f"Stripe has no PaymentIntent {self.intent_id}: the key belongs to another account or"
+            " mode, or a backup was restored. The payment is cancelled here. If it was paid at"
+            " Stripe, refund it there.",
+            payment_id=self.id,
+            provider_reference=self.intent_id,
+            amount=self.amount,
+            currency=self.currency,
+        )
 
     def _is_superseded(self) -> bool:
         """Read whether the payment must not be paid any more.

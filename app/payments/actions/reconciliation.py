@@ -7,11 +7,12 @@ from ... import clock
 from ...database.base import db
 from ...errors import ApiError
 from ...integrations import stripe_client
-from ...integrations.stripe_client import StripeRejected
+from ...integrations.stripe_client import StripeRejected, UnreadableObject
 from ...integrations.stripe_updates import StripeUpdate
 from ..models import Payment, Reversal
-from ..rules import OPEN_REVERSAL_STATUSES
-from .intents import LIST_CONSISTENCY_DELAY, PAYMENT_TTL, PaymentOperation
+from ..rules import OPEN_REVERSAL_STATUSES, PAYMENT_TTL
+from .exceptions import record_exception
+from .intents import LIST_CONSISTENCY_DELAY, PaymentOperation
 from .refunds import RefundOperation
 from .updates import apply_update
 
@@ -22,7 +23,8 @@ MAX_REVERSAL_AGE = timedelta(days=180)
 def reconcile_payment(payment_id: UUID) -> None:
     """Apply Stripe's state of a payable payment; never charges a card.
 
-    Cancels a payment that was not paid within PAYMENT_TTL or that has been superseded.
+    Cancels a payment that its payer has not begun to pay within PAYMENT_TTL, or that has been
+    superseded before that.
     """
     operation = PaymentOperation.load(payment_id)
     age = clock.now() - operation.created_at
@@ -30,7 +32,7 @@ def reconcile_payment(payment_id: UUID) -> None:
     if unsent_card and age < LIST_CONSISTENCY_DELAY:
         return  # the client's request may still be running
     if age > PAYMENT_TTL or operation.superseded:
-        operation.record_result(operation.cancel())
+        operation.record_result(operation.give_up())
     else:
         operation.record_result(operation.fetch_or_create_intent())
 
@@ -82,6 +84,19 @@ def open_reversals() -> list[tuple[str, str]]:
     return [(kind, provider_id) for kind, provider_id in rows]
 
 
-def recent_reversals(kind: str) -> list[StripeUpdate]:
+def recent_reversals(kind: str) -> list[StripeUpdate | UnreadableObject]:
     """List Stripe's refunds or disputes of the last LOOK_BACK."""
     return list(stripe_client.list_reversals(kind, clock.now() - LOOK_BACK))
+
+
+def apply_recent_reversal(reversal: StripeUpdate | UnreadableObject) -> None:
+    """Apply a refund or dispute of ``recent_reversals``; record one that cannot be read."""
+    if isinstance(reversal, StripeUpdate):
+        apply_update(reversal)
+        return
+    record_exception(
+        "other",
+        f"{reversal.id} is unreadable",
+        f"The {reversal.kind} {reversal.id} has an unknown form, and is not booked.",
+        provider_reference=reversal.id,
+    )

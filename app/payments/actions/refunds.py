@@ -13,6 +13,7 @@ from ...integrations.stripe_client import StripeRejected
 from ..models import Payment, RefundSnapshot, Reversal
 from ..rules import InvalidTransition
 from .intents import STRIPE_KEY_TTL, PaymentOutcome, retry_idempotently
+from .mismatches import report_rejected_refund
 from .updates import apply_update, lock_payment, must_exist, update_dependents
 
 
@@ -83,7 +84,7 @@ class RefundOperation(NamedTuple):
 
         Raises PaymentUnavailable and StripeRejected.
         """
-        snapshot = RefundSnapshot(*must_exist(Reversal.select_snapshot(self.id).row()))
+        snapshot = RefundSnapshot(*must_exist(Payment.select_refund_snapshot(self.id).row()))
         if snapshot.provider_id:
             return  # a webhook has reported it meanwhile
         if snapshot.status != "requested":
@@ -122,4 +123,5 @@ class RefundOperation(NamedTuple):
         if refund.provider_id is None:
             already_refunded = isinstance(rejected, InsufficientRefundableBalance)
             refund.apply_status("canceled" if already_refunded else "failed")
+            report_rejected_refund(payment, refund)
             update_dependents(payment)

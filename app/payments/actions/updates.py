@@ -8,12 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import func
 
+from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts
 from ...integrations.stripe_client import StripeEvent
 from ...integrations.stripe_updates import StripeUpdate
 from ...ledger.models import register_check
 from ..models import Payment, PaymentSnapshot, Reversal, WebhookEvent
+from ..rules import STATUS_FROM_STRIPE, has_returned_nothing
+from . import mismatches
 
 log = logging.getLogger(__name__)
 
@@ -97,48 +100,85 @@ def lock_payment_intents(*updates: StripeUpdate | None) -> None:
 
 
 def _find_and_lock_payment(update: StripeUpdate, payment_id: UUID | None) -> Payment | None:
-    """Lock the payment of ``update``: by its intent, else by our own id in the metadata."""
+    """Lock the payment of ``update``: by its intent, else by our own id in the metadata.
+
+    Record an exception if our id is that of a record that does not exist, or has another intent.
+    """
     payment = lock_payment(Payment.intent_id == update.payment_intent_id)
     if payment is None and payment_id is None and update.kind in ("intent", "charge"):
         payment_id = UUID(update.local_id) if update.local_id else None
     if payment is None and payment_id:
         payment = lock_payment(Payment.id == payment_id)
         if payment and payment.intent_id not in (None, update.payment_intent_id):
-            log.error("payment %s has another intent than %s", payment.id, update.payment_intent_id)
+            log.warning("payment %s has another intent: %s", payment.id, update.payment_intent_id)
+            mismatches.report_second_intent(payment, update)
             return None
+    if payment is None and update.local_id:
+        mismatches.report_unknown_object(update)
     return payment
 
 
 def _merge(payment: Payment, update: StripeUpdate, stale: bool = False) -> None:
-    """Merge ``update`` into ``payment``; log and ignore one that does not fit the payment."""
+    """Merge ``update`` into ``payment``; record an exception for what does not fit."""
     if update.currency != payment.currency:
-        log.error("%s of payment %s is in %s", update.kind, payment.id, update.currency)
+        mismatches.report_currency_mismatch(payment, update)
         return
     amount = stripe_amounts.from_stripe_amount(update.amount, update.currency)
     if update.kind == "intent":
-        if update.status == "succeeded" and amount != payment.amount:
-            log.error("payment %s succeeded with the amount %s", payment.id, amount)
-            return
-        payment.apply_status(update.status, update.occurred_at, stale)
+        _merge_intent(payment, update, amount, stale)
     elif update.kind == "charge":
         payment.stripe_amount_refunded = max(payment.stripe_amount_refunded, amount)
+        payment.charge_id = payment.charge_id or update.charge_id
     else:
         _merge_reversal(payment, update, amount)
 
 
-def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> None:
-    for reversal in payment.reversals:
-        if reversal.provider_id == update.id or (
-            reversal.provider_id is None and update.local_id == str(reversal.id)
-        ):
-            if reversal.provider_id is None:
-                reversal.status = update.status  # replaces our own 'requested'
-            reversal.provider_id, reversal.amount = update.id, amount
-            reversal.apply_status(update.status)
+def _merge_intent(payment: Payment, update: StripeUpdate, amount: Decimal, stale: bool) -> None:
+    if update.status == "succeeded":
+        if amount != payment.amount:
+            mismatches.report_amount_mismatch(payment, update)
+        if not amount:
             return
-    payment.reversals.append(
-        Reversal(kind=update.kind, provider_id=update.id, amount=amount, status=update.status)
+        payment.receive(amount, update.happened_at or clock.now(), update.charge_id)
+    statuses = {payment.status, STATUS_FROM_STRIPE.get(update.status)}
+    payment.apply_status(
+        update.status, update.occurred_at, stale=stale, next_action=update.next_action
     )
+    if statuses == {"cancelled", "succeeded"}:
+        mismatches.report_late_success(payment, update)
+
+
+def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> None:
+    reversal = next(
+        (known for known in payment.reversals if _is_about(update, known)), None
+    ) or _add_reversal(payment, update, amount)
+    if reversal.provider_id is None:
+        reversal.status = update.status  # replaces our own 'requested'
+    reversal.provider_id, reversal.amount = update.id, amount
+    reversal.apply_status(update.status)
+    if update.kind == "dispute":
+        mismatches.report_dispute(payment, update)
+    elif has_returned_nothing(update.status):
+        mismatches.report_failed_refund(payment, update)
+
+
+def _is_about(update: StripeUpdate, reversal: Reversal) -> bool:
+    """Whether ``update`` is about this reversal, by Stripe's id or else by ours."""
+    is_new = reversal.provider_id is None
+    return update.id == reversal.provider_id or (is_new and update.local_id == str(reversal.id))
+
+
+def _add_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> Reversal:
+    """Add a reversal that was not requested here."""
+    if any(update.local_id == str(known.id) for known in payment.reversals):
+        mismatches.report_second_refund(payment, update)
+    elif update.local_id and update.kind == "refund":
+        mismatches.report_unknown_object(update, payment)
+    reversal = Reversal(
+        kind=update.kind, provider_id=update.id, amount=amount, status=update.status
+    )
+    payment.reversals.append(reversal)
+    return reversal
 
 
 def update_dependents(payment: Payment) -> None:
@@ -175,7 +215,7 @@ def payments_received_check() -> str:
     # Payments for instalments are posted net of reversals, so of those only the unpaid are checked.
     return """
         SELECT 'received of payment ' || p.id,
-               CASE p.status WHEN 'succeeded' THEN p.amount ELSE 0 END,
+               CASE p.status WHEN 'succeeded' THEN p.amount_received ELSE 0 END,
                coalesce(-sum(l.amount)
                         FILTER (WHERE l.account NOT IN ('stripe', 'refunds', 'disputes')), 0)
         FROM payments p LEFT JOIN ledger_entries e ON e.payment_id = p.id

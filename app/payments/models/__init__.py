@@ -1,7 +1,8 @@
 """Payments, their refunds and disputes, and the webhook events that reported them."""
 
 from .exceptions import PaymentException
-from .payments import Payment, PaymentSnapshot, RefundSnapshot, Reversal
+from .payments import Payment, PaymentSnapshot, RefundSnapshot
+from .reversals import Reversal
 from .webhook_events import WebhookEvent
 
 __all__ = [

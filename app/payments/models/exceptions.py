@@ -15,6 +15,10 @@ from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query, sql_property
 from ...users.models import User
 from ..rules import EXCEPTION_KINDS
+from .payments import Payment
+
+# Murabaha is a layer above: its table is named here, and its model is not imported.
+INSTALLMENTS = db.table("murabaha_installments", db.column("id"), db.column("application_id"))
 
 
 class PaymentException(UUIDPrimaryKeyMixin, Base):
@@ -52,6 +56,20 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         return db.case((cls.resolved_at.is_(None), "open"), else_="resolved")
 
     @sql_property
+    def donation_id(cls: Any) -> Any:
+        donation = db.select(Payment.donation_id).where(Payment.id == cls.payment_id)
+        return donation.correlate(cls.__table__).scalar_subquery()
+
+    @sql_property
+    def application_id(cls: Any) -> Any:
+        installment = Payment.installment_id == INSTALLMENTS.c.id
+        application = db.select(INSTALLMENTS.c.application_id).join_from(
+            Payment.__table__, INSTALLMENTS, installment
+        )
+        application = application.where(Payment.id == cls.payment_id)
+        return application.correlate(cls.__table__).scalar_subquery()
+
+    @sql_property
     def resolver_name(cls: Any) -> Any:
         name = db.select(User.name).where(User.id == cls.resolved_by)
         return name.correlate(cls.__table__).scalar_subquery()
@@ -61,12 +79,17 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         return db.select(cls).where(cls.id == id)
 
     @prepared_query
-    def search(cls: Any, status):
-        """Select exceptions, newest first; with ``status`` only the open or resolved ones."""
+    def search(cls: Any, is_open, kind, since, before):
+        """Select exceptions, newest first, filtered by what is not None."""
         query = db.select(cls)
-        if status is not None:
-            is_open = cls.resolved_at.is_(None)
-            query = query.where(is_open if status == "open" else ~is_open)
+        if is_open is not None:
+            query = query.where(cls.resolved_at.is_(None) == is_open)
+        if kind is not None:
+            query = query.where(cls.kind == kind)
+        if since is not None:
+            query = query.where(cls.created_at >= since)
+        if before is not None:
+            query = query.where(cls.created_at < before)
         return newest_first(query, cls.created_at, cls.id)
 
     @classmethod

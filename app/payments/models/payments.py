@@ -1,4 +1,4 @@
-"""Payments, and their refunds and disputes.
+"""Payments through Stripe.
 
 Updates from Stripe are merged, so that neither their order nor their number matters: a final status
 is replaced only by one that takes precedence, a refund or dispute is identified by its id, and
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ... import clock
@@ -20,15 +20,17 @@ from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import prepared_query, sql_property
 from ...money import ZERO
 from ..rules import (
+    BEGUN,
     FINAL,
     LOST,
     PAYABLE,
+    PAYMENT_TTL,
+    STATUS_FROM_STRIPE,
     STATUSES,
-    has_returned_nothing,
     next_payment_status,
-    next_reversal_status,
     withholds_funds,
 )
+from .reversals import Reversal
 from .webhook_events import WebhookEvent
 
 
@@ -65,7 +67,9 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     __tablename__ = "payments"
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
-        CheckConstraint("amount > 0 AND stripe_amount_refunded >= 0", name="amount"),
+        CheckConstraint(
+            "amount > 0 AND amount_received >= 0 AND stripe_amount_refunded >= 0", name="amount"
+        ),
         CheckConstraint("num_nonnulls(donation_id, installment_id) = 1", name="purpose"),
         Index(
             "ix_payments_open",
@@ -93,14 +97,20 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     donation_id: Mapped[UUID | None] = mapped_column(ForeignKey("waqf_donations.id"), unique=True)
     installment_id: Mapped[UUID | None] = mapped_column(ForeignKey("murabaha_installments.id"))
-    amount: Mapped[Decimal]
+    amount: Mapped[Decimal]  # that was requested
+    # What Stripe has captured; it may be less or more than was requested.
+    amount_received: Mapped[Decimal] = mapped_column(default=ZERO, server_default=db.text("0"))
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     payment_method_id: Mapped[
         str | None
     ]  # Stripe's id of the card to charge; cleared if the intent has none
     intent_id: Mapped[str | None]
+    charge_id: Mapped[str | None]  # of the charge that succeeded
     client_secret: Mapped[str | None]  # while the intent can be paid
+    next_action: Mapped[str | None]  # Stripe's type of what the payer has to do
+    has_begun: Mapped[bool] = mapped_column(default=False, server_default=false())  # see BEGUN
+    paid_at: Mapped[datetime | None]  # when it succeeded at Stripe
     # The highest total of a charge's refunds that Stripe has reported.
     stripe_amount_refunded: Mapped[Decimal] = mapped_column(default=ZERO)
     last_event_at: Mapped[int | None] = mapped_column(BigInteger)  # Unix time
@@ -109,15 +119,17 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     )  # must not be paid any more: replaced, or the balance changed
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
-    reversals: Mapped[list["Reversal"]] = relationship(order_by="Reversal.created_at")
+    reversals: Mapped[list[Reversal]] = relationship(order_by=Reversal.created_at)
 
     @sql_property
     def provider(cls: Any) -> Any:
         return db.literal_column("'stripe'")
 
-    @property
-    def amount_received(self) -> Decimal:
-        return self.amount if self.status == "succeeded" else ZERO
+    @sql_property
+    def expires_at(cls: Any) -> Any:
+        """When the payment is given up; NULL once its payer has begun to pay, or it has ended."""
+        is_unpaid = db.or_(cls.status == "pending", cls.status == "failed") & ~cls.has_begun
+        return db.case((is_unpaid, cls.created_at + PAYMENT_TTL))
 
     @property
     def amount_refunded(self) -> Decimal:
@@ -137,7 +149,7 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         ]
         return sum((refund.amount for refund in refunds), ZERO)
 
-    def _reversals(self, kind: str) -> list["Reversal"]:
+    def _reversals(self, kind: str) -> list[Reversal]:
         return [reversal for reversal in self.reversals if reversal.kind == kind]
 
     @property
@@ -174,21 +186,41 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         """Whether a refund is ``failed``, not ``canceled``: another one would fail too."""
         return any(refund.status == "failed" for refund in self._reversals("refund"))
 
-    def apply_status(self, status: str, at: int | None = None, stale: bool = False) -> None:
+    def apply_status(
+        self,
+        status: str,
+        at: int | None = None,
+        *,
+        stale: bool = False,
+        next_action: str | None = None,
+    ) -> None:
         """Apply a status that an event reported ``at`` Unix time, or that was fetched (None).
 
         A stale update counts only if it is final. Stale: reported before the last event, or in the
-        same second if the payment is failed; or, by ``stale``, a response of Stripe to a payment
-        that has changed since it was sent.
+        same second and earlier in the life of a payment; or, by ``stale``, a response of Stripe to
+        a payment that has changed since it was sent.
         """
         last_at = self.last_event_at
         if at and last_at:
-            stale = stale or at < last_at or (at == last_at and self.status == "failed")
+            stale = stale or at < last_at or (at == last_at and self._has_passed(status))
         self.status = next_payment_status(self.status, status, stale)
-        if at and not stale:
-            self.last_event_at = at
+        if not stale:
+            self.last_event_at = at or last_at
+            self.has_begun, self.next_action = status in BEGUN, next_action
         if self.status in FINAL:
-            self.client_secret = None
+            self.has_begun, self.next_action, self.client_secret = False, None, None
+
+    def _has_passed(self, status: str) -> bool:
+        """Return whether a payable payment has already left Stripe's ``status``."""
+        order = {status: number for number, status in enumerate(PAYABLE)}
+        reported = STATUS_FROM_STRIPE.get(status, self.status)
+        return order.get(reported, len(order)) < order.get(self.status, 0)
+
+    def receive(self, amount: Decimal, at: datetime, charge_id: str | None) -> None:
+        """Record that Stripe has received ``amount``; the highest and the earliest report count."""
+        self.amount_received = max(self.amount_received, amount)
+        self.paid_at = min(self.paid_at or at, at)
+        self.charge_id = charge_id or self.charge_id
 
     @classmethod
     def is_processing_for(cls, installment_id: Any) -> Any:
@@ -215,6 +247,14 @@ class Payment(UUIDPrimaryKeyMixin, Base):
     def select_snapshot(cls: Any, payment_id):
         """Select the columns of a PaymentSnapshot."""
         return db.select(*cls.snapshot_columns()).where(cls.id == payment_id)
+
+    @prepared_query
+    def select_refund_snapshot(cls: Any, refund_id):
+        """Select the columns of a RefundSnapshot."""
+        names = ("payment_id", "provider_id", "amount", "status", "created_at")
+        own = [getattr(Reversal, name) for name in names]
+        query = db.select(cls.currency, cls.intent_id, *own)
+        return query.join(Reversal, Reversal.payment_id == cls.id).where(Reversal.id == refund_id)
 
     @prepared_query
     def attach_intent(cls: Any, payment_id, new_intent, new_secret):
@@ -261,48 +301,3 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         """Lock the payment's row until the end of the transaction and return it, refreshed."""
         query = db.select(cls).where(*conditions).with_for_update()
         return db.session.scalar(query, execution_options={"populate_existing": True})
-
-
-class Reversal(UUIDPrimaryKeyMixin, Base):
-    """A refund, requested here or made at Stripe, or a dispute."""
-
-    __tablename__ = "payment_reversals"
-    __table_args__ = (
-        CheckConstraint("kind IN ('refund', 'dispute')", name="kind"),
-        CheckConstraint("amount > 0", name="amount"),
-        UniqueConstraint("provider_id"),
-        Index(
-            "ix_payment_reversals_requested",
-            "created_at",
-            postgresql_where=db.text("provider_id IS NULL AND status = 'requested'"),
-        ),
-    )
-
-    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"), index=True)
-    kind: Mapped[str]
-    provider_id: Mapped[str | None]  # None: requested, and not confirmed by Stripe
-    amount: Mapped[Decimal]
-    status: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether Stripe has confirmed it and given it an id."""
-        return bool(self.provider_id)
-
-    @property
-    def has_returned_nothing(self) -> bool:
-        """Whether a refund has ended and returned nothing to the payer: failed or canceled."""
-        return has_returned_nothing(self.status)
-
-    def apply_status(self, status: str) -> None:
-        """Apply a status that Stripe reported."""
-        self.status = next_reversal_status(self.kind, self.status, status)
-
-    @prepared_query
-    def select_snapshot(cls: Any, reversal_id):
-        """Select the columns of a RefundSnapshot."""
-        payment = (Payment.currency, Payment.intent_id)
-        own = (cls.payment_id, cls.provider_id, cls.amount, cls.status, cls.created_at)
-        query = db.select(*payment, *own).join(Payment, Payment.id == cls.payment_id)
-        return query.where(cls.id == reversal_id)

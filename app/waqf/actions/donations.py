@@ -97,20 +97,23 @@ def sync_donation(payment: Payment) -> None:
     donation = must_exist(db.session.get(Donation, payment.donation_id, populate_existing=True))
     state = donation_state(
         payment.status,
-        payment.amount,
+        payment.amount_received,
         payment.amount_refunded,
         payment.amount_disputed,
         payment.amount_charged_back,
     )
     is_processing = payment.status == "processing"
-    amounts = (donation.status, donation.refunded_amount, donation.disputed_amount)
-    if state == amounts and not is_processing:
+    before = (donation.status, donation.refunded_amount, donation.disputed_amount)
+    receipt = (payment.amount_received, payment.paid_at)
+    unchanged = (before, (donation.received_amount, donation.succeeded_at)) == (state, receipt)
+    if unchanged and not is_processing:
         return
     project = Project.get_for_update(donation.project_id)
     db.session.refresh(donation)  # a request that had the lock may have changed it
     had_succeeded = donation.status == "succeeded"
     counted_before, held_before = donation.countable_amount, donation.current_hold
     donation.status, donation.refunded_amount, donation.disputed_amount = state
+    donation.received_amount, donation.succeeded_at = receipt
     has_succeeded = donation.status == "succeeded"
     if is_processing:  # no longer only a promise: it counts in full
         donation.held_amount = donation.amount
@@ -121,8 +124,8 @@ def sync_donation(payment: Payment) -> None:
         count_donation(project, donation, 1 if has_succeeded else -1)
     project.update_completion()
     if has_succeeded and donation.receipt_number is None:
-        donation.succeeded_at = clock.now()
-        donation.receipt_number = ReceiptCounter.next_number(donation.succeeded_at.year)
+        paid_on = clock.local_date(must_exist(payment.paid_at))
+        donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
     post_adjustments(
         project.fund,
         project.currency,
@@ -166,10 +169,10 @@ def render_receipt(donation: Donation) -> bytes:
     document = PdfDocument("Receipt", footer=f"Receipt {number}", created_at=received_at)
     rows = [
         ("Receipt", number),
-        ("Received", f"{received_at:%Y-%m-%d}"),
+        ("Received", f"{clock.local_date(received_at)}"),
         ("From", "Anonymous" if donation.is_anonymous else donation.user.name),
         ("For", donation.project.name),
-        ("Amount", money(donation.amount)),
+        ("Amount", money(donation.received_amount)),
     ]
     charged_back = donation.charged_back_amount
     deductions = {
@@ -196,7 +199,7 @@ def donation_amounts_check() -> str:
                coalesce(sum(l.amount), 0)
         FROM waqf_donations d
         CROSS JOIN LATERAL (VALUES
-            ('donations', CASE WHEN d.reversed_at IS NULL THEN -d.amount ELSE 0 END),
+            ('donations', CASE WHEN d.reversed_at IS NULL THEN -d.received_amount ELSE 0 END),
             ('refunds', CASE WHEN d.reversed_at IS NULL THEN d.refunded_amount ELSE 0 END),
             ('disputes', d.disputed_amount)) AS a(account, stored)
         LEFT JOIN ledger_entries e ON e.subject_id = d.id

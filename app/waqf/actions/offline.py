@@ -50,6 +50,7 @@ def record_donation(
         channel="offline",
         currency=project.currency,
         amount=amount,
+        received_amount=amount,
         status="succeeded",
         received_on=received_on,
         succeeded_at=min(clock.start_of_day(received_on), clock.now()),

@@ -23,11 +23,6 @@ class DonationExpressions:
         return _of_row(cls, Project.name, Project.id == cls.project_id)
 
     @sql_property
-    def received_amount(cls: Any) -> Any:
-        received = (cls.status == "succeeded") | (cls.status == "refunded")
-        return db.case((received, cls.amount), else_=literal_column("0"))
-
-    @sql_property
     def full_name(cls: Any) -> Any:
         """The donor's name, for the institution; NULL if unknown or erased."""
         own = _of_row(cls, db.func.nullif(User.name, ""), User.id == cls.user_id)
@@ -60,6 +55,11 @@ class DonationExpressions:
     def payment_intent_id(cls: Any) -> Any:
         """Stripe's id of the payment."""
         return _of_row(cls, Payment.intent_id, Payment.donation_id == cls.id)
+
+    @sql_property
+    def charge_id(cls: Any) -> Any:
+        """Stripe's id of the charge."""
+        return _of_row(cls, Payment.charge_id, Payment.donation_id == cls.id)
 
     @sql_property
     def donor_id(cls: Any) -> Any:

@@ -54,7 +54,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(
             "amount > 0 AND refunded_amount >= 0 AND disputed_amount >= 0"
-            " AND refunded_amount + disputed_amount <= amount",
+            " AND refunded_amount + disputed_amount <= received_amount",
             name="amount",
         ),
         CheckConstraint(  # a single one for all, because each is parsed again for every donation
@@ -105,7 +105,8 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("waqf_projects.id"))
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: no account
     channel: Mapped[str] = mapped_column(server_default="stripe")
-    amount: Mapped[Decimal]
+    amount: Mapped[Decimal]  # that was pledged
+    received_amount: Mapped[Decimal] = mapped_column(default=ZERO, server_default=db.text("0"))
     currency: Mapped[str]
     is_anonymous: Mapped[bool]
     message: Mapped[str | None]
@@ -120,7 +121,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     # What a pending donation counts towards the goal; None, of the release before: its amount.
     held_amount: Mapped[Decimal | None]
     receipt_number: Mapped[str | None]
-    succeeded_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]  # when it was paid at Stripe
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     project: Mapped[Project] = relationship()
     user: Mapped[User] = relationship(foreign_keys=user_id)
@@ -129,7 +130,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     @property
     def countable_amount(self) -> Decimal:
         return countable_amount(
-            self.status, self.amount, self.refunded_amount, self.disputed_amount
+            self.status, self.received_amount, self.refunded_amount, self.disputed_amount
         )
 
     @property

@@ -47,5 +47,5 @@ def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: A
     table = entity.__table__
     columns = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
     rows = db.select(*columns).select_from(source)
-    insertion = db.insert(table).from_select(list(values), rows)
+    insertion = db.insert(table).from_select(list(values), rows, include_defaults=False)
     return insertion.returning(*returning).cte(table.name)

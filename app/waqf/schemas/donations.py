@@ -10,6 +10,7 @@ from ...http.fields import (
     Choice,
     Currency,
     ExactDecimal,
+    MultilineText,
     StrictBoolean,
     StrictInteger,
     StrictUUID,
@@ -22,26 +23,23 @@ from ...users.schemas import PersonName
 from ..rules import CATEGORIES, CHANNELS, DEDICATION_KINDS, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
-NOT_BLANK = validate.Regexp(r"\s*\S", error="Must not be blank.")
 
 
 class OneLine(Text):
     """A short text, such as a reference or a reason."""
 
     def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=[validate.Length(1, max_length), NOT_BLANK], **kwargs)
+        super().__init__(validate=validate.Length(1, max_length), **kwargs)
 
 
 class ProjectName(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(3, 200), NOT_BLANK],
-            metadata={"example": "A well for Al-Rayyan"},
-            **kwargs,
+            validate=validate.Length(3, 200), metadata={"example": "A well for Al-Rayyan"}, **kwargs
         )
 
 
-class ProjectDescription(Text):
+class ProjectDescription(MultilineText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
@@ -109,7 +107,7 @@ class DedicationSchema(Schema):
     name = PersonName(required=True)
 
 
-class Message(Text):
+class Message(MultilineText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
@@ -133,6 +131,7 @@ class PublicDonationSchema(Schema):
     message = Message(required=True, attribute="public_message")
     channel = Text(required=True, metadata={"example": "stripe", "enum": list(CHANNELS)})
     status = Text(required=True, metadata={"example": "succeeded", "enum": list(STATUSES)})
+    received_amount = Amount(required=True, metadata={"example": 25})
     refunded_amount = Amount(required=True, metadata={"example": 0})
     created_at = UtcDateTime(required=True)
 
@@ -144,7 +143,6 @@ class DonationExportSchema(PublicDonationSchema):
     project_name = Text(required=True, metadata={"example": "A well for Al-Rayyan"})
     message = Message(required=True)
     message_hidden = StrictBoolean(required=True, metadata={"example": False})
-    received_amount = Amount(required=True, metadata={"example": 25})
     disputed = StrictBoolean(required=True)
     receipt_number = Text(required=True, allow_none=True, metadata={"example": "R-2026-000001"})
     paid_at = UtcDateTime(required=True, allow_none=True, attribute="succeeded_at")

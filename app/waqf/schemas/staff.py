@@ -23,6 +23,7 @@ class StaffDonationExportSchema(DonationExportSchema):
 
     donor = fields.Nested(DonorSchema, required=True)
     payment_intent_id = Text(required=True, allow_none=True, metadata={"example": "pi_…"})
+    charge_id = Text(required=True, allow_none=True, metadata={"example": "ch_…"})
     method = Text(required=True, allow_none=True, metadata={"example": None})
     reference = Text(required=True, allow_none=True, metadata={"example": None})
     received_on = StrictDate(required=True, allow_none=True, metadata={"example": None})

@@ -76,13 +76,14 @@ def assess(
     year_basis: YearBasis = "lunar",
     school: School = "majority",
     hawl_started_on: date | None = None,
+    latest_start: date | None = None,
 ) -> Assessment:
     """Assess all assets and liabilities, with a line for each asset and then for each liability.
 
     Raises NisabNotFound if a price is needed that ``prices`` lacks, and ValidationFailed if the
-    hawl starts in the future.
+    hawl starts in the future: after ``latest_start``, ``today`` by default.
     """
-    completes_on = hawl_completes_on(hawl_started_on, today)
+    completes_on = hawl_completes_on(hawl_started_on, latest_start or today)
     rate = WEALTH_RATES[year_basis]
     valuations = [value_asset(asset, prices, school) for asset in assets]
     nisab = _nisab(valuations, prices, nisab_basis, currency)

@@ -8,14 +8,15 @@ from .hijri import HijriDateOutOfRange, one_year_after
 PATH = ["hawlStartedOn"]
 
 
-def hawl_completes_on(started_on: date | None, today: date) -> date | None:
+def hawl_completes_on(started_on: date | None, latest_start: date) -> date | None:
     """Return the day a Hijri year after ``started_on``; None if no start is given.
 
-    Raises ValidationFailed if the start is in the future or outside the calendar's range.
+    Raises ValidationFailed if the start is after ``latest_start``, the latest date that it is now
+    anywhere on earth, or outside the calendar's range.
     """
     if started_on is None:
         return None
-    if started_on > today:
+    if started_on > latest_start:
         raise ValidationFailed.at(PATH, "A hawl cannot start in the future.")
     try:
         return one_year_after(started_on)

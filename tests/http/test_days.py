@@ -1,0 +1,73 @@
+"""Days that clients send: today anywhere on earth is accepted, in every time zone of the service.
+
+``ROUTES`` has a function for each field of a body that is a day in the past. A new field is added
+here, or to the exceptions with the test that covers it.
+"""
+
+import pytest
+
+from app.http.fields import StrictDate
+
+from ..support.assertions import assert_error
+from ..support.murabaha import VENDORS, ApplicationFlow
+from ..support.schemas import iter_input_fields
+
+ELSEWHERE = {  # may be in the future: murabaha/test_routes.py
+    "QuoteRequestSchema.firstDueOn",
+    "AcceptanceSchema.firstDueOn",
+}
+ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pacific/Pago_Pago"]
+
+
+@pytest.fixture
+def calculate(client, publish_prices):
+    """Return a function that calculates zakat with a hawl from ``day``."""
+    publish_prices()
+    assets = [{"category": "cash", "amount": 1}]
+    return lambda day: client.post(
+        "/api/zakat/calculate", json={"assets": assets, "hawlStartedOn": day}
+    )
+
+
+@pytest.fixture
+def acquire(sign_in):
+    """Return a function that acquires goods on ``day``."""
+    officer = sign_in("officer")
+    vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
+    flow = ApplicationFlow(sign_in(), officer, vendor).approve()
+    body = {"invoice": "INV-1"}
+    return lambda day: flow.post(officer, "acquire", {**body, "acquiredOn": day})
+
+
+ROUTES = {
+    "ItemizedCalculationSchema.hawlStartedOn": "calculate",
+    "AcquisitionSchema.acquiredOn": "acquire",
+}
+
+
+def test_every_field_of_a_day_is_covered(the_app):
+    names = {name for name, field in iter_input_fields(the_app) if isinstance(field, StrictDate)}
+    assert names == ROUTES.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("route", ROUTES)
+def test_today_in_the_east_is_accepted_and_the_day_after_is_not(
+    request, set_clock, set_time_zone, route, zone
+):
+    set_time_zone(zone)
+    set_clock("2026-01-28T10:00:00")  # midnight in UTC+14, the 27th in UTC-11
+    send = request.getfixturevalue(ROUTES[route])
+    field = route.partition(".")[2]
+    assert_error(send("2026-01-30"), 400, "VALIDATION_ERROR", [field])
+    assert send("2026-01-29").status_code == 200
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_day_that_has_begun_nowhere_is_in_the_future(request, set_clock, set_time_zone, route):
+    set_time_zone("Pacific/Kiritimati")
+    set_clock("2026-01-28T09:59:59")
+    send = request.getfixturevalue(ROUTES[route])
+    field = route.partition(".")[2]
+    assert_error(send("2026-01-29"), 400, "VALIDATION_ERROR", [field])
+    assert send("2026-01-28").status_code == 200
