@@ -33,7 +33,7 @@ from .uploads import actions as uploads
 from .users.models import User, UserSession
 from .users.rules import normalize_email
 from .users.schemas import NewUserSchema
-from .waqf.actions import recount_donations
+from .waqf.actions.projects import recount_donations
 from .waqf.models import Project
 
 log = logging.getLogger(__name__)

@@ -95,15 +95,15 @@ def oldest_first(statement: Any, *keys: Any) -> Any:
     return ordered.execution_options(list_keys=keys, is_ascending=True)
 
 
-def is_ascending(statement: Any) -> bool:
-    """Whether ``oldest_first`` has ordered ``statement``."""
-    return bool(statement.get_execution_options().get("is_ascending"))
-
-
 def list_keys(statement: Any) -> tuple[Any, ...]:
     """Return the keys that ``newest_first`` or ``oldest_first`` has ordered ``statement`` by."""
     keys: tuple[Any, ...] = statement.get_execution_options()["list_keys"]
     return keys
+
+
+def is_ascending(statement: Any) -> bool:
+    """Return whether ``oldest_first`` has ordered ``statement``."""
+    return bool(statement.get_execution_options().get("is_ascending"))
 
 
 def prepared_query(build: Callable[..., Any]) -> Any:

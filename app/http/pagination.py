@@ -8,6 +8,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -106,6 +107,8 @@ def _parse_key(kind: type, value: Any) -> Any:
         if type(value) is int and abs(value) < 2**63:  # a boolean is an int too
             return value
         raise ValueError
+    if kind is Decimal and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return Decimal(value)
     if not isinstance(value, str):
         raise TypeError
     if kind is datetime:

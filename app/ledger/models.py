@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
@@ -29,9 +29,13 @@ class JournalEntry(UUIDPrimaryKeyMixin, Base):
     """One movement of money in one fund."""
 
     __tablename__ = "ledger_entries"
-    __table_args__ = (CheckConstraint("fund <> '' AND kind <> ''", name="named"), APPEND_ONLY)
+    __table_args__ = (
+        CheckConstraint("fund <> '' AND kind <> ''", name="named"),
+        Index(None, "fund", "created_at", "id"),
+        APPEND_ONLY,
+    )
 
-    fund: Mapped[str] = mapped_column(index=True)
+    fund: Mapped[str]
     currency: Mapped[str]
     kind: Mapped[str]
     # Of the donation, application, balance transaction or payout.

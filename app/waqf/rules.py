@@ -11,6 +11,17 @@ from ..errors import ApiError
 from ..money import MAX_DIGITS, MINOR_UNITS, ZERO
 
 CATEGORIES = ("education", "healthcare", "mosque", "water", "orphanage", "general")
+CHANNELS = ("stripe", "offline")
+DEDICATION_KINDS = ("on_behalf", "in_memory", "in_honor")
+SORTS = ("-createdAt", "createdAt", "-amount", "amount")
+ENTRY_KINDS = (
+    "donation",
+    "refund",
+    "dispute",  # withheld or taken by a dispute
+    "dispute_won",  # given back by it
+    "disbursement",
+    "reversal",  # of a donation or disbursement that was recorded by mistake or did not last
+)
 STATUSES = ("pending", "succeeded", "failed", "cancelled", "refunded")
 
 
@@ -28,6 +39,10 @@ class ProjectInactive(ApiError):
 
 class GoalMet(ApiError):
     status, code, message = 400, "GOAL_MET", "Project funding goal already met"
+
+
+class FundInsufficient(ApiError):
+    status, code, message = 409, "FUND_INSUFFICIENT", "The fund does not hold this amount"
 
 
 def total_limit(currency: str) -> Decimal:
@@ -69,3 +84,13 @@ def countable_amount(
 ) -> Decimal:
     """Return the part of a donation that counts as raised for its project."""
     return received - refunded - disputed if status in ("succeeded", "refunded") else ZERO
+
+
+def held_amount(status: str, amount: Decimal, stored: Decimal | None) -> Decimal:
+    """Return the part of a donation that is pledged: only a pending one holds anything.
+
+    ``stored`` is None for a donation of the release that did not store it.
+    """
+    if status != "pending":
+        return ZERO
+    return amount if stored is None else stored

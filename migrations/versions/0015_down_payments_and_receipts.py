@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 
 PURPOSE = "num_nonnulls(donation_id, installment_id{}) = 1"
 

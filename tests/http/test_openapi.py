@@ -45,6 +45,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "NOT_FOUND": (404, "Not found"),
     "METHOD_NOT_ALLOWED": (405, None),
     "RESOURCE_EXISTS": (409, "Resource already exists"),
+    "FUND_INSUFFICIENT": (409, "The fund does not hold this amount"),
     "INVALID_TRANSITION": (409, None),
     "IDEMPOTENCY_IN_PROGRESS": (409, None),
     "PRECONDITION_FAILED": (412, None),

@@ -34,6 +34,13 @@ APPLICATION, DONATION = "/api/murabaha/applications/<uuid:id>", "/api/waqf/donat
 PROJECT, NUMBER = "/api/waqf/projects/<uuid:id>", f"{APPLICATION}/installments/<int:number>"
 EXCEPTION = "/api/payments/exceptions/<uuid:id>"
 ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
+DISBURSEMENT = "/api/waqf/disbursements/<uuid:id>"
+CREATED = {"officer": 201, "admin": 201}
+CHEQUE = {"amount": 25, "method": "cheque", "reference": "C-1", "receivedOn": "2026-01-20"}
+PAYMENT = {
+    "amount": 5, "paidOn": "2026-01-20", "recipient": "A driller", "purpose": "Drilling",
+    "reference": "P-1",
+}  # fmt: skip
 CASH_PAYMENT = {"amount": 1, "method": "cash", "reference": "R-1"}
 
 # Every route with a parameter in its path: the object to create for it, the body to send, and the
@@ -78,6 +85,16 @@ ROUTES = {
     f"GET {DONATION}": ("donation", None, OWNER_ONLY),
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
+    f"PATCH {DONATION}": ("donation", {"message": "For all"}, OWNER_ONLY),
+    f"POST {DONATION}/cancel": ("pledge", {}, OWNER_ONLY),
+    "GET /api/waqf/donations/all/<uuid:id>": ("donation", None, OFFICERS_ONLY),
+    f"DELETE {DONATION}/message": ("donation", None, OFFICERS_ONLY),
+    f"POST {DONATION}/reverse": ("cheque", {"reason": "It bounced"}, OFFICERS_ONLY),
+    f"POST {PROJECT}/offline-donations": ("project", CHEQUE, {**OFFICERS_ONLY, **CREATED}),
+    f"GET {PROJECT}/disbursements": ("project", None, OFFICERS_ONLY),
+    f"POST {PROJECT}/disbursements": ("fund", PAYMENT, {**OFFICERS_ONLY, **CREATED}),
+    f"POST {DISBURSEMENT}/reverse": ("disbursement", {"reason": "A mistake"}, OFFICERS_ONLY),
+    f"GET {PROJECT}/ledger": ("project", None, PUBLIC),
     f"GET {EXCEPTION}": ("exception", None, OFFICERS_ONLY),
     f"POST {EXCEPTION}/resolve": ("exception", {"note": "Refunded"}, OFFICERS_ONLY),
     "GET /api/payments/payouts/<uuid:id>": ("payout", None, OFFICERS_ONLY),
@@ -99,6 +116,7 @@ WRITABLE_FIELDS = {
     "PUT /api/users": {"id", "role", "disabled"},
     "PATCH /api/users": {"id", "role", "disabled"},
     "PATCH /api/users/{id}": {"role", "disabled"},
+    "POST /api/waqf/projects/{id}/offline-donations": {"userId", "donorName"},
 }
 
 
@@ -186,6 +204,26 @@ class Scene:
         response = self.owner.post("/api/waqf/donations", json={"projectId": project, **body})
         assert assert_created(response)["status"] == "succeeded", response.json
         return {"id": response.json["id"], "project": project}
+
+    def create_pledge(self):
+        body = {"projectId": self.create_project()["id"], "amount": 25, "message": self.mark}
+        return {"id": assert_created(self.owner.post("/api/waqf/donations", json=body))["id"]}
+
+    def create_cheque(self):
+        project = self.create_project()["id"]
+        cheque = {**CHEQUE, "donorName": self.mark}
+        path = f"/api/waqf/projects/{project}/offline-donations"
+        return {
+            "id": assert_created(self.officer.post(path, json=cheque))["id"],
+            "project": project,
+        }
+
+    def create_fund(self):
+        return {"id": self.create_cheque()["project"]}
+
+    def create_disbursement(self):
+        path = f"/api/waqf/projects/{self.create_fund()['id']}/disbursements"
+        return {"id": assert_created(self.officer.post(path, json=PAYMENT))["id"]}
 
     def create_exception(self):
         return {"id": create_exception(self.anonymous.application, f"{self.mark} disputes")}

@@ -277,7 +277,9 @@ class RandomDonations:
         raised, pledged, _, _ = self.expected_totals(project)
         assert response.status_code == (201 if raised + pledged < 500 else 400), response.json
         if response.status_code == 201:
-            self.donations.append((project["id"], donor.user.id, read_json(response)))
+            held = min(amount, 500 - raised - pledged)  # at most what is left of the goal
+            donation = {**read_json(response), "held": held}
+            self.donations.append((project["id"], donor.user.id, donation))
 
     def succeed(self):
         for intent in self.pick_intent("requires_payment_method", "requires_action"):
@@ -364,7 +366,7 @@ class RandomDonations:
         intent = self.stripe.intents[get_intent_id(donation)]
         is_open = intent["status"] in {"requires_payment_method", "requires_action"}
         is_pending = is_open and not intent["last_payment_error"]
-        return donation["amount"] if is_pending else Decimal(0)
+        return donation["held"] if is_pending else Decimal(0)
 
     def expected_exceptions(self):
         """Return kind and reference of the exceptions that Stripe's objects call for."""

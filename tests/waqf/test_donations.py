@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.ledger import actions as ledger
-from app.waqf import actions as waqf_actions
+from app.waqf.actions import donations as waqf_donations
 
 from ..support.assertions import assert_error, read_json
 from ..support.cli import run_command
@@ -362,7 +362,7 @@ def test_a_failed_transaction_leaves_no_gap_in_receipt_numbers(
     donation = waqf.create_donation(donor, project)
     event = waqf.stripe.succeed(get_intent_id(donation))[0]
     with monkeypatch.context() as patch:
-        patch.setattr(waqf_actions, "post_adjustments", fail_after_numbering)
+        patch.setattr(waqf_donations, "post_adjustments", fail_after_numbering)
         with pytest.raises(RuntimeError, match="after numbering"):
             waqf.deliver(event)
     assert totals_of(project) == (25, 25, 1, 1)  # and one receipt in the ledger

@@ -17,13 +17,15 @@ from ..support.waqf import DONATIONS, PROJECTS, WELL, get_intent_id
 ORIGIN = {"Origin": "https://somewhere.example"}
 PROJECT_FIELDS = {
     "id", "name", "description", "category", "currency", "fundingGoal", "raised", "donorCount",
-    "progress", "active", "completedAt", "createdAt",
+    "progress", "active", "completedAt", "createdAt", "disbursed",
 }  # fmt: skip
 PUBLIC_FIELDS = {
     "id", "projectId", "userId", "amount", "currency", "isAnonymous", "donorName", "message",
-    "status", "receivedAmount", "refundedAmount", "createdAt",
+    "status", "receivedAmount", "refundedAmount", "createdAt", "dedication", "channel",
 }  # fmt: skip
-EXPORTED_FIELDS = PUBLIC_FIELDS | {"disputed", "receiptNumber"}
+EXPORTED_FIELDS = PUBLIC_FIELDS | {
+    "disputed", "receiptNumber", "projectName", "messageHidden", "paidAt",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def test_a_new_project_is_public(waqf, client):
     published = {name: project[name] for name in PROJECT_FIELDS - {"id", "createdAt"}}
     assert published == {
         "name": "A well", "description": "Pump and tank", "category": "water", "currency": "USD",
-        "fundingGoal": 1000, "raised": 0, "donorCount": 0, "progress": 0, "active": True,
-        "completedAt": None,
+        "fundingGoal": 1000, "raised": 0, "disbursed": 0, "donorCount": 0, "progress": 0,
+        "active": True, "completedAt": None,
     }  # fmt: skip
     assert read_json(client.get(f"{PROJECTS}/{project['id']}")) == project
     assert read_json(client.get(PROJECTS))["data"] == [project]

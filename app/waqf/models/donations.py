@@ -1,28 +1,52 @@
-"""Donations and their receipt numbers."""
+"""Donations: through Stripe, and recorded by officers."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, false, literal_column
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from ... import clock
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import PreparedQuery, newest_first, prepared_query, sql_property
+from ...database.prepared import (
+    PreparedQuery,
+    newest_first,
+    oldest_first,
+    prepared_query,
+)
 from ...money import ZERO
 from ...payments.models import Payment, Reversal
 from ...users.models import User, on_user_erased
-from ..rules import STATUSES, countable_amount
+from ..rules import (
+    STATUSES,
+    DonationNotFound,
+    countable_amount,
+    held_amount,
+)
+from .donation_expressions import DonationExpressions
+from .offline_columns import OfflineColumns
+from .pledges import pledge_statement
 from .projects import Project
 
 
-class Donation(UUIDPrimaryKeyMixin, Base):
+@dataclass
+class Dedication:
+    """In whose name or memory a gift is made."""
+
+    kind: str
+    name: str
+
+
+def _partial_index(name: str, condition: str, *columns: str) -> Index:
+    where = db.text(condition)
+    return Index(f"ix_waqf_donations_{name}", *columns, postgresql_where=where)
+
+
+class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     """A gift to a project."""
 
     __tablename__ = "waqf_donations"
@@ -33,7 +57,30 @@ class Donation(UUIDPrimaryKeyMixin, Base):
             " AND refunded_amount + disputed_amount <= received_amount",
             name="amount",
         ),
+        CheckConstraint(  # a single one for all, because each is parsed again for every donation
+            "CASE channel WHEN 'stripe' THEN reversed_at IS NULL WHEN 'offline'"
+            " THEN num_nulls(method, reference, received_on, recorded_by) = 0 ELSE false END",
+            name="channel",
+        ),
         Index(None, "user_id", "created_at", "id"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "created_at", "id"),
+        _partial_index("pending", "status = 'pending'", "project_id", "created_at"),
+        _partial_index(
+            "ended",
+            "status IN ('failed', 'cancelled', 'refunded')",
+            *("status", "created_at", "id"),
+        ),
+        _partial_index("amount", "status = 'succeeded'", "amount", "id"),
+        _partial_index("offline", "channel = 'offline'", "created_at", "id"),
+        _partial_index("recorded_by", "recorded_by IS NOT NULL", "recorded_by"),
+        _partial_index("reversed_by", "reversed_by IS NOT NULL", "reversed_by"),
+        Index(
+            "uq_waqf_donations_reference",
+            *("project_id", "method", "reference"),
+            unique=True,
+            postgresql_where=db.text("channel = 'offline' AND reversed_at IS NULL"),
+        ),
         Index(
             "ix_waqf_donations_donors",
             "project_id",
@@ -56,38 +103,29 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     )
 
     project_id: Mapped[UUID] = mapped_column(ForeignKey("waqf_projects.id"))
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: no account
+    channel: Mapped[str] = mapped_column(server_default="stripe")
     amount: Mapped[Decimal]  # that was pledged
     received_amount: Mapped[Decimal] = mapped_column(default=ZERO, server_default=db.text("0"))
     currency: Mapped[str]
     is_anonymous: Mapped[bool]
     message: Mapped[str | None]
+    message_hidden_at: Mapped[datetime | None]  # from the public, by an officer
+    dedication: Mapped[Dedication | None] = composite(
+        mapped_column("dedication_kind", nullable=True),
+        mapped_column("dedication_name", nullable=True),
+    )
     status: Mapped[str] = mapped_column(default="pending")
     refunded_amount: Mapped[Decimal] = mapped_column(default=ZERO)
     disputed_amount: Mapped[Decimal] = mapped_column(default=ZERO)
+    # What a pending donation counts towards the goal; None, of the release before: its amount.
+    held_amount: Mapped[Decimal | None]
     receipt_number: Mapped[str | None]
     succeeded_at: Mapped[datetime | None]  # when it was paid at Stripe
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-
     project: Mapped[Project] = relationship()
-    user: Mapped[User] = relationship()
+    user: Mapped[User] = relationship(foreign_keys=user_id)
     payment: Mapped[Payment] = relationship()
-
-    @sql_property
-    def disputed(cls: Any) -> Any:
-        return cls.disputed_amount > 0
-
-    @sql_property
-    def donor_name(cls: Any) -> Any:
-        """The donor's name; NULL if the donor is anonymous or has been erased."""
-        name = db.select(db.func.nullif(User.name, "")).where(User.id == cls.user_id)
-        own = name.correlate(cls.__table__).scalar_subquery()
-        return db.case((cls.is_anonymous, None), else_=own)
-
-    @sql_property
-    def donor_id(cls: Any) -> Any:
-        """The donor's id for public responses; NULL if the donor is anonymous."""
-        return db.case((cls.is_anonymous, None), else_=cls.user_id)
 
     @property
     def countable_amount(self) -> Decimal:
@@ -96,9 +134,19 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         )
 
     @property
+    def current_hold(self) -> Decimal:
+        """What it counts as pledged."""
+        return held_amount(self.status, self.amount, self.held_amount)
+
+    @property
     def charged_back_amount(self) -> Decimal:
         """The part that lost disputes have taken; the payment is read only if there is one."""
         return self.payment.amount_charged_back if self.disputed_amount else ZERO
+
+    @property
+    def receipt_name(self) -> str:
+        """The donor's name on the receipt, also if the donation is anonymous in public."""
+        return self.payer_name or (self.user.name if self.user else "")
 
     @prepared_query
     def for_user(cls: Any, user_id, id):
@@ -134,6 +182,44 @@ class Donation(UUIDPrimaryKeyMixin, Base):
         return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query
+    def search(  # noqa: PLR0917 (a parameter for each filter)
+        cls: Any,
+        project_id,
+        status,
+        channel,
+        donor_id,
+        donor_pattern,
+        since,
+        until,
+        by_amount,
+        ascending,
+    ):
+        """Select donations of all donors, filtered by what is not None, the newest first.
+
+        ``donor_pattern`` matches a name or an e-mail address. With ``by_amount`` the largest are
+        first; with ``ascending`` the order is reversed.
+        """
+        conditions = [
+            column == value
+            for column, value in (
+                (cls.project_id, project_id),
+                (cls.status, status),
+                (cls.channel, channel),
+                (cls.user_id, donor_id),
+            )
+            if value is not None
+        ]
+        if donor_pattern is not None:
+            conditions.append(_is_from(cls, donor_pattern))
+        if since is not None:
+            conditions.append(cls.created_at >= since)
+        if until is not None:
+            conditions.append(cls.created_at < until)
+        order = newest_first if ascending is None else oldest_first
+        key = cls.created_at if by_amount is None else cls.amount
+        return order(db.select(cls).where(*conditions), key, cls.id)
+
+    @prepared_query
     def public_count(cls: Any, project_id):
         """Select the number of succeeded donations, which the project stores.
 
@@ -145,118 +231,64 @@ class Donation(UUIDPrimaryKeyMixin, Base):
     def insert_pledge(cls, session_query: PreparedQuery, **values: Any) -> tuple[Any, ...] | None:
         """Insert a donation and its payment, and return the payment's snapshot columns.
 
-        Return None if the project does not accept the donation or ``session_query`` finds no
-        active log-in session. A pending donation counts as pledged. A single statement locks the
-        project's row for the shortest time; outside a transaction it commits at once.
+        Return None if less than ``held_amount`` is left of the project's goal, it does not accept
+        the donation, or ``session_query`` finds no active log-in session. A pending donation counts
+        as pledged with ``held_amount``. A single statement locks the project's row for the shortest
+        time; outside a transaction it commits at once.
         """
         parameters = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
         parameters = {name: value for name, value in parameters.items() if value is not None}
-        statement = _pledge_statement(tuple(parameters), session_query.statement)
+        statement = pledge_statement(cls, tuple(parameters), session_query.statement)
         return PreparedQuery(cls, statement, {**parameters, **session_query.values}).row()
 
     @classmethod
-    def has_other_from_donor(cls, donation: "Donation") -> bool:
-        """Whether the donor has another succeeded donation in their name to the same project."""
-        query = db.select(cls.id).where(
-            cls.project_id == donation.project_id,
-            cls.user_id == donation.user_id,
-            cls.status == "succeeded",
-            ~cls.is_anonymous,
-            cls.id != donation.id,
-        )
-        return db.session.scalar(query.limit(1)) is not None
+    def get_for_update(cls, *conditions: Any) -> "Donation":
+        """Lock a donation's project, and return the donation. Raises DonationNotFound.
+
+        Donations are changed only under the lock of their project.
+        """
+        project_id = db.session.scalar(db.select(cls.project_id).where(*conditions))
+        if project_id is None:
+            raise DonationNotFound
+        Project.get_for_update(project_id)
+        query = db.select(cls).where(*conditions)
+        donation: Donation = db.session.scalars(
+            query, execution_options={"populate_existing": True}
+        ).one()
+        return donation
 
     @classmethod
-    def count_for_project(cls, project_id: UUID) -> tuple[int, int]:
-        """Count the donors and the donations of a project from its succeeded donations."""
-        named = db.func.count(cls.user_id.distinct()).filter(~cls.is_anonymous)
-        anonymous = db.func.count().filter(cls.is_anonymous)
-        query = db.select(named + anonymous, db.func.count())
-        query = query.where(cls.project_id == project_id, cls.status == "succeeded")
-        donors, donations = db.session.execute(query).one()
-        return donors, donations
+    def release_lapsed(cls, project_id: UUID, before: datetime) -> Decimal:
+        """Release what a locked project's pledges from ``before`` hold; return their sum.
+
+        A payment that is processing is no longer only a promise: its pledge does not lapse.
+        """
+        held = db.func.coalesce(cls.held_amount, cls.amount)
+        is_processing = (Payment.donation_id == cls.id) & (Payment.status == "processing")
+        lapsed = (
+            db.select(cls.id, held.label("held"))
+            .where(cls.project_id == project_id, cls.status == literal_column("'pending'"))
+            .where(cls.created_at < before, held > 0, ~db.exists().where(is_processing))
+            .subquery()
+        )
+        release = db.update(cls).where(cls.id == lapsed.c.id).values(held_amount=ZERO)
+        released = db.session.scalars(
+            release.returning(lapsed.c.held), execution_options={"synchronize_session": False}
+        )
+        return sum(released, ZERO)
+
+
+def _is_from(donation: Any, pattern: Any) -> Any:
+    """Build the condition that a donation's donor has a name or an e-mail like ``pattern``."""
+    columns = (User.name, User.email)
+    users = db.select(User.id).where(db.or_(*(column.ilike(pattern) for column in columns)))
+    stated = (donation.payer_name, donation.payer_email)
+    return db.or_(donation.user_id.in_(users), *(column.ilike(pattern) for column in stated))
 
 
 @on_user_erased
-def delete_messages(user_id: UUID) -> None:
-    """Delete the messages of the user's donations, which stay in the books."""
-    own = db.update(Donation).where(Donation.user_id == user_id)
-    db.session.execute(own.values(message=None))
-
-
-@cache
-def _pledge_statement(names: tuple[str, ...], user_session: Any) -> Any:
-    """Build the statement of ``insert_pledge`` for the parameters called ``names``.
-
-    It inserts nothing unless ``user_session`` selects a row.
-    """
-    value: dict[str, Any] = {name: bindparam(name) for name in names}
-    total_limit, payment_id = value.pop("total_limit"), value.pop("payment_id")
-    payment_method_id = value.pop("payment_method_id", None)
-    zero: Any = literal_column("0")
-    pending: Any = literal_column("'pending'")
-    total = Project.raised + Project.pledged
-    project = (
-        db.update(Project)
-        .where(Project.id == value["project_id"], Project.active, user_session.exists())
-        .where(total < Project.funding_goal, total + value["amount"] < total_limit)
-        .values(pledged=Project.pledged + value["amount"])
-        .returning(Project.id, Project.name)
-        .cte("project")
-    )
-    donation_row = {**value, "status": pending, "refunded_amount": zero, "disputed_amount": zero}
-    donation = _insert_from(Donation, project, donation_row, Donation.id)
-    shared = {name: value[name] for name in ("amount", "currency", "created_at")}
-    payment_row = {"id": payment_id, "donation_id": value["id"], **shared}
-    payment_row |= {"status": pending, "stripe_amount_refunded": zero, "superseded": false()}
-    payment_row["details"] = _payment_details(value["id"], project)
-    if payment_method_id is not None:
-        payment_row["payment_method_id"] = payment_method_id
-    payment = _insert_from(Payment, donation, payment_row, *Payment.snapshot_columns())
-    return db.select(*payment.c)
-
-
-def _payment_details(donation_id: Any, project: Any) -> Any:
-    """Build the details of a donation's payment: see ``integrations.stripe_descriptions``."""
-    name = db.select(project.c.name).scalar_subquery()
-    project_id = db.select(project.c.id).scalar_subquery()
-    pairs = {
-        "kind": "donation",
-        "number": db.cast(donation_id, db.Text),
-        "project": db.cast(project_id, db.Text),
-        "description": db.literal_column("'Donation to '") + name,
-        "label": name,
-    }
-    return db.func.jsonb_build_object(*chain.from_iterable(pairs.items()))
-
-
-def _insert_from(entity: Any, source: Any, values: dict[str, Any], *returning: Any) -> Any:
-    """Build a CTE that inserts a row of ``entity`` for each row of ``source``."""
-    table = entity.__table__
-    columns = [db.cast(value, table.c[name].type).label(name) for name, value in values.items()]
-    rows = db.select(*columns).select_from(source)
-    insertion = db.insert(table).from_select(list(values), rows, include_defaults=False)
-    return insertion.returning(*returning).cte(table.name)
-
-
-class ReceiptCounter(Base):
-    """The last receipt number of each year, in the table waqf_receipt_years.
-
-    It is incremented in the transaction that uses it, so that there are no gaps.
-    """
-
-    __tablename__ = "waqf_receipt_years"
-
-    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    last: Mapped[int]
-
-    @classmethod
-    def next_number(cls, year: int) -> str:
-        """Increment the year's counter, and return the receipt number."""
-        increment = (
-            insert(cls)
-            .values(year=year, last=1)
-            .on_conflict_do_update(index_elements=["year"], set_={"last": cls.last + 1})
-            .returning(cls.last)
-        )
-        return f"R-{year}-{db.session.scalar(increment):06}"
+def delete_personal_texts(user_id: UUID) -> None:
+    """Delete what the user wrote in donations, which stay in the books."""
+    texts = ("message", "dedication_kind", "dedication_name", "payer_name", "payer_email")
+    own = db.update(Donation.__table__).where(Donation.user_id == user_id)
+    db.session.execute(own.values(dict.fromkeys(texts)))

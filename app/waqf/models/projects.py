@@ -27,6 +27,7 @@ class Project(UUIDPrimaryKeyMixin, Base):
             " AND donor_count >= 0 AND donation_count >= 0",
             name="figures",
         ),
+        CheckConstraint("disbursed >= 0", name="disbursed"),
         Index(None, "created_at", "id"),
     )
 
@@ -38,6 +39,7 @@ class Project(UUIDPrimaryKeyMixin, Base):
     active: Mapped[bool] = mapped_column(default=True)
     raised: Mapped[Decimal] = mapped_column(default=ZERO)
     pledged: Mapped[Decimal] = mapped_column(default=ZERO)  # by pending donations
+    disbursed: Mapped[Decimal] = mapped_column(default=ZERO, server_default="0")
     donor_count: Mapped[int] = mapped_column(default=0)
     donation_count: Mapped[int] = mapped_column(default=0)
     completed_at: Mapped[datetime | None]
@@ -50,7 +52,12 @@ class Project(UUIDPrimaryKeyMixin, Base):
 
     @property
     def fund(self) -> str:
-        return f"waqf {self.id}"
+        return fund_of(self.id)
+
+    @property
+    def balance(self) -> Decimal:
+        """What the fund holds; negative if more was disbursed than was not refunded later."""
+        return self.raised - self.disbursed
 
     def update_completion(self) -> None:
         """Set ``completed_at`` if the goal is met, and clear it if it no longer is."""
@@ -79,6 +86,11 @@ class Project(UUIDPrimaryKeyMixin, Base):
         if project is None:
             raise ProjectNotFound
         return project
+
+
+def fund_of(project_id: UUID) -> str:
+    """Return the name of a project's fund in the ledger."""
+    return f"waqf {project_id}"
 
 
 @lru_cache(maxsize=4096)

@@ -1,28 +1,30 @@
-"""Waqf: projects with a funding goal, and donations to them through Stripe.
+"""Projects, and the donations of each donor.
 
 A view with ``idempotent`` does not commit: the decorator commits the effect together with the
 stored response. ``idempotent_payment`` commits the record that the view has inserted, calls Stripe,
 renders the response, and commits the result together with the stored response.
 """
 
-from ..approvals.routes import may_need_approval
-from ..database.base import db
-from ..documents.actions.receipts import render_receipt
-from ..errors import Forbidden
-from ..http.authentication import current_user
-from ..http.blueprint import Blueprint
-from ..http.exports import stream_rows
-from ..http.rate_limits import limit
-from ..http.responses import pdf_response
-from ..http.schemas import ExportQuerySchema
-from ..payments.actions.intents import PaymentOperation
-from ..payments.actions.refunds import RefundOperation
-from ..payments.rules import InvalidTransition
-from . import actions
-from .models import Donation, Project
-from .rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
-from .schemas import (
+from ...approvals.routes import may_need_approval
+from ...database.base import db
+from ...documents.actions.receipts import render_receipt
+from ...errors import Forbidden
+from ...http.authentication import current_user
+from ...http.exports import stream_rows
+from ...http.rate_limits import limit
+from ...http.responses import pdf_response
+from ...http.schemas import ExportQuerySchema
+from ...payments.actions.intents import PaymentOperation
+from ...payments.actions.refunds import RefundOperation
+from ...payments.rules import InvalidTransition
+from ..actions import changes, donations, projects, refunds
+from ..actions.cancellation import CancelOperation, request_cancellation
+from ..models import Donation, Project
+from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
+from ..schemas.donations import (
+    CancellationSchema,
     DonationExportSchema,
+    DonationPatchSchema,
     DonationSchema,
     NewDonationSchema,
     NewProjectSchema,
@@ -32,13 +34,12 @@ from .schemas import (
     ProjectSchema,
     PublicDonationSchema,
 )
+from .blueprint import EXPORTS, bp, if_project_unchanged, require_project
 
-bp = Blueprint("waqf", __name__, url_prefix="/api/waqf", description=__doc__)
 
-EXPORTS = {
-    "application/x-ndjson": '{"id":"0197c3a4-…","amount":25,"status":"succeeded",…}\n',
-    "text/csv": "id,projectId,userId,amount,…\r\n0197c3a4-…,0197c3a1-…,…\r\n",
-}
+def own_donation(id):
+    """Build the query for one of the current user's donations."""
+    return Donation.for_user(current_user.id, id)
 
 
 # Projects
@@ -83,10 +84,10 @@ def show_project(id):
 @bp.returns_etag
 @bp.arguments(ProjectPatchSchema)
 @bp.returns_row(ProjectSchema, ProjectNotFound)
-@bp.if_match(ProjectSchema, Project.by_id, Project.get_for_update)
+@if_project_unchanged
 def update_project(changes, id):
     """Update a project; an inactive one does not accept donations"""
-    actions.update_project(id, changes)
+    projects.update_project(id, changes)
     db.session.commit()
     return Project.by_id(id)
 
@@ -98,8 +99,7 @@ def update_project(changes, id):
 @bp.raises(ProjectNotFound)
 def list_project_donations(id):
     """List the succeeded donations to a project, newest first, without anonymous donors' names"""
-    if Project.by_id(id).select_columns(Project.id).row() is None:
-        raise ProjectNotFound
+    require_project(id)
     return Donation.public_for_project(id).with_total(Donation.public_count(id))
 
 
@@ -115,7 +115,7 @@ def list_project_donations(id):
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(data):
     """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId"""
-    return actions.create_donation(current_user, **data)
+    return donations.create_donation(current_user, **data)
 
 
 @bp.get("/donations")
@@ -141,7 +141,32 @@ def export_donations(query):
 @bp.returns_row(DonationSchema, DonationNotFound)
 def show_donation(id):
     """Get one of your donations"""
-    return Donation.for_user(current_user.id, id)
+    return own_donation(id)
+
+
+@bp.patch("/donations/<uuid:id>")
+@bp.login_required
+@bp.returns_etag
+@bp.arguments(DonationPatchSchema)
+@bp.returns_row(DonationSchema, DonationNotFound)
+@bp.if_match(DonationSchema, own_donation, changes.lock_donation)
+def update_donation(data, id):
+    """Change how one of your donations is shown; its receipt stays as it was issued"""
+    changes.update_donation(current_user, id, data)
+    db.session.commit()
+    return own_donation(id)
+
+
+@bp.post("/donations/<uuid:id>/cancel")
+@bp.login_required
+@bp.returns_etag
+@bp.idempotent_payment(DonationSchema, Donation.by_payment, CancelOperation, status=200)
+@bp.arguments(CancellationSchema)
+@bp.if_match(DonationSchema, own_donation, refunds.lock_donation_payment)
+@bp.raises(DonationNotFound, InvalidTransition)
+def cancel_donation(_, id):
+    """Cancel one of your donations while it is pending"""
+    return request_cancellation(current_user, id)
 
 
 @bp.get("/donations/<uuid:id>/receipt")
@@ -150,11 +175,11 @@ def show_donation(id):
 @bp.raises(DonationNotFound, InvalidTransition)
 def show_receipt(id):
     """Download the receipt for one of your donations as a PDF, once it has succeeded"""
-    donations = Donation.for_user(current_user.id, id).objects()
-    if not donations:
+    own = own_donation(id).objects()
+    if not own:
         raise DonationNotFound
-    (donation,) = donations
-    receipt = actions.get_receipt(donation)
+    (donation,) = own
+    receipt = donations.get_receipt(donation)
     db.session.commit()
     return pdf_response(render_receipt(receipt, donation), f"{receipt.number}.pdf")
 
@@ -164,9 +189,9 @@ def show_receipt(id):
 @bp.returns_etag
 @bp.idempotent_payment(DonationSchema, Donation.by_refund, RefundOperation, status=200)
 @bp.arguments(NewRefundSchema)
-@bp.if_match(DonationSchema, Donation.by_id, actions.lock_donation_payment)
+@bp.if_match(DonationSchema, Donation.by_id, refunds.lock_donation_payment)
 @bp.raises(DonationNotFound, InvalidTransition, Forbidden)
 @may_need_approval
 def refund_donation(data, id):
     """Refund a donation in full or in part"""
-    return actions.request_donation_refund(current_user, id, data["amount"])
+    return refunds.request_donation_refund(current_user, id, data["amount"])

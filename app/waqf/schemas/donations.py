@@ -1,12 +1,13 @@
-"""Request and response schemas of projects and donations."""
+"""Request and response schemas of projects and donations, for the public and for donors."""
 
 from decimal import Decimal
 from typing import Any
 
 from marshmallow import fields, validate
 
-from ..http.fields import (
+from ...http.fields import (
     Amount,
+    Choice,
     Currency,
     ExactDecimal,
     MultilineText,
@@ -16,11 +17,19 @@ from ..http.fields import (
     Text,
     UtcDateTime,
 )
-from ..http.schemas import Schema
-from ..payments.schemas import PaymentMethodId, PaymentSchema
-from .rules import CATEGORIES, STATUSES
+from ...http.schemas import Schema
+from ...payments.schemas import PaymentMethodId, PaymentSchema
+from ...users.schemas import PersonName
+from ..rules import CATEGORIES, CHANNELS, DEDICATION_KINDS, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
+
+
+class OneLine(Text):
+    """A short text, such as a reference or a reason."""
+
+    def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(1, max_length), **kwargs)
 
 
 class ProjectName(Text):
@@ -57,6 +66,7 @@ class ProjectSchema(Schema):
     currency = Text(required=True, metadata={"example": "USD"})
     funding_goal = Amount(required=True, metadata={"example": 1000})
     raised = Amount(required=True, metadata={"example": 400})
+    disbursed = Amount(required=True, metadata={"example": 0})
     donor_count = StrictInteger(required=True, metadata={"example": 1})
     progress = ExactDecimal(required=True, metadata={"example": Decimal("0.4")})
     active = StrictBoolean(required=True)
@@ -90,6 +100,23 @@ class ProjectListQuerySchema(Schema):
     )
 
 
+class DedicationSchema(Schema):
+    """In whose name or memory a gift is made; the name is public."""
+
+    kind = Choice(*DEDICATION_KINDS, required=True)
+    name = PersonName(required=True)
+
+
+class Message(MultilineText):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            allow_none=True,
+            validate=validate.Length(max=500),
+            metadata={"example": "For my parents"},
+            **kwargs,
+        )
+
+
 class PublicDonationSchema(Schema):
     """A donation as the public sees it; an anonymous donor's name and id are null."""
 
@@ -100,7 +127,9 @@ class PublicDonationSchema(Schema):
     currency = Text(required=True, metadata={"example": "USD"})
     is_anonymous = StrictBoolean(required=True)
     donor_name = Text(required=True, allow_none=True, metadata={"example": "Fatima al-Fihri"})
-    message = Text(required=True, allow_none=True, metadata={"example": "For my parents"})
+    dedication = fields.Nested(DedicationSchema, required=True, allow_none=True)
+    message = Message(required=True, attribute="public_message")
+    channel = Text(required=True, metadata={"example": "stripe", "enum": list(CHANNELS)})
     status = Text(required=True, metadata={"example": "succeeded", "enum": list(STATUSES)})
     received_amount = Amount(required=True, metadata={"example": 25})
     refunded_amount = Amount(required=True, metadata={"example": 0})
@@ -110,28 +139,40 @@ class PublicDonationSchema(Schema):
 class DonationExportSchema(PublicDonationSchema):
     """A donation as its donor exports it."""
 
-    user_id = StrictUUID(required=True)
+    user_id = StrictUUID(required=True, allow_none=True)
+    project_name = Text(required=True, metadata={"example": "A well for Al-Rayyan"})
+    message = Message(required=True)
+    message_hidden = StrictBoolean(required=True, metadata={"example": False})
     disputed = StrictBoolean(required=True)
     receipt_number = Text(required=True, allow_none=True, metadata={"example": "R-2026-000001"})
+    paid_at = UtcDateTime(required=True, allow_none=True, attribute="succeeded_at")
 
 
 class DonationSchema(DonationExportSchema):
-    """A donation as its donor sees it, with its payment."""
+    """A donation as its donor sees it, with its payment: null if it was received elsewhere."""
 
-    payment = fields.Nested(PaymentSchema, required=True)
+    payment = fields.Nested(PaymentSchema, required=True, allow_none=True)
 
 
 class NewDonationSchema(Schema):
     project_id = StrictUUID(required=True)
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 25})
     is_anonymous = StrictBoolean(load_default=False)
-    message = MultilineText(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(max=500),
-        metadata={"example": "For my parents"},
-    )
+    message = Message(load_default=None)
+    dedication = fields.Nested(DedicationSchema, load_default=None, allow_none=True)
     payment_method_id = PaymentMethodId()
+
+
+class DonationPatchSchema(Schema):
+    """Changes of a donation; a missing field keeps its value, null removes it."""
+
+    is_anonymous = StrictBoolean()
+    dedication = fields.Nested(DedicationSchema, allow_none=True)
+    message = Message()
+
+
+class CancellationSchema(Schema):
+    """A body without fields, which may be left out."""
 
 
 class NewRefundSchema(Schema):

@@ -1,0 +1,36 @@
+"""What an officer recorded of a donation that was received outside Stripe."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, ForeignKey, literal_column
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ...database.base import db
+
+
+class OfflineColumns:
+    """A mixin of Donation; its columns are NULL for a donation through Stripe."""
+
+    payer_name: Mapped[str | None]
+    payer_email: Mapped[str | None]
+    method: Mapped[str | None]
+    reference: Mapped[str | None]
+    received_on: Mapped[date | None] = mapped_column(Date)
+    recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    reversed_at: Mapped[datetime | None]
+    reversed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    reversal_reason: Mapped[str | None]
+
+    @classmethod
+    def has_reference(cls: Any, project_id: UUID, method: str, reference: str) -> bool:
+        """Whether a project has a recorded donation with this reference that stands."""
+        query = db.select(cls.id).where(
+            cls.project_id == project_id,
+            cls.method == method,
+            cls.reference == reference,
+            cls.channel == literal_column("'offline'"),
+            cls.reversed_at.is_(None),
+        )
+        return db.session.scalar(query.limit(1)) is not None

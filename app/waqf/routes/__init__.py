@@ -1,0 +1,6 @@
+"""The routes of waqf, all on one blueprint."""
+
+from . import donations, funds, staff
+from .blueprint import bp
+
+__all__ = ["bp", "donations", "funds", "staff"]

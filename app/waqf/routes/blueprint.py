@@ -1,0 +1,24 @@
+"""Waqf: projects with a funding goal, donations to them, and what their funds pay out."""
+
+from ...http.blueprint import Blueprint
+from ..actions import changes
+from ..models import Donation, Project
+from ..rules import ProjectNotFound
+from ..schemas.donations import ProjectSchema
+from ..schemas.staff import StaffDonationSchema
+
+bp = Blueprint("waqf", __name__, url_prefix="/api/waqf", description=__doc__)
+
+EXPORTS = {
+    "application/x-ndjson": '{"id":"0197c3a4-…","amount":25,"status":"succeeded",…}\n',
+    "text/csv": "id,projectId,userId,amount,…\r\n0197c3a4-…,0197c3a1-…,…\r\n",
+}
+
+if_project_unchanged = bp.if_match(ProjectSchema, Project.by_id, Project.get_for_update)
+if_donation_unchanged = bp.if_match(StaffDonationSchema, Donation.by_id, changes.lock_donation)
+
+
+def require_project(id):
+    """Raise ProjectNotFound unless the project exists."""
+    if Project.by_id(id).select_columns(Project.id).row() is None:
+        raise ProjectNotFound

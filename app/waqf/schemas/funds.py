@@ -1,0 +1,77 @@
+"""Request and response schemas of disbursements and of the public ledger of a project."""
+
+from marshmallow import fields
+
+from ...http.fields import Amount, Choice, StrictDate, StrictUUID, Text, UtcDateTime
+from ...http.schemas import PaginationQuerySchema, PaginationSchema, Schema
+from ...users.schemas import PersonName
+from ..rules import ENTRY_KINDS
+from .donations import POSITIVE, OneLine
+from .staff import PeriodQuerySchema
+
+
+class NewDisbursementSchema(Schema):
+    amount = Amount(required=True, validate=POSITIVE, metadata={"example": 250})
+    paid_on = StrictDate(required=True, metadata={"example": "2026-01-26"})
+    recipient = PersonName(required=True)
+    purpose = OneLine(500, required=True, metadata={"example": "Drilling, first part"})
+    reference = OneLine(required=True, metadata={"example": "PAY-118"})
+
+
+class DisbursementSchema(Schema):
+    """A payment out of a project's fund."""
+
+    id = StrictUUID(required=True)
+    project_id = StrictUUID(required=True)
+    amount = Amount(required=True, metadata={"example": 250})
+    currency = Text(required=True, metadata={"example": "USD"})
+    paid_on = StrictDate(required=True, metadata={"example": "2026-01-26"})
+    recipient = Text(required=True, metadata={"example": "Bait al-Hafr"})
+    purpose = Text(required=True, metadata={"example": "Drilling, first part"})
+    reference = Text(required=True, metadata={"example": "PAY-118"})
+    recorded_by = StrictUUID(required=True)
+    created_at = UtcDateTime(required=True)
+    reversed_at = UtcDateTime(required=True, allow_none=True, metadata={"example": None})
+    reversal_reason = Text(required=True, allow_none=True, metadata={"example": None})
+
+
+class FundEntrySchema(Schema):
+    """An entry of a project's fund; the amount is negative if it takes away from the fund."""
+
+    id = StrictUUID(required=True)
+    date = StrictDate(required=True, attribute="day", metadata={"example": "2026-01-26"})
+    kind = Choice(*ENTRY_KINDS, required=True)
+    amount = Amount(required=True, metadata={"example": 25})
+    donor_name = Text(required=True, allow_none=True, metadata={"example": "Fatima al-Fihri"})
+    recipient = Text(required=True, allow_none=True, metadata={"example": None})
+    purpose = Text(required=True, allow_none=True, metadata={"example": None})
+
+
+class FundLedgerQuerySchema(PeriodQuerySchema, PaginationQuerySchema):
+    """The days and the page of a project's ledger."""
+
+
+class FundEntryPageSchema(Schema):
+    data = fields.List(fields.Nested(FundEntrySchema), required=True)
+    pagination = fields.Nested(PaginationSchema, required=True)
+
+
+class FundLedgerSchema(Schema):
+    """What a project's fund received and paid out in a period, and its balance at the end."""
+
+    currency = Text(required=True, metadata={"example": "USD"})
+    received = Amount(required=True, metadata={"example": 400})
+    refunded = Amount(
+        required=True,
+        metadata={
+            "example": 0,
+            "description": "Also what disputes withhold or have taken.",
+        },
+    )
+    fees = Amount(
+        required=True,
+        metadata={"example": 0, "description": "Always 0: the institution pays Stripe's fees."},
+    )
+    disbursed = Amount(required=True, metadata={"example": 250})
+    balance = Amount(required=True, metadata={"example": 150})
+    entries = fields.Nested(FundEntryPageSchema, required=True)
