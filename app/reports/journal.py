@@ -26,21 +26,21 @@ ENTRIES = """
         (SELECT json_agg(json_build_array(l.account, l.amount::text) ORDER BY l.account)
          FROM ledger_postings l WHERE l.entry_id = e.id),
         coalesce(d.receipt_number, a.application_number), p.id, p.intent_id,
-        coalesce(t.charge_id, (
-            SELECT c.charge_id FROM balance_transactions c
-            WHERE c.payment_id = p.id AND c.charge_id IS NOT NULL LIMIT 1)),
+        coalesce(t.charge_id, p.charge_id),
         (SELECT string_agg(r.provider_id, ' ' ORDER BY r.created_at) FROM payment_reversals r
          WHERE r.payment_id = e.payment_id AND EXISTS (
             SELECT FROM ledger_postings l
             WHERE l.entry_id = e.id AND l.account = 'stripe' AND l.amount < 0)),
-        t.provider_id, o.provider_id, coalesce(t.occurred_at, o.occurred_at)
+        t.provider_id, o.provider_id, coalesce(t.occurred_at, o.occurred_at,
+            CASE WHEN e.kind IN ('donation received', 'instalment paid') THEN p.paid_at END)
     FROM page e
     LEFT JOIN balance_transactions t ON t.id = e.subject_id
     LEFT JOIN payouts o ON o.id = coalesce(t.payout_id, e.subject_id)
     LEFT JOIN payments p ON p.id = coalesce(e.payment_id, t.payment_id)
     LEFT JOIN waqf_donations d ON d.id = coalesce(p.donation_id, e.subject_id)
     LEFT JOIN murabaha_installments i ON i.id = p.installment_id
-    LEFT JOIN murabaha_applications a ON a.id = coalesce(i.application_id, e.subject_id)
+    LEFT JOIN murabaha_applications a
+        ON a.id = coalesce(i.application_id, p.application_id, e.subject_id)
     ORDER BY e.created_at, e.id
 """
 

@@ -4,6 +4,8 @@
 here, or to the exceptions with the test that covers it.
 """
 
+import itertools
+
 import pytest
 
 from app.http.fields import StrictDate
@@ -52,10 +54,35 @@ def acquire(approved):
     return lambda day: flow.post(officer, "acquire", {**body, "acquiredOn": day})
 
 
+@pytest.fixture
+def record_donation(sign_in, make_project):
+    """Return a function that records a donation that was received on ``day``."""
+    officer, project = sign_in("officer"), make_project()
+    body = {"amount": 100, "method": "cash"}
+    references = map(str, itertools.count())
+    return lambda day: officer.post(
+        f"/api/waqf/projects/{project}/offline-donations",
+        json={**body, "reference": next(references), "receivedOn": day},
+    )
+
+
+@pytest.fixture
+def disburse(sign_in, make_project):
+    """Return a function that records what a fund has paid out on ``day``."""
+    officer, project = sign_in("officer"), make_project()
+    path = f"/api/waqf/projects/{project}"
+    gift = {"amount": 100, "method": "cash", "reference": "C-1", "receivedOn": "2026-01-20"}
+    assert officer.post(f"{path}/offline-donations", json=gift).status_code == 201
+    body = {"amount": 1, "recipient": "A driller", "purpose": "Drilling", "reference": "P-1"}
+    return lambda day: officer.post(f"{path}/disbursements", json={**body, "paidOn": day})
+
+
 ROUTES = {
     "ItemizedCalculationSchema.hawlStartedOn": "calculate",
     "AcquisitionSchema.acquiredOn": "acquire",
     "RecordPaymentSchema.receivedOn": "record",
+    "NewOfflineDonationSchema.receivedOn": "record_donation",
+    "NewDisbursementSchema.paidOn": "disburse",
 }
 
 
@@ -75,7 +102,7 @@ def test_today_in_the_east_is_accepted_and_the_day_after_is_not(
     send = request.getfixturevalue(ROUTES[route])
     field = route.partition(".")[2]
     assert_error(send("2026-01-30"), 400, "VALIDATION_ERROR", [field])
-    assert send("2026-01-29").status_code == 200
+    assert send("2026-01-29").status_code < 300
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -85,4 +112,4 @@ def test_a_day_that_has_begun_nowhere_is_in_the_future(request, set_clock, set_t
     send = request.getfixturevalue(ROUTES[route])
     field = route.partition(".")[2]
     assert_error(send("2026-01-29"), 400, "VALIDATION_ERROR", [field])
-    assert send("2026-01-28").status_code == 200
+    assert send("2026-01-28").status_code < 300

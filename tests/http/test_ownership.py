@@ -88,6 +88,7 @@ ROUTES = {
     f"PATCH {DONATION}": ("donation", {"message": "For all"}, OWNER_ONLY),
     f"POST {DONATION}/cancel": ("pledge", {}, OWNER_ONLY),
     "GET /api/waqf/donations/all/<uuid:id>": ("donation", None, OFFICERS_ONLY),
+    "GET /api/waqf/donations/all/<uuid:id>/receipt": ("donation", None, OFFICERS_ONLY),
     f"DELETE {DONATION}/message": ("donation", None, OFFICERS_ONLY),
     f"POST {DONATION}/reverse": ("cheque", {"reason": "It bounced"}, OFFICERS_ONLY),
     f"POST {PROJECT}/offline-donations": ("project", CHEQUE, {**OFFICERS_ONLY, **CREATED}),

@@ -55,6 +55,7 @@ def test_what_was_pledged_before_stays_pledged(scratch_app):
     assert execute(scratch_app, STORED) == [
         (30, None, "stripe"), (70, None, "stripe"), (500, 500, "stripe"),
     ]  # fmt: skip
+    assert run_command(scratch_app, "db", "upgrade").exit_code == 0
     with scratch_app.app_context():
         assert list(ledger.check()) == []
     assert run_command(scratch_app, "db", "downgrade", BEFORE).exit_code == 0

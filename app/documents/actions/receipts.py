@@ -28,6 +28,7 @@ NOTHING_REMAINS = "The whole amount was returned to the payer: nothing of this d
 CHANGES = {
     "refunds": ("Refunded", "Refund failed"),
     "disputes": ("Disputed by the payer's bank", "Dispute ended: the amount counts again"),
+    "donations": ("Reversed", ""),  # what was recorded in error; a credit is the gift itself
 }
 
 
@@ -93,6 +94,7 @@ def _find_changes(donation: Any) -> tuple[int, list[tuple[datetime, str, Decimal
         db.select(JournalEntry.created_at, Posting.account, Posting.amount)
         .join(Posting, Posting.entry_id == JournalEntry.id)
         .where(JournalEntry.subject_id == donation.id, Posting.account.in_(CHANGES))
+        .where((Posting.account != "donations") | (Posting.amount > 0))
     )
     total = db.session.scalar(db.select(db.func.count()).select_from(query.subquery())) or 0
     latest = query.order_by(JournalEntry.created_at.desc(), JournalEntry.id.desc())

@@ -14,9 +14,9 @@ from ..schemas.applications import ApplicationSchema
 from ..schemas.payments import (
     EarlySettlementSchema,
     PayAmountSchema,
+    ReceiptReversalSchema,
     ReceiptSchema,
     RecordPaymentSchema,
-    ReversalSchema,
 )
 from .blueprint import bp, if_unchanged, require_readable, visible_application
 
@@ -88,7 +88,7 @@ def list_receipts(id):
 @bp.officers_only
 @bp.returns_etag
 @bp.idempotent
-@bp.arguments(ReversalSchema)
+@bp.arguments(ReceiptReversalSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_unchanged
 @bp.raises(InvalidTransition, ReceiptNotFound)

@@ -22,7 +22,7 @@ class RecordPaymentSchema(Schema):
     )
 
 
-class ReversalSchema(Schema):
+class ReceiptReversalSchema(Schema):
     reason = Reference(500, required=True, metadata={"example": "The cheque was returned"})
 
 

@@ -20,6 +20,7 @@ PURPOSES = {
     "donation": "It is booked, and the donation counts toward its project.",
     "installment": "It is booked, and pays the oldest unpaid instalments; money beyond the contract"
     " is refunded.",
+    "down_payment": "It is booked as a down payment; if there is no sale, it is refunded.",
 }
 
 

@@ -15,10 +15,7 @@ from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query, sql_property
 from ...users.models import User
 from ..rules import EXCEPTION_KINDS
-from .payments import Payment
-
-# Murabaha is a layer above: its table is named here, and its model is not imported.
-INSTALLMENTS = db.table("murabaha_installments", db.column("id"), db.column("application_id"))
+from .purposes import application_id_of, donation_id_of
 
 
 class PaymentException(UUIDPrimaryKeyMixin, Base):
@@ -57,21 +54,11 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
 
     @sql_property
     def donation_id(cls: Any) -> Any:
-        donation = db.select(Payment.donation_id).where(Payment.id == cls.payment_id)
-        return donation.correlate(cls.__table__).scalar_subquery()
+        return donation_id_of(cls)
 
     @sql_property
     def application_id(cls: Any) -> Any:
-        installment = Payment.installment_id == INSTALLMENTS.c.id
-        application = db.select(INSTALLMENTS.c.application_id).join_from(
-            Payment.__table__, INSTALLMENTS, installment
-        )
-        application = application.where(Payment.id == cls.payment_id)
-        down_payment = db.select(Payment.application_id).where(Payment.id == cls.payment_id)
-        return db.func.coalesce(
-            application.correlate(cls.__table__).scalar_subquery(),
-            down_payment.correlate(cls.__table__).scalar_subquery(),
-        )
+        return application_id_of(cls)
 
     @sql_property
     def resolver_name(cls: Any) -> Any:

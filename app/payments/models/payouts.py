@@ -14,11 +14,10 @@ from ...database.prepared import newest_first, prepared_query, sql_property
 from ...money import ZERO
 from ..rules import MATCHES, PAYOUT_RETURNED, PAYOUT_STATUSES
 from .exceptions import PaymentException
-from .payments import Payment
+from .purposes import application_id_of, donation_id_of
 
 # What a payment was for is stored by the layers above.
 DONATIONS = table("waqf_donations", column("id"), column("receipt_number"))
-INSTALLMENTS = table("murabaha_installments", column("id"), column("application_id"))
 APPLICATIONS = table("murabaha_applications", column("id"), column("application_number"))
 
 
@@ -137,12 +136,11 @@ class BalanceTransaction(UUIDPrimaryKeyMixin, Base):
 
     @sql_property
     def donation_id(cls: Any) -> Any:
-        return _of_payment(cls, Payment.donation_id)
+        return donation_id_of(cls)
 
     @sql_property
     def application_id(cls: Any) -> Any:
-        installment = INSTALLMENTS.c.id == _of_payment(cls, Payment.installment_id)
-        return db.select(INSTALLMENTS.c.application_id).where(installment).scalar_subquery()
+        return application_id_of(cls)
 
     @sql_property
     def record_number(cls: Any) -> Any:
@@ -170,12 +168,6 @@ class BalanceTransaction(UUIDPrimaryKeyMixin, Base):
         """Build the sum of Stripe's fees for a payment; NULL while none is known."""
         fees = db.select(db.func.sum(cls.fee)).where(cls.payment_id == payment_id)
         return fees.scalar_subquery()
-
-
-def _of_payment(transaction: Any, value: Any) -> Any:
-    """Select a column of the payment of a balance transaction."""
-    query = db.select(value).where(Payment.id == transaction.payment_id)
-    return query.correlate(transaction.__table__).scalar_subquery()
 
 
 class FetchPosition(Base):

@@ -6,7 +6,7 @@ from sqlalchemy import literal_column
 
 from ...database.base import db
 from ...database.prepared import sql_property
-from ...payments.models import Payment
+from ...payments.models import BalanceTransaction, Payment
 from ...users.models import User
 from .projects import Project
 
@@ -62,9 +62,25 @@ class DonationExpressions:
         return _of_row(cls, Payment.charge_id, Payment.donation_id == cls.id)
 
     @sql_property
+    def fee(cls: Any) -> Any:
+        """Stripe's fees, in the currency in which it settles; NULL while they are not known."""
+        return _of_balance(cls, db.func.sum(BalanceTransaction.fee))
+
+    @sql_property
+    def fee_currency(cls: Any) -> Any:
+        return _of_balance(cls, db.func.min(BalanceTransaction.currency))
+
+    @sql_property
     def donor_id(cls: Any) -> Any:
         """The donor's id for public responses; NULL if the donor is anonymous."""
         return db.case((cls.is_anonymous, None), else_=cls.user_id)
+
+
+def _of_balance(donation: Any, value: Any) -> Any:
+    """Build the sub-select of an aggregate over the movements of a donation's payment."""
+    query = db.select(value).join(Payment, Payment.id == BalanceTransaction.payment_id)
+    query = query.where(Payment.donation_id == donation.id)
+    return query.correlate(donation.__table__).scalar_subquery()
 
 
 def _of_row(donation: Any, column: Any, condition: Any) -> Any:

@@ -1,7 +1,10 @@
 """Waqf: projects with a funding goal, donations to them, and what their funds pay out."""
 
+from ...database.base import db
+from ...documents.actions.receipts import render_receipt
 from ...http.blueprint import Blueprint
-from ..actions import changes
+from ...http.responses import pdf_response
+from ..actions import changes, donations
 from ..models import Donation, Project
 from ..rules import ProjectNotFound
 from ..schemas.donations import ProjectSchema
@@ -22,3 +25,10 @@ def require_project(id):
     """Raise ProjectNotFound unless the project exists."""
     if Project.by_id(id).select_columns(Project.id).row() is None:
         raise ProjectNotFound
+
+
+def receipt_response(donation):
+    """Render a donation's receipt. Raises InvalidTransition before the donation has succeeded."""
+    receipt = donations.get_receipt(donation)
+    db.session.commit()
+    return pdf_response(render_receipt(receipt, donation), f"{receipt.number}.pdf")

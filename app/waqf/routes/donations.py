@@ -7,12 +7,10 @@ renders the response, and commits the result together with the stored response.
 
 from ...approvals.routes import may_need_approval
 from ...database.base import db
-from ...documents.actions.receipts import render_receipt
 from ...errors import Forbidden
 from ...http.authentication import current_user
 from ...http.exports import stream_rows
 from ...http.rate_limits import limit
-from ...http.responses import pdf_response
 from ...http.schemas import ExportQuerySchema
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.refunds import RefundOperation
@@ -34,7 +32,13 @@ from ..schemas.donations import (
     ProjectSchema,
     PublicDonationSchema,
 )
-from .blueprint import EXPORTS, bp, if_project_unchanged, require_project
+from .blueprint import (
+    EXPORTS,
+    bp,
+    if_project_unchanged,
+    receipt_response,
+    require_project,
+)
 
 
 def own_donation(id):
@@ -178,10 +182,7 @@ def show_receipt(id):
     own = own_donation(id).objects()
     if not own:
         raise DonationNotFound
-    (donation,) = own
-    receipt = donations.get_receipt(donation)
-    db.session.commit()
-    return pdf_response(render_receipt(receipt, donation), f"{receipt.number}.pdf")
+    return receipt_response(own[0])
 
 
 @bp.post("/donations/<uuid:id>/refund")

@@ -17,7 +17,7 @@ from ..schemas.funds import (
     FundLedgerSchema,
     NewDisbursementSchema,
 )
-from ..schemas.staff import ReversalSchema
+from ..schemas.staff import DonationReversalSchema
 from .blueprint import bp, if_project_unchanged, require_project
 
 
@@ -52,7 +52,7 @@ def disburse(data, id):
 @bp.officers_only
 @bp.returns_etag
 @bp.idempotent
-@bp.arguments(ReversalSchema)
+@bp.arguments(DonationReversalSchema)
 @bp.returns_row(DisbursementSchema, NotFound)
 @bp.if_match(DisbursementSchema, Disbursement.by_id, disbursements.lock_disbursement)
 @bp.raises(InvalidTransition, Forbidden)

@@ -11,14 +11,20 @@ from ..actions import changes, offline, staff
 from ..models import Donation
 from ..rules import DonationNotFound, ProjectNotFound
 from ..schemas.staff import (
+    DonationReversalSchema,
     NewOfflineDonationSchema,
-    ReversalSchema,
     StaffDonationExportQuerySchema,
     StaffDonationExportSchema,
     StaffDonationQuerySchema,
     StaffDonationSchema,
 )
-from .blueprint import EXPORTS, bp, if_donation_unchanged, if_project_unchanged
+from .blueprint import (
+    EXPORTS,
+    bp,
+    if_donation_unchanged,
+    if_project_unchanged,
+    receipt_response,
+)
 
 
 @bp.get("/donations/all")
@@ -48,11 +54,23 @@ def show_any_donation(id):
     return Donation.by_id(id)
 
 
+@bp.get("/donations/all/<uuid:id>/receipt")
+@bp.officers_only
+@bp.pdf
+@bp.raises(DonationNotFound, InvalidTransition)
+def show_any_receipt(id):
+    """Download a donation's receipt as a PDF, to hand it to a donor without an account"""
+    found = Donation.by_id(id).objects()
+    if not found:
+        raise DonationNotFound
+    return receipt_response(found[0])
+
+
 @bp.post("/donations/<uuid:id>/reverse")
 @bp.officers_only
 @bp.returns_etag
 @bp.idempotent
-@bp.arguments(ReversalSchema)
+@bp.arguments(DonationReversalSchema)
 @bp.returns_row(StaffDonationSchema, DonationNotFound)
 @if_donation_unchanged
 @bp.raises(InvalidTransition, Forbidden)

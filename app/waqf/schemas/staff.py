@@ -1,10 +1,12 @@
 """Request and response schemas of donations, for staff."""
 
+from decimal import Decimal
+
 from marshmallow import fields, validate
 
 from ...http.fields import Amount, Choice, StrictBoolean, StrictDate, StrictUUID, Text, UtcDateTime
 from ...http.schemas import Schema
-from ...payments.schemas import PaymentSchema
+from ...payments.schemas import StaffPaymentSchema
 from ...users.schemas import Email, PersonName
 from ..rules import CHANNELS, SORTS, STATUSES
 from .donations import POSITIVE, DedicationSchema, DonationExportSchema, Message, OneLine
@@ -24,6 +26,15 @@ class StaffDonationExportSchema(DonationExportSchema):
     donor = fields.Nested(DonorSchema, required=True)
     payment_intent_id = Text(required=True, allow_none=True, metadata={"example": "pi_…"})
     charge_id = Text(required=True, allow_none=True, metadata={"example": "ch_…"})
+    fee = Amount(
+        required=True,
+        allow_none=True,
+        metadata={
+            "example": Decimal("1.03"),
+            "description": "Stripe's fees, in the currency of ``feeCurrency``; null until known.",
+        },
+    )
+    fee_currency = Text(required=True, allow_none=True, metadata={"example": "USD"})
     method = Text(required=True, allow_none=True, metadata={"example": None})
     reference = Text(required=True, allow_none=True, metadata={"example": None})
     received_on = StrictDate(required=True, allow_none=True, metadata={"example": None})
@@ -35,7 +46,7 @@ class StaffDonationExportSchema(DonationExportSchema):
 class StaffDonationSchema(StaffDonationExportSchema):
     """A donation as staff sees it."""
 
-    payment = fields.Nested(PaymentSchema, required=True, allow_none=True)
+    payment = fields.Nested(StaffPaymentSchema, required=True, allow_none=True)
 
 
 class PeriodQuerySchema(Schema):
@@ -76,5 +87,5 @@ class NewOfflineDonationSchema(Schema):
     dedication = fields.Nested(DedicationSchema, load_default=None, allow_none=True)
 
 
-class ReversalSchema(Schema):
+class DonationReversalSchema(Schema):
     reason = OneLine(500, required=True, metadata={"example": "The cheque bounced"})
