@@ -281,7 +281,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         paid_at = self.value_date(body, days, self.contract and self.contract["acceptedAt"], faults)
         if not 1 <= number <= len(self.parts):
             faults.add((404, "INSTALLMENT_NOT_FOUND"))
-        elif number != oldest.number:
+        elif number != oldest.number or not unpaid:  # all may be paid but the down payment
             faults.add(INVALID_TRANSITION)
         if size == "decimals" or not 0 < amount <= balance:
             faults.add(VALIDATION_ERROR)

@@ -9,7 +9,7 @@ from app.ledger import actions as ledger
 from ..support.cli import run_command
 from ..support.databases import create_scratch_app
 
-BEFORE = "0012"  # the revision before
+BEFORE = "0013"  # the revision before
 
 ROWS = """
 INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at,
