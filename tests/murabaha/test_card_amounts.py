@@ -55,7 +55,8 @@ def test_ariary_are_cut_in_whole_ones(client):
 def test_an_agreement_has_the_installments_as_they_were_sold(make_acquired, sql):
     case = make_acquired("KWD", cost=1000, downPayment=0).accept()
     change = (
-        "SET session_replication_role = replica; DELETE FROM documents; UPDATE murabaha_installments"
+        "SET session_replication_role = replica; DELETE FROM documents;"
+        " UPDATE murabaha_installments"
         " SET amount = amount {} 0.001 * CASE number WHEN 1 THEN 1 WHEN 12 THEN -1 ELSE 0 END"
     )
     # As it was cut before there were steps, and sold before agreements were stored.
