@@ -299,6 +299,18 @@ def deliver(app: Flask, stripe_server: StripeServer):
 
 
 @pytest.fixture
+def deliver_all(deliver):
+    """Return a function that delivers events and asserts that each is accepted."""
+
+    def deliver_each(*events):
+        for event in events:
+            response = deliver(event)
+            assert (response.status_code, response.json) == (200, {"received": True})
+
+    return deliver_each
+
+
+@pytest.fixture
 def make_project(app: Flask):
     """Return a function that creates a waqf project and returns its id."""
 

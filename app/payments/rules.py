@@ -4,6 +4,7 @@ Source: Stripe's documentation of the lifecycles of PaymentIntents, refunds and 
 """
 
 from datetime import timedelta
+from typing import Any
 
 from ..errors import ApiError
 
@@ -102,6 +103,13 @@ class ExceptionNotFound(ApiError):
 
 class InvalidTransition(ApiError):
     status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
+
+
+def purpose_of(payment: Any) -> str:
+    """Return what ``payment`` is for: ``donation``, ``installment`` or ``down_payment``."""
+    if payment.donation_id:
+        return "donation"
+    return "installment" if payment.installment_id else "down_payment"
 
 
 def next_payment_status(current: str, stripe_status: str, stale: bool = False) -> str:

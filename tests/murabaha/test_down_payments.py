@@ -244,6 +244,18 @@ def test_money_that_arrives_after_the_cancellation_is_refunded(
     assert (balances(), len(stripe_server.refunds)) == ({}, 1)
 
 
+def test_money_for_a_cancelled_payment_is_reported_as_a_down_payment(
+    acquired, stripe_server, deliver_all, sql
+):
+    pay(acquired)
+    (intent,) = stripe_server.intents
+    deliver_all(*stripe_server.cancel(intent))
+    deliver_all(*stripe_server.succeed(intent))
+    ((kind, message),) = sql("SELECT kind, message FROM payment_exceptions")
+    assert (kind, "booked as a down payment" in message) == ("paid_after_cancellation", True)
+    assert paid_down(acquired) == 2000
+
+
 @pytest.mark.parametrize("by", ["reconcile", "history", "webhook"])
 def test_a_lapsed_offer_gives_the_down_payment_back(  # noqa: PLR0917
     acquired, stripe_server, deliver, reconcile, set_clock, balances, by

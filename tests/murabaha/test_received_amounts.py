@@ -52,16 +52,6 @@ def sale(make_sale):
     return make_sale()
 
 
-@pytest.fixture
-def deliver_all(deliver):
-    """Return a function that delivers events and asserts that each is accepted."""
-
-    def deliver_each(*events):
-        assert {deliver(event).status_code for event in events} <= {200}
-
-    return deliver_each
-
-
 def pay(case, number=1, **body):
     return case.post(case.owner, f"installments/{number}/pay", body)
 

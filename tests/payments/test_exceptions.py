@@ -27,16 +27,6 @@ def intent(donate, stripe_server):
 
 
 @pytest.fixture
-def deliver_all(deliver):
-    """Return a function that delivers events and asserts that each is accepted."""
-
-    def deliver_each(*events):
-        assert {deliver(event).status_code for event in events} <= {200}
-
-    return deliver_each
-
-
-@pytest.fixture
 def listed(officer):
     """Return a function that lists the exceptions, each with kind, reference and amount."""
 

@@ -30,18 +30,6 @@ def intent(donate, stripe_server):
     return next(iter(stripe_server.intents))
 
 
-@pytest.fixture
-def deliver_all(deliver):
-    """Return a function that delivers events and asserts that each is accepted."""
-
-    def deliver_each(*events):
-        for event in events:
-            response = deliver(event)
-            assert (response.status_code, response.json) == (200, {"received": True})
-
-    return deliver_each
-
-
 def object_id(events):
     """Return the id of the object that the first of ``events`` is about."""
     return events[0]["data"]["object"]["id"]

@@ -13,7 +13,7 @@ from ...integrations.stripe_amounts import from_stripe_amount
 from ...integrations.stripe_updates import StripeUpdate
 from ...money import MINOR_UNITS, format_amount
 from ..models import Payment, Reversal
-from ..rules import has_returned_nothing
+from ..rules import has_returned_nothing, purpose_of
 from .exceptions import record_exception
 
 PURPOSES = {
@@ -30,7 +30,8 @@ def report_currency_mismatch(payment: Payment, update: StripeUpdate) -> None:
         "currency_mismatch",
         update,
         f"Stripe reports the {update.kind} {update.id} of {_money_of(update)}, but the payment is"
-        f" in {payment.currency}. It is not booked: book it by hand.",
+        f" in {payment.currency}. It is not booked on the payment; the movement of"
+        " Stripe's balance is booked as unmatched.",
         payment,
         status=update.status,
         **_deadline_of(update),
@@ -53,12 +54,11 @@ def report_amount_mismatch(payment: Payment, update: StripeUpdate) -> None:
 
 def report_late_success(payment: Payment, update: StripeUpdate) -> None:
     """Record that a payment has succeeded although it was cancelled."""
-    purpose = "donation" if payment.donation_id else "installment"
     record_exception(
         "paid_after_cancellation",
         update.id,
         f"{_money(payment.amount_received, payment.currency)} were paid although the payment was"
-        f" cancelled. {PURPOSES[purpose]}",
+        f" cancelled. {PURPOSES[purpose_of(payment)]}",
         payment_id=payment.id,
         provider_reference=update.id,
         amount=payment.amount_received,

@@ -15,7 +15,7 @@ from ...integrations.stripe_updates import StripeUpdate
 from ...integrations.stripe_webhooks import StripeEvent
 from ...ledger.models import register_check
 from ..models import Payment, PaymentSnapshot, Reversal, WebhookEvent
-from ..rules import STATUS_FROM_STRIPE, has_returned_nothing
+from ..rules import STATUS_FROM_STRIPE, has_returned_nothing, purpose_of
 from . import mismatches
 
 log = logging.getLogger(__name__)
@@ -184,14 +184,8 @@ def _add_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> Re
 def update_dependents(payment: Payment) -> None:
     """Write what depends on ``payment`` (donation and totals, or instalments; ledger) and flush."""
     with db.session.no_autoflush:  # each row is written once, at the end
-        HANDLERS[_purpose_of(payment)](payment)
+        HANDLERS[purpose_of(payment)](payment)
     db.session.flush()
-
-
-def _purpose_of(payment: Any) -> str:
-    if payment.donation_id:
-        return "donation"
-    return "installment" if payment.installment_id else "down_payment"
 
 
 def lock_payment(*conditions: Any) -> Payment | None:
@@ -203,7 +197,7 @@ def lock_payment(*conditions: Any) -> Payment | None:
     found = db.session.execute(db.select(*ids).where(*conditions)).one_or_none()
     if found:
         purpose_id = found.installment_id or found.application_id
-        LOCKS_BEFORE_PAYMENT[_purpose_of(found)](purpose_id)
+        LOCKS_BEFORE_PAYMENT[purpose_of(found)](purpose_id)
     return Payment.get_for_update(*conditions)
 
 
