@@ -23,7 +23,9 @@ LAYERS = [
     {"database"},
     {"ledger", "integrations"},
     {"http"},
+    {"jobs", "audit"},
     {"users"},
+    {"notifications"},
     {"auth", "uploads", "payments", "approvals", "documents"},
     {"zakat", "murabaha", "waqf"},
     {"reports", "system", "examples"},
@@ -35,10 +37,11 @@ SAME_LAYER_IMPORTS = {("cli", "dev"), ("logging_config", "errors"), ("money", "e
 
 DOMAINS = {
     "users", "auth", "uploads", "payments", "approvals", "documents", "zakat", "murabaha", "waqf",
+    "notifications", "audit", "jobs",
 }  # fmt: skip
-DOMAIN_FILES = {"__init__", "rules", "models", "schemas", "actions", "routes"}
+DOMAIN_FILES = {"__init__", "rules", "models", "schemas", "actions", "routes", "jobs"}
 OTHER_FILES = {("users", "passwords")}
-COMMITTERS = {"routes", "cli", "idempotency"}
+COMMITTERS = {"routes", "cli", "jobs", "idempotency"}
 RULE_IMPORTS = {"errors", "money", "rules"}
 
 MAX_TOP_LEVEL_MODULES = 8

@@ -52,6 +52,8 @@ class User(UUIDPrimaryKeyMixin, Base):
     password_hash: Mapped[str]
     role: Mapped[str] = mapped_column(default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
+    locale: Mapped[str] = mapped_column(default="en")  # one of LOCALES
+    time_zone: Mapped[str | None]  # IANA name; None: the institution's
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
