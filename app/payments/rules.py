@@ -3,6 +3,7 @@
 Source: Stripe's documentation of the lifecycles of PaymentIntents, refunds and disputes.
 """
 
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -110,6 +111,13 @@ def purpose_of(payment: Any) -> str:
     if payment.donation_id:
         return "donation"
     return "installment" if payment.installment_id else "down_payment"
+
+
+def reference_key(*parts: str) -> str:
+    """Return what is equal for references that differ only in case, width and spaces."""
+    return "\n".join(
+        " ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in parts
+    )
 
 
 def next_payment_status(current: str, stripe_status: str, stale: bool = False) -> str:

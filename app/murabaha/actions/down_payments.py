@@ -88,7 +88,9 @@ def sync_down_payment(payment: Payment) -> None:
         from_credit = min(credit, -change)
         part, credit = change + from_credit, credit - from_credit
     _apply_part(application, payment, part)
-    targets = {CUSTOMER_CREDIT: ("paid beyond the contract", -credit)}
+    has_sale = application.state in OPEN_FOR_DOWN_PAYMENT
+    kind = "paid beyond the contract" if has_sale else "down payment returned"
+    targets = {CUSTOMER_CREDIT: (kind, -credit)}
     if part:
         kind = "down payment received" if part > ZERO else "down payment taken back"
         targets[account] = (kind, balances.get(account, ZERO) - part)

@@ -13,13 +13,12 @@ from ...errors import ResourceExists, ValidationFailed
 from ...ledger.models import RECEIVED_OFFLINE
 from ...money import require_minor_units
 from ...payments.models import Payment
-from ...payments.rules import InvalidTransition
+from ...payments.rules import InvalidTransition, reference_key
 from ..models import Application, Receipt
 from ..rules import (
     allocate_payment,
     deallocate,
     find_transition,
-    reference_key,
     require_down_payment_part,
 )
 from .down_payments import (

@@ -12,7 +12,7 @@ from ...errors import NotFound, ResourceExists
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry
 from ...money import require_minor_units
-from ...payments.rules import InvalidTransition
+from ...payments.rules import InvalidTransition, reference_key
 from ..models import Disbursement, DisbursementReversal, Project
 from ..models.fund_entries import DISBURSEMENTS
 from ..rules import FundInsufficient
@@ -33,7 +33,8 @@ def disburse(
     require_not_future("paidOn", paid_on)
     project = Project.get_for_update(project_id)
     require_minor_units({"amount": amount}, project.currency)
-    if Disbursement.has_reference(project, reference):
+    key = reference_key(reference)
+    if Disbursement.has_reference(project, key):
         raise ResourceExists
     if amount > project.balance:
         raise FundInsufficient
@@ -55,6 +56,7 @@ def disburse(
         currency=project.currency,
         paid_on=paid_on,
         reference=reference,
+        reference_key=key,
         recorded_by=officer.id,
         **texts,
     )

@@ -14,7 +14,7 @@ from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
 from ...money import MAX_DIGITS, require_minor_units
-from ...payments.rules import InvalidTransition
+from ...payments.rules import InvalidTransition, reference_key
 from ...users.models import User
 from ...users.rules import UserNotFound
 from ..models import Dedication, Donation, Project, ReceiptCounter
@@ -44,7 +44,8 @@ def record_donation(
     _require_other_user(officer, user_id)
     require_not_future("receivedOn", received_on)
     project = Project.get_for_update(project_id)
-    _require_recordable(project, amount, values["method"], values["reference"])
+    key = reference_key(values["method"], values["reference"])
+    _require_recordable(project, amount, key)
     donation = Donation(
         project_id=project.id,
         user_id=user_id,
@@ -59,6 +60,7 @@ def record_donation(
         payer_name=donor_name,
         payer_email=donor_email,
         dedication=Dedication(**dedication) if dedication else None,
+        reference_key=key,
         recorded_by=officer.id,
         **values,
     )
@@ -89,12 +91,12 @@ def require_not_future(name: str, day: date) -> None:
         raise ValidationFailed.at([name], "Must not be in the future.")
 
 
-def _require_recordable(project: Project, amount: Decimal, method: str, reference: str) -> None:
+def _require_recordable(project: Project, amount: Decimal, reference_key: str) -> None:
     require_minor_units({"amount": amount}, project.currency)
     if project.raised + project.pledged + amount >= total_limit(project.currency):
         message = f"The total would need more than {MAX_DIGITS} digits."
         raise ValidationFailed.at(["amount"], message)
-    if Donation.has_reference(project.id, method, reference):
+    if Donation.has_reference(project.id, reference_key):
         raise ResourceExists
 
 
