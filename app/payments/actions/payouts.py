@@ -6,9 +6,11 @@ Until its lines are known, all of it is the institution's.
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from ... import clock
 from ...database.base import db
 from ...integrations.stripe_balance import BalanceFacts, PayoutFacts
 from ...ledger.actions import Balances, Booking, post_targets
@@ -85,7 +87,7 @@ def book_payouts(payout_ids: Iterable[UUID]) -> None:
         done.add(payout.id)
         _update_totals(payout)
         db.session.flush()
-        post_targets({payout.id: _targets(payout)})
+        post_targets({payout.id: (_value_date(payout), _targets(payout))})
         db.session.flush()
         waiting += [id for id in _later_payouts(payout) if id not in done]
 
@@ -109,6 +111,13 @@ def _total_of(type: str) -> str:
     """Return the total that lines of ``type`` belong to."""
     totals = {"charges": CHARGE_TYPES, "refunds": REFUND_TYPES, "fees": FEE_TYPES}
     return next((total for total, types in totals.items() if type in types), "other")
+
+
+def _value_date(payout: Payout) -> date:
+    """Return the day on which a payout came into its status; Stripe does not say when it failed."""
+    if payout.status in PAYOUT_ON_ITS_WAY:
+        return clock.local_date(payout.occurred_at)
+    return clock.today() if payout.is_returned else min(payout.arrives_on, clock.today())
 
 
 def _targets(payout: Payout) -> Balances:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from ... import clock
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
@@ -62,7 +63,7 @@ def disburse(
     )
     db.session.add(disbursement)
     db.session.flush()
-    _post(project, disbursement, "disbursement", amount)
+    _post(project, disbursement, "disbursement", amount, paid_on)
     return disbursement
 
 
@@ -88,7 +89,8 @@ def reverse_disbursement(officer: Any, id: UUID, reason: str) -> Approval | None
     if approval and not approval.is_confirmed:
         return approval
     db.session.add(DisbursementReversal(disbursement_id=id, reason=reason, reversed_by=officer.id))
-    _post(project, disbursement, "disbursement reversed", -disbursement.amount)
+    amount, today = -disbursement.amount, clock.today()
+    _post(project, disbursement, "disbursement reversed", amount, today)
     return None
 
 
@@ -101,11 +103,17 @@ def lock_disbursement(id: UUID) -> Disbursement:
     return disbursement
 
 
-def _post(project: Project, disbursement: Disbursement, kind: str, amount: Decimal) -> None:
+def _post(
+    project: Project, disbursement: Disbursement, kind: str, amount: Decimal, value_date: date
+) -> None:
     """Add ``amount`` to what a locked project has disbursed, and post it."""
     project.disbursed += amount
     entry = JournalEntry(
-        fund=project.fund, currency=project.currency, kind=kind, subject_id=disbursement.id
+        fund=project.fund,
+        currency=project.currency,
+        kind=kind,
+        subject_id=disbursement.id,
+        value_date=value_date,
     )
     post(entry, {DISBURSEMENTS: amount, BANK: -amount})
     db.session.flush()

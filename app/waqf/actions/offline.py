@@ -14,13 +14,14 @@ from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
 from ...money import MAX_DIGITS, require_minor_units
+from ...payments.actions.updates import must_exist
 from ...payments.rules import InvalidTransition, reference_key
 from ...users.models import User
 from ...users.rules import UserNotFound
 from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
-from .donations import count_donation
+from .donations import count_donation, update_completion
 
 
 def record_donation(
@@ -68,8 +69,8 @@ def record_donation(
     db.session.flush()
     project.raised += amount
     count_donation(project, donation, 1)
-    project.update_completion()
-    _post(project, donation, "donation received", amount)
+    update_completion(project, donation, must_exist(donation.succeeded_at))
+    _post(project, donation, "donation received", amount, received_on)
     receipts.issue_receipt(donation, project.name, donation.receipt_name)
     return donation
 
@@ -134,14 +135,20 @@ def _reverse(officer: Any, donation: Donation, reason: str) -> None:
     donation.reversal_reason = reason
     project.raised -= donation.amount
     count_donation(project, donation, -1)
-    project.update_completion()
-    _post(project, donation, "donation reversed", -donation.amount)
+    update_completion(project, donation, clock.now())
+    _post(project, donation, "donation reversed", -donation.amount, clock.today())
     db.session.flush()
 
 
-def _post(project: Project, donation: Donation, kind: str, amount: Decimal) -> None:
+def _post(
+    project: Project, donation: Donation, kind: str, amount: Decimal, value_date: date
+) -> None:
     entry = JournalEntry(
-        fund=project.fund, currency=project.currency, kind=kind, subject_id=donation.id
+        fund=project.fund,
+        currency=project.currency,
+        kind=kind,
+        subject_id=donation.id,
+        value_date=value_date,
     )
     post(entry, {RECEIVED_OFFLINE: amount, DONATIONS: -amount})
     db.session.flush()
