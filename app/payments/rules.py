@@ -51,7 +51,7 @@ OPEN_REVERSAL_STATUSES = (
     "under_review",
 )
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", LOST)
-
+INQUIRY_STATUSES = (*DISPUTE_STAGES[0], *DISPUTE_STAGES[1])
 
 EXCEPTION_KINDS = (
     "amount_mismatch",
@@ -143,6 +143,11 @@ def has_returned_nothing(status: str) -> bool:
 def withholds_funds(status: str) -> bool:
     """Whether a dispute with this status withholds or has taken money."""
     return status in FUNDS_WITHHELD
+
+
+def is_inquiry(status: str) -> bool:
+    """Whether a dispute with this status is only a question of the bank: no money has moved."""
+    return status in INQUIRY_STATUSES
 
 
 def next_reversal_status(kind: str, current: str, status: str) -> str:

@@ -73,6 +73,12 @@ def complete_payout(provider_id: str) -> None:
         _record(payout, "payout_mismatch", f"has lines that add up to {lines} instead")
 
 
+def report_unlisted(provider_id: str) -> None:
+    """Record that Stripe rejects the request for a payout's lines, which is repeated."""
+    event = "has no list of its lines at Stripe; it is booked in the institution's fund"
+    _record(_get(provider_id), "payout_mismatch", event, f"{provider_id} is not listed")
+
+
 def rematch() -> None:
     """Match movements whose payment has become known, and book their payouts again."""
     book_payouts(rematch_transactions())
@@ -173,11 +179,11 @@ def _record_exceptions(payout: Payout) -> None:
         _record(payout, "payout_mismatch", f"{reason} institution's fund")
 
 
-def _record(payout: Payout, kind: str, event: str) -> None:
+def _record(payout: Payout, kind: str, event: str, key: str | None = None) -> None:
     money = f"{payout.currency} {format_amount(payout.amount, payout.currency)}"
     record_exception(
         kind,
-        payout.provider_id,
+        key or payout.provider_id,
         f"The payout {payout.provider_id} of {money} {event}.",
         provider_reference=payout.provider_id,
         amount=payout.amount,

@@ -173,7 +173,7 @@ def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> 
     reversal.provider_id, reversal.amount = update.id, amount
     reversal.apply_status(update.status)
     if update.kind == "dispute":
-        mismatches.report_dispute(payment, update)
+        mismatches.report_dispute(payment, update, reversal)
     elif has_returned_nothing(update.status):
         mismatches.report_failed_refund(payment, update)
     if reversal.taken_amount == taken_before:
