@@ -12,10 +12,15 @@ from ... import clock
 from ...integrations.stripe_amounts import from_stripe_amount
 from ...integrations.stripe_updates import StripeUpdate
 from ...money import MINOR_UNITS, format_amount
-from ..models import Payment, Reversal
+from ..models import Payment, PaymentException, Reversal
 from ..rules import has_returned_nothing, is_inquiry, purpose_of
 from .exceptions import record_exception
 
+DISPUTE_ENDINGS = {
+    "won": "the dispute is won, and the money counts again.",
+    "lost": "the dispute is lost: the money is booked as taken back.",
+    "warning_closed": "the inquiry is closed; no money was withheld.",
+}
 PURPOSES = {
     "donation": "It is booked, and the donation counts toward its project.",
     "installment": "It is booked, and pays the oldest unpaid instalments; money beyond the contract"
@@ -86,6 +91,9 @@ def report_dispute(payment: Payment, update: StripeUpdate, dispute: Reversal) ->
         )
     facts = {"status": update.status, **_deadline_of(update)}
     _report("dispute", update, message, payment, key, **facts)
+    if ending := DISPUTE_ENDINGS.get(dispute.status):
+        message = f"{_money_of(update)}: {ending}"
+        PaymentException.revise(f"dispute {key}", message, status=dispute.status)
 
 
 def report_failed_refund(payment: Payment, update: StripeUpdate) -> None:
