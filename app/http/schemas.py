@@ -132,8 +132,14 @@ class ExportQuerySchema(Schema):
 class PeriodQuerySchema(Schema):
     """A period in days of TIME_ZONE, both included; without a bound it is open."""
 
-    first_day = StrictDate(data_key="from", load_default=None, metadata={"example": "2026-01-01"})
-    last_day = StrictDate(data_key="to", load_default=None, metadata={"example": "2026-12-31"})
+    since = StrictDate(data_key="from", load_default=None, metadata={"example": "2026-01-01"})
+    until = StrictDate(data_key="to", load_default=None, metadata={"example": "2026-12-31"})
+
+    @validates_schema
+    def require_order(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        """Reject a period that ends before it begins."""
+        if data["since"] and data["until"] and data["since"] > data["until"]:
+            raise ValidationError("Must not be before from.", "to")
 
 
 class PaginationSchema(Schema):

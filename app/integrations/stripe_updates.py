@@ -32,12 +32,26 @@ class StripeUpdate(NamedTuple):
     next_action: str | None = None  # type of what the payer has to do, such as a voucher
     reason: str | None = None  # of a dispute, or why a refund failed
     due_by: int | None = None  # Unix time until which a dispute can be answered
+    moved_at: int | None = None  # Unix time at which a dispute last moved money
 
     @property
     def happened_at(self) -> datetime | None:
         """When it happened: the time of the charge or event, or else of the object."""
-        at = self.charged_at or self.occurred_at or self.created_at
-        return datetime.fromtimestamp(at, UTC) if at else None
+        return _moment(self.charged_at or self.occurred_at or self.created_at)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When a refund or dispute that was not known before began."""
+        return _moment(self.moved_at or self.created_at or self.occurred_at)
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When what was known before changed; None if it was fetched and does not say."""
+        return _moment(self.moved_at or self.occurred_at)
+
+
+def _moment(unix_time: int | None) -> datetime | None:
+    return datetime.fromtimestamp(unix_time, UTC) if unix_time else None
 
 
 # After which a charge's fee may be known: some payment methods report it later.
@@ -130,7 +144,15 @@ def from_reversal(kind: str, reversal: Mapping[str, Any]) -> StripeUpdate:
         charge_id=_referenced_id(reversal.get("charge")) or None,
         reason=require_str(reason) if reason else None,
         due_by=optional_time(due_by),
+        moved_at=_last_movement(reversal) if kind == "dispute" else None,
     )
+
+
+def _last_movement(dispute: Mapping[str, Any]) -> int | None:
+    """Return the time of a dispute's last movement of money, as far as it contains them."""
+    movements = dispute.get("balance_transactions") or []
+    times = (optional_time(each.get("created")) for each in movements if isinstance(each, Mapping))
+    return max(filter(None, times), default=None)
 
 
 def updates_of_reversal(kind: str, reversal: Mapping[str, Any]) -> Iterator[StripeUpdate]:

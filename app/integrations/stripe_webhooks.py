@@ -38,6 +38,10 @@ class InvalidWebhook(ApiError):
     status, code, message = 400, "WEBHOOK_FAILED", "Webhook handler failed"
 
 
+class UnreadableObject(Exception):
+    """The object of a thin event has another form than Stripe's API reference says."""
+
+
 class StripeEvent(NamedTuple):
     """A webhook event with a valid signature."""
 
@@ -164,14 +168,22 @@ def resource_of(topic: str) -> str | None:
 def fetch_object(event: StripeEvent) -> StripeEvent:
     """Return ``event`` with the current state of its object, if it is thin and we act on it.
 
-    Stripe is called. Raises PaymentUnavailable and StripeObjectNotFound.
+    Stripe is called. Raises PaymentUnavailable, StripeRejected and UnreadableObject.
     """
     resource = resource_of(event.topic)
     if not (event.is_thin and resource and event.object_id):
         return event
+    try:
+        return _with_object(event, resource, event.object_id)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        log.warning("%s of %s is unreadable: %s", event.object_id, event.id, error)
+        raise UnreadableObject from error
+
+
+def _with_object(event: StripeEvent, resource: str, id: str) -> StripeEvent:
     if resource == "payment_intents":
-        return event._replace(updates=[stripe_client.retrieve_payment_intent(event.object_id)])
-    stripe_object = stripe_client.retrieve_object(resource, event.object_id)
+        return event._replace(updates=[stripe_client.retrieve_payment_intent(id)])
+    stripe_object = stripe_client.retrieve_object(resource, id)
     return event._replace(
         updates=list(updates_from_event(event.topic, stripe_object, None)),
         fee_intent_ids=fee_intent_ids(event.topic, stripe_object),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -29,6 +30,14 @@ class Booking(NamedTuple):
     kind: str
     fund: str
     currency: str
+
+
+class Target(NamedTuple):
+    """The balance that an account of a payment should have."""
+
+    kind: str  # of the entry that posts the difference
+    balance: Decimal
+    value_date: date
 
 
 Balances = Mapping[Booking, Mapping[str, Decimal]]  # by account, which add up to 0
@@ -59,32 +68,34 @@ def post_adjustments(
     currency: str,
     subject_id: UUID,
     payment_id: UUID,
-    targets: Mapping[str, tuple[str, Decimal]],
+    targets: Mapping[str, Target],
 ) -> None:
-    """Post the differences between a payment's accounts and ``targets``, against Stripe's account.
-
-    ``targets`` has the kind of entry and the target balance of each account.
-    """
+    """Post the differences of a payment's accounts from ``targets``, against Stripe's account."""
     balances = balances_by_account(payment_id)
-    for account, (kind, target) in targets.items():
-        difference = target - balances.get(account, ZERO)
+    for account, target in targets.items():
+        difference = target.balance - balances.get(account, ZERO)
         entry = JournalEntry(
-            fund=fund, currency=currency, kind=kind, subject_id=subject_id, payment_id=payment_id
+            fund=fund,
+            currency=currency,
+            kind=target.kind,
+            subject_id=subject_id,
+            payment_id=payment_id,
+            value_date=target.value_date,
         )
         post(entry, {account: difference, STRIPE: -difference})
 
 
-def post_targets(targets: Mapping[UUID, Balances]) -> None:
+def post_targets(targets: Mapping[UUID, tuple[date, Balances]]) -> None:
     """Post the differences between the balances of each subject and its ``targets``.
 
-    They are of all entries of the subject: it must be no donation or application, whose entries
-    belong to their payments.
+    A target is the entries' value date and the balances. They are of all entries of the subject: it
+    must be no donation or application, whose entries belong to their payments.
     """
     for subject_id, balances in _balances_of_subjects(targets).items():
-        wanted = targets[subject_id]
+        value_date, wanted = targets[subject_id]
         for booking in sorted({*balances, *wanted}):
             current, target = balances.get(booking, {}), wanted.get(booking, {})
-            entry = JournalEntry(**booking._asdict(), subject_id=subject_id)
+            entry = JournalEntry(**booking._asdict(), subject_id=subject_id, value_date=value_date)
             post(
                 entry,
                 {

@@ -22,10 +22,11 @@ OVERDUE = timedelta(days=2)  # after which a day must be sealed: the job runs da
 BATCH = timedelta(days=7)  # in one statement, far below its timeout
 LOCK = 0x1ED6E5  # id of the advisory lock
 
-# The canonical form of an entry: a JSON array with amounts as text, without trailing zeros.
+# The canonical form of an entry: a JSON array, its amounts as text without trailing zeros. The last
+# item is the value date, which an entry from before migration 0018 does not have.
 CONTENTS = r"""
     SELECT day, count(*),
-        encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY id), 'UTF8')), 'hex')
+        encode(sha256(convert_to(string_agg(line::text, E'\n' ORDER BY id), 'UTF8')), 'hex')
     FROM (
         SELECT e.id, (e.created_at AT TIME ZONE 'UTC')::date AS day, jsonb_build_array(
             e.id, e.fund, e.currency, e.kind, e.subject_id, e.payment_id,
@@ -33,7 +34,8 @@ CONTENTS = r"""
             (SELECT jsonb_agg(jsonb_build_array(p.account, trim_scale(p.amount)::text)
                               ORDER BY p.account COLLATE "C")
              FROM ledger_postings p WHERE p.entry_id = e.id)
-        )::text AS line
+        ) || CASE WHEN e.value_date IS NULL THEN jsonb_build_array()
+                  ELSE jsonb_build_array(e.value_date) END AS line
         FROM ledger_entries e WHERE e.created_at >= :start AND e.created_at < :stop
     ) AS entry GROUP BY day
 """

@@ -12,11 +12,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from flask import current_app
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Text, cast, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
 from ..database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin
+from ..database.prepared import bind_callable, sql_property
 
 # Accounts that hold money: at Stripe, received in another way, on its way to the bank, at the bank.
 STRIPE, RECEIVED_OFFLINE, IN_TRANSIT, BANK = "stripe", "received elsewhere", "in transit", "bank"
@@ -42,8 +44,26 @@ class JournalEntry(UUIDPrimaryKeyMixin, Base):
     subject_id: Mapped[UUID] = mapped_column(index=True)
     payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+    # The local day on which it happened, also if it was reported later; NULL before migration 0018.
+    value_date: Mapped[date | None] = mapped_column(default=clock.today)
 
     postings: Mapped[list["Posting"]] = relationship()
+
+    @sql_property
+    def day(cls: Any) -> Any:
+        """The value date, or else the day on which it was made."""
+        return day_of(cls)
+
+
+def local_date(moment: Any) -> Any:
+    """Build the day of ``moment``, a column, in the institution's time zone."""
+    zone = bind_callable(lambda: current_app.config["TIME_ZONE"], Text())
+    return cast(func.timezone(zone, moment), Date)
+
+
+def day_of(entry: Any) -> Any:
+    """Build ``JournalEntry.day`` of a model that may be an alias."""
+    return func.coalesce(entry.value_date, local_date(entry.created_at))
 
 
 class Posting(Base):

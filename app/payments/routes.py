@@ -116,7 +116,7 @@ def resolve_payment_exception(data, id):
 @payments_bp.paginated(PayoutSchema)
 def list_payouts(query):
     """List payouts, newest first, filtered by status and day of arrival"""
-    return Payout.search(query["status"], query["first_day"], query["last_day"])
+    return Payout.search(query["status"], query["since"], query["until"])
 
 
 @payments_bp.get("/payouts/<uuid:id>")

@@ -3,6 +3,7 @@
 Source: Stripe's documentation of the lifecycles of PaymentIntents, refunds and disputes.
 """
 
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -50,7 +51,7 @@ OPEN_REVERSAL_STATUSES = (
     "under_review",
 )
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", LOST)
-
+INQUIRY_STATUSES = (*DISPUTE_STAGES[0], *DISPUTE_STAGES[1])
 
 EXCEPTION_KINDS = (
     "amount_mismatch",
@@ -112,6 +113,13 @@ def purpose_of(payment: Any) -> str:
     return "installment" if payment.installment_id else "down_payment"
 
 
+def reference_key(*parts: str) -> str:
+    """Return what is equal for references that differ only in case, width and spaces."""
+    return "\n".join(
+        " ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in parts
+    )
+
+
 def next_payment_status(current: str, stripe_status: str, stale: bool = False) -> str:
     """Return a payment's status after an update with the intent's ``stripe_status``.
 
@@ -135,6 +143,11 @@ def has_returned_nothing(status: str) -> bool:
 def withholds_funds(status: str) -> bool:
     """Whether a dispute with this status withholds or has taken money."""
     return status in FUNDS_WITHHELD
+
+
+def is_inquiry(status: str) -> bool:
+    """Whether a dispute with this status is only a question of the bank: no money has moved."""
+    return status in INQUIRY_STATUSES
 
 
 def next_reversal_status(kind: str, current: str, status: str) -> str:

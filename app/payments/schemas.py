@@ -87,8 +87,8 @@ class PaymentExceptionSchema(Schema):
     note = Text(required=True, allow_none=True, metadata={"example": None})
 
 
-class ExceptionListQuerySchema(Schema):
-    """Filters of the list; ``from`` and ``to`` are days of ``createdAt``, both included."""
+class ExceptionListQuerySchema(PeriodQuerySchema):
+    """Filters of the list; the period is that of ``createdAt``."""
 
     status = Text(
         load_default=None, validate=validate.OneOf(EXCEPTION_STATUSES), metadata={"example": "open"}
@@ -96,8 +96,6 @@ class ExceptionListQuerySchema(Schema):
     kind = Text(
         load_default=None, validate=validate.OneOf(EXCEPTION_KINDS), metadata={"example": "dispute"}
     )
-    from_day = StrictDate(load_default=None, data_key="from")
-    to_day = StrictDate(load_default=None, data_key="to")
 
 
 class ResolutionSchema(Schema):

@@ -134,6 +134,7 @@ def _transaction(entry: JournalRow) -> str:
         "balance-transaction": entry.balance_transaction_id,
         "payout": entry.payout_id,
         "occurred": occurred_at,
+        "value-date": f"{entry.day}",
     }
     lines = [_metadata(key, value) for key, value in metadata.items()]
     lines += [

@@ -22,7 +22,11 @@ ENTRIES = """
         AND (created_at, id) > (%(last_at)s, %(last_id)s)
         ORDER BY created_at, id LIMIT %(limit)s
     )
-    SELECT e.id, e.created_at, e.fund, e.currency, e.kind, e.subject_id,
+    SELECT e.id, e.created_at, coalesce(e.value_date, CASE e.kind
+            WHEN 'donation received' THEN d.received_on
+            WHEN 'disbursement' THEN
+                (SELECT o.paid_on FROM waqf_disbursements o WHERE o.id = e.subject_id)
+        END), e.fund, e.currency, e.kind, e.subject_id,
         (SELECT json_agg(json_build_array(l.account, l.amount::text) ORDER BY l.account)
          FROM ledger_postings l WHERE l.entry_id = e.id),
         coalesce(d.receipt_number, a.application_number), p.id, p.intent_id,
@@ -64,6 +68,7 @@ class JournalRow(NamedTuple):
 
     id: UUID
     created_at: datetime
+    value_date: date | None  # on which it happened; None before migration 0018
     fund: str
     currency: str
     kind: str
@@ -77,6 +82,11 @@ class JournalRow(NamedTuple):
     balance_transaction_id: str | None
     payout_id: str | None
     occurred_at: datetime | None  # at Stripe
+
+    @property
+    def day(self) -> date:
+        """The day on which it happened."""
+        return self.value_date or clock.local_date(self.occurred_at or self.created_at)
 
     @property
     def local_date(self) -> date:
@@ -121,7 +131,7 @@ def _parse(row: tuple[Any, ...]) -> JournalRow:
 COLUMNS = (
     *("entryId", "createdAt", "date", "fund", "account", "amount", "currency", "kind"),
     *("subjectId", "number", "paymentId", "paymentIntent", "charge", "reversals"),
-    *("balanceTransaction", "payout", "occurredAt"),
+    *("balanceTransaction", "payout", "occurredAt", "valueDate"),
 )
 
 
@@ -140,6 +150,7 @@ def _cells(entry: JournalRow, account: str, amount: Decimal) -> Iterator[str]:
     yield from (reference or "" for reference in (entry.intent_id, entry.charge_id))
     yield from (entry.reversal_ids or "", entry.balance_transaction_id or "")
     yield from (entry.payout_id or "", format_time(entry.occurred_at) if entry.occurred_at else "")
+    yield f"{entry.day}"
 
 
 def format_time(moment: datetime) -> str:

@@ -27,7 +27,7 @@ class LedgerExportQuerySchema(PeriodQuerySchema):
 @bp.streamed(**EXPORTS)
 def export_ledger(query):
     """Export the journal as a stream of lines, csv or beancount"""
-    days = query["first_day"], query["last_day"]
+    days = query["since"], query["until"]
     period = Period.of_days(*days)
     if query["format"] == "csv":
         return streaming_response(join_pieces(csv_lines(period)), "text/csv")

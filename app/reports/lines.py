@@ -1,7 +1,8 @@
 """The lines of a statement: what happened in the period, section by section, the oldest first.
 
 A section is read in batches, so that a statement of any length takes constant memory. Moments are
-turned into days of the institution's time zone; a period ends before ``end``.
+turned into days of the institution's time zone; a period ends before ``end``. Money has the value
+date of its entry in the ledger: a payment counts on the day of payment, not of hearing of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,10 +18,17 @@ from sqlalchemy.orm import aliased
 from .. import clock
 from ..database.base import db
 from ..database.prepared import PreparedQuery
-from ..ledger.models import RECEIVED_OFFLINE, STRIPE, JournalEntry, Posting
-from ..murabaha.actions.transitions import RECEIVABLE
+from ..ledger.models import (
+    RECEIVED_OFFLINE,
+    STRIPE,
+    JournalEntry,
+    Posting,
+    day_of,
+    local_date,
+)
+from ..murabaha.actions.ledger import DOWN_PAYMENT_RECEIVABLE, RECEIVABLE
 from ..murabaha.models import Application, ApplicationEvent
-from ..murabaha.rules import OFFERED
+from ..murabaha.rules import OFFERED, SOLD
 from ..waqf.models import Donation, Project
 from ..zakat.models import Calculation
 
@@ -28,7 +36,10 @@ BATCH = 500  # rows of a statement of SQL
 USER: Any = bindparam("user")
 BEGIN: Any = bindparam("begin")
 END: Any = bindparam("end")
+FIRST_DAY: Any = bindparam("first_day")
+LAST_DAY: Any = bindparam("last_day")
 NOW: Any = bindparam("now")
+GIFTS = "donations"  # the account of gifts; a debit takes back what was recorded in error
 TAKEN_BACK = ("refunds", "disputes")  # accounts of what was taken back of a donation
 
 
@@ -51,7 +62,7 @@ class Line(NamedTuple):
     """A line of a statement; the section's total is the sum of its amounts."""
 
     section: str
-    at: datetime
+    day: date
     description: str
     currency: str
     amount: Decimal
@@ -63,18 +74,15 @@ class Line(NamedTuple):
     paid: Decimal | None = None
     taken_back: Decimal | None = None
 
-    @property
-    def day(self) -> date:
-        return clock.local_date(self.at)
-
 
 class Section(NamedTuple):
     """A kind of lines."""
 
     name: str
     total_label: str
-    build_query: Callable[[], Any]  # selects time, id and the values of ``fields``
+    build_query: Callable[[], Any]  # selects time or day, id and the values of ``fields``
     fields: tuple[str, ...]  # of Line
+    by_day: bool = False
 
     def read(self, values: dict[str, Any], after: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Read a batch of rows; ``after`` is the key of the last row, or () for the first batch."""
@@ -85,11 +93,16 @@ class Section(NamedTuple):
 def read_batches(user_id: UUID, period: Period) -> Iterator[list[Line]]:
     """Yield the lines of the user's statement, each batch read by a statement of its own."""
     values = {"user": user_id, "begin": period.begin, "end": period.end, "now": clock.now()}
+    values |= {"first_day": period.first or date.min, "last_day": period.last}
     for section in SECTIONS:
-        names, after = ("at", *section.fields), ()
+        after: tuple[Any, ...] = ()
         while rows := section.read(values, after):
             yield [
-                Line(section.name, **dict(zip(names, (at, *columns), strict=True)))
+                Line(
+                    section.name,
+                    at if section.by_day else clock.local_date(at),
+                    **dict(zip(section.fields, columns, strict=True)),
+                )
                 for at, _, *columns in rows
             ]
             after = rows[-1][:2]
@@ -102,7 +115,8 @@ def _page(section: Section, has_key: bool) -> Any:
     at, id, *_ = query.selected_columns
     if has_key:
         query = query.where(tuple_(at, id) > tuple_(bindparam("after_at"), bindparam("after_id")))
-    return query.where(at < END).order_by(at, id).limit(BATCH)
+    within = at <= LAST_DAY if section.by_day else at < END
+    return query.where(within).order_by(at, id).limit(BATCH)
 
 
 def _calculations() -> Any:
@@ -147,16 +161,22 @@ def _status() -> Any:
     )
     state = db.func.coalesce(last_state, Application.state)
     has_lapsed = Application.__table__.c.expires_at <= db.func.least(END, NOW)
-    return db.case((_is_one_of(state, OFFERED) & has_lapsed, "expired"), else_=state)
+    # Payments that were reported later, or taken back earlier, have changed whether it is paid.
+    is_paid = (_receivable() == 0) & (_receivable(DOWN_PAYMENT_RECEIVABLE) == 0)
+    return db.case(
+        (_is_one_of(state, OFFERED) & has_lapsed, "expired"),
+        (_is_one_of(state, SOLD), db.case((is_paid, "completed"), else_="active")),
+        else_=state,
+    )
 
 
-def _receivable(*, by_payments: bool = False) -> Any:
+def _receivable(account: str = RECEIVABLE, *, by_payments: bool = False) -> Any:
     """Build what is receivable for an application, or the part of it that payments have posted."""
     own = (
         db.select(db.func.coalesce(db.func.sum(Posting.amount), 0))
         .join(JournalEntry, JournalEntry.id == Posting.entry_id)
-        .where(JournalEntry.subject_id == Application.id, JournalEntry.created_at < END)
-        .where(Posting.account == RECEIVABLE)
+        .where(JournalEntry.subject_id == Application.id, JournalEntry.day <= LAST_DAY)
+        .where(Posting.account == account)
     )
     if by_payments:
         other = aliased(Posting)
@@ -166,50 +186,75 @@ def _receivable(*, by_payments: bool = False) -> Any:
 
 
 def _donations() -> Any:
-    """Select the donations by the day of their receipts."""
-    taken_back = (
-        db.select(db.func.coalesce(db.func.sum(Posting.amount), 0))
-        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
-        .where(JournalEntry.subject_id == Donation.id, JournalEntry.created_at < END)
-        .where(_is_one_of(Posting.account, TAKEN_BACK))
+    """Select what was received of donations; the first line has what was taken back."""
+    own = (Donation.user_id == USER) & (Posting.account == GIFTS) & (Posting.amount < 0)
+    # An entry from before migration 0018 has no value date.
+    received_on = db.func.coalesce(Donation.received_on, local_date(Donation.succeeded_at))
+    day = db.func.coalesce(JournalEntry.value_date, received_on, JournalEntry.day)
+    return (
+        db.select(
+            day,
+            JournalEntry.id,
+            Donation.receipt_number,
+            Project.name,
+            -Posting.amount,
+            db.case((_is_first_receipt(), _taken_back()), else_=0),
+            Donation.currency,
+        )
+        .select_from(Donation)
+        .join(Project, Project.id == Donation.project_id)
+        .join(JournalEntry, JournalEntry.subject_id == Donation.id)
+        .join(Posting, Posting.entry_id == JournalEntry.id)
+        .where(own, day >= FIRST_DAY)
+    )
+
+
+def _is_first_receipt() -> Any:
+    """Build the condition that nothing was received of the donation before the entry."""
+    earlier, posting = aliased(JournalEntry), aliased(Posting)
+    is_earlier = (earlier.subject_id == Donation.id) & (earlier.id < JournalEntry.id)
+    is_receipt = (posting.account == GIFTS) & (posting.amount < 0)
+    return ~db.exists().where(is_earlier, posting.entry_id == earlier.id, is_receipt)
+
+
+def _taken_back() -> Any:
+    """Build what was taken back of a donation until the end of the period."""
+    entry, posting = aliased(JournalEntry), aliased(Posting)
+    return (
+        db.select(db.func.coalesce(db.func.sum(posting.amount), 0))
+        .join(entry, entry.id == posting.entry_id)
+        .where(entry.subject_id == Donation.id, day_of(entry) <= LAST_DAY, _takes_back(posting))
         .correlate(Donation)
         .scalar_subquery()
     )
-    query = db.select(
-        Donation.succeeded_at,
-        Donation.id,
-        Donation.receipt_number,
-        Project.name,
-        Donation.received_amount,
-        taken_back,
-        Donation.currency,
-    )
-    query = query.join(Project, Project.id == Donation.project_id)
-    own = (Donation.user_id == USER) & Donation.receipt_number.is_not(None)
-    return query.where(own, Donation.succeeded_at >= BEGIN)
+
+
+def _takes_back(posting: Any) -> Any:
+    """Build the condition that a posting takes back of a donation, or ends to do so."""
+    is_reversal = (posting.account == GIFTS) & (posting.amount > 0)
+    return _is_one_of(posting.account, TAKEN_BACK) | is_reversal
 
 
 def _payments() -> Any:
     """Select the money that was received for sales; what was returned is negative."""
-    money = (STRIPE, RECEIVED_OFFLINE)
-    return _entries(Application, Application.application_number, money)
+    is_money = _is_one_of(Posting.account, (STRIPE, RECEIVED_OFFLINE))
+    return _entries(Application, Application.application_number, is_money)
 
 
 def _reversals() -> Any:
     """Select what was taken back of donations; what counts again is negative."""
-    return _entries(Donation, Donation.receipt_number, TAKEN_BACK)
+    return _entries(Donation, Donation.receipt_number, _takes_back(Posting))
 
 
-def _entries(entity: Any, number: Any, accounts: tuple[str, ...]) -> Any:
-    """Select the entries about the user's rows of ``entity`` that change ``accounts``."""
-    columns = (JournalEntry.created_at, JournalEntry.id, number, JournalEntry.kind)
+def _entries(entity: Any, number: Any, condition: Any) -> Any:
+    """Select the entries about the user's rows of ``entity`` that have postings of a condition."""
+    columns = (JournalEntry.day, JournalEntry.id, number, JournalEntry.kind)
     return (
         db.select(*columns, db.func.sum(Posting.amount), JournalEntry.currency)
         .select_from(entity)
         .join(JournalEntry, JournalEntry.subject_id == entity.id)
         .join(Posting, Posting.entry_id == JournalEntry.id)
-        .where(entity.user_id == USER, JournalEntry.created_at >= BEGIN)
-        .where(_is_one_of(Posting.account, accounts))
+        .where(entity.user_id == USER, JournalEntry.day >= FIRST_DAY, condition)
         .group_by(JournalEntry.id, number)
     )
 
@@ -232,12 +277,15 @@ SECTIONS = (
         _sales,
         ("number", "description", "status", "financed", "paid", "amount", "currency"),
     ),
-    Section("murabaha payment", "Murabaha: paid", _payments, MONEY),
+    Section("murabaha payment", "Murabaha: paid", _payments, MONEY, by_day=True),
     Section(
         "donation",
         "Donations",
         _donations,
         ("number", "description", "amount", "taken_back", "currency"),
+        by_day=True,
     ),
-    Section("donation taken back", "Donations: refunded or disputed", _reversals, MONEY),
+    Section(
+        "donation taken back", "Donations: refunded or disputed", _reversals, MONEY, by_day=True
+    ),
 )

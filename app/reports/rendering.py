@@ -18,6 +18,7 @@ from .statement import LABELS, Statement
 
 MAX_BARS = 15  # years of a chart
 MAX_CHARTS = 5  # currencies
+REVERSALS = ("reversed", "returned", "back")  # how kinds of reversing entries end
 # By section: title, columns and cells of a table, without the date and the currency.
 TABLES: dict[str, tuple[str, list[Column], Callable[[Line], list[str]]]] = {
     "zakat": (
@@ -162,7 +163,8 @@ def _add_lines(document: PdfDocument, statement: Statement) -> None:
 
 def _event(line: Line) -> str:
     """Describe an entry of the ledger by its kind; a negative amount reverses an earlier one."""
-    return line.description.capitalize() + (", reversed" if line.amount < ZERO else "")
+    is_reversal = line.amount < ZERO and not line.description.endswith(REVERSALS)
+    return line.description.capitalize() + (", reversed" if is_reversal else "")
 
 
 def _amount(amount: Decimal | None, line: Line) -> str:

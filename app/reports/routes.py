@@ -28,7 +28,7 @@ def download_statement(query):
 
     The header `Link` has the address of the next part as `rel="next"`.
     """
-    period = make_period(query["first_day"], query["last_day"])
+    period = make_period(query["since"], query["until"])
     if query["form"] == "csv":
         return _stream_csv(period)
     statement = read_statement(current_user, period, query["part"])

@@ -1,23 +1,14 @@
 """The wire format of statements."""
 
-from collections.abc import Mapping
-from typing import Any
+from marshmallow import validate
 
-from marshmallow import ValidationError, validate, validates_schema
-
-from ..http.fields import Choice, QueryInteger, StrictDate, Text
-from ..http.schemas import Schema
+from ..http.fields import Choice, QueryInteger, Text
+from ..http.schemas import PeriodQuerySchema
 
 
-class StatementQuerySchema(Schema):
-    """The days of a statement, its form, and the part of a long one."""
+class StatementQuerySchema(PeriodQuerySchema):
+    """The days of a statement (until today by default), its form, and the part of a long one."""
 
-    first_day = StrictDate(data_key="from", load_default=None, metadata={"example": "2026-01-01"})
-    last_day = StrictDate(
-        data_key="to",
-        load_default=None,
-        metadata={"example": "2026-12-31", "description": "Today by default."},
-    )
     form = Choice("pdf", "csv", data_key="format", load_default="pdf")
     part = QueryInteger(load_default=1, validate=validate.Range(1), metadata={"example": 1})
     number = Text(
@@ -28,10 +19,3 @@ class StatementQuerySchema(Schema):
             "description": "The statement that the part belongs to, as in the header `Link`.",
         },
     )
-
-    @validates_schema
-    def require_order(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """Reject a period that ends before it begins."""
-        first, last = data["first_day"], data["last_day"]
-        if first and last and first > last:
-            raise ValidationError("Must not be before from.", "to")

@@ -32,6 +32,7 @@ COLUMNS = [
     sa.Column("payer_email", sa.Text(), nullable=True),
     sa.Column("method", sa.Text(), nullable=True),
     sa.Column("reference", sa.Text(), nullable=True),
+    sa.Column("reference_key", sa.Text(), nullable=True),
     sa.Column("received_on", sa.Date(), nullable=True),
     sa.Column("recorded_by", sa.Uuid(), nullable=True),
     sa.Column("reversed_at", sa.DateTime(timezone=True), nullable=True),
@@ -40,7 +41,7 @@ COLUMNS = [
 ]
 # A single one for all, because each is parsed again for every donation.
 CHANNEL = """CASE channel WHEN 'stripe' THEN reversed_at IS NULL
-WHEN 'offline' THEN num_nulls(method, reference, received_on, recorded_by) = 0 ELSE false END"""
+WHEN 'offline' THEN num_nulls(method, reference_key, received_on, recorded_by) = 0 ELSE false END"""
 # Before the table of projects, because a payment's update reads the donation before it locks the
 # project: the other order would deadlock.
 LOCK = "LOCK TABLE waqf_donations IN ACCESS EXCLUSIVE MODE"
@@ -89,7 +90,7 @@ def _create_indexes():
         ("ix_waqf_donations_reversed_by", ["reversed_by"], "reversed_by IS NOT NULL", False),
         (
             "uq_waqf_donations_reference",
-            ["project_id", "method", "reference"],
+            ["project_id", "reference_key"],
             "channel = 'offline' AND reversed_at IS NULL",
             True,
         ),
@@ -109,6 +110,7 @@ def _create_disbursements():
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("reference_key", sa.Text(), nullable=False),
         sa.Column("recorded_by", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -123,7 +125,7 @@ def _create_disbursements():
     )
     for columns in (
         ["project_id", "created_at", "id"],
-        ["project_id", "reference"],
+        ["project_id", "reference_key"],
         ["recorded_by"],
     ):
         name = op.f(f"ix_waqf_disbursements_{'_'.join(columns)}")

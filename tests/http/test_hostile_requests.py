@@ -8,6 +8,7 @@ import socket
 import time
 import tracemalloc
 import zlib
+from collections import Counter
 
 import pytest
 
@@ -349,6 +350,19 @@ def test_every_query_parameter_rejects_invalid_values(app, admin):
         for method, path, name, enum in query_parameters(app)
         for value in INVALID_VALUES
         if value not in enum and (query := f"{path}?{name}={value}")
+    )
+
+
+def test_every_period_that_ends_before_it_begins_is_rejected(app, admin):
+    names = Counter(
+        (method, path) for method, path, name, _ in query_parameters(app) if name in {"from", "to"}
+    )
+    periods = [route for route, number in names.items() if number == 2]
+    assert len(periods) >= 6
+    assert not failures(
+        (path, find_problem(send(admin, method, query), "VALIDATION_ERROR", *NOT_FOUND))
+        for method, path in periods
+        if (query := f"{path}?from=2026-01-02&to=2026-01-01")
     )
 
 

@@ -1,6 +1,7 @@
 """Digests of the ledger's days, and the triggers that protect it."""
 # ruff: noqa: S608 (the statements are made of values of this module)
 
+import hashlib
 from datetime import date
 from uuid import uuid4
 
@@ -120,6 +121,19 @@ def test_the_scale_of_an_amount_changes_no_digest(entries, run, tamper):
     assert run("ledger", "check") == (0, ["nothing differs"])
 
 
+def test_the_digest_of_an_entry_without_a_value_date_is_that_of_earlier_releases(
+    run, sql, set_clock
+):
+    id = "0197c3a4-0000-7000-8000-000000000001"
+    sql(ENTRY.format(id=id, at="2026-01-20 12:00:00+00", amount="5.00"))
+    set_clock("2026-01-21T02:00:00")
+    run("ledger", "seal")
+    moment = "2026-01-20T12:00:00.000000Z"
+    line = f'["{id}", "test", "USD", "test", "{id}", null, "{moment}", [["a", "5"], ["b", "-5"]]]'
+    expected = hashlib.sha256(line.encode()).hexdigest()
+    assert sql("SELECT content_hash FROM ledger_digests") == [(expected,)]
+
+
 # What the check finds
 
 
@@ -133,6 +147,7 @@ def test_the_scale_of_an_amount_changes_no_digest(entries, run, tamper):
         "UPDATE ledger_entries SET currency = 'EUR' WHERE id = '{0}'",
         "UPDATE ledger_entries SET subject_id = gen_random_uuid() WHERE id = '{0}'",
         "UPDATE ledger_entries SET created_at = created_at + interval '1 us' WHERE id = '{0}'",
+        "UPDATE ledger_entries SET value_date = created_at WHERE id = '{0}'",
         "DELETE FROM ledger_postings WHERE entry_id = '{0}';"
         " DELETE FROM ledger_entries WHERE id = '{0}'",
     ],

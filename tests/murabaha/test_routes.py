@@ -169,6 +169,16 @@ def test_the_number_of_an_application_has_the_year_in_the_time_zone(
     assert make_case().application["applicationNumber"].startswith("M-2026-")
 
 
+def test_goods_are_sold_from_the_day_on_that_they_are_owned(make_case, set_clock, set_time_zone):
+    set_time_zone("Pacific/Gambier")
+    set_clock("2026-01-29T00:30:00")  # the 28th on Gambier, the 29th in UTC
+    case = make_case().approve().acquire(acquired_on="2026-01-29")
+    assert_error(case.post(case.owner, "accept", {}), 409, "INVALID_TRANSITION")
+    assert case.owner.get(case.path).json["status"] == "acquired"
+    set_clock("2026-01-29T09:00:00")  # midnight on Gambier
+    assert case.accept().application["status"] == "active"
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize(
     ("day", "accepted"),

@@ -28,7 +28,6 @@ from app.murabaha.rules import (
     forbid_own_application,
     months_after,
     outstanding,
-    reference_key,
     require_card_amount,
     require_down_payment,
     require_rate,
@@ -273,13 +272,6 @@ def test_a_card_payment_and_its_rest_are_not_below_the_minimum(amount, balance, 
     else:
         with pytest.raises(ValidationFailed):
             require_card_amount(*values)
-
-
-def test_receipts_are_compared_without_case_and_spaces():
-    key = reference_key("Bank transfer", "TRX 4711")
-    assert key == reference_key("bank  transfer ", " trx\u00a04711")
-    assert key != reference_key("bank transfer", "TRX 4712")
-    assert reference_key("a", "b c") != reference_key("a b", "c")
 
 
 def test_a_short_month_does_not_move_later_due_dates():

@@ -195,6 +195,38 @@ def test_an_inquiry_is_listed(stripe_server, deliver_all, intent, listed):
     assert [row["facts"]["status"] for row in listed()] == ["warning_needs_response"]
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "reversed"])
+@pytest.mark.parametrize("ending", ["won", "lost", "warning_closed"])
+def test_a_listed_dispute_shows_how_it_ended(  # noqa: PLR0917
+    stripe_server, deliver_all, intent, listed, ending, order
+):
+    deliver_all(*stripe_server.succeed(intent))
+    opening = "warning_needs_response" if ending == "warning_closed" else "needs_response"
+    events = stripe_server.dispute(intent, status=opening)
+    events += stripe_server.close_dispute(events[0]["data"]["object"]["id"], ending)
+    deliver_all(*events[::order], *again(events))
+    (row,) = listed()
+    assert (row["facts"]["status"], row["status"]) == (ending, "open")
+    assert "Answer" not in row["message"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_a_dispute_is_listed_although_its_inquiry_was_handled(  # noqa: PLR0917
+    stripe_server, deliver_all, intent, officer, listed, order
+):
+    deliver_all(*stripe_server.succeed(intent))
+    (inquiry,) = stripe_server.dispute(intent, status="warning_needs_response")
+    deliver_all(inquiry)
+    (row,) = listed()
+    assert "No money is withheld" in row["message"]
+    assert officer.post(f"{EXCEPTIONS}/{row['id']}/resolve", json={"note": "Ok"}).status_code == 200
+    events = [*stripe_server.escalate_dispute(inquiry["data"]["object"]["id"]), *again([inquiry])]
+    deliver_all(*(events[index] for index in order), *again(events))
+    (row,) = listed(status="open")
+    assert (row["kind"], row["facts"]["status"]) == ("dispute", "needs_response")
+    assert len(listed()) == 2
+
+
 def test_reconciliation_lists_a_dispute_once(stripe_server, deliver_all, reconcile, intent, listed):
     deliver_all(*stripe_server.succeed(intent))
     stripe_server.dispute(intent, 1000)

@@ -428,10 +428,10 @@ def test_a_failing_handler_does_not_stop_the_other_payments(
     first_id = sql("SELECT id FROM payments ORDER BY created_at")[0][0]
     handler = updates.HANDLERS["donation"]
 
-    def fail_for_first(payment):
+    def fail_for_first(payment, changed_at):
         if payment.id == first_id:
             raise ValueError
-        handler(payment)
+        handler(payment, changed_at)
 
     with monkeypatch.context() as patch:
         patch.setitem(updates.HANDLERS, "donation", fail_for_first)

@@ -138,6 +138,47 @@ def test_a_charge_that_differs_from_the_payment_is_reported_after_two_days(
     assert read_exceptions(sql) == [("amount_mismatch", paid_donation["intent"], 25, "USD")]
 
 
+def test_a_charge_whose_fee_was_unknown_is_still_compared(
+    paid_donation, stripe_server, reconcile, later, sql
+):
+    stripe_server.balance_transactions.clear()
+    later(hours=49)
+    assert reconcile() == 0
+    (charge,) = stripe_server.charges.values()
+    charge["amount_captured"] = 2400
+    stripe_server.book_charge(charge["id"])
+    for _ in range(3):
+        assert reconcile() == 0
+        later(hours=49)
+    assert [kind for kind, *_ in read_exceptions(sql)] == ["fee_unknown", "amount_mismatch"]
+
+
+def test_another_difference_of_the_same_payment_is_reported_too(
+    paid_donation, stripe_server, reconcile, later, sql
+):
+    (charge,) = stripe_server.charges.values()
+    for _ in range(2):
+        stripe_server.book("adjustment", charge, -300)
+        for _ in range(3):
+            later(hours=49)
+            assert reconcile() == 0
+    kinds = [kind for kind, *_ in read_exceptions(sql)]
+    assert kinds == ["amount_mismatch"] * 2
+
+
+def test_a_difference_that_arises_months_after_the_payment_is_reported(
+    paid_donation, stripe_server, reconcile, later, sql
+):
+    assert reconcile() == 0
+    later(hours=24 * 100)
+    (charge,) = stripe_server.charges.values()
+    stripe_server.book("adjustment", charge, -2500, 1500)
+    assert reconcile() == 0
+    later(hours=49)
+    assert reconcile() == 0
+    assert read_exceptions(sql) == [("amount_mismatch", paid_donation["intent"], 25, "USD")]
+
+
 # What fits none of our payments
 
 
@@ -332,6 +373,23 @@ def test_a_run_that_fails_in_the_middle_is_completed_by_the_next(
     stripe_server.inject_fault("refuse-500", 2, "/v1/balance_transactions")
     assert reconcile() == 1
     assert read_balances(sql, "institution")["bank", "USD"] == Decimal("23.97")
+    assert reconcile() == 0
+    assert read_balances(sql, fund_of(paid_donation))["bank", "USD"] == 25
+
+
+def test_a_payout_that_stripe_does_not_list_is_an_exception_and_holds_up_no_other(  # noqa: PLR0917
+    paid_donation, waqf, sign_in, stripe_server, reconcile, later, sql
+):
+    (first, *_) = stripe_server.pay_out()
+    later(hours=1)
+    donation = waqf.create_paid_donation(sign_in(), waqf.create_project())
+    stripe_server.pay_out()
+    for _ in range(2):  # the movements and the lines of the first payout
+        stripe_server.inject_fault("refuse-400", 2, "/v1/balance_transactions")
+        assert reconcile() == 1
+    payout_id = first["data"]["object"]["id"]
+    assert [row[:2] for row in read_exceptions(sql)] == [("payout_mismatch", payout_id)]
+    assert read_balances(sql, fund_of(donation))["bank", "USD"] == 25
     assert reconcile() == 0
     assert read_balances(sql, fund_of(paid_donation))["bank", "USD"] == 25
 

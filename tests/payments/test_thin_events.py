@@ -166,6 +166,30 @@ def test_an_object_that_stripe_does_not_have_is_an_exception(
     assert sql(DONATION_STATUSES) == [("pending",)]
 
 
+@pytest.mark.parametrize("change", [{"amount": 0}, {"currency": None}, {"status": 5}], ids=str)
+def test_an_object_of_an_unknown_form_is_an_exception_and_not_sent_again(
+    stripe_server, deliver_thin, intent, sql, change
+):
+    deliver_thin(stripe_server.succeed(intent)[0])
+    events = stripe_server.dispute(intent)
+    (dispute,) = stripe_server.disputes.values()
+    dispute.update(change)
+    deliver_thin(*events)
+    assert sql(EXCEPTIONS) == [("other", dispute["id"])]
+    assert sql(PROJECT_TOTALS) == ALL_RAISED
+
+
+@pytest.mark.parametrize("action", ["dispute", "refund", "pay_out"])
+def test_an_object_that_stripe_refuses_to_show_is_an_exception(
+    stripe_server, deliver_thin, intent, sql, action
+):
+    deliver_thin(stripe_server.succeed(intent)[0])
+    (event, *_) = getattr(stripe_server, action)(*[] if action == "pay_out" else [intent])
+    stripe_server.inject_fault("refuse-400")
+    deliver_thin(event)
+    assert sql(EXCEPTIONS) == [("other", event["data"]["object"]["id"])]
+
+
 # Payouts and fees
 
 

@@ -347,7 +347,7 @@ def test_an_event_is_applied_when_delivered_again_after_a_failed_handler(  # noq
     event = success_event(stripe_server, intent)
     with monkeypatch.context() as patch:
         patch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
-        patch.setitem(updates.HANDLERS, "donation", lambda payment: payment.nothing)
+        patch.setitem(updates.HANDLERS, "donation", lambda payment, _: payment.nothing)
         assert_error(deliver(event), 500, "INTERNAL_ERROR")
         assert (sql(EVENTS), sql(DONATION_STATUSES)) == ([(0,)], [("pending",)])
     deliver_all(event)
@@ -358,7 +358,7 @@ def test_an_event_is_applied_when_delivered_again_after_a_failed_handler(  # noq
 def test_an_error_of_a_handler_is_never_answered_as_a_webhook_error(  # noqa: PLR0917
     app, stripe_server, deliver, intent, sql, monkeypatch, error
 ):
-    def fail(_):
+    def fail(*_):
         raise error
 
     monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)

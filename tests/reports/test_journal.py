@@ -128,11 +128,7 @@ def test_the_days_are_those_of_the_institution_and_both_included(
     assert {row["date"] for row in read_csv(client)} == {"2026-01-26", "2026-01-27", "2026-01-28"}
     rows = read_csv(client, "from=2026-01-27&to=2026-01-27")
     assert {row["createdAt"] for row in rows} == {"2026-01-27T09:30:00Z"}
-    for query in (
-        "from=0001-01-01&to=0001-01-01",
-        "from=9999-12-31",
-        "from=2026-01-28&to=2026-01-27",
-    ):
+    for query in ("from=0001-01-01&to=0001-01-01", "from=9999-12-31"):
         assert read_csv(client, query) == []
     assert len(read_csv(client, "to=9999-12-31")) == len(read_csv(client))
 

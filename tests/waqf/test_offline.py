@@ -106,6 +106,19 @@ def test_the_same_reference_by_the_same_method_is_recorded_once(waqf, project, s
     assert sql("SELECT count(*) FROM waqf_donations") == [(3,)]
 
 
+@pytest.mark.parametrize("reference", ["c-9 a", "C-9 A ", " C-9  A", "Ｃ-9\u00a0A"])
+def test_spellings_of_a_reference_are_compared_without_case_and_spaces(
+    waqf, project, sql, reference
+):
+    recorded(waqf, project, reference="C-9 A")
+    assert disburse(waqf, project, reference="C-9 A").status_code == 201
+    for method in ("cheque", "Cheque", "ｃheque "):
+        response = record(waqf, project, method=method, reference=reference)
+        assert_error(response, 409, "RESOURCE_EXISTS")
+    assert_error(disburse(waqf, project, reference=reference), 409, "RESOURCE_EXISTS")
+    assert sql("SELECT count(*) FROM waqf_donations") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("values", "path"),
     [

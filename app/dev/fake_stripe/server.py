@@ -13,6 +13,7 @@ from .state import NO_REQUEST, StripeObject, drop_oldest, new_id, with_lock
 HOST = "127.0.0.1"
 HOLD_LIMIT = 30  # seconds after which a held response is sent although no test released it
 FAULTS = {
+    "refuse-400",  # reject the request as invalid, do nothing
     "refuse-500",  # respond 500, do nothing; a retry is handled as a new request
     "break-500",  # respond 500, do nothing; a retry with the same key gets the 500 again
     "act-500",  # carry the request out, but respond 500, also to retries with the same key
@@ -118,6 +119,8 @@ class StripeServer(Acts):
     def _respond_with(
         self, fault: str | None, request: Request, key: str | None
     ) -> Response | None:
+        if fault == "refuse-400":
+            return encode_response(StripeErrorResponse(400, "This is not possible.").response)
         error = StripeErrorResponse(500, "Something went wrong.", kind="api_error")
         failure = encode_response(error.response)
         if fault == "break-500":

@@ -1,12 +1,14 @@
 """The down payment of a sale: paid through Stripe, and given back in full if there is no sale."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from ... import clock
 from ...database.base import db
 from ...integrations.stripe_descriptions import payment_details
-from ...ledger.actions import balances_by_account, post_adjustments
+from ...ledger.actions import Target, balances_by_account, post_adjustments
 from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
 from ...payments.actions.exceptions import record_exception, resolve_exception
@@ -21,7 +23,7 @@ from ..rules import (
     reversal_transition,
 )
 from .ledger import CUSTOMER_CREDIT, DOWN_PAYMENT_RECEIVABLE, DOWN_PAYMENTS, post_entry
-from .payments import open_payment, refund_credit
+from .payments import open_payment, refund_credit, value_date_of
 from .steps import apply_action, apply_transition, complete_if_paid, lock_own
 
 OPEN_FOR_DOWN_PAYMENT = ("acquired", *SOLD)
@@ -66,10 +68,11 @@ def account_of(application: Application) -> str:
 
 
 @on_payment_updated("down_payment", lock=Application.get_for_update)
-def sync_down_payment(payment: Payment) -> None:
+def sync_down_payment(payment: Payment, changed_at: datetime) -> None:
     """Derive the down payment and the ledger from the payment's state.
 
     Money beyond the down payment, or for an application that is no sale any more, is refunded.
+    ``changed_at`` is when the last change of the payment's money happened.
     """
     application = Application.get_for_update(must_exist(payment.application_id))
     expire_if_lapsed(application, payment)
@@ -88,10 +91,13 @@ def sync_down_payment(payment: Payment) -> None:
         from_credit = min(credit, -change)
         part, credit = change + from_credit, credit - from_credit
     _apply_part(application, payment, part)
-    targets = {CUSTOMER_CREDIT: ("paid beyond the contract", -credit)}
+    value_date = value_date_of(payment, changed_at, balances)
+    has_sale = application.state in OPEN_FOR_DOWN_PAYMENT
+    kind = "paid beyond the contract" if has_sale else "down payment returned"
+    targets = {CUSTOMER_CREDIT: Target(kind, -credit, value_date)}
     if part:
         kind = "down payment received" if part > ZERO else "down payment taken back"
-        targets[account] = (kind, balances.get(account, ZERO) - part)
+        targets[account] = Target(kind, balances.get(account, ZERO) - part, value_date)
     post_adjustments(FUND, application.currency, application.id, payment.id, targets)
     refund_credit(payment, credit)
 
@@ -155,7 +161,7 @@ def return_down_payment(application: Application, payment: Payment | None = None
     if payment:
         conditions.append(Payment.id != payment.id)
     for other in Payment.lock_all(*conditions):
-        sync_down_payment(other)
+        sync_down_payment(other, clock.now())
 
 
 def _move_to_credit(

@@ -1,8 +1,10 @@
 """The accounts of the murabaha fund, its entries and their consistency checks."""
 
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from ... import clock
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry, register_check
 from ..models import FUND, Application
@@ -19,14 +21,16 @@ def post_entry(
     kind: str,
     amounts: dict[str, Decimal],
     payment_id: UUID | None = None,
+    value_date: date | None = None,
 ) -> None:
-    """Post a ledger entry of the murabaha fund for ``application``."""
+    """Post a ledger entry of the murabaha fund for ``application``, dated today by default."""
     entry = JournalEntry(
         fund=FUND,
         currency=application.currency,
         kind=kind,
         subject_id=application.id,
         payment_id=payment_id,
+        value_date=value_date or clock.today(),
     )
     post(entry, amounts)
 

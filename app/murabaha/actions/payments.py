@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts, stripe_client
 from ...integrations.stripe_descriptions import payment_details
-from ...ledger.actions import balances_by_account, post_adjustments
+from ...ledger.actions import Target, balances_by_account, post_adjustments
 from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
 from ...payments.actions.exceptions import report_owed_amount
@@ -168,10 +168,11 @@ def _lock_application(installment_id: UUID) -> Application:
 
 
 @on_payment_updated("installment", lock=_lock_application)
-def sync_installment(payment: Payment) -> None:
+def sync_installment(payment: Payment, changed_at: datetime) -> None:
     """Derive the instalments and the ledger from the payment's state.
 
     Money beyond the outstanding balance, which was paid in another way meanwhile, is refunded.
+    ``changed_at`` is when the last change of the payment's money happened.
     """
     application = _lock_application(must_exist(payment.installment_id))
     db.session.expire(application, ["installments"])
@@ -188,17 +189,23 @@ def sync_installment(payment: Payment) -> None:
         paid = {number: -part for number, part in reversed_parts.items()}
     _apply_payment(application, paid, payment, received=change > ZERO)
     receivable = balances.get(RECEIVABLE, ZERO) - sum(paid.values(), ZERO)
+    value_date = value_date_of(payment, changed_at, balances)
     post_adjustments(
         FUND,
         application.currency,
         application.id,
         payment.id,
         {
-            RECEIVABLE: ("instalment paid", receivable),
-            CUSTOMER_CREDIT: ("paid beyond the contract", -credit),
+            RECEIVABLE: Target("instalment paid", receivable, value_date),
+            CUSTOMER_CREDIT: Target("paid beyond the contract", -credit, value_date),
         },
     )
     refund_credit(payment, credit)
+
+
+def value_date_of(payment: Payment, changed_at: datetime, balances: dict[str, Decimal]) -> date:
+    """Return the day on which the money of ``payment``, with these accounts, has changed."""
+    return clock.local_date(changed_at if balances else payment.paid_at or changed_at)
 
 
 def refund_credit(payment: Payment, credit: Decimal) -> None:

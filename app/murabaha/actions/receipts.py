@@ -13,13 +13,12 @@ from ...errors import ResourceExists, ValidationFailed
 from ...ledger.models import RECEIVED_OFFLINE
 from ...money import require_minor_units
 from ...payments.models import Payment
-from ...payments.rules import InvalidTransition
+from ...payments.rules import InvalidTransition, reference_key
 from ..models import Application, Receipt
 from ..rules import (
     allocate_payment,
     deallocate,
     find_transition,
-    reference_key,
     require_down_payment_part,
 )
 from .down_payments import (
@@ -50,7 +49,8 @@ def record_payment(officer: Any, id: UUID, number: int, values: dict[str, Any]) 
     receipt = _insert_receipt(officer, application, "installment", values, paid)
     apply_action(application, "record", officer, **_facts(receipt), paid=by_number(paid))
     update_paid_amounts(application, paid, received_at)
-    post_entry(application, "instalment paid", {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount})
+    accounts = {RECEIVED_OFFLINE: amount, RECEIVABLE: -amount}
+    post_entry(application, "instalment paid", accounts, value_date=receipt.received_on)
     after_balance_change(application, paid)
 
 
@@ -70,7 +70,7 @@ def record_down_payment(officer: Any, id: UUID, values: dict[str, Any]) -> None:
     apply_action(application, "record_down_payment", officer, **_facts(receipt))
     application.down_payment_received += amount
     accounts = {RECEIVED_OFFLINE: amount, account_of(application): -amount}
-    post_entry(application, "down payment received", accounts)
+    post_entry(application, "down payment received", accounts, value_date=receipt.received_on)
     Payment.supersede(Payment.application_id == application.id)
     complete_if_paid(application)
 

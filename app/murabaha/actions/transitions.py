@@ -16,6 +16,7 @@ from ...database.locks import lock_quota
 from ...errors import Forbidden, QuotaExceeded, ValidationFailed
 from ...integrations import stripe_amounts
 from ...money import ZERO, require_minor_units
+from ...payments.rules import InvalidTransition
 from ..models import APPLICATION_NUMBERS, Application, Contract, Installment, Vendor
 from ..rules import (
     MAX_PENDING,
@@ -194,6 +195,7 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     """
     application = lock_own(client, id)
     due = _first_due(first_due_on)
+    _require_owned(application)
     apply_action(application, "accept", client, first_due_on=due)
     require_separate_parties(application, "accept")
     contract = replace(contract_of(application), accepted_at=clock.now())
@@ -212,6 +214,16 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     earlier = {DOWN_PAYMENTS: received, DOWN_PAYMENT_RECEIVABLE: -received}
     post_entry(application, "down payment applied", earlier)
     issue_agreement(application, due)
+
+
+def _require_owned(application: Application) -> None:
+    """Raise InvalidTransition before the day of the acquisition, which may be ahead of TIME_ZONE.
+
+    Nothing is sold that is not owned yet, and the agreement states both days.
+    """
+    acquired_on = application.contract and application.contract.acquired_on
+    if acquired_on and acquired_on > clock.today():
+        raise InvalidTransition(f"The goods are owned from {acquired_on} on: accept them then.")
 
 
 def _first_due(requested: date | None) -> date:

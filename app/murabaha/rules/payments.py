@@ -1,6 +1,5 @@
 """How payments, their reversals and rebates are allocated to instalments."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -79,14 +78,6 @@ def require_down_payment_part(amount: Decimal, unpaid: Decimal) -> None:
         raise InvalidTransition("Nothing is left to pay of the down payment.")
     if amount > unpaid:
         raise ValidationFailed.at(["amount"], f"More than is left of the down payment: {unpaid}.")
-
-
-def reference_key(method: str, reference: str) -> str:
-    """Return what is equal for spellings of a receipt that differ only in case and spaces."""
-    return "\n".join(
-        " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-        for text in (method, reference)
-    )
 
 
 def allocate(amount: Decimal, installments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:

@@ -18,7 +18,7 @@ from ...http.fields import (
     Text,
     UtcDateTime,
 )
-from ...http.schemas import Schema
+from ...http.schemas import PeriodQuerySchema, Schema
 from ...users.schemas import Email, PersonName
 from ..rules import STATES
 from .fields import NOT_NEGATIVE, POSITIVE, Phone, ProfitRate, Reference, Term
@@ -173,7 +173,9 @@ class ApplicationPatchSchema(Schema):
     requested_amount = Amount(validate=POSITIVE, metadata={"example": 20000})
 
 
-class ApplicationListQuerySchema(Schema):
+class ApplicationListQuerySchema(PeriodQuerySchema):
+    """Filters of the list; the period is that of ``createdAt``."""
+
     status = Text(
         load_default=None, validate=validate.OneOf(STATES), metadata={"example": "pending"}
     )
@@ -187,12 +189,6 @@ class ApplicationListQuerySchema(Schema):
             "description": "The user's id, or a part of their name or e-mail address.",
             "example": "fatima",
         },
-    )
-    since = StrictDate(
-        load_default=None, data_key="from", metadata={"description": "First day of `createdAt`."}
-    )
-    until = StrictDate(
-        load_default=None, data_key="to", metadata={"description": "Last day of `createdAt`."}
     )
     sort = Choice("-createdAt", "createdAt", load_default="-createdAt")
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
+from ... import clock
 from ...database.base import db
 from ...integrations.stripe_balance import BalanceFacts
 from ...ledger.actions import Balances, Booking, post_targets
@@ -130,7 +131,9 @@ def book_transactions(transactions: Collection[BalanceTransaction]) -> set[UUID]
     """
     _set_funds(transactions)
     db.session.flush()
-    post_targets({each.id: _targets(each) for each in transactions})
+    post_targets(
+        {each.id: (clock.local_date(each.occurred_at), _targets(each)) for each in transactions}
+    )
     db.session.flush()
     for transaction in transactions:
         if transaction.match == "unmatched":

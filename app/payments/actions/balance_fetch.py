@@ -15,6 +15,7 @@ from ... import clock
 from ...database.base import db
 from ...integrations import stripe_balance
 from ...integrations.stripe_balance import Page
+from ...integrations.stripe_client import StripeRejected
 from ...integrations.stripe_webhooks import StripeEvent
 from ..models import FetchPosition, Payment, Payout
 from . import balance, payouts
@@ -68,16 +69,24 @@ def iter_transactions() -> Iterator[Step]:
 
 
 def iter_lines() -> Iterator[Step]:
-    """Fetch the lines of the payouts that have none yet."""
+    """Fetch the lines of the payouts that have none yet; one without a list holds up no other."""
     for provider_id in Payout.without_lines():
-        after = None
-        while True:
-            db.session.rollback()  # of the query above
-            page = stripe_balance.fetch_transactions(after, payout=provider_id)
-            yield partial(_apply, page, provider_id)
-            if (after := page.next) is None:
-                break
-        yield partial(payouts.complete_payout, provider_id)
+        try:
+            yield from _iter_pages(provider_id)
+        except StripeRejected:
+            yield partial(payouts.report_unlisted, provider_id)
+        else:
+            yield partial(payouts.complete_payout, provider_id)
+
+
+def _iter_pages(provider_id: str) -> Iterator[Step]:
+    after = None
+    while True:
+        db.session.rollback()  # of the query for the payouts
+        page = stripe_balance.fetch_transactions(after, payout=provider_id)
+        yield partial(_apply, page, provider_id)
+        if (after := page.next) is None:
+            return
 
 
 def iter_corrections() -> Iterator[Step]:

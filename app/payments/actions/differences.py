@@ -10,13 +10,14 @@ from ...money import format_amount
 from .exceptions import record_exception
 
 DELAY = timedelta(days=2)  # until Stripe must have listed the movement of a payment
-LOOK_BACK = timedelta(days=90)
+LOOK_BACK = timedelta(days=90)  # for payments of which anything was booked or has moved
 MAX_DIFFERENCES = 1000  # recorded in one transaction
 
 # Payments whose movements at Stripe, in their own currency, are not what is in the ledger, although
-# both have been known for a while. Without a movement the fee is unknown.
+# both have been known for a while. Without a movement the fee is unknown. The key contains the
+# difference: another one is another fact, also of a payment that staff have dealt with before.
 DIFFERENCES = """
-    SELECT p.id, p.intent_id, p.currency, posted.amount, moved.amount, posted.last_at
+    SELECT x.kind, x.key, p.id, p.intent_id, p.currency, posted.amount, moved.amount, posted.last_at
     FROM payments p
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(l.amount), 0) AS amount, max(e.created_at) AS last_at
@@ -27,10 +28,16 @@ DIFFERENCES = """
         SELECT sum(t.source_amount) AS amount, max(t.occurred_at) AS last_at
         FROM balance_transactions t WHERE t.payment_id = p.id AND t.match = 'payment'
     ) AS moved
-    WHERE p.created_at > :since AND greatest(posted.last_at, moved.last_at) < :until
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN moved.amount IS NULL THEN 'fee_unknown' ELSE 'amount_mismatch' END AS kind,
+               coalesce('balance ' || p.id || ' ' || trim_scale(moved.amount - posted.amount),
+                        p.id::text) AS key
+    ) AS x
+    WHERE p.id IN (SELECT payment_id FROM ledger_entries WHERE created_at > :since
+                   UNION SELECT payment_id FROM balance_transactions WHERE created_at > :since)
+    AND greatest(posted.last_at, moved.last_at) < :until
     AND moved.amount IS DISTINCT FROM posted.amount
-    AND NOT EXISTS (SELECT FROM payment_exceptions x
-                    WHERE x.key IN ('amount_mismatch balance ' || p.id, 'fee_unknown ' || p.id))
+    AND NOT EXISTS (SELECT FROM payment_exceptions e WHERE e.key = x.kind || ' ' || x.key)
     ORDER BY p.id LIMIT :limit
 """
 
@@ -43,13 +50,11 @@ def record_differences(known_until: datetime) -> None:
     since, until = known_until - LOOK_BACK, known_until - DELAY
     values = {"since": since, "until": until, "limit": MAX_DIFFERENCES}
     rows = db.session.execute(text(DIFFERENCES), values).all()
-    for payment_id, intent_id, currency, posted, moved, last_at in rows:
+    for kind, key, payment_id, intent_id, currency, posted, moved, last_at in rows:
         money = f"{currency} {format_amount(posted, currency)}"
         if moved is None:
-            kind, key = "fee_unknown", str(payment_id)
             message = f"Stripe lists no movement of its balance for {intent_id}, and thus no fee"
         else:
-            kind, key = "amount_mismatch", f"balance {payment_id}"
             message = f"Stripe's balance has {format_amount(moved, currency)} of {intent_id}"
         record_exception(
             kind,

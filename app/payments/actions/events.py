@@ -13,9 +13,10 @@ from ...integrations import stripe_amounts
 from ...integrations.stripe_client import (
     StripeObjectNotFound,
     StripePermissionDenied,
+    StripeRejected,
     is_live_key,
 )
-from ...integrations.stripe_webhooks import StripeEvent, fetch_object
+from ...integrations.stripe_webhooks import StripeEvent, UnreadableObject, fetch_object
 from ...money import MINOR_UNITS
 from ..models import WebhookEvent
 from .exceptions import record_exception
@@ -82,6 +83,10 @@ def receive_event(event: StripeEvent) -> ReceivedEvent:
             f"Stripe sent {event.type}, but STRIPE_SECRET_KEY may not read {event.object_id}"
             f"{needed}. {NOT_APPLIED} Extend the key, then run: flask payments reconcile."
         )
+        return ReceivedEvent(event, problem=Problem("other", message))
+    except (StripeRejected, UnreadableObject) as error:  # it would be the same each time
+        cause = "refuses to show" if isinstance(error, StripeRejected) else "has an unknown form of"
+        message = f"Stripe sent {event.type}, but {cause} {event.object_id}. {NOT_APPLIED}"
         return ReceivedEvent(event, problem=Problem("other", message))
 
 

@@ -68,13 +68,16 @@ def report_owed_amount(payment: Payment, amount: Decimal) -> None:
 
 
 def list_exceptions(
-    status: str | None, kind: str | None, from_day: date | None, to_day: date | None
+    status: str | None, kind: str | None, since: date | None, until: date | None
 ) -> PreparedQuery:
     """Return the query of the exceptions, filtered by what is not None."""
     is_open = None if status is None else status == "open"
-    since = clock.start_of_day(from_day) if from_day else None
-    before = clock.end_of_day(to_day) if to_day else None
-    query: PreparedQuery = PaymentException.search(is_open, kind, since, before)
+    query: PreparedQuery = PaymentException.search(
+        is_open,
+        kind,
+        clock.start_of_day(since) if since else None,
+        clock.end_of_day(until) if until else None,
+    )
     return query
 
 

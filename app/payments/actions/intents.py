@@ -196,7 +196,7 @@ class PaymentOperation(PaymentSnapshot):
                 if result.is_missing:
                     self._report_missing_intent()
                 payment.apply_status("canceled")
-                update_dependents(payment)
+                update_dependents(payment, clock.now())
 
     @property
     def _can_be_superseded(self) -> bool:

@@ -12,10 +12,15 @@ from ... import clock
 from ...integrations.stripe_amounts import from_stripe_amount
 from ...integrations.stripe_updates import StripeUpdate
 from ...money import MINOR_UNITS, format_amount
-from ..models import Payment, Reversal
-from ..rules import has_returned_nothing, purpose_of
+from ..models import Payment, PaymentException, Reversal
+from ..rules import has_returned_nothing, is_inquiry, purpose_of
 from .exceptions import record_exception
 
+DISPUTE_ENDINGS = {
+    "won": "the dispute is won, and the money counts again.",
+    "lost": "the dispute is lost: the money is booked as taken back.",
+    "warning_closed": "the inquiry is closed; no money was withheld.",
+}
 PURPOSES = {
     "donation": "It is booked, and the donation counts toward its project.",
     "installment": "It is booked, and pays the oldest unpaid instalments; money beyond the contract"
@@ -67,17 +72,28 @@ def report_late_success(payment: Payment, update: StripeUpdate) -> None:
     )
 
 
-def report_dispute(payment: Payment, update: StripeUpdate) -> None:
-    """Record that the payer disputes the payment, once for the dispute's whole life."""
-    _report(
-        "dispute",
-        update,
-        f"The payer disputes {_money_of(update)}. Answer in Stripe's dashboard. While Stripe"
-        " withholds the money it is booked as disputed; it counts again if the dispute is won.",
-        payment,
-        status=update.status,
-        **_deadline_of(update),
-    )
+def report_dispute(payment: Payment, update: StripeUpdate, dispute: Reversal) -> None:
+    """Record that the payer disputes the payment, once for the dispute's whole life.
+
+    An inquiry is recorded by itself: it may become a dispute after staff have answered it.
+    """
+    if is_inquiry(dispute.status):
+        key = f"{update.id} inquiry"
+        message = (
+            f"The payer's bank asks about {_money_of(update)}. Answer in Stripe's dashboard. No"
+            " money is withheld; if it becomes a dispute, that is listed too."
+        )
+    else:
+        key = update.id
+        message = (
+            f"The payer disputes {_money_of(update)}. Answer in Stripe's dashboard. While Stripe"
+            " withholds the money it is booked as disputed; it counts again if the dispute is won."
+        )
+    facts = {"status": update.status, **_deadline_of(update)}
+    _report("dispute", update, message, payment, key, **facts)
+    if ending := DISPUTE_ENDINGS.get(dispute.status):
+        message = f"{_money_of(update)}: {ending}"
+        PaymentException.revise(f"dispute {key}", message, status=dispute.status)
 
 
 def report_failed_refund(payment: Payment, update: StripeUpdate) -> None:
@@ -160,13 +176,19 @@ def _has_moved_money(update: StripeUpdate) -> bool:
 
 
 def _report(
-    kind: str, update: StripeUpdate, message: str, payment: Payment | None = None, **facts: Any
+    kind: str,
+    update: StripeUpdate,
+    message: str,
+    payment: Payment | None = None,
+    key: str | None = None,
+    **facts: Any,
 ) -> None:
+    """Record an exception about ``update``; ``key`` is the id of its object by default."""
     if update.reason:
         facts["reason"] = update.reason
     record_exception(
         kind,
-        update.id,
+        key or update.id,
         message,
         payment_id=payment.id if payment else None,
         provider_reference=update.id,

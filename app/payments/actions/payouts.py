@@ -6,9 +6,11 @@ Until its lines are known, all of it is the institution's.
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from ... import clock
 from ...database.base import db
 from ...integrations.stripe_balance import BalanceFacts, PayoutFacts
 from ...ledger.actions import Balances, Booking, post_targets
@@ -71,6 +73,12 @@ def complete_payout(provider_id: str) -> None:
         _record(payout, "payout_mismatch", f"has lines that add up to {lines} instead")
 
 
+def report_unlisted(provider_id: str) -> None:
+    """Record that Stripe rejects the request for a payout's lines, which is repeated."""
+    event = "has no list of its lines at Stripe; it is booked in the institution's fund"
+    _record(_get(provider_id), "payout_mismatch", event, f"{provider_id} is not listed")
+
+
 def rematch() -> None:
     """Match movements whose payment has become known, and book their payouts again."""
     book_payouts(rematch_transactions())
@@ -85,7 +93,7 @@ def book_payouts(payout_ids: Iterable[UUID]) -> None:
         done.add(payout.id)
         _update_totals(payout)
         db.session.flush()
-        post_targets({payout.id: _targets(payout)})
+        post_targets({payout.id: (_value_date(payout), _targets(payout))})
         db.session.flush()
         waiting += [id for id in _later_payouts(payout) if id not in done]
 
@@ -109,6 +117,13 @@ def _total_of(type: str) -> str:
     """Return the total that lines of ``type`` belong to."""
     totals = {"charges": CHARGE_TYPES, "refunds": REFUND_TYPES, "fees": FEE_TYPES}
     return next((total for total, types in totals.items() if type in types), "other")
+
+
+def _value_date(payout: Payout) -> date:
+    """Return the day on which a payout came into its status; Stripe does not say when it failed."""
+    if payout.status in PAYOUT_ON_ITS_WAY:
+        return clock.local_date(payout.occurred_at)
+    return clock.today() if payout.is_returned else min(payout.arrives_on, clock.today())
 
 
 def _targets(payout: Payout) -> Balances:
@@ -164,11 +179,11 @@ def _record_exceptions(payout: Payout) -> None:
         _record(payout, "payout_mismatch", f"{reason} institution's fund")
 
 
-def _record(payout: Payout, kind: str, event: str) -> None:
+def _record(payout: Payout, kind: str, event: str, key: str | None = None) -> None:
     money = f"{payout.currency} {format_amount(payout.amount, payout.currency)}"
     record_exception(
         kind,
-        payout.provider_id,
+        key or payout.provider_id,
         f"The payout {payout.provider_id} of {money} {event}.",
         provider_reference=payout.provider_id,
         amount=payout.amount,

@@ -124,4 +124,4 @@ class RefundOperation(NamedTuple):
             already_refunded = isinstance(rejected, InsufficientRefundableBalance)
             refund.apply_status("canceled" if already_refunded else "failed")
             report_rejected_refund(payment, refund)
-            update_dependents(payment)
+            update_dependents(payment, clock.now())

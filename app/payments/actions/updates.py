@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from . import mismatches
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Payment], None]
+Handler = Callable[[Payment, datetime], None]
 HANDLERS: dict[str, Handler] = {}
 # Starting an instalment's payment locks the row of the murabaha application before the payment's;
 # the same order is used here, or the two would deadlock.
@@ -32,8 +33,9 @@ def on_payment_updated(
 ) -> Callable[[Handler], Handler]:
     """Register the function that derives what depends on payments for ``purpose``.
 
-    It is called with the payment's current state, any number of times. ``lock`` takes the locks
-    that precede the payment's own lock when such a payment is started.
+    It is called with the payment's current state and the time of its last change, any number of
+    times. ``lock`` takes the locks that precede the payment's own lock when such a payment is
+    started.
     """
 
     def decorator(handler: Handler) -> Handler:
@@ -74,17 +76,18 @@ def apply_update(
         return False
     state = (payment.last_event_at, payment.status)
     stale = sent is not None and state != (sent.last_event_at, sent.status)
+    changes = []
     if payment.intent_id is None:
         payment.intent_id = update.payment_intent_id
         for event in WebhookEvent.unmatched_for(update.payment_intent_id):
             event.unmatched = False
             for earlier in event.updates:
-                _merge(payment, StripeUpdate(**earlier))
+                changes.append(_merge(payment, StripeUpdate(**earlier)))
     payment.client_secret = payment.client_secret or client_secret
-    _merge(payment, update, stale)
+    changes.append(_merge(payment, update, stale))
     if payment.status == "pending" and update.status == "requires_payment_method":
         payment.payment_method_id = None  # the intent has no card
-    update_dependents(payment)
+    update_dependents(payment, max(filter(None, changes), default=clock.now()))
     return True
 
 
@@ -118,27 +121,38 @@ def _find_and_lock_payment(update: StripeUpdate, payment_id: UUID | None) -> Pay
     return payment
 
 
-def _merge(payment: Payment, update: StripeUpdate, stale: bool = False) -> None:
-    """Merge ``update`` into ``payment``; record an exception for what does not fit."""
+def _merge(payment: Payment, update: StripeUpdate, stale: bool = False) -> datetime | None:
+    """Merge ``update`` into ``payment``; record an exception for what does not fit.
+
+    Return when the change happened that ``update`` reports, or None if it moved no money.
+    """
     if update.currency != payment.currency:
         mismatches.report_currency_mismatch(payment, update)
-        return
+        return None
     amount = stripe_amounts.from_stripe_amount(update.amount, update.currency)
     if update.kind == "intent":
-        _merge_intent(payment, update, amount, stale)
-    elif update.kind == "charge":
+        return _merge_intent(payment, update, amount, stale)
+    if update.kind == "charge":
+        has_changed = amount > payment.stripe_amount_refunded
         payment.stripe_amount_refunded = max(payment.stripe_amount_refunded, amount)
         payment.charge_id = payment.charge_id or update.charge_id
-    else:
-        _merge_reversal(payment, update, amount)
+        return _time_of_change(update) if has_changed else None
+    return _merge_reversal(payment, update, amount)
 
 
-def _merge_intent(payment: Payment, update: StripeUpdate, amount: Decimal, stale: bool) -> None:
+def _time_of_change(update: StripeUpdate) -> datetime:
+    return update.changed_at or clock.now()
+
+
+def _merge_intent(
+    payment: Payment, update: StripeUpdate, amount: Decimal, stale: bool
+) -> datetime | None:
+    received = payment.amount_received
     if update.status == "succeeded":
         if amount != payment.amount:
             mismatches.report_amount_mismatch(payment, update)
         if not amount:
-            return
+            return None
         payment.receive(amount, update.happened_at or clock.now(), update.charge_id)
     statuses = {payment.status, STATUS_FROM_STRIPE.get(update.status)}
     payment.apply_status(
@@ -146,20 +160,26 @@ def _merge_intent(payment: Payment, update: StripeUpdate, amount: Decimal, stale
     )
     if statuses == {"cancelled", "succeeded"}:
         mismatches.report_late_success(payment, update)
+    return _time_of_change(update) if payment.amount_received > received else None
 
 
-def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> None:
+def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> datetime | None:
     reversal = next(
         (known for known in payment.reversals if _is_about(update, known)), None
     ) or _add_reversal(payment, update, amount)
-    if reversal.provider_id is None:
+    is_new, taken_before = reversal.provider_id is None, reversal.taken_amount
+    if is_new:
         reversal.status = update.status  # replaces our own 'requested'
     reversal.provider_id, reversal.amount = update.id, amount
     reversal.apply_status(update.status)
     if update.kind == "dispute":
-        mismatches.report_dispute(payment, update)
+        mismatches.report_dispute(payment, update, reversal)
     elif has_returned_nothing(update.status):
         mismatches.report_failed_refund(payment, update)
+    if reversal.taken_amount == taken_before:
+        return None
+    reversal.effective_at = (update.began_at if is_new else None) or _time_of_change(update)
+    return reversal.effective_at
 
 
 def _is_about(update: StripeUpdate, reversal: Reversal) -> bool:
@@ -174,17 +194,18 @@ def _add_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> Re
         mismatches.report_second_refund(payment, update)
     elif update.local_id and update.kind == "refund":
         mismatches.report_unknown_object(update, payment)
-    reversal = Reversal(
-        kind=update.kind, provider_id=update.id, amount=amount, status=update.status
-    )
+    reversal = Reversal(kind=update.kind, amount=amount, status=update.status)
     payment.reversals.append(reversal)
     return reversal
 
 
-def update_dependents(payment: Payment) -> None:
-    """Write what depends on ``payment`` (donation and totals, or instalments; ledger) and flush."""
+def update_dependents(payment: Payment, changed_at: datetime) -> None:
+    """Write what depends on ``payment`` (donation and totals, or instalments; ledger) and flush.
+
+    ``changed_at`` is when the last change of its money happened.
+    """
     with db.session.no_autoflush:  # each row is written once, at the end
-        HANDLERS[purpose_of(payment)](payment)
+        HANDLERS[purpose_of(payment)](payment, changed_at)
     db.session.flush()
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, cast
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -89,6 +89,16 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         values = {"id": uuid7(), "created_at": clock.now(), "facts": {}, **values}
         insertion = insert(cls).values(**values).on_conflict_do_nothing(index_elements=["key"])
         return bool(db.session.scalar(insertion.returning(cls.id)))
+
+    @classmethod
+    def revise(cls, key: str, message: str, **facts: Any) -> None:
+        """Replace the message and ``facts`` of an open exception, whose subject has changed."""
+        is_open = (cls.key == key) & cls.resolved_at.is_(None)
+        values = {"message": message, "facts": cls.facts.op("||")(cast(facts, JSONB))}
+        db.session.execute(
+            db.update(cls).where(is_open).values(values),
+            execution_options={"synchronize_session": False},
+        )
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "PaymentException | None":

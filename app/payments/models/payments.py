@@ -156,6 +156,11 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         """The part of the received amount that lost disputes have taken."""
         return self._dispute_sum(lambda status: status == LOST)
 
+    def last_change(self, kind: str) -> datetime | None:
+        """When one of its refunds or disputes last began or ended to take money; None: never."""
+        times = [each.effective_at for each in self._reversals(kind) if each.effective_at]
+        return max(times, default=None)
+
     def _dispute_sum(self, includes: Callable[[str], bool]) -> Decimal:
         """Sum the disputes with a status that ``includes``, up to what was not refunded."""
         disputes = self._reversals("dispute")

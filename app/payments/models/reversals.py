@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ..rules import has_returned_nothing, next_reversal_status
+from ...money import ZERO
+from ..rules import has_returned_nothing, next_reversal_status, withholds_funds
 
 
 class Reversal(UUIDPrimaryKeyMixin, Base):
@@ -33,6 +34,8 @@ class Reversal(UUIDPrimaryKeyMixin, Base):
     amount: Mapped[Decimal]
     status: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    # When it began at Stripe to take money from the payment, or ended to; None: it never has.
+    effective_at: Mapped[datetime | None]
 
     @property
     def is_confirmed(self) -> bool:
@@ -43,6 +46,15 @@ class Reversal(UUIDPrimaryKeyMixin, Base):
     def has_returned_nothing(self) -> bool:
         """Whether a refund has ended and returned nothing to the payer: failed or canceled."""
         return has_returned_nothing(self.status)
+
+    @property
+    def taken_amount(self) -> Decimal:
+        """What it takes from the payment now."""
+        if self.kind == "dispute":
+            is_taking = withholds_funds(self.status)
+        else:
+            is_taking = not self.has_returned_nothing
+        return self.amount if self.is_confirmed and is_taking else ZERO
 
     def apply_status(self, status: str) -> None:
         """Apply a status that Stripe reported."""

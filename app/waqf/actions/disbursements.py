@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from ... import clock
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
@@ -12,7 +13,7 @@ from ...errors import NotFound, ResourceExists
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry
 from ...money import require_minor_units
-from ...payments.rules import InvalidTransition
+from ...payments.rules import InvalidTransition, reference_key
 from ..models import Disbursement, DisbursementReversal, Project
 from ..models.fund_entries import DISBURSEMENTS
 from ..rules import FundInsufficient
@@ -33,7 +34,8 @@ def disburse(
     require_not_future("paidOn", paid_on)
     project = Project.get_for_update(project_id)
     require_minor_units({"amount": amount}, project.currency)
-    if Disbursement.has_reference(project, reference):
+    key = reference_key(reference)
+    if Disbursement.has_reference(project, key):
         raise ResourceExists
     if amount > project.balance:
         raise FundInsufficient
@@ -55,12 +57,13 @@ def disburse(
         currency=project.currency,
         paid_on=paid_on,
         reference=reference,
+        reference_key=key,
         recorded_by=officer.id,
         **texts,
     )
     db.session.add(disbursement)
     db.session.flush()
-    _post(project, disbursement, "disbursement", amount)
+    _post(project, disbursement, "disbursement", amount, paid_on)
     return disbursement
 
 
@@ -86,7 +89,8 @@ def reverse_disbursement(officer: Any, id: UUID, reason: str) -> Approval | None
     if approval and not approval.is_confirmed:
         return approval
     db.session.add(DisbursementReversal(disbursement_id=id, reason=reason, reversed_by=officer.id))
-    _post(project, disbursement, "disbursement reversed", -disbursement.amount)
+    amount, today = -disbursement.amount, clock.today()
+    _post(project, disbursement, "disbursement reversed", amount, today)
     return None
 
 
@@ -99,11 +103,17 @@ def lock_disbursement(id: UUID) -> Disbursement:
     return disbursement
 
 
-def _post(project: Project, disbursement: Disbursement, kind: str, amount: Decimal) -> None:
+def _post(
+    project: Project, disbursement: Disbursement, kind: str, amount: Decimal, value_date: date
+) -> None:
     """Add ``amount`` to what a locked project has disbursed, and post it."""
     project.disbursed += amount
     entry = JournalEntry(
-        fund=project.fund, currency=project.currency, kind=kind, subject_id=disbursement.id
+        fund=project.fund,
+        currency=project.currency,
+        kind=kind,
+        subject_id=disbursement.id,
+        value_date=value_date,
     )
     post(entry, {DISBURSEMENTS: amount, BANK: -amount})
     db.session.flush()

@@ -1,6 +1,6 @@
 """Create donations, derive their state from their payments, and issue their receipts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +13,7 @@ from ...documents.actions import receipts
 from ...documents.models import Document
 from ...errors import ValidationFailed
 from ...integrations import stripe_amounts, stripe_client
-from ...ledger.actions import post_adjustments
+from ...ledger.actions import Target, post_adjustments
 from ...ledger.models import register_check
 from ...money import MAX_DIGITS, require_minor_units
 from ...payments.actions.intents import PaymentOperation
@@ -21,7 +21,7 @@ from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
 from ...payments.rules import InvalidTransition
 from ..models import Donation, Project, ReceiptCounter, currency_of
-from ..models.counts import has_other_from_donor
+from ..models.counts import goal_met_at, has_other_from_donor
 from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
 
 
@@ -90,8 +90,11 @@ def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) ->
 
 
 @on_payment_updated("donation")
-def sync_donation(payment: Payment) -> None:
-    """Derive the donation, its project's totals and the ledger from the payment's state."""
+def sync_donation(payment: Payment, changed_at: datetime) -> None:
+    """Derive the donation, its project's totals and the ledger from the payment's state.
+
+    ``changed_at`` is when the last change of its money happened.
+    """
     donation = must_exist(db.session.get(Donation, payment.donation_id, populate_existing=True))
     state = donation_state(
         payment.status,
@@ -108,7 +111,7 @@ def sync_donation(payment: Payment) -> None:
         return
     project = Project.get_for_update(donation.project_id)
     db.session.refresh(donation)  # a request that had the lock may have changed it
-    had_succeeded = donation.status == "succeeded"
+    had_succeeded, is_new = donation.status == "succeeded", donation.succeeded_at is None
     counted_before, held_before = donation.countable_amount, donation.current_hold
     donation.status, donation.refunded_amount, donation.disputed_amount = state
     donation.received_amount, donation.succeeded_at = receipt
@@ -120,22 +123,37 @@ def sync_donation(payment: Payment) -> None:
     project.pledged += donation.held_amount - held_before
     if has_succeeded != had_succeeded:
         count_donation(project, donation, 1 if has_succeeded else -1)
-    project.update_completion()
+    paid_at = payment.paid_at if is_new else None
+    update_completion(project, donation, paid_at or changed_at)
     if has_succeeded and donation.receipt_number is None:
         paid_on = clock.local_date(must_exist(payment.paid_at))
         donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
         receipts.issue_receipt(donation, project.name, donation.receipt_name)
+    # What was reported before the payment itself has times of its own.
+    refunded_at, disputed_at = (
+        payment.last_change(kind) if is_new else None for kind in ("refund", "dispute")
+    )
+    received, refunded, disputed = (
+        clock.local_date(at or changed_at) for at in (paid_at, refunded_at, disputed_at)
+    )
     post_adjustments(
         project.fund,
         project.currency,
         donation.id,
         payment.id,
-        {  # target balances; credits are negative
-            "donations": ("donation received", -payment.amount_received),
-            "refunds": ("donation refunded", payment.amount_refunded),
-            "disputes": ("donation disputed", payment.amount_disputed),
+        {  # credits are negative
+            "donations": Target("donation received", -payment.amount_received, received),
+            "refunds": Target("donation refunded", payment.amount_refunded, refunded),
+            "disputes": Target("donation disputed", payment.amount_disputed, disputed),
         },
     )
+
+
+def update_completion(project: Project, donation: Donation, at: datetime) -> None:
+    """Update whether the locked project has met its goal, after money of ``donation`` moved."""
+    if project.has_met_goal and project.completed_at is None:
+        at = goal_met_at(project, donation, at)
+    project.update_completion(at)
 
 
 def count_donation(project: Project, donation: Donation, change: int) -> None:

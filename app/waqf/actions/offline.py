@@ -14,13 +14,14 @@ from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
 from ...money import MAX_DIGITS, require_minor_units
-from ...payments.rules import InvalidTransition
+from ...payments.actions.updates import must_exist
+from ...payments.rules import InvalidTransition, reference_key
 from ...users.models import User
 from ...users.rules import UserNotFound
 from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
-from .donations import count_donation
+from .donations import count_donation, update_completion
 
 
 def record_donation(
@@ -44,7 +45,8 @@ def record_donation(
     _require_other_user(officer, user_id)
     require_not_future("receivedOn", received_on)
     project = Project.get_for_update(project_id)
-    _require_recordable(project, amount, values["method"], values["reference"])
+    key = reference_key(values["method"], values["reference"])
+    _require_recordable(project, amount, key)
     donation = Donation(
         project_id=project.id,
         user_id=user_id,
@@ -59,6 +61,7 @@ def record_donation(
         payer_name=donor_name,
         payer_email=donor_email,
         dedication=Dedication(**dedication) if dedication else None,
+        reference_key=key,
         recorded_by=officer.id,
         **values,
     )
@@ -66,8 +69,8 @@ def record_donation(
     db.session.flush()
     project.raised += amount
     count_donation(project, donation, 1)
-    project.update_completion()
-    _post(project, donation, "donation received", amount)
+    update_completion(project, donation, must_exist(donation.succeeded_at))
+    _post(project, donation, "donation received", amount, received_on)
     receipts.issue_receipt(donation, project.name, donation.receipt_name)
     return donation
 
@@ -89,12 +92,12 @@ def require_not_future(name: str, day: date) -> None:
         raise ValidationFailed.at([name], "Must not be in the future.")
 
 
-def _require_recordable(project: Project, amount: Decimal, method: str, reference: str) -> None:
+def _require_recordable(project: Project, amount: Decimal, reference_key: str) -> None:
     require_minor_units({"amount": amount}, project.currency)
     if project.raised + project.pledged + amount >= total_limit(project.currency):
         message = f"The total would need more than {MAX_DIGITS} digits."
         raise ValidationFailed.at(["amount"], message)
-    if Donation.has_reference(project.id, method, reference):
+    if Donation.has_reference(project.id, reference_key):
         raise ResourceExists
 
 
@@ -132,14 +135,20 @@ def _reverse(officer: Any, donation: Donation, reason: str) -> None:
     donation.reversal_reason = reason
     project.raised -= donation.amount
     count_donation(project, donation, -1)
-    project.update_completion()
-    _post(project, donation, "donation reversed", -donation.amount)
+    update_completion(project, donation, clock.now())
+    _post(project, donation, "donation reversed", -donation.amount, clock.today())
     db.session.flush()
 
 
-def _post(project: Project, donation: Donation, kind: str, amount: Decimal) -> None:
+def _post(
+    project: Project, donation: Donation, kind: str, amount: Decimal, value_date: date
+) -> None:
     entry = JournalEntry(
-        fund=project.fund, currency=project.currency, kind=kind, subject_id=donation.id
+        fund=project.fund,
+        currency=project.currency,
+        kind=kind,
+        subject_id=donation.id,
+        value_date=value_date,
     )
     post(entry, {RECEIVED_OFFLINE: amount, DONATIONS: -amount})
     db.session.flush()

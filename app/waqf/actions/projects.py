@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from ... import clock
 from ...database.base import db
 from ...ledger.models import register_check
 from ...money import ZERO, require_minor_units
@@ -17,7 +18,7 @@ def update_project(project_id: UUID, changes: dict[str, Any]) -> None:
     project = Project.get_for_update(project_id)
     require_minor_units({"fundingGoal": changes.get("funding_goal")}, project.currency)
     project.set_attributes(changes)
-    project.update_completion()
+    project.update_completion(clock.now())
     db.session.flush()
 
 

@@ -1,10 +1,12 @@
 """The numbers of donors and donations of a project, and what is pledged to it."""
 
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from ...database.base import db
 from .donations import Donation
+from .projects import Project
 
 
 def has_other_from_donor(donation: Donation) -> bool:
@@ -17,6 +19,27 @@ def has_other_from_donor(donation: Donation) -> bool:
         Donation.id != donation.id,
     )
     return db.session.scalar(query.limit(1)) is not None
+
+
+def goal_met_at(project: Project, donation: Donation, at: datetime) -> datetime:
+    """Return when the money was paid that meets the project's goal: ``at`` or later.
+
+    Without ``donation``, of which money counts since ``at``, the goal is not met. The payments that
+    were made after ``at``, but reported before, may be needed too.
+    """
+    counted = Donation.received_amount - Donation.refunded_amount - Donation.disputed_amount
+    newest_first = (Donation.succeeded_at.desc(), Donation.id.desc())
+    later = (
+        db.select(
+            Donation.succeeded_at, db.func.sum(counted).over(order_by=newest_first).label("total")
+        )
+        .where(Donation.project_id == project.id, Donation.status == "succeeded")
+        .where(Donation.succeeded_at > at, Donation.id != donation.id)
+        .subquery()
+    )
+    query = db.select(db.func.max(later.c.succeeded_at))
+    surplus = project.raised - project.funding_goal
+    return db.session.scalar(query.where(later.c.total > surplus)) or at
 
 
 def totals_for_project(project_id: UUID) -> tuple[int, int, Decimal]:

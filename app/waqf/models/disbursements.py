@@ -22,7 +22,7 @@ class Disbursement(UUIDPrimaryKeyMixin, Base):
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         Index(None, "project_id", "created_at", "id"),
-        Index(None, "project_id", "reference"),
+        Index(None, "project_id", "reference_key"),
         APPEND_ONLY,
     )
 
@@ -33,6 +33,7 @@ class Disbursement(UUIDPrimaryKeyMixin, Base):
     recipient: Mapped[str]
     purpose: Mapped[str]
     reference: Mapped[str]
+    reference_key: Mapped[str]  # as references are compared
     recorded_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -55,11 +56,11 @@ class Disbursement(UUIDPrimaryKeyMixin, Base):
         return newest_first(query, cls.created_at, cls.id)
 
     @classmethod
-    def has_reference(cls, project: Project, reference: str) -> bool:
-        """Whether a locked project has a disbursement with ``reference`` that stands."""
+    def has_reference(cls, project: Project, reference_key: str) -> bool:
+        """Whether a locked project has a disbursement with this reference that stands."""
         is_reversed = db.exists().where(DisbursementReversal.disbursement_id == cls.id)
         query = db.select(cls.id).where(
-            cls.project_id == project.id, cls.reference == reference, ~is_reversed
+            cls.project_id == project.id, cls.reference_key == reference_key, ~is_reversed
         )
         return db.session.scalar(query.limit(1)) is not None
 

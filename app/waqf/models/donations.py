@@ -59,7 +59,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         ),
         CheckConstraint(  # a single one for all, because each is parsed again for every donation
             "CASE channel WHEN 'stripe' THEN reversed_at IS NULL WHEN 'offline'"
-            " THEN num_nulls(method, reference, received_on, recorded_by) = 0 ELSE false END",
+            " THEN num_nulls(method, reference_key, received_on, recorded_by) = 0 ELSE false END",
             name="channel",
         ),
         Index(None, "user_id", "created_at", "id"),
@@ -77,7 +77,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         _partial_index("reversed_by", "reversed_by IS NOT NULL", "reversed_by"),
         Index(
             "uq_waqf_donations_reference",
-            *("project_id", "method", "reference"),
+            *("project_id", "reference_key"),
             unique=True,
             postgresql_where=db.text("channel = 'offline' AND reversed_at IS NULL"),
         ),

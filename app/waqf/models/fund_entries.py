@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from flask import current_app
-from sqlalchemy import Date, Text, cast, literal_column
+from sqlalchemy import literal_column
 
 from ...database.base import Base, db
-from ...database.prepared import bind_callable, newest_first, prepared_query
-from ...ledger.models import JournalEntry, Posting
+from ...database.prepared import newest_first, prepared_query
+from ...ledger.models import JournalEntry, Posting, local_date
 from ...users.models import User
 from .disbursements import Disbursement
 from .donations import Donation
@@ -30,20 +29,15 @@ def _kind() -> Any:
     )
 
 
-def _local_date(moment: Any) -> Any:
-    zone = bind_callable(lambda: current_app.config["TIME_ZONE"], Text())
-    return cast(db.func.timezone(zone, moment), Date)
-
-
 def _day() -> Any:
-    """Build the day on which it happened: of the receipt or payment, else of the entry."""
-    received = db.func.coalesce(Donation.received_on, _local_date(Donation.succeeded_at))
+    """Build the day on which it happened: an entry from before migration 0018 has no value date."""
+    received = db.func.coalesce(Donation.received_on, local_date(Donation.succeeded_at))
     is_debit = Posting.amount > 0
     fact = db.case(
         ((Posting.account == DONATIONS) & ~is_debit, received),
         ((Posting.account == DISBURSEMENTS) & is_debit, Disbursement.paid_on),
     )
-    return db.func.coalesce(fact, _local_date(JournalEntry.created_at))
+    return db.func.coalesce(JournalEntry.value_date, fact, JournalEntry.day)
 
 
 def _select_entries() -> Any:

@@ -17,6 +17,7 @@ class OfflineColumns:
     payer_email: Mapped[str | None]
     method: Mapped[str | None]
     reference: Mapped[str | None]
+    reference_key: Mapped[str | None]  # method and reference as they are compared
     received_on: Mapped[date | None] = mapped_column(Date)
     recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     reversed_at: Mapped[datetime | None]
@@ -24,12 +25,11 @@ class OfflineColumns:
     reversal_reason: Mapped[str | None]
 
     @classmethod
-    def has_reference(cls: Any, project_id: UUID, method: str, reference: str) -> bool:
+    def has_reference(cls: Any, project_id: UUID, reference_key: str) -> bool:
         """Whether a project has a recorded donation with this reference that stands."""
         query = db.select(cls.id).where(
             cls.project_id == project_id,
-            cls.method == method,
-            cls.reference == reference,
+            cls.reference_key == reference_key,
             cls.channel == literal_column("'offline'"),
             cls.reversed_at.is_(None),
         )

@@ -59,10 +59,13 @@ class Project(UUIDPrimaryKeyMixin, Base):
         """What the fund holds; negative if more was disbursed than was not refunded later."""
         return self.raised - self.disbursed
 
-    def update_completion(self) -> None:
-        """Set ``completed_at`` if the goal is met, and clear it if it no longer is."""
-        met = self.raised >= self.funding_goal
-        self.completed_at = (self.completed_at or clock.now()) if met else None
+    @property
+    def has_met_goal(self) -> bool:
+        return self.raised >= self.funding_goal
+
+    def update_completion(self, at: datetime) -> None:
+        """Set ``completed_at`` if the goal was met ``at`` that time; clear it if it is not met."""
+        self.completed_at = (self.completed_at or at) if self.has_met_goal else None
 
     @prepared_query
     def by_id(cls: Any, id):

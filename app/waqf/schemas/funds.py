@@ -3,11 +3,10 @@
 from marshmallow import fields
 
 from ...http.fields import Amount, Choice, StrictDate, StrictUUID, Text, UtcDateTime
-from ...http.schemas import PaginationQuerySchema, PaginationSchema, Schema
+from ...http.schemas import PaginationQuerySchema, PaginationSchema, PeriodQuerySchema, Schema
 from ...users.schemas import PersonName
 from ..rules import ENTRY_KINDS
 from .donations import POSITIVE, OneLine
-from .staff import PeriodQuerySchema
 
 
 class NewDisbursementSchema(Schema):

@@ -5,7 +5,7 @@ from decimal import Decimal
 from marshmallow import fields, validate
 
 from ...http.fields import Amount, Choice, StrictBoolean, StrictDate, StrictUUID, Text, UtcDateTime
-from ...http.schemas import Schema
+from ...http.schemas import PeriodQuerySchema, Schema
 from ...payments.schemas import StaffPaymentSchema
 from ...users.schemas import Email, PersonName
 from ..rules import CHANNELS, SORTS, STATUSES
@@ -47,13 +47,6 @@ class StaffDonationSchema(StaffDonationExportSchema):
     """A donation as staff sees it."""
 
     payment = fields.Nested(StaffPaymentSchema, required=True, allow_none=True)
-
-
-class PeriodQuerySchema(Schema):
-    """The days of a list, in the institution's time zone; both are included."""
-
-    since = StrictDate(load_default=None, data_key="from", metadata={"example": "2026-01-01"})
-    until = StrictDate(load_default=None, data_key="to", metadata={"example": "2026-12-31"})
 
 
 class StaffDonationQuerySchema(PeriodQuerySchema):
