@@ -232,11 +232,11 @@ class MurabahaMachine(RuleBasedStateMachine):
         if self.attempt("acquire", role, body, VALIDATION_ERROR if days > 0 else None, twice=twice):
             self.contract["acquiredOn"] = day
 
-    @rule(role=ROLES, days=st.sampled_from([None, None, 0, 45, 365, -1, 367]), twice=st.booleans())
+    @rule(role=ROLES, days=st.sampled_from([None, None, 0, 45, 365, -2, 368]), twice=st.booleans())
     def accept(self, role, days, twice):
         due = None if days is None else self.today + timedelta(days)
         body = {} if due is None else {"firstDueOn": due.isoformat()}
-        fault = VALIDATION_ERROR if days in {-1, 367} else None
+        fault = VALIDATION_ERROR if days in {-2, 368} else None
         if self.attempt("accept", role, body, fault, twice=twice):
             first, financed = due or months_later(self.today, 1), self.contract["financed"]
             self.contract["acceptedAt"] = self.world.now
