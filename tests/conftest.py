@@ -5,6 +5,7 @@ Makers work without arguments: ``sign_in()``, ``make_project()``.
 
 import contextlib
 import itertools
+import logging
 import os
 import secrets
 import tempfile
@@ -116,7 +117,9 @@ def make_app(app: Flask, database_url: str, upload_dir: str):
         apps.append(create_app(make_settings(**settings)))
         return apps[-1]
 
+    level = logging.root.level
     yield make
+    logging.root.setLevel(level)  # an app sets it for the process
     for other in apps:
         with other.app_context():
             for engine in db.engines.values():

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import logging
 import re
 import socket
 import time
@@ -45,8 +46,10 @@ HOSTILE_VALUES = {
 def the_app(database_url, upload_dir):
     """Yield the app in development, where unexpected exceptions are answered as 500."""
     settings = {"app_env": "development", "log_level": "critical"}
+    level = logging.root.level
     app = create_app(make_settings(database_url=database_url, upload_dir=upload_dir, **settings))
     yield app
+    logging.root.setLevel(level)
     with app.app_context():
         db.engine.dispose()
 
