@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from config import Settings, sqlalchemy_url
+from config import INSTANCE, Settings, sqlalchemy_url
 
 from . import cli, errors, logging_config, strict_json
 from .approvals.routes import bp as approvals_bp
@@ -126,6 +126,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
         "DOCUMENT_LOGO": load_logo(settings.organization_logo),
+        "MAIL_DIR": INSTANCE / "mail",  # for mails outside production without MAIL_URL
         "STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,

@@ -23,6 +23,7 @@ from ...payments.rules import InvalidTransition
 from ..models import Donation, Project, ReceiptCounter, currency_of
 from ..models.counts import has_other_from_donor
 from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
+from .mails import mail_receipt
 
 
 def create_donation(
@@ -125,6 +126,7 @@ def sync_donation(payment: Payment) -> None:
         paid_on = clock.local_date(must_exist(payment.paid_at))
         donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
         receipts.issue_receipt(donation, project.name, donation.receipt_name)
+        mail_receipt(donation, project.name)
     post_adjustments(
         project.fund,
         project.currency,

@@ -21,6 +21,7 @@ from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
 from .donations import count_donation
+from .mails import mail_receipt
 
 
 def record_donation(
@@ -69,6 +70,7 @@ def record_donation(
     project.update_completion()
     _post(project, donation, "donation received", amount)
     receipts.issue_receipt(donation, project.name, donation.receipt_name)
+    mail_receipt(donation, project.name)
     return donation
 
 
