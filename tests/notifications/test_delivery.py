@@ -163,7 +163,7 @@ def test_a_mail_is_in_the_users_language_and_time_zone(outbox, app, make_user, m
     assert message["Content-Language"] == "id"
     assert "Fatima al-Fihri" in plain
     assert "30 November 2026, 05:30 (Asia/Jakarta)" in plain
-    assert "\nhttps://api.example.org/dashboard\n" in plain
+    assert "https://api.example.org/dashboard" in plain.splitlines()
     assert "Al-Amanah" in plain
 
 

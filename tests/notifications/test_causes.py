@@ -1,0 +1,3 @@
+"""What happens to donations, applications and payments is mailed once, in its own transaction."""
+
+import pytest
