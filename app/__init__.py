@@ -25,7 +25,9 @@ from .http.parsing import AsciiIntegerConverter
 from .http.tokens import COOKIE, LEEWAY
 from .integrations import storage
 from .integrations.logo import load_logo
+from .murabaha import jobs as murabaha_jobs
 from .murabaha.routes import bp as murabaha_bp
+from .notifications import jobs as notification_jobs
 from .payments.routes import bp as webhooks_bp
 from .payments.routes import payments_bp
 from .reports.journal_routes import bp as journal_bp
@@ -36,7 +38,11 @@ from .uploads.routes import bp as uploads_bp
 from .users.models import User, UserSession
 from .users.routes import bp as users_bp
 from .waqf.routes import bp as waqf_bp
+from .zakat import jobs as zakat_jobs
 from .zakat.routes import bp as zakat_bp
+
+# Importing a module registers its jobs.
+JOBS = (notification_jobs, murabaha_jobs, zakat_jobs)
 
 BLUEPRINTS = (
     system_bp,

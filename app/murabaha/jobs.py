@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import clock
 from ..database.base import db
+from ..jobs.queue import scheduled
 from ..notifications.actions import notify
 from .actions.mails import application_facts
 from .actions.steps import contract_of
@@ -19,14 +20,14 @@ DUE_NOTICE = timedelta(days=7)  # before an instalment is due
 OVERDUE_NOTICE = timedelta(days=14)
 
 
+@scheduled("remind_clients", cron="0 5 * * *")
 def remind_clients() -> None:
-    """Notify clients, once for each offer and each due date, and commit; run it each day."""
+    """Notify clients, once for each offer and each due date."""
     _remind_of_offers()
     today = clock.today()
     _remind_of_installments("installment_due", "pending", today, today + DUE_NOTICE)
     last = today - GRACE_PERIOD
     _remind_of_installments("installment_overdue", "overdue", last - OVERDUE_NOTICE, last)
-    db.session.commit()
 
 
 def _remind_of_offers() -> None:

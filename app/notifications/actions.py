@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import current_app
 
+from ..jobs.queue import enqueue
 from .models import Mail, staff_ids
 from .rules import require_facts
 
@@ -70,6 +71,8 @@ def _insert_and_enqueue(kind: str, facts: dict[str, Any], mails: list[dict[str, 
     ids = Mail.insert_once(
         *({**mail, "key": f"{kind} {mail['key']}", "kind": kind, "facts": facts} for mail in mails)
     )
+    for id in ids:
+        enqueue("deliver_mail", mail_id=str(id))
     return len(ids)
 
 

@@ -12,12 +12,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import current_app
+from sqlalchemy import text
 
 from .. import clock
 from ..database.base import db
 from ..integrations.mail import server as mail_server
 from ..integrations.mail import texts, transport
 from ..integrations.mail.message import Attachment, build_message, build_recipient
+from ..jobs.queue import job
 from ..users.models import User
 from .actions import ATTACHMENTS, SECRETS, sends_mail
 from .models import Mail
@@ -29,12 +31,15 @@ ISSUER = "OSE Platform"
 DEFAULT_SENDER = "no-reply@localhost"  # outside production, without MAIL_FROM
 
 
+@job("deliver_mail")
 def deliver_mail(mail_id: str) -> None:
-    """Send the mail if it waits, and commit. Raises MailUnavailable, to be repeated later."""
+    """Send the mail if it waits. Raises MailUnavailable, and is repeated later."""
+    # The transaction waits for the server; were it ended meanwhile, the mail would be sent again.
+    timeout = f"SET LOCAL idle_in_transaction_session_timeout = '{transport.DEADLINE + 30}s'"
+    db.session.execute(text(timeout))
     mail = Mail.lock_waiting(UUID(mail_id))
     if mail:
         deliver(mail)
-    db.session.commit()
 
 
 def deliver(mail: Mail) -> None:

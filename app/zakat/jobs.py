@@ -4,14 +4,16 @@ from datetime import timedelta
 
 from .. import clock
 from ..database.base import db
+from ..jobs.queue import scheduled
 from ..notifications.actions import notify
 from .models import Calculation
 
 HAWL_NOTICE = timedelta(days=7)  # for which a completed hawl is still reported, if no job ran
 
 
+@scheduled("remind_of_hawls", cron="0 5 * * *")
 def remind_of_hawls() -> None:
-    """Notify users whose hawl is completed, once for each day, and commit; run it each day.
+    """Notify users whose hawl is completed, once for each day.
 
     A calculation that was made after the day needs no reminder.
     """
@@ -30,4 +32,3 @@ def remind_of_hawls() -> None:
     for user_id, completes_on in sorted(completed):
         day = completes_on.isoformat()
         notify("hawl_completed", f"{user_id} {day}", user_id=user_id, facts={"completed_on": day})
-    db.session.commit()

@@ -1,8 +1,11 @@
 """Mails that the app stores, and a server that it sends them through."""
 
+from functools import partial
+
 import pytest
 
 from app.database.base import db
+from app.jobs import queue
 from app.notifications.actions import notify
 from app.notifications.jobs import deliver_mail
 from app.users.models import User
@@ -47,10 +50,16 @@ class Outbox:
             return is_new
 
     def deliver(self) -> None:
-        """Run the job of each mail."""
+        """Run the job of each mail, as often as it is called."""
         for id in self.ids:
             with self.app.app_context():
-                deliver_mail(id)
+                queue.run("deliver_mail", partial(deliver_mail, id))
+
+    @property
+    def jobs(self) -> list[str]:
+        """The mails whose delivery is enqueued, in the order of their ids."""
+        query = "SELECT args ->> 'mail_id' FROM procrastinate_jobs WHERE task_name = 'deliver_mail'"
+        return sorted(id for (id,) in self.sql(query))
 
     def change_user(self, user, **values) -> None:
         with self.app.app_context():

@@ -5,6 +5,7 @@ import io
 import pytest
 from pypdf import PdfReader
 
+from app.jobs import queue
 from app.murabaha.jobs import remind_clients
 from app.zakat.jobs import remind_of_hawls
 
@@ -47,7 +48,7 @@ def run(app):
 
     def run_job(job):
         with app.app_context():
-            job()
+            queue.run("a job", job)
 
     return run_job
 

@@ -18,7 +18,7 @@ def test_every_mail_is_received_by_default(sign_in):
     assert sign_in().get(ME).json["notifications"] == dict.fromkeys(ALL, True)
 
 
-def test_a_choice_is_kept_and_leaves_the_others(sign_in, sql):
+def test_a_choice_is_stored_and_leaves_the_others(sign_in, sql):
     person = sign_in()
     for change in ({"offerExpiring": False}, {"receipt": False}, {"receipt": True}):
         response = person.patch(ME, json={"notifications": change})

@@ -9,7 +9,6 @@ from ... import clock
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
-from ...documents.actions import receipts
 from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
@@ -21,7 +20,7 @@ from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
 from .donations import count_donation
-from .mails import mail_receipt
+from .receipts import issue_receipt
 
 
 def record_donation(
@@ -69,8 +68,7 @@ def record_donation(
     count_donation(project, donation, 1)
     project.update_completion()
     _post(project, donation, "donation received", amount)
-    receipts.issue_receipt(donation, project.name, donation.receipt_name)
-    mail_receipt(donation, project.name)
+    issue_receipt(donation, project)
     return donation
 
 
