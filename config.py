@@ -64,6 +64,8 @@ class Settings:
     organization_logo: str = ""  # path of a PNG or JPEG file
     receipt_statement: str = ""
     public_url: str = ""  # of this service, such as https://api.example.org
+    mail_url: str = ""  # smtp://user:password@host:587 or smtps://; empty: no mail in production
+    mail_from: str = ""  # the sender of mails, such as Al-Amanah <no-reply@example.org>
     pledge_hold_minutes: int = 30  # for which an unpaid donation counts towards a goal
     nisab_basis: str = "gold"  # gold, silver
     nisab_max_age_days: int = 30
@@ -197,6 +199,7 @@ def _check(settings: Settings) -> None:
     _check_addresses(settings)
     _check_limits(settings)
     _check_logo(settings)
+    _check_mail(settings)
     if settings.production:
         _check_production(settings)
         _check_production_secrets(settings)
@@ -266,6 +269,21 @@ def _check_logo(settings: Settings) -> None:
         raise SettingError("ORGANIZATION_LOGO must have at most 4 million pixels.") from None
 
 
+def _check_mail(settings: Settings) -> None:
+    """Check the server and the sender of mails; messages never repeat the URL."""
+    from app.integrations.mail import server  # noqa: PLC0415 (app imports config)
+
+    error = server.url_error(settings.mail_url) if settings.mail_url else None
+    _require(not error, f"MAIL_URL {error}")
+    _require(settings.mail_from or not settings.mail_url, "MAIL_FROM is required with MAIL_URL.")
+    try:
+        server.parse_sender(settings.mail_from or "no-reply@localhost")
+    except ValueError:
+        raise SettingError(
+            "MAIL_FROM must be an address, such as Al-Amanah <no-reply@example.org>."
+        ) from None
+
+
 def _check_production(settings: Settings) -> None:
     """Check what is required in production only."""
     _require(settings.database_url, "DATABASE_URL is required in production.")
@@ -282,6 +300,10 @@ def _check_production(settings: Settings) -> None:
     _require(
         not public_url or public_url.startswith("https://") or LOOPBACK.fullmatch(public_url),
         "PUBLIC_URL must be https:// in production.",
+    )
+    _require(
+        public_url or not settings.mail_url,
+        "PUBLIC_URL is required with MAIL_URL, for the links in mails.",
     )
     for origin in settings.cors_origins:
         is_secure = not origin.lower().startswith("http://") or LOOPBACK.fullmatch(origin)

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from config import Settings, sqlalchemy_url
+from config import INSTANCE, Settings, sqlalchemy_url
 
 from . import cli, errors, logging_config, strict_json
 from .approvals.routes import bp as approvals_bp
@@ -25,7 +25,9 @@ from .http.parsing import AsciiIntegerConverter
 from .http.tokens import COOKIE, LEEWAY
 from .integrations import storage
 from .integrations.logo import load_logo
+from .murabaha import jobs as murabaha_jobs
 from .murabaha.routes import bp as murabaha_bp
+from .notifications import jobs as notification_jobs
 from .payments.routes import bp as webhooks_bp
 from .payments.routes import payments_bp
 from .reports.journal_routes import bp as journal_bp
@@ -36,7 +38,11 @@ from .uploads.routes import bp as uploads_bp
 from .users.models import User, UserSession
 from .users.routes import bp as users_bp
 from .waqf.routes import bp as waqf_bp
+from .zakat import jobs as zakat_jobs
 from .zakat.routes import bp as zakat_bp
+
+# Importing a module registers its jobs.
+JOBS = (notification_jobs, murabaha_jobs, zakat_jobs)
 
 BLUEPRINTS = (
     system_bp,
@@ -126,6 +132,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
         "DOCUMENT_LOGO": load_logo(settings.organization_logo),
+        "MAIL_DIR": INSTANCE / "mail",  # for mails outside production without MAIL_URL
         "STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets,
         "TESTING": settings.app_env == "testing",
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,

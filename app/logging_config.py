@@ -42,5 +42,5 @@ def init_app(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(RequestIdJsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("stripe", "alembic.runtime.migration"):  # they log every request or step
+    for name in ("stripe", "alembic.runtime.migration", "procrastinate"):  # they log every step
         logging.getLogger(name).setLevel(logging.WARNING)

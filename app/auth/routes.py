@@ -17,10 +17,10 @@ from ..http.tokens import (
 )
 from ..users import passwords
 from ..users.models import User, UserSession
-from ..users.schemas import UserSchema
 from . import actions
 from .rules import InvalidCredentials
 from .schemas import (
+    AccountSchema,
     LoginResponseSchema,
     LoginSchema,
     PasswordChangeSchema,
@@ -102,7 +102,7 @@ def log_out_everywhere():
 
 @bp.get("/me")
 @bp.login_required
-@bp.response(200, UserSchema)
+@bp.response(200, AccountSchema)
 def show_me():
     """Get your own account"""
     return current_user
@@ -112,11 +112,12 @@ def show_me():
 @bp.login_required
 @bp.locks_users()
 @bp.arguments(ProfilePatchSchema)
-@bp.response(200, UserSchema)
-def rename_me(data):
-    """Change your name"""
+@bp.response(200, AccountSchema)
+def update_me(data):
+    """Change your name, or which mails you receive"""
     user = User.get_for_update(current_user.id)
-    user.name = data["name"]
+    user.name = data.get("name", user.name)
+    user.notifications = {**user.notifications, **data.get("notifications", {})}
     db.session.commit()
     return user
 

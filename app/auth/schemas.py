@@ -1,9 +1,12 @@
 """The wire format of registration, log-in, tokens and passwords."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from ..http.fields import Password, StrictBoolean, StrictInteger, Text
 from ..http.schemas import Schema
+from ..notifications.rules import OPTIONAL_KINDS
 from ..users.schemas import Email, LoginEmail, NewPassword, PersonName, UserSchema
 
 TOKEN_EXAMPLE = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
@@ -58,10 +61,30 @@ class LoginResponseSchema(TokenPairSchema):
     csrf_token = Text(required=True, metadata={"example": "0f4b1c8e-6b0a-4a51-9d3c-6a1f8f6b2c7d"})
 
 
-class ProfilePatchSchema(Schema):
-    """The fields of their own account that users may change."""
+def _choices(**options: Any) -> dict[str, Any]:
+    """Return a field for each kind of mail that users choose."""
+    return {kind: StrictBoolean(**options) for kind in OPTIONAL_KINDS}
 
-    name = PersonName(required=True)
+
+class NotificationsSchema(Schema.from_dict(_choices(dump_default=True))):  # type: ignore[misc]
+    """The mails that the user receives. Mails about security are always sent."""
+
+
+class NotificationsPatchSchema(Schema.from_dict(_choices())):  # type: ignore[misc]
+    """The mails to receive or not; those left out stay as they are."""
+
+
+class AccountSchema(UserSchema):
+    """The user's own account."""
+
+    notifications = fields.Nested(NotificationsSchema, required=True)
+
+
+class ProfilePatchSchema(Schema):
+    """The fields of their own account that users may change; those left out stay as they are."""
+
+    name = PersonName()
+    notifications = fields.Nested(NotificationsPatchSchema)
 
 
 class PasswordChangeSchema(Schema):

@@ -118,6 +118,7 @@ def serve(settings: config.Settings, address: str) -> int:
     # Rate limits are exact with one worker; several would each count for themselves.
     os.environ.setdefault("WEB_CONCURRENCY", "1")
     os.environ.setdefault("TRUSTED_HOSTS", "localhost,127.0.0.1,[::1]")
+    os.environ.setdefault("PUBLIC_URL", address)  # of the links in mails
     fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
     try:
         report("Upgrading the database")

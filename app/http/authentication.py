@@ -46,6 +46,7 @@ class UserProfile(NamedTuple):
     disabled: bool
     created_at: datetime
     updated_at: datetime
+    notifications: dict[str, bool]
 
 
 class AuthenticatedUser:

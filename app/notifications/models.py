@@ -4,22 +4,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
+from uuid_utils.compat import uuid7
 
 from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
+from ..users.models import User, on_user_erased
 
 
 class Mail(UUIDPrimaryKeyMixin, Base):
-    """A mail to a user or to an address, sent or waiting to be sent.
+    """A mail to a user or to an address: waiting, sent, or discarded with a reason.
 
     ``facts`` are what its template needs and never a secret. ``key`` identifies the kind and its
     cause. Address, name and locale are the user's at the time of sending unless they are set.
     """
 
     __tablename__ = "mails"
+    __table_args__ = (
+        Index(
+            "ix_mails_waiting",
+            "created_at",
+            postgresql_where=db.text("sent_at IS NULL AND discarded_at IS NULL"),
+        ),
+    )
 
     kind: Mapped[str]
     key: Mapped[str] = mapped_column(unique=True)
@@ -32,10 +41,42 @@ class Mail(UUIDPrimaryKeyMixin, Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None]
+    discarded_at: Mapped[datetime | None]
+    discard_reason: Mapped[str | None]
 
     @classmethod
-    def insert_once(cls, **values: Any) -> UUID | None:
-        """Insert a mail and return its id; None if its cause has one."""
-        insertion = insert(cls).values(**values).on_conflict_do_nothing(index_elements=["key"])
-        id: UUID | None = db.session.scalar(insertion.returning(cls.id))
-        return id
+    def insert_once(cls, *mails: dict[str, Any]) -> list[UUID]:
+        """Insert mails in one statement; return the ids of those whose cause had none."""
+        rows = [{"id": uuid7(), "created_at": clock.now(), **mail} for mail in mails]
+        if not rows:
+            return []
+        insertion = insert(cls).values(rows).on_conflict_do_nothing(index_elements=["key"])
+        return list(db.session.scalars(insertion.returning(cls.id)))
+
+    @classmethod
+    def lock_waiting(cls, id: UUID) -> "Mail | None":
+        """Lock a mail until the transaction ends.
+
+        Return None if it is sent or discarded, or another worker is sending it.
+        """
+        waiting = (cls.id == id, cls.sent_at.is_(None), cls.discarded_at.is_(None))
+        query = db.select(cls).where(*waiting).with_for_update(skip_locked=True)
+        return db.session.scalar(query)
+
+    def discard(self, reason: str) -> None:
+        """Record why the mail is not sent, and will not be."""
+        self.discarded_at, self.discard_reason = clock.now(), reason
+
+
+def staff_ids(except_id: UUID | None) -> list[UUID]:
+    """Return the ids of the active officers and admins but one."""
+    query = db.select(User.id).where(User.role != "user", ~User.disabled)
+    if except_id is not None:
+        query = query.where(User.id != except_id)
+    return list(db.session.scalars(query.order_by(User.id)))
+
+
+@on_user_erased
+def delete_mails(user_id: UUID) -> None:
+    """Delete the user's mails: their facts are personal."""
+    db.session.execute(db.delete(Mail).where(Mail.user_id == user_id))

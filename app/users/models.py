@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
@@ -54,6 +55,8 @@ class User(UUIDPrimaryKeyMixin, Base):
     disabled: Mapped[bool] = mapped_column(default=False)
     locale: Mapped[str] = mapped_column(default="en")  # one of LOCALES
     time_zone: Mapped[str | None]  # IANA name; None: the institution's
+    # The kinds of mails that the user has chosen to receive or not, by name; others are sent.
+    notifications: Mapped[dict[str, bool]] = mapped_column(JSONB, default=dict)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 

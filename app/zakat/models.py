@@ -31,6 +31,11 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
     __table_args__ = (
         CheckConstraint("wealth >= 0 AND zakat_amount >= 0 AND nisab >= 0", name="not_negative"),
         Index(None, "user_id", "calculated_at", "id"),
+        Index(
+            "ix_zakat_calculations_hawl",
+            "hawl_completes_on",
+            postgresql_where=db.text("hawl_completes_on IS NOT NULL"),
+        ),
     )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))

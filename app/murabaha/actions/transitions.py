@@ -36,6 +36,7 @@ from .down_payments import expire_if_lapsed, return_down_payment
 from .files import lock_own_files
 from .history import changes_of, record_event
 from .ledger import DOWN_PAYMENT_RECEIVABLE, DOWN_PAYMENTS, RECEIVABLE, SALES, post_entry
+from .mails import mail_application, mail_approval, mail_rejection
 from .steps import apply_action, contract_of, lock_for_decision, lock_own, payable_schedule
 from .vendors import require_separate_parties, require_usable_vendor
 
@@ -60,6 +61,7 @@ def create_application(client: Any, values: dict[str, Any]) -> Application:
     db.session.add(application)
     db.session.flush()
     record_event(application, "apply", None, client, facts)
+    mail_application(application)
     return application
 
 
@@ -130,6 +132,7 @@ def approve(
     application.contract = Contract(**asdict(price), expires_at=clock.now() + OFFER_VALIDITY)
     application.term_months, application.down_payment = term_months, down_payment
     apply_action(application, "approve", officer, **facts)
+    mail_approval(application)
     return None
 
 
@@ -149,7 +152,9 @@ def _act_of_approval(application: Application, facts: dict[str, Any]) -> Act:
 
 def reject(officer: Any, id: UUID, reason: str) -> None:
     """Reject an application. Raises InvalidTransition and Forbidden."""
-    apply_action(lock_for_decision(officer, id), "reject", officer, reason=reason)
+    application = lock_for_decision(officer, id)
+    apply_action(application, "reject", officer, reason=reason)
+    mail_rejection(application, reason)
 
 
 def cancel(client: Any, id: UUID) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from ... import clock
 from ...database.prepared import PreparedQuery
 from ...money import format_amount
+from ...notifications.actions import notify_staff
 from ..models import Payment, PaymentException
 from ..rules import ExceptionNotFound, InvalidTransition
 
@@ -31,8 +32,8 @@ def record_exception(
 
     ``kind`` is one of EXCEPTION_KINDS. ``key`` identifies the fact: the id of Stripe's object and
     what is wrong with it, so that a repeated webhook or reconciliation adds nothing. ``message``
-    is a sentence for staff: what happened, and what the service has done about it. The caller
-    commits.
+    is a sentence for staff, who get it by mail: what happened, and what the service has done about
+    it. The caller commits.
     """
     is_new = PaymentException.insert_once(
         kind=kind,
@@ -47,6 +48,8 @@ def record_exception(
     )
     if is_new:
         log.error("payment exception, %s: %s", kind, message)
+        mail_kind = "dispute" if kind == "dispute" else "payment_exception"
+        notify_staff(mail_kind, f"{kind} {key}", {"message": message})
     return is_new
 
 

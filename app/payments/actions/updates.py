@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Payment, datetime], None]
 HANDLERS: dict[str, Handler] = {}
+RefundHandler = Callable[[Payment, Reversal], None]
+REFUND_HANDLERS: dict[str, RefundHandler] = {}
 # Starting an instalment's payment locks the row of the murabaha application before the payment's;
 # the same order is used here, or the two would deadlock.
 LOCKS_BEFORE_PAYMENT: dict[str, Callable[[UUID], Any]] = {}
@@ -40,6 +42,16 @@ def on_payment_updated(
 
     def decorator(handler: Handler) -> Handler:
         HANDLERS[purpose], LOCKS_BEFORE_PAYMENT[purpose] = handler, lock
+        return handler
+
+    return decorator
+
+
+def on_refunded(purpose: str) -> Callable[[RefundHandler], RefundHandler]:
+    """Register the function to call, once, when a refund of a payment for ``purpose`` succeeds."""
+
+    def decorator(handler: RefundHandler) -> RefundHandler:
+        REFUND_HANDLERS[purpose] = handler
         return handler
 
     return decorator
@@ -164,9 +176,9 @@ def _merge_intent(
 
 
 def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> datetime | None:
-    reversal = next(
-        (known for known in payment.reversals if _is_about(update, known)), None
-    ) or _add_reversal(payment, update, amount)
+    known = next((known for known in payment.reversals if _is_about(update, known)), None)
+    had_succeeded = known is not None and known.status == "succeeded"
+    reversal = known or _add_reversal(payment, update, amount)
     is_new, taken_before = reversal.provider_id is None, reversal.taken_amount
     if is_new:
         reversal.status = update.status  # replaces our own 'requested'
@@ -176,6 +188,9 @@ def _merge_reversal(payment: Payment, update: StripeUpdate, amount: Decimal) -> 
         mismatches.report_dispute(payment, update, reversal)
     elif has_returned_nothing(update.status):
         mismatches.report_failed_refund(payment, update)
+    elif reversal.status == "succeeded" and not had_succeeded:
+        with db.session.no_autoflush:  # each row is written once, at the end
+            REFUND_HANDLERS[purpose_of(payment)](payment, reversal)
     if reversal.taken_amount == taken_before:
         return None
     reversal.effective_at = (update.began_at if is_new else None) or _time_of_change(update)

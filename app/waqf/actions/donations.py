@@ -2,15 +2,13 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from flask import current_app
 
 from ... import clock
 from ...database.base import db
-from ...documents.actions import receipts
-from ...documents.models import Document
 from ...errors import ValidationFailed
 from ...integrations import stripe_amounts, stripe_client
 from ...ledger.actions import Target, post_adjustments
@@ -19,10 +17,10 @@ from ...money import MAX_DIGITS, require_minor_units
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
-from ...payments.rules import InvalidTransition
 from ..models import Donation, Project, ReceiptCounter, currency_of
 from ..models.counts import goal_met_at, has_other_from_donor
 from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
+from .receipts import issue_receipt
 
 
 def create_donation(
@@ -128,7 +126,7 @@ def sync_donation(payment: Payment, changed_at: datetime) -> None:
     if has_succeeded and donation.receipt_number is None:
         paid_on = clock.local_date(must_exist(payment.paid_at))
         donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
-        receipts.issue_receipt(donation, project.name, donation.receipt_name)
+        issue_receipt(donation, project)
     # What was reported before the payment itself has times of its own.
     refunded_at, disputed_at = (
         payment.last_change(kind) if is_new else None for kind in ("refund", "dispute")
@@ -171,21 +169,6 @@ def count_donor(project: Project, donation: Donation, change: int) -> None:
     is_own_donor = donation.is_anonymous or donation.user_id is None
     if is_own_donor or not has_other_from_donor(donation):
         project.donor_count += change
-
-
-def get_receipt(donation: Donation) -> Document:
-    """Return the donation's receipt. Raises InvalidTransition before the donation has succeeded.
-
-    A donation that succeeded before receipts were stored gets its receipt here, at the first call.
-    """
-    if donation.receipt_number is None:
-        message = "A receipt is available once the donation has succeeded."
-        raise InvalidTransition(f"The donation is {donation.status}. {message}")
-    receipt = receipts.find_receipt(donation)
-    if receipt is None:
-        receipts.issue_receipt(donation, donation.project.name, donation.receipt_name)
-        receipt = receipts.find_receipt(donation)
-    return cast("Document", receipt)
 
 
 # Consistency checks: each selects subject, stored and recomputed value

@@ -9,7 +9,6 @@ from ... import clock
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
-from ...documents.actions import receipts
 from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
@@ -22,6 +21,7 @@ from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
 from .donations import count_donation, update_completion
+from .receipts import issue_receipt
 
 
 def record_donation(
@@ -71,7 +71,7 @@ def record_donation(
     count_donation(project, donation, 1)
     update_completion(project, donation, must_exist(donation.succeeded_at))
     _post(project, donation, "donation received", amount, received_on)
-    receipts.issue_receipt(donation, project.name, donation.receipt_name)
+    issue_receipt(donation, project)
     return donation
 
 

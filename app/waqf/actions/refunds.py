@@ -1,4 +1,4 @@
-"""Refund donations through Stripe."""
+"""Refund donations through Stripe, and tell their donors."""
 
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,12 @@ from ...payments.actions.refunds import (
     checked_refund_amount,
     request_refund,
 )
-from ...payments.actions.updates import must_exist
-from ...payments.models import Payment
+from ...payments.actions.updates import must_exist, on_refunded
+from ...payments.models import Payment, Reversal
 from ...payments.rules import InvalidTransition
 from ..models import Donation
 from ..rules import DonationNotFound
+from .receipts import notify_donor
 
 
 def lock_donation_payment(donation_id: UUID) -> Payment:
@@ -67,3 +68,15 @@ def _act_of_refund(payment: Payment, donation_id: UUID, amount: Decimal) -> Act:
         owner_id=donation.user_id,
         amount=payment.amount_received - payment.amount_disputed - left,
     )
+
+
+@on_refunded("donation")
+def mail_refund(payment: Payment, refund: Reversal) -> None:
+    """Mail that money of a donation was returned; once for the refund."""
+    donation = must_exist(db.session.get(Donation, payment.donation_id))
+    facts = {
+        "amount": refund.amount,
+        "currency": payment.currency,
+        "purpose": donation.project.name,
+    }
+    notify_donor(donation, "refund", must_exist(refund.provider_id), facts)

@@ -1,0 +1,1 @@
+"""Mail: texts in each language, and the SMTP server that they go through."""

@@ -1,0 +1,60 @@
+"""Receipts of donations: issued when the money is received, and mailed."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from ...database.base import db
+from ...documents.actions import receipts
+from ...documents.models import Document
+from ...notifications.actions import mail_attachments, notify
+from ...notifications.models import Mail
+from ...payments.actions.updates import must_exist
+from ...payments.rules import InvalidTransition
+from ..models import Donation, Project
+
+
+def issue_receipt(donation: Donation, project: Project) -> None:
+    """Issue the receipt of a donation that has a receipt number, and mail it to the donor."""
+    receipts.issue_receipt(donation, project.name, donation.receipt_name)
+    facts = {
+        "donation_id": str(donation.id),
+        "number": donation.receipt_number,
+        "received_at": must_exist(donation.succeeded_at).isoformat(),
+        "project_name": project.name,
+        "amount": donation.received_amount,
+        "currency": donation.currency,
+    }
+    notify_donor(donation, "receipt", str(donation.id), facts)
+
+
+def notify_donor(donation: Donation, kind: str, key: str, facts: dict[str, Any]) -> None:
+    """Notify the user who gave, or the address that a donor without an account has left."""
+    if donation.user_id:
+        notify(kind, key, user_id=donation.user_id, facts=facts)
+    elif donation.payer_email:
+        address, name = donation.payer_email, donation.payer_name
+        notify(kind, key, address=address, name=name, facts=facts)
+
+
+def get_receipt(donation: Donation) -> Document:
+    """Return the donation's receipt. Raises InvalidTransition before the donation has succeeded.
+
+    A donation that succeeded before receipts were stored gets its receipt here, at the first call.
+    """
+    if donation.receipt_number is None:
+        message = "A receipt is available once the donation has succeeded."
+        raise InvalidTransition(f"The donation is {donation.status}. {message}")
+    receipt = receipts.find_receipt(donation)
+    if receipt is None:
+        receipts.issue_receipt(donation, donation.project.name, donation.receipt_name)
+        receipt = receipts.find_receipt(donation)
+    return cast("Document", receipt)
+
+
+@mail_attachments("receipt")
+def render_attachment(mail: Mail) -> list[tuple[str, bytes, str]]:
+    """Return the PDF in the mail of a receipt: as it was issued, with its addendum."""
+    donation = db.session.get_one(Donation, UUID(mail.facts["donation_id"]))
+    receipt = get_receipt(donation)
+    pdf = receipts.render_receipt(receipt, donation)
+    return [(f"{receipt.number}.pdf", pdf, "application/pdf")]

@@ -1,0 +1,57 @@
+"""Jobs exist with the commit of their cause, and have their effect once."""
+
+import pytest
+from procrastinate.exceptions import TaskNotFound
+
+from app.database.base import db
+from app.jobs import queue
+from app.jobs.models import JOBS, JobRun
+
+
+@queue.job("tests.nothing")
+def do_nothing(**_):
+    pass
+
+
+def waiting(app):
+    """Return the names of the jobs that wait, in the order of their ids."""
+    with app.app_context():
+        return list(db.session.scalars(db.select(JOBS.c.task_name).order_by(JOBS.c.id)))
+
+
+def test_a_job_is_enqueued_with_the_commit_of_its_cause(app):
+    with app.app_context():
+        queue.enqueue("tests.nothing", number=1)
+        assert waiting(app) == []  # another session
+        db.session.commit()
+    assert waiting(app) == ["tests.nothing"]
+
+
+def test_a_transaction_that_is_rolled_back_leaves_no_job(app):
+    with app.app_context():
+        queue.enqueue("tests.nothing", number=1)
+        db.session.rollback()
+    assert waiting(app) == []
+
+
+def test_a_job_with_a_key_waits_once_and_the_transaction_goes_on(app):
+    with app.app_context():
+        assert queue.enqueue("tests.nothing", waiting_once="a") is True
+        assert queue.enqueue("tests.nothing", waiting_once="a") is False
+        assert queue.enqueue("tests.nothing", waiting_once="b") is True
+        db.session.commit()
+    assert waiting(app) == ["tests.nothing"] * 2
+
+
+def test_an_unknown_job_is_refused_when_it_is_enqueued(app):
+    with app.app_context(), pytest.raises(TaskNotFound):
+        queue.enqueue("tests.no_such_job")
+
+
+def test_a_job_that_has_succeeded_is_not_done_again(app):
+    done = []
+    with app.app_context():
+        for _ in range(2):
+            queue.run("tests.nothing", lambda: done.append(1), job_id=7)
+        assert done == [1]
+        assert db.session.scalars(db.select(JobRun.outcome)).all() == ["succeeded"]
