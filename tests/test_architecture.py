@@ -40,7 +40,7 @@ DOMAINS = {
     "notifications", "audit", "jobs",
 }  # fmt: skip
 DOMAIN_FILES = {"__init__", "rules", "models", "schemas", "actions", "routes", "jobs"}
-OTHER_FILES = {("users", "passwords")}
+OTHER_FILES = {("users", "passwords"), ("audit", "origin")}
 COMMITTERS = {"routes", "cli", "jobs", "idempotency"}
 RULE_IMPORTS = {"errors", "money", "rules"}
 
