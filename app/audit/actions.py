@@ -5,7 +5,7 @@ Changes of the columns named in ``@record_changes`` are collected when the sessi
 and subject. A write that only staff can make, and a command, leave an event in any case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,11 @@ from ..database.base import db
 from ..http.fields import UtcDateTime
 from ..http.schemas import camel_case
 from .models import AUDITED, AuditedModel, AuditEvent
-from .origin import Origin, current_origin
+from .origin import Origin, current_origin, is_act_of_staff
 
 HIDDEN = {"hidden": True}
 UTC_DATE_TIME = UtcDateTime()
-# In Session.info: changes that are not inserted yet, by action and subject; and whether this
+# In Session.info: changes that are not inserted yet, each with its savepoint; and whether this
 # request or command has left an event.
 PENDING, RECORDED = "audit_pending", "audit_recorded"
 
@@ -63,21 +63,23 @@ def _insert_events(session: Session) -> None:
     if session.in_nested_transaction():
         return
     session.flush()  # the last changes
-    pending: dict[Key, dict[str, Any]] = session.info.pop(PENDING, {})
-    if not pending and session.info.get(RECORDED):
+    pending = _merge(session.info.pop(PENDING, ()))
+    if not pending and (session.info.get(RECORDED) or not is_act_of_staff()):
         return
     origin = current_origin()
-    if not pending and origin.is_staff_act:
-        pending = {(origin.action, None, origin.subject_id): {}}
-    if pending:
-        session.info[RECORDED] = True
-        session.execute(db.insert(AuditEvent), [_event(origin, *item) for item in pending.items()])
+    pending = pending or {(origin.action, None, origin.subject_id): {}}
+    session.execute(db.insert(AuditEvent), [_event(origin, *item) for item in pending.items()])
+    session.info[RECORDED] = True
 
 
 @event.listens_for(db.session, "after_soft_rollback")
 def _discard_changes(session: Session, transaction: Any) -> None:
-    if transaction.parent is None:
-        session.info.pop(PENDING, None)
+    def is_within(savepoint: Any) -> bool:
+        return savepoint is not None and (savepoint is transaction or is_within(savepoint.parent))
+
+    pending = session.info.pop(PENDING, ())
+    if transaction.parent is not None:
+        session.info[PENDING] = [entry for entry in pending if not is_within(entry[0])]
 
 
 def _event(origin: Origin, key: Key, changes: dict[str, Any]) -> dict[str, Any]:
@@ -95,12 +97,20 @@ def _event(origin: Origin, key: Key, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add(session: Session, key: Key, changes: dict[str, Any]) -> None:
-    """Add changes of a subject; of a field that changes again, the first value stays before."""
-    pending = session.info.setdefault(PENDING, {}).setdefault(key, {})
-    for name, change in changes.items():
-        earlier = pending.get(camel_case(name), change)
-        first = {"before": earlier["before"]} if "before" in earlier else {}
-        pending[camel_case(name)] = {**change, **first}
+    entry = session.get_nested_transaction(), key, changes
+    session.info.setdefault(PENDING, []).append(entry)
+
+
+def _merge(entries: Iterable[tuple[Any, Key, dict[str, Any]]]) -> dict[Key, dict[str, Any]]:
+    """Merge the changes of each subject; of a field that changes twice, the first value counts."""
+    merged: dict[Key, dict[str, Any]] = {}
+    for _, key, changes in entries:
+        fields = merged.setdefault(key, {})
+        for name, change in changes.items():
+            earlier = fields.get(camel_case(name), change)
+            first = {"before": earlier["before"]} if "before" in earlier else {}
+            fields[camel_case(name)] = {**change, **first}
+    return merged
 
 
 def _changed_values(

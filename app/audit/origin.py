@@ -7,7 +7,7 @@ import click
 from flask import current_app, g, has_request_context, request
 
 from ..errors import REQUEST_ID_KEY
-from ..http.authentication import ROLES, AuthenticatedUser
+from ..http.authentication import ROLES, AuthenticatedUser, UserProfile
 from ..http.tokens import SAFE_METHODS
 
 STAFF = ROLES[1:]
@@ -17,15 +17,14 @@ class Origin(NamedTuple):
     """Who acts, and by which view or command."""
 
     action: str
-    is_staff: bool  # an officer, an admin or an operator: changes of every audited model count
-    is_staff_act: bool  # a write that only staff can make: leaves an event in any case
+    is_staff: bool  # an officer, an admin or an operator
     subject_id: UUID | None = None  # in the path of the request
     actor_id: UUID | None = None
     actor_name: str | None = None
     request_id: str | None = None
 
 
-JOB = Origin("job", is_staff=False, is_staff_act=False)
+JOB = Origin("job", is_staff=False)
 
 
 def current_origin() -> Origin:
@@ -33,22 +32,35 @@ def current_origin() -> Origin:
     if has_request_context():
         return _origin_of_request()
     context = click.get_current_context(silent=True)
-    return JOB if context is None else Origin(_command(context), is_staff=True, is_staff_act=True)
+    return JOB if context is None else Origin(_command(context), is_staff=True)
+
+
+def is_act_of_staff() -> bool:
+    """Return whether this is a command, or a request to write what only staff can write."""
+    if not has_request_context():
+        return click.get_current_context(silent=True) is not None
+    if _staff_profile() is None or request.method in SAFE_METHODS or request.endpoint is None:
+        return False
+    return getattr(current_app.view_functions[request.endpoint], "access", None) in STAFF
+
+
+def _staff_profile() -> UserProfile | None:
+    """Return the profile of a current user who is staff.
+
+    One that this request has not needed is not looked up: every view of staff needs it.
+    """
+    user = g.get("authenticated_user")
+    profile = vars(user).get("profile") if isinstance(user, AuthenticatedUser) else None
+    return profile if profile and profile.role in STAFF else None
 
 
 def _origin_of_request() -> Origin:
-    """Return the origin; a user whose profile this request has not needed is not looked up."""
-    user = g.get("authenticated_user")
-    is_known = isinstance(user, AuthenticatedUser)
-    profile = vars(user).get("profile") if is_known else None
-    staff = profile if profile and profile.role in STAFF else None
-    view = current_app.view_functions[request.endpoint] if request.endpoint else None
+    user, staff = g.get("authenticated_user"), _staff_profile()
     return Origin(
         action=(request.endpoint or "").rpartition(".")[2],
         is_staff=staff is not None,
-        is_staff_act=request.method not in SAFE_METHODS and getattr(view, "access", "") in STAFF,
         subject_id=(request.view_args or {}).get("id"),
-        actor_id=user.id if is_known else None,
+        actor_id=user.id if isinstance(user, AuthenticatedUser) else None,
         # A user who leaves takes their name with them; that of staff stays with what they did.
         actor_name=staff.name if staff else None,
         request_id=request.environ.get(REQUEST_ID_KEY),
@@ -56,8 +68,12 @@ def _origin_of_request() -> Origin:
 
 
 def _command(context: click.Context) -> str:
-    """Return the command as it was typed, without ``flask`` and options: ``users create``."""
-    names = []
+    """Return the command as it was typed, without ``flask`` and options: ``jobs run prune``.
+
+    An option may be a secret or personal data; an argument is part of what is done.
+    """
+    arguments = [p.name or "" for p in context.command.params if isinstance(p, click.Argument)]
+    names = [str(context.params.get(name)) for name in reversed(arguments)]
     while context.parent is not None:
         names.append(context.info_name or "")
         context = context.parent

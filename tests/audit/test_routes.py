@@ -414,6 +414,15 @@ def test_a_command_that_writes_is_recorded_once(app, scene, read_events, command
     assert (events[0]["subjectType"], events[0]["changes"]) == (None, {})
 
 
+def test_the_arguments_of_a_command_are_recorded_with_it(app, read_events, sql):
+    sql("CREATE ROLE audited_web")
+    try:
+        assert run_command(app, "grant", "audited_web").exit_code == 0
+        assert [event["action"] for event in read_events()] == ["grant audited_web"]
+    finally:
+        sql("DROP OWNED BY audited_web; DROP ROLE audited_web")
+
+
 def test_a_command_that_only_reads_is_not_recorded(app, read_events):
     assert run_command(app, "ledger", "check").exit_code == 0
     assert read_events() == []
@@ -482,3 +491,28 @@ def test_a_change_that_is_rolled_back_leaves_no_event(app, scene, read_events):
     (event,) = read_events()
     assert event["changes"] == {"disabled": {"before": False, "after": True}}
     assert (event["action"], event["actorId"]) == ("job", None)
+
+
+def test_a_change_before_a_savepoint_that_is_rolled_back_stays(app, scene, read_events):
+    with app.app_context():
+        user = db.session.get(User, scene.user.user.id)
+        user.role = "officer"
+        db.session.flush()
+        savepoint = db.session.begin_nested()
+        with db.session.begin_nested():
+            user.disabled = True
+        savepoint.rollback()
+        db.session.commit()
+    (event,) = read_events()
+    assert event["changes"] == {"role": {"before": "user", "after": "officer"}}
+
+
+def test_a_subject_has_one_event_in_each_transaction(app, scene, read_events):
+    with app.app_context():
+        user = db.session.get(User, scene.user.user.id)
+        for role in ("officer", "admin"):
+            user.role = role
+            db.session.flush()
+        db.session.commit()
+    (event,) = read_events()
+    assert event["changes"] == {"role": {"before": "user", "after": "admin"}}
