@@ -10,6 +10,7 @@ from config import INSTANCE, Settings, sqlalchemy_url
 
 from . import cli, errors, logging_config, strict_json
 from .approvals.routes import bp as approvals_bp
+from .audit.routes import bp as audit_bp
 from .auth.routes import bp as auth_bp
 from .database.base import db
 from .database.connection import MAX_AGE
@@ -54,6 +55,7 @@ BLUEPRINTS = (
     versions_bp,
     uploads_bp,
     approvals_bp,
+    audit_bp,
     zakat_bp,
     murabaha_bp,
     waqf_bp,

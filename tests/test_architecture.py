@@ -40,7 +40,9 @@ DOMAINS = {
     "notifications", "audit", "jobs",
 }  # fmt: skip
 DOMAIN_FILES = {"__init__", "rules", "models", "schemas", "actions", "routes", "jobs"}
-OTHER_FILES = {("users", "passwords"), ("jobs", "queue"), ("jobs", "worker")}
+OTHER_FILES = {
+    ("users", "passwords"), ("jobs", "queue"), ("jobs", "worker"), ("audit", "origin"),
+}  # fmt: skip
 COMMITTERS = {"routes", "cli", "jobs", "idempotency"}
 RULE_IMPORTS = {"errors", "money", "rules"}
 

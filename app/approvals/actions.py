@@ -11,6 +11,7 @@ from uuid import UUID
 from flask import current_app
 
 from .. import clock, strict_json
+from ..audit.actions import record
 from ..database.base import db
 from ..http.fields import normalize
 from ..http.schemas import camel_case
@@ -24,6 +25,7 @@ class Act:
 
     action: str
     role: str  # that it requires
+    subject_type: str
     request: Mapping[str, Any]  # the loaded body
     state: str  # of the subject, different after every change
     subject_id: UUID | None = None
@@ -56,6 +58,7 @@ def require_approval(staff: Any, act: Act) -> Approval | None:
         if approval.requested_by != staff.id:
             forbid_owner(staff.id, act.owner_id)
             approval.confirmed_by, approval.confirmed_at = staff.id, clock.now()
+            _record(act, approval)
             return approval
     return requests[0] if requests else _insert_request(staff, act)
 
@@ -84,4 +87,13 @@ def _insert_request(staff: Any, act: Act) -> Approval:
     approval.is_new = True
     db.session.add(approval)
     db.session.flush()
+    _record(act, approval)
     return approval
+
+
+def _record(act: Act, approval: Approval) -> None:
+    """Record in the audit that a person has requested or confirmed an act."""
+    people = {"requested_by": approval.requested_by, "confirmed_by": approval.confirmed_by}
+    after = {"approval": {camel_case(name): id and str(id) for name, id in people.items()}}
+    after["approval"]["id"] = str(approval.id)
+    record(act.action, act.subject_type, act.subject_id, after=after)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import clock
+from ..audit.models import record_changes
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import newest_first, prepared_query
 from ..errors import FOREIGN_KEY_VIOLATION
@@ -41,6 +42,13 @@ def delete_idempotency_keys(user_id: UUID) -> None:
     db.session.execute(db.delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
 
 
+@record_changes(
+    "role",
+    "disabled",
+    subject="user",
+    hidden=("name", "email", "password_hash"),
+    always=("role", "disabled", "email", "password_hash"),
+)
 class User(UUIDPrimaryKeyMixin, Base):
     """A person who can sign in."""
 

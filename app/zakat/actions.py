@@ -194,7 +194,7 @@ def publish_prices(admin: Any, values: dict[str, Any]) -> MetalPrice | Approval:
         values.get("effective_at", clock.now()),
     )
     state = str(MetalPrice.count(currency))  # another publication may make this one obsolete
-    act = Act("publish_nisab", "admin", request=values, state=state)
+    act = Act("publish_nisab", "admin", "nisab", request=values, state=state)
     approval = require_approval(admin, act)
     if approval and not approval.is_confirmed:
         return approval

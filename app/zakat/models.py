@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, composite, mapped_column
 from uuid_utils.compat import uuid7
 
 from .. import clock
+from ..audit.models import record_changes
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.prepared import (
     PreparedInsert,
@@ -118,6 +119,10 @@ class NisabThreshold:
     nisab: Decimal
 
 
+@record_changes(
+    *("currency", "gold_price_per_gram", "silver_price_per_gram", "effective_at"),
+    subject="nisab",
+)
 class MetalPrice(UUIDPrimaryKeyMixin, Base):
     """The prices of a gram of pure gold and silver from ``effective_at`` on; never changed."""
 

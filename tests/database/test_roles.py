@@ -28,6 +28,7 @@ TABLES = sorted(table.name for table in db.metadata.sorted_tables)
 APPEND_ONLY = {
     *("ledger_entries", "ledger_postings", "ledger_digests", "murabaha_events"),
     *("documents", "document_logos", "waqf_disbursements", "waqf_disbursement_reversals"),
+    "audit_events",
 }
 DELETE_ALL = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608
 

@@ -155,6 +155,7 @@ def _act_of_reversal(application: Application, receipt: Receipt, reason: str) ->
     return Act(
         "reverse_receipt",
         "officer",
+        "receipt",
         request={"reason": reason},
         state=application.updated_at.isoformat(),
         subject_id=receipt.id,

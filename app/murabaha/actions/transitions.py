@@ -142,6 +142,7 @@ def _act_of_approval(application: Application, facts: dict[str, Any]) -> Act:
     return Act(
         "approve_application",
         "officer",
+        "application",
         request={name: facts[name] for name in terms},
         state=f"{application.updated_at.isoformat()} {application.vendor.updated_at.isoformat()}",
         subject_id=application.id,

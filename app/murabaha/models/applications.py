@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import (
     bind_callable,
@@ -63,6 +64,12 @@ class Contract(Price):
     rebate: Decimal = Decimal(0)
 
 
+@record_changes(
+    *("state", "vendor_id", "term_months", "cost", "profit_rate", "profit", "selling_price"),
+    *("agreed_down_payment", "financed", "expires_at", "acquired_on", "rebate"),
+    "down_payment_received",
+    subject="application",
+)
 class Application(UUIDPrimaryKeyMixin, Base):
     """A client's application for goods, and the sale that it may become."""
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query
 from ...ledger.models import GUARDS
@@ -16,6 +17,7 @@ from ...ledger.models import GUARDS
 GUARDS["murabaha_events"] = {"events_are_never_changed": "c7751db7a60c6ae8418c7c861250b817"}
 
 
+@record_changes("id", "action", subject="application", subject_id="application_id", part="event")
 class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
     """A transition of an application. Append-only: a trigger rejects every change."""
 

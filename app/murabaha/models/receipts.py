@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query
 from ...ledger.models import GUARDS
@@ -21,6 +22,12 @@ GUARDS["murabaha_receipts"] = {
 }
 
 
+@record_changes(
+    *("id", "kind", "amount", "method", "reference", "received_on", "reversed_at"),
+    subject="application",
+    subject_id="application_id",
+    part="receipt",
+)
 class Receipt(UUIDPrimaryKeyMixin, Base):
     """A receipt. Nothing of it changes, except that it can be reversed once."""
 

@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query
 from ..rules import VendorNotFound
 
 
+@record_changes("name", "email", "phone", "active", subject="vendor")
 class Vendor(UUIDPrimaryKeyMixin, Base):
     """A seller that the institution buys from."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query, sql_property
 from ...users.models import User
@@ -18,6 +19,7 @@ from ..rules import EXCEPTION_KINDS
 from .purposes import application_id_of, donation_id_of
 
 
+@record_changes("resolved_at", subject="exception")
 class PaymentException(UUIDPrimaryKeyMixin, Base):
     """A fact that a person has to look at; one for each ``key``, however often it is reported."""
 

@@ -43,6 +43,7 @@ def disburse(
     act = Act(
         "disburse",
         "officer",
+        "project",
         request=request,
         state=str(project.disbursed),
         subject_id=project.id,
@@ -80,6 +81,7 @@ def reverse_disbursement(officer: Any, id: UUID, reason: str) -> Approval | None
     act = Act(
         "reverse_disbursement",
         "officer",
+        "disbursement",
         request={"reason": reason},
         state="",  # it stays the same until it is reversed
         subject_id=id,

@@ -115,6 +115,7 @@ def reverse_donation(officer: Any, donation_id: UUID, reason: str) -> Approval |
     act = Act(
         "reverse_donation",
         "officer",
+        "donation",
         request={"reason": reason},
         state=donation.status,
         subject_id=donation.id,

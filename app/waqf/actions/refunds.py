@@ -6,6 +6,7 @@ from uuid import UUID
 
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
+from ...audit.actions import record
 from ...database.base import db
 from ...money import require_minor_units
 from ...payments.actions.refunds import (
@@ -48,7 +49,10 @@ def request_donation_refund(
     approval = require_approval(admin, _act_of_refund(payment, donation_id, amount))
     if approval and not approval.is_confirmed:
         return approval
-    return RefundOperation(request_refund(payment, amount).id)
+    refund = request_refund(payment, amount)
+    after = {"refund": {"id": str(refund.id), "amount": amount, "currency": payment.currency}}
+    record("refund_donation", "donation", donation_id, after=after)
+    return RefundOperation(refund.id)
 
 
 def _act_of_refund(payment: Payment, donation_id: UUID, amount: Decimal) -> Act:
@@ -62,6 +66,7 @@ def _act_of_refund(payment: Payment, donation_id: UUID, amount: Decimal) -> Act:
     return Act(
         "refund_donation",
         "admin",
+        "donation",
         request={"amount": amount},
         state=" ".join([payment.status, *sorted(reversals)]),
         subject_id=donation_id,

@@ -9,12 +9,18 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query, sql_property
 from ...ledger.models import GUARDS
 from .projects import Project
 
 
+@record_changes(
+    *("project_id", "amount", "currency", "paid_on", "reference"),
+    subject="disbursement",
+    hidden=("recipient",),
+)
 class Disbursement(UUIDPrimaryKeyMixin, Base):
     """A payment out of a project's fund. A mistake is corrected by a DisbursementReversal."""
 
@@ -65,6 +71,12 @@ class Disbursement(UUIDPrimaryKeyMixin, Base):
         return db.session.scalar(query.limit(1)) is not None
 
 
+@record_changes(
+    *("reason", "created_at"),
+    subject="disbursement",
+    subject_id="disbursement_id",
+    part="reversal",
+)
 class DisbursementReversal(Base):
     """The correction of a disbursement that was recorded by mistake or came back."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import (
     PreparedQuery,
@@ -46,6 +47,12 @@ def _partial_index(name: str, condition: str, *columns: str) -> Index:
     return Index(f"ix_waqf_donations_{name}", *columns, postgresql_where=where)
 
 
+@record_changes(
+    *("project_id", "channel", "amount", "currency", "method", "reference", "received_on"),
+    *("status", "refunded_amount", "reversed_at", "message_hidden_at"),
+    subject="donation",
+    hidden=("payer_name", "payer_email"),
+)
 class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     """A gift to a project."""
 

@@ -10,12 +10,16 @@ from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
+from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query, sql_property
 from ...money import ZERO
 from ..rules import CATEGORIES, ProjectNotFound
 
 
+@record_changes(
+    *("name", "description", "category", "currency", "funding_goal", "active"), subject="project"
+)
 class Project(UUIDPrimaryKeyMixin, Base):
     """A purpose that donations are made for. Its totals are updated with each donation."""
 
