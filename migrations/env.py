@@ -8,6 +8,12 @@ LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processe
 
 db = current_app.extensions["migrate"].db
 
+
+def is_ours(item, name, kind, is_reflected, compared):
+    """Whether a table is compared with its model; those of procrastinate are as it ships them."""
+    return kind != "table" or not name.startswith("procrastinate_")
+
+
 with db.engine.connect() as connection:
     connection.connection.driver_connection.response_timeout = None
     connection.execute(text("SET statement_timeout = 0"))
@@ -18,7 +24,10 @@ with db.engine.connect() as connection:
     connection.commit()
     try:
         context.configure(
-            connection=connection, target_metadata=db.metadata, transaction_per_migration=True
+            connection=connection,
+            target_metadata=db.metadata,
+            include_object=is_ours,
+            transaction_per_migration=True,
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -14,11 +14,11 @@ bp = Blueprint("audit", __name__, url_prefix="/api/audit", description=__doc__)
 @bp.paginated(AuditEventSchema)
 def list_audit_events(query):
     """List who did what, newest first, filtered by person, action, subject and day"""
-    first_day, last_day = query["first_day"], query["last_day"]
+    since, until = query["since"], query["until"]
     return AuditEvent.search(
         query["actor_id"],
         query["action"],
         query["subject_id"],
-        first_day and clock.start_of_day(first_day),
-        last_day and clock.end_of_day(last_day),
+        since and clock.start_of_day(since),
+        until and clock.end_of_day(until),
     )
