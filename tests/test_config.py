@@ -476,3 +476,65 @@ def test_settings_empty_in_the_example_have_no_fixed_default():
     assert empty == machine_dependent | {
         field.name for field in fields(Settings) if field.default in ("", (), Decimal("Infinity"))
     }
+
+
+# Mail
+
+MAIL = {"MAIL_URL": "smtp://u:p%40ss@mail.example.org:587", "MAIL_FROM": "no-reply@example.org"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://mail.example.org",
+        "smtp://localhost:1025",
+        "smtps://user%40example.org:p%2Fw@mail.example.org:465",
+        "smtp://u:p@[::1]:2525",
+        "smtp://10.0.0.2:25/",
+    ],
+)
+def test_a_mail_url_names_a_server(url):
+    assert from_environment({**VALID, **MAIL, "MAIL_URL": url}).mail_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.org:587",
+        "http://u:s3cr3t@mail.example.org",
+        "smtp://",
+        "smtp://u:s3cr3t@:587",
+        "smtp://u:s3cr3t@mail.example.org:0",
+        "smtp://u:s3cr3t@mail.example.org:99999",
+        "smtp://u:s3cr3t@mail.example.org:port",
+        "smtp://u:s3cr3t/x@mail.example.org",
+        "smtp://u:s3cr3t#x@mail.example.org",
+        "smtp://u:s3cr3t?x@mail.example.org",
+        "smtp://u@x.org:s3cr3t@mail.example.org",
+        "smtp://u:s3cr3t%zz@mail.example.org",
+        "smtp://s3cr3t@mail.example.org",
+        "smtp://u:s3cr3t@mail.example.org/path",
+        "smtp://u:s3cr3t@mail.example.org?tls=1",
+        "smtp://u:s3cr3t@mail example.org",
+    ],
+)
+def test_an_invalid_mail_url_stops_the_start_without_its_secrets(url):
+    message = startup_error({**VALID, **MAIL, "MAIL_URL": url})
+    assert message.startswith("MAIL_URL ")
+    assert "s3cr3t" not in message
+
+
+@pytest.mark.parametrize(
+    "sender", ["Al-Amanah", "a@b@c.org", "<>", "a@b.org, c@d.org", "a@b.org\nBcc: c@d.org", "@x"]
+)
+def test_an_invalid_sender_stops_the_start(sender):
+    assert startup_error({**VALID, "MAIL_FROM": sender}).startswith("MAIL_FROM must")
+
+
+def test_a_mail_server_needs_a_sender_and_in_production_an_address_for_links():
+    assert "MAIL_FROM is required" in startup_error({**VALID, "MAIL_URL": MAIL["MAIL_URL"]})
+    assert "PUBLIC_URL is required" in startup_error({**PRODUCTION, **MAIL})
+    public = {"PUBLIC_URL": "https://api.example.org"}
+    assert from_environment({**PRODUCTION, **MAIL, **public}).mail_from == MAIL["MAIL_FROM"]
+    named = {"MAIL_FROM": "الأمانة <no-reply@example.org>"}
+    assert from_environment({**VALID, **MAIL, **named}).mail_from == named["MAIL_FROM"]

@@ -20,11 +20,11 @@ from ..users.models import User, UserSession
 from . import actions
 from .rules import InvalidCredentials
 from .schemas import (
-    AccountSchema,
     LoginResponseSchema,
     LoginSchema,
     PasswordChangeSchema,
     ProfilePatchSchema,
+    ProfileSchema,
     RegistrationSchema,
     TokenPairSchema,
 )
@@ -102,7 +102,7 @@ def log_out_everywhere():
 
 @bp.get("/me")
 @bp.login_required
-@bp.response(200, AccountSchema)
+@bp.response(200, ProfileSchema)
 def show_me():
     """Get your own account"""
     return current_user
@@ -112,7 +112,7 @@ def show_me():
 @bp.login_required
 @bp.locks_users()
 @bp.arguments(ProfilePatchSchema)
-@bp.response(200, AccountSchema)
+@bp.response(200, ProfileSchema)
 def update_me(data):
     """Change your name, or which mails you receive"""
     user = User.get_for_update(current_user.id)

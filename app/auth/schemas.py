@@ -1,8 +1,9 @@
 """The wire format of registration, log-in, tokens and passwords."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from ..http.fields import Password, StrictBoolean, StrictInteger, Text
 from ..http.schemas import Schema
@@ -74,17 +75,23 @@ class NotificationsPatchSchema(Schema.from_dict(_choices())):  # type: ignore[mi
     """The mails to receive or not; those left out stay as they are."""
 
 
-class AccountSchema(UserSchema):
+class ProfileSchema(UserSchema):
     """The user's own account."""
 
     notifications = fields.Nested(NotificationsSchema, required=True)
 
 
 class ProfilePatchSchema(Schema):
-    """The fields of their own account that users may change; those left out stay as they are."""
+    """The fields of their own account that users may change; at least one."""
 
     name = PersonName()
     notifications = fields.Nested(NotificationsPatchSchema)
+
+    @validates_schema
+    def require_a_field(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        """Raise ValidationError for an empty body."""
+        if not data:
+            raise ValidationError("Send at least one field.")
 
 
 class PasswordChangeSchema(Schema):

@@ -22,12 +22,12 @@ class Kind(NamedTuple):
 MONEY = ("amount", "currency")
 APPLICATION = ("application_number", "item", *MONEY)
 INSTALLMENT = ("application_number", "number", *MONEY, "due_on")
-# Facts that end in _at are moments and those in _on days, both in ISO 8601.
+# Facts that are or end in "at" are moments and those in "on" days, both in ISO 8601.
 KINDS: dict[str, Kind] = {
     "password_reset": Kind("security", secrets=("link",)),
-    "email_change": Kind("security", secrets=("link",)),
-    "email_changed": Kind("security", ("changed_at",)),
-    "new_sign_in": Kind("security", ("signed_in_at", "device", "address")),
+    "email_change": Kind("security", ("email",), secrets=("link",)),
+    "email_changed": Kind("security", ("at", "email")),
+    "new_sign_in": Kind("security", ("at", "userAgent", "address")),
     "export_ready": Kind("security", secrets=("link",)),
     "receipt": Kind("personal", ("donation_id", "number", *MONEY, "project_name", "received_at")),
     "refund": Kind("personal", (*MONEY, "purpose")),

@@ -584,6 +584,7 @@ def test_patching_the_profile_changes_only_the_name(sign_in, set_clock):
 @pytest.mark.parametrize(
     "body",
     [
+        {},
         {"name": ""},
         {"name": " "},
         {"name": None},

@@ -212,7 +212,7 @@ def test_a_mail_without_the_facts_of_its_kind_is_refused_at_once(outbox, make_us
     ("kind", "facts", "sent"),
     [
         ("receipt", RECEIPT, False),
-        ("email_changed", {"changed_at": "2026-11-29T22:30:00Z"}, True),
+        ("email_changed", {"at": "2026-11-29T22:30:00Z", "email": "new@example.org"}, True),
     ],
 )
 def test_a_user_gets_what_they_want_and_security_always(outbox, make_user, kind, facts, sent):

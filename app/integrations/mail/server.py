@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from email.headerregistry import Address
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -84,7 +84,8 @@ def parse_sender(text: str) -> Address:
 
     Raises ValueError.
     """
-    name, address = parseaddr(text)
-    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", address):
+    (name, address), *others = getaddresses([text])
+    is_address = re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", address)
+    if others or not is_address or not text.isprintable():
         raise ValueError(text)
     return Address(name, addr_spec=address)
