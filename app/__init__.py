@@ -25,7 +25,6 @@ from .http.parsing import AsciiIntegerConverter
 from .http.tokens import COOKIE, LEEWAY
 from .integrations import storage
 from .integrations.logo import load_logo
-from .jobs import queue  # noqa: F401 (its tables)
 from .murabaha.routes import bp as murabaha_bp
 from .payments.routes import bp as webhooks_bp
 from .payments.routes import payments_bp

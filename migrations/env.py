@@ -8,6 +8,12 @@ LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processe
 
 db = current_app.extensions["migrate"].db
 
+
+def include_object(_, name, kind, *__):
+    """Leave out of comparisons the tables of procrastinate: the models name only what they read."""
+    return kind != "table" or not name.startswith("procrastinate_")
+
+
 with db.engine.connect() as connection:
     connection.connection.driver_connection.response_timeout = None
     connection.execute(text("SET statement_timeout = 0"))
@@ -18,7 +24,10 @@ with db.engine.connect() as connection:
     connection.commit()
     try:
         context.configure(
-            connection=connection, target_metadata=db.metadata, transaction_per_migration=True
+            connection=connection,
+            target_metadata=db.metadata,
+            transaction_per_migration=True,
+            include_object=include_object,
         )
         with context.begin_transaction():
             context.run_migrations()
