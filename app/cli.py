@@ -1,9 +1,6 @@
 """Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -16,52 +13,29 @@ from .database.base import db
 from .dev import demo
 from .errors import ServiceUnavailable, describe_database_error
 from .http.authentication import ROLES
-from .http.idempotency_keys import IdempotencyKey
-from .integrations import storage
-from .integrations.stripe_client import (
-    PaymentUnavailable,
-    StripeKeyInvalid,
-    StripePermissionDenied,
-    StripeRejected,
-)
+from .integrations.stripe_client import StripeKeyInvalid
+from .jobs import actions as queue_actions
+from .jobs import queue, worker
+from .jobs.models import JobRun
+from .jobs.queue import FUNCTIONS, SCHEDULES, JobFailed
 from .ledger import actions as ledger
-from .ledger import digests
-from .murabaha.actions import transitions as murabaha
-from .payments.actions import balance_fetch, reconciliation
-from .payments.models import WebhookEvent
-from .uploads import actions as uploads
+from .system import jobs
 from .users.models import User, UserSession
 from .users.rules import normalize_email
 from .users.schemas import NewUserSchema
 from .waqf.actions.projects import recount_donations
 from .waqf.models import Project
 
-log = logging.getLogger(__name__)
-
 users = AppGroup("users", help="Manage users.")
 payments = AppGroup("payments", help="Manage payments at Stripe.")
 ledger_group = AppGroup("ledger", help="Check the ledger.")
 projects = AppGroup("projects", help="Manage waqf projects.")
-
-BATCH_SIZE = 1000  # rows
-MANY_ORPHANS = 100  # files
-# What reading Stripe's objects needs, by their name in messages.
-READ_PERMISSIONS = {
-    "PaymentIntents": "rak_payment_intent_read",
-    "refunds": "rak_refund_read",
-    "disputes": "rak_dispute_read",
-    "payouts": "rak_payout_read",
-    "balance transactions": "rak_balance_transaction_source_read",
-}
-NOT_READ = {  # the consequence of a missing permission, if it is not that of the others
-    "payouts": "they are not in the ledger",
-    "balance transactions": "fees and the lines of payouts are not in the ledger",
-}
+jobs_group = AppGroup("jobs", help="Run jobs, now or when they are due.")
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for group in (users, payments, ledger_group, projects):
+    for group in (users, payments, ledger_group, projects, jobs_group):
         app.cli.add_command(group)
     for command in (demo_command, grant_command, prune_command):
         app.cli.add_command(command)
@@ -110,86 +84,13 @@ def reconcile_command() -> None:
 
     Down payments of offers that have expired are given back too.
     """
-    run = ReconcileRun()
-    run.each("PaymentIntents", reconciliation.payable_payments, reconciliation.reconcile_payment)
-    run.each("applications", murabaha.lapsed_offers, murabaha.expire)
-    run.each("refunds", reconciliation.unconfirmed_refunds, reconciliation.retry_refund)
-    for kind in ("refund", "dispute"):
-        run.each(
-            f"{kind}s",
-            partial(reconciliation.open_reversals, kind),
-            partial(reconciliation.refresh_reversal, kind),
-        )
-        run.each(
-            f"{kind}s",
-            partial(reconciliation.recent_reversals, kind),
-            reconciliation.apply_recent_reversal,
-        )
-    run.steps("payouts", balance_fetch.iter_payouts())
-    run.steps("balance transactions", balance_fetch.iter_transactions())
-    run.steps("balance transactions", balance_fetch.iter_lines())
-    run.steps("balance transactions", balance_fetch.iter_corrections())
-    click.echo(f"{run.checked} checked, {run.failed} failed")
+    try:
+        run = jobs.reconcile(partial(click.echo, err=True))
+    except StripeKeyInvalid:
+        raise click.ClickException("Stripe does not accept STRIPE_SECRET_KEY.") from None
+    click.echo(str(run))
     if run.failed:
         raise SystemExit(1)
-
-
-class ReconcileRun:
-    """A run of ``payments reconcile``: how much was checked, and what failed."""
-
-    def __init__(self) -> None:
-        self.checked = self.failed = 0
-        self._reported: set[str] = set()
-
-    def each(
-        self, name: str, list_items: Callable[[], Iterable[Any]], reconcile: Callable[[Any], Any]
-    ) -> None:
-        """List the items called ``name``; reconcile and commit each, even if others fail."""
-        for item in self.attempt(name, name, list_items) or ():
-            self.checked += 1
-            self.attempt(name, item, partial(reconcile, item))
-
-    def steps(self, name: str, steps: Iterator[Callable[[], None]]) -> None:
-        """Take and commit each of ``steps``, which are fetched one by one; stop if one fails."""
-        failed = self.failed
-        while self.failed == failed and (
-            step := self.attempt(name, name, partial(next, steps, None))
-        ):
-            self.checked += 1
-            self.attempt(name, name, step)
-
-    def attempt(self, name: str, label: Any, action: Callable[[], Any]) -> Any:
-        """Return the result of ``action``, committed; report a failure and return None."""
-        try:
-            result = action()
-            db.session.commit()
-        except StripeKeyInvalid:
-            raise click.ClickException("Stripe does not accept STRIPE_SECRET_KEY.") from None
-        except StripePermissionDenied as error:
-            db.session.rollback()
-            return self._report_permission(name, error.permission)
-        except Exception as error:
-            db.session.rollback()
-            if not isinstance(error, PaymentUnavailable | StripeRejected):
-                log.exception("could not reconcile %s", label)
-            result = error
-        if not isinstance(result, Exception):
-            return result
-        self.failed += 1
-        click.echo(f"{label}: {result}", err=True)
-        return None
-
-    def _report_permission(self, name: str, permission: str) -> None:
-        """Report once what a restricted key may not do; only what it may not change fails."""
-        permission = permission or READ_PERMISSIONS[name]  # Stripe does not always name it
-        consequence = NOT_READ.get(name, "they are known from webhooks only")
-        message = f"This key may not read {name} ({permission}): {consequence}."
-        if permission.endswith("_write"):
-            self.failed += 1
-            message = f"This key may not create or change {name} ({permission})."
-        if message not in self._reported:
-            self._reported.add(message)
-            click.echo(message, err=True)
 
 
 @ledger_group.command("check")
@@ -216,9 +117,7 @@ def recount_command() -> None:
 @ledger_group.command("seal")
 def ledger_seal_command() -> None:
     """Store the digest of each finished day, and print the last one."""
-    last = digests.seal()
-    db.session.commit()
-    click.echo(f"sealed until {last.day}: {last.chain_hash}" if last else "nothing to seal")
+    click.echo(jobs.seal_ledger())
 
 
 @click.command("grant")
@@ -243,50 +142,50 @@ def grant_command(role: str) -> None:
 
 @click.command("prune")
 @with_appcontext
-@click.pass_context
-def prune_command(context: click.Context) -> None:
+def prune_command() -> None:
     """Delete expired rows and files without a row; seal the ledger's days.
 
-    The rows are idempotency keys, sessions and webhook events.
+    The rows are idempotency keys, sessions, webhook events and runs of jobs.
     """
-    for model in (IdempotencyKey, UserSession, WebhookEvent):
-        total, deleted = 0, BATCH_SIZE
-        while deleted == BATCH_SIZE:
-            deleted = _delete_batch(model, model.is_expired())
-            total += deleted
-        click.echo(f"{total} {model.__tablename__}")
-    context.invoke(ledger_seal_command)
-    _prune_files()
-
-
-def _prune_files() -> None:
-    """Remove stored files without a row, and report rows without a file, then with status 1."""
     try:
-        orphans, missing, rows = uploads.compare_storage()
+        jobs.prune(click.echo)
     except ServiceUnavailable:
         raise click.ClickException("The file storage does not respond.") from None
-    for filename in missing:
-        click.echo(f"missing file: {filename}", err=True)
-    if len(orphans) > max(MANY_ORPHANS, rows):
-        raise click.ClickException(
-            f"{len(orphans)} stored files have no row, and only {rows} have one. None was removed:"
-            " check that DATABASE_URL is the database of these files."
-        )
-    for filename in orphans:
-        storage.delete(filename)
-    db.session.commit()
-    click.echo(f"{len(orphans)} files without a row, {len(missing)} rows without a file")
-    if missing:
-        raise SystemExit(1)
+    except JobFailed as failure:
+        raise click.ClickException(str(failure)) from None
 
 
-def _delete_batch(model: Any, condition: Any) -> int:
-    """Delete up to BATCH_SIZE rows that no transaction has locked; return their number."""
-    key = tuple(model.__table__.primary_key)
-    batch = db.select(*key).where(condition).limit(BATCH_SIZE).with_for_update(skip_locked=True)
-    result = db.session.execute(db.delete(model).where(db.tuple_(*key).in_(batch)))
-    db.session.commit()
-    return int(result.rowcount)  # type: ignore[attr-defined]
+@jobs_group.command("list")
+def list_jobs_command() -> None:
+    """List the scheduled jobs with their last run, and what waits in the queue."""
+    runs = JobRun.last_by_name()
+    for name in sorted({*SCHEDULES, *runs}):
+        run = runs.get(name)
+        result = "never run" if run is None else run.summary
+        click.echo(f"{name:<20} {SCHEDULES.get(name, 'when needed'):<14} {result}")
+    state = queue_actions.read_state()
+    click.echo(
+        f"{state.workers} workers, {state.waiting} due (for up to {state.longest_wait:.0f} s),"
+        f" {state.running} running, {state.failed} failed for good"
+    )
+
+
+@jobs_group.command("run")
+@click.argument("name", type=click.Choice(sorted(SCHEDULES)))
+def run_job_command(name: str) -> None:
+    """Run the scheduled job NAME now, in this process."""
+    try:
+        queue.run(name, FUNCTIONS[name])
+    except Exception as error:
+        raise click.ClickException(queue.describe(error)) from None
+    click.echo(JobRun.last_by_name()[name].summary)
+
+
+@jobs_group.command("work")
+@click.option("--until-empty", is_flag=True, help="Stop when no job is due.")
+def work_command(*, until_empty: bool) -> None:
+    """Run jobs until SIGTERM or Ctrl-C: the worker of the Procfile."""
+    worker.work(current_app._get_current_object(), wait=not until_empty)  # type: ignore[attr-defined]
 
 
 @click.command("demo")

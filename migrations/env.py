@@ -9,8 +9,8 @@ LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processe
 db = current_app.extensions["migrate"].db
 
 
-def is_ours(item, name, kind, is_reflected, compared):
-    """Whether a table is compared with its model; those of procrastinate are as it ships them."""
+def include_object(_, name, kind, *__):
+    """Leave out of comparisons the tables of procrastinate: the models name only what they read."""
     return kind != "table" or not name.startswith("procrastinate_")
 
 
@@ -26,8 +26,8 @@ with db.engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=db.metadata,
-            include_object=is_ours,
             transaction_per_migration=True,
+            include_object=include_object,
         )
         with context.begin_transaction():
             context.run_migrations()

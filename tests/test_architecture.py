@@ -52,7 +52,7 @@ BANNED_WORDS = {
     "nobody", "somebody", "anybody", "everybody", "whoever", "whomever", "whatever", "wherever",
     "anew", "said", "asked", "told", "heard", "kept", "spelled", "deed",
 }  # fmt: skip
-PARTICIPLES_ALLOWED = {"paginated", "streamed", "deprecated"}  # decorators of Blueprint
+PARTICIPLES_ALLOWED = {"paginated", "streamed", "deprecated", "scheduled"}  # decorators
 IRREGULAR_PARTICIPLES = {
     "begun", "bound", "bought", "built", "done", "found", "given", "gone", "held", "known", "left",
     "made", "met", "paid", "seen", "sent", "shown", "sold", "spent", "taken", "understood",

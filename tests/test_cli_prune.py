@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from app import cli
+from app.system import jobs
 
 from .support.cli import run_command
 from .support.idempotency import post_with_key
@@ -70,7 +70,7 @@ INSERT_OLD_EVENTS = (
 
 
 def test_more_rows_than_one_batch_are_deleted(prune, sql, monkeypatch):
-    monkeypatch.setattr(cli, "BATCH_SIZE", 7)
+    monkeypatch.setattr(jobs, "BATCH_SIZE", 7)
     sql(INSERT_OLD_EVENTS)
     assert prune()[2] == "50 webhook_events"
 

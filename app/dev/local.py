@@ -33,6 +33,7 @@ DATA_DIR = config.INSTANCE / "postgres"
 STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # the fake's address, while it runs
 LOCK_FILE = config.INSTANCE / "make-run.lock"
 STRIPE_KEY, STRIPE_SECRET = "sk_test_local", "whsec_local"
+FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 FAKE_STRIPE = [sys.executable, "-m", "app.dev.fake_stripe"]
 
 
@@ -120,18 +121,23 @@ def serve(settings: config.Settings, address: str) -> int:
     os.environ.setdefault("TRUSTED_HOSTS", "localhost,127.0.0.1,[::1]")
     os.environ.setdefault("PUBLIC_URL", address)  # of the links in mails
     fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
+    worker = None
     try:
         report("Upgrading the database")
         run_flask("db", "upgrade")
         report("Adding the sample data")
         has_demo = add_sample_data(own_database=server is not None)
-        report("Starting the service")
+        report("Starting the service and a worker")
+        worker = subprocess.Popen([*FLASK, "jobs", "work"], start_new_session=True)
         return run_gunicorn(address, has_demo=has_demo)
     except KeyboardInterrupt:
         return 0
     except subprocess.CalledProcessError:
         return 1
     finally:
+        if worker:
+            worker.terminate()
+            worker.wait()
         if fake_stripe:
             STRIPE_ADDRESS_FILE.unlink()
             fake_stripe.terminate()
@@ -202,7 +208,7 @@ def fake_stripe_settings() -> dict[str, Any]:
 
 def run_flask(*command: str) -> None:
     """Run a ``flask`` command. Raises CalledProcessError if it fails."""
-    subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *command], check=True)
+    subprocess.run([*FLASK, *command], check=True)
 
 
 def run_gunicorn(address: str, *, has_demo: bool) -> int:

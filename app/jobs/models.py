@@ -2,8 +2,10 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Table, Text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
@@ -66,6 +68,19 @@ class JobRun(UUIDPrimaryKeyMixin, Base):
     outcome: Mapped[str]
     error: Mapped[str | None]
 
+    @property
+    def summary(self) -> str:
+        """Start, duration and outcome, as one line."""
+        started_at = self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        outcome = self.outcome if self.error is None else f"{self.outcome}: {self.error}"
+        return f"{started_at} {self.duration} s {outcome}"
+
+    @classmethod
+    def insert(cls, **values: Any) -> None:
+        """Insert a run; a second success of one job is a unique violation."""
+        db.session.add(cls(**values))
+        db.session.flush()
+
     @classmethod
     def has_succeeded(cls, job_id: int) -> bool:
         """Return whether the effects of the job are committed."""
@@ -75,5 +90,6 @@ class JobRun(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def last_by_name(cls) -> "dict[str, JobRun]":
         """Return the last run of each job that has run."""
-        query = db.select(cls).distinct(cls.name).order_by(cls.name, cls.started_at.desc())
+        query = db.select(cls).ext(distinct_on(cls.name))
+        query = query.order_by(cls.name, cls.started_at.desc())
         return {run.name: run for run in db.session.scalars(query)}

@@ -5,20 +5,24 @@ dies after the work and before the queue knows, so what it does outside the data
 repeatable. Its database effects are committed once (``run``).
 """
 
+import logging
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, JobAborted
 from procrastinate.jobs import Job
 
 from .. import clock
 from ..database.base import db
 from ..errors import describe_database_error
 from .models import JobRun
+
+log = logging.getLogger(__name__)
 
 FIRST_WAIT, MAX_WAIT = 10, 3600  # seconds until a failed job is tried again
 MAX_ATTEMPTS = 30  # about a day
@@ -31,6 +35,14 @@ queue = procrastinate.App(
 )
 
 SCHEDULES: dict[str, str] = {}  # cron expressions by the names of scheduled jobs, in UTC
+FUNCTIONS: dict[str, Callable[[], None]] = {}  # of the scheduled jobs, by name
+REMINDERS: list[Callable[[], None]] = []
+
+_context: ContextVar[procrastinate.JobContext | None] = ContextVar("job", default=None)
+
+
+class JobFailed(Exception):
+    """A job could not do all of its work; the message says what, for the operator."""
 
 
 class Backoff(procrastinate.BaseRetryStrategy):
@@ -58,7 +70,7 @@ def job(name: str, *, max_attempts: int = MAX_ATTEMPTS) -> Callable[..., Any]:
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @queue.task(name=name, pass_context=True, retry=Backoff(max_attempts))
         def task(context: procrastinate.JobContext, /, **arguments: Any) -> None:
-            run(name, lambda: function(**arguments), job_id=context.job.id)
+            run(name, lambda: function(**arguments), context)
 
         return function
 
@@ -85,14 +97,30 @@ def scheduled(name: str, *, cron: str, max_attempts: int = 3) -> Callable[..., A
             retry=Backoff(max_attempts),
         )
         def task(context: procrastinate.JobContext, timestamp: int) -> None:
-            run(name, function, job_id=context.job.id)
+            run(name, function, context)
 
         return function
 
     return register
 
 
-FUNCTIONS: dict[str, Callable[[], None]] = {}  # of the scheduled jobs, by name
+def reminder(function: Callable[[], None]) -> Callable[[], None]:
+    """Register a function that notifies users of what is near or late, called each hour.
+
+    Its notifications have keys, so that none is sent twice.
+    """
+    REMINDERS.append(function)
+    return function
+
+
+def stop_if_requested() -> None:
+    """End the running job if its worker has to stop, to be continued by another one.
+
+    A job that works through many items calls this between them, after a commit.
+    """
+    context = _context.get()
+    if context and context.should_abort():
+        raise JobAborted
 
 
 def enqueue(
@@ -120,22 +148,27 @@ def enqueue(
     return True
 
 
-def run(name: str, work: Callable[[], None], job_id: int | None = None) -> None:
-    """Do ``work`` and commit it together with its JobRun; nothing if ``job_id`` has succeeded.
+def run(
+    name: str, work: Callable[[], None], context: procrastinate.JobContext | None = None
+) -> None:
+    """Do ``work`` and commit it together with its JobRun; nothing if the job has succeeded before.
 
-    Raises what ``work`` raises, after recording it.
+    Raises what ``work`` raises, after recording it. Without ``context`` an operator runs it.
     """
+    job_id = context.job.id if context else None
     if job_id is not None and JobRun.has_succeeded(job_id):
-        db.session.rollback()
         return
     started_at, start = clock.now(), time.monotonic()
 
     def record(outcome: str, error: str | None = None) -> None:
-        duration = Decimal(int((time.monotonic() - start) * 1000)).scaleb(-3)
-        values = {"name": name, "job_id": job_id, "started_at": started_at, "duration": duration}
-        db.session.add(JobRun(**values, outcome=outcome, error=error))
+        milliseconds = int((time.monotonic() - start) * 1000)
+        values = {"started_at": started_at, "duration": Decimal(milliseconds).scaleb(-3)}
+        JobRun.insert(name=name, job_id=job_id, outcome=outcome, error=error, **values)
         db.session.commit()
+        result = outcome if error is None else f"{outcome}, {error}"
+        log.info("job %s %s", name, result, extra={"ms": milliseconds})
 
+    token = _context.set(context)
     try:
         work()
         record("succeeded")
@@ -143,6 +176,8 @@ def run(name: str, work: Callable[[], None], job_id: int | None = None) -> None:
         db.session.rollback()
         record("failed", describe(error))
         raise
+    finally:
+        _context.reset(token)
 
 
 def describe(error: Exception) -> str:

@@ -6,10 +6,12 @@ import redis
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..database.base import db
 from ..errors import describe_database_error
 from ..extensions import migrate
+from ..jobs.actions import read_state
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +25,12 @@ def check_readiness() -> tuple[bool, dict[str, str]]:
     """Return whether requests can be served, and the state of each dependency.
 
     A dependency that is not in DECISIVE is replaced while it is away (rate limits are counted in
-    each process without Redis), so an instance without it still serves.
+    each process without Redis), or only delays what requests do not wait for (jobs), so an instance
+    without it still serves.
     """
     checks = _check_database()
+    if checks["migrations"] in DECISIVE["migrations"]:
+        checks["jobs"] = _check_jobs()
     if current_app.config["REDIS_URL"]:
         checks["redis"] = _check_redis()
     return all(checks[name] in states for name, states in DECISIVE.items()), checks
@@ -45,6 +50,16 @@ def _check_database() -> dict[str, str]:
         "database": "read-only" if is_read_only else "ok",
         "migrations": _compare_migrations(applied),
     }
+
+
+def _check_jobs() -> str:
+    try:
+        return read_state().check
+    except SQLAlchemyError as error:
+        log.warning("jobs: %s", describe_database_error(error))
+        return "unknown"
+    finally:
+        db.session.rollback()
 
 
 def _compare_migrations(applied: set[str]) -> str:

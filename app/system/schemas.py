@@ -21,5 +21,5 @@ class ReadinessSchema(Schema):
 
     status = Choice("ready", "unhealthy", required=True)
     checks = fields.Dict(
-        required=True, metadata={"example": {"database": "ok", "migrations": "ok"}}
+        required=True, metadata={"example": {"database": "ok", "migrations": "ok", "jobs": "ok"}}
     )

@@ -5,7 +5,7 @@ from procrastinate.exceptions import TaskNotFound
 
 from app.database.base import db
 from app.jobs import queue
-from app.jobs.models import JOBS, JobRun
+from app.jobs.models import JOBS
 
 
 @queue.job("tests.nothing")
@@ -46,12 +46,3 @@ def test_a_job_with_a_key_waits_once_and_the_transaction_goes_on(app):
 def test_an_unknown_job_is_refused_when_it_is_enqueued(app):
     with app.app_context(), pytest.raises(TaskNotFound):
         queue.enqueue("tests.no_such_job")
-
-
-def test_a_job_that_has_succeeded_is_not_done_again(app):
-    done = []
-    with app.app_context():
-        for _ in range(2):
-            queue.run("tests.nothing", lambda: done.append(1), job_id=7)
-        assert done == [1]
-        assert db.session.scalars(db.select(JobRun.outcome)).all() == ["succeeded"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app import cli
+from app.system import jobs
 
 from ..support.cli import run_command
 from ..support.files import PNG, UPLOADS, fetch, send, upload
@@ -86,7 +86,7 @@ def test_rows_without_a_file_are_reported_after_all_work_is_done(person, folder,
 
 def test_nothing_is_removed_if_most_files_have_no_row(person, folder, monkeypatch):
     """The database is probably another one, or empty."""
-    monkeypatch.setattr(cli, "MANY_ORPHANS", 2)
+    monkeypatch.setattr(jobs, "MANY_ORPHANS", 2)
     own = [upload(person) for _ in range(2)]
     orphans = [NAME.format(number) for number in range(3)]
     for name in orphans:

@@ -1,0 +1,216 @@
+"""Real workers over PostgreSQL: jobs run once in effect, whatever happens to a worker."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from app.database.base import db
+from app.jobs import actions, queue, worker
+from app.jobs.models import JobRun
+
+from ..support.cli import run_command
+from ..support.concurrency import wait_until
+from ..support.databases import create_scratch_app
+from ..support.job_worker import JobWorker
+
+NO_HEARTBEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
+STATUS = "SELECT status::text, attempts FROM procrastinate_jobs WHERE task_name LIKE 'tests.%'"
+
+
+@pytest.fixture(scope="module")
+def scratch_app(postgres_url):
+    """Yield an app over a migrated database of its own, with a table for the effects of jobs."""
+    with create_scratch_app(postgres_url) as app:
+        assert run_command(app, "db", "upgrade").exit_code == 0
+        with app.app_context():
+            db.session.execute(text("CREATE TABLE effects (number int)"))
+            db.session.commit()
+        yield app
+
+
+@pytest.fixture
+def app(scratch_app):
+    """Yield the app with an empty queue."""
+    with scratch_app.app_context():
+        db.session.execute(
+            text(
+                "TRUNCATE effects, job_runs, procrastinate_jobs, procrastinate_events,"
+                " procrastinate_workers, procrastinate_periodic_defers"
+            )
+        )
+        db.session.commit()
+        yield scratch_app
+        db.session.remove()
+
+
+@pytest.fixture
+def make_worker(app, tmp_path):
+    """Return a function that starts a worker; the workers that still run are killed at the end."""
+    workers = []
+
+    def make():
+        workers.append(JobWorker(app.config["DATABASE_URL"], tmp_path))
+        return workers[-1]
+
+    yield make
+    for each in workers:
+        if each.process.poll() is None:
+            each.kill()
+
+
+def rows(statement):
+    """Return the rows of ``statement`` as they are committed now."""
+    db.session.rollback()
+    return [tuple(row) for row in db.session.execute(text(statement))]
+
+
+def enqueue(name, **arguments):
+    queue.enqueue(name, **arguments)
+    db.session.commit()
+
+
+def runs(name):
+    return rows(f"SELECT outcome FROM job_runs WHERE name = '{name}' ORDER BY started_at")  # noqa: S608
+
+
+def test_a_scheduled_job_runs_once_across_two_workers(app, make_worker):
+    workers = [make_worker() for _ in range(2)]
+    expected = {(name,) for name in queue.SCHEDULES}
+    wait_until(lambda: {*rows("SELECT DISTINCT name FROM job_runs")} >= expected)
+    assert rows("SELECT count(*) FROM procrastinate_workers") == [(2,)]
+    assert [each.stop() for each in workers] == [0, 0]
+    times = (
+        "SELECT count(*) FROM job_runs WHERE name IN ('prune', 'check_ledger')"
+        " AND outcome = 'succeeded'"
+    )
+    assert rows(times) == [(2,)]
+    # A worker that starts later finds that the times up to now are done.
+    third = make_worker()
+    wait_until(lambda: rows("SELECT count(*) FROM procrastinate_workers") == [(1,)])
+    enqueue("tests.fail")
+    wait_until(lambda: runs("tests.fail"))
+    assert third.stop() == 0
+    assert rows(times) == [(2,)]
+
+
+def test_the_job_of_a_worker_that_was_killed_is_done_once_by_another(app, make_worker, tmp_path):
+    enqueue("tests.insert_slowly", number=1)
+    first = make_worker()
+    first.wait_for_start()
+    first.kill()
+    assert rows("SELECT * FROM effects") == []
+    assert rows(STATUS) == [("doing", 0)]
+    db.session.execute(text(NO_HEARTBEAT))
+    db.session.commit()
+    (tmp_path / "go").touch()
+    second = make_worker()
+    wait_until(lambda: runs("tests.insert_slowly"))
+    wait_until(lambda: rows(STATUS) == [])
+    assert second.stop() == 0
+    assert rows("SELECT * FROM effects") == [(1,)]
+    assert runs("tests.insert_slowly") == [("succeeded",)]
+
+
+def test_a_job_that_succeeded_before_its_worker_died_is_not_done_again(app, make_worker):
+    enqueue("tests.insert_slowly", number=1)
+    ((job_id,),) = rows("SELECT id FROM procrastinate_jobs")
+    values = {"name": "tests.insert_slowly", "job_id": job_id, "outcome": "succeeded"}
+    JobRun.insert(**values, started_at=text("now()"), duration=0)
+    db.session.execute(text("INSERT INTO effects VALUES (1)"))
+    db.session.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))  # without a worker
+    db.session.commit()
+    again = make_worker()
+    wait_until(lambda: rows(STATUS) == [])
+    assert again.stop() == 0
+    assert rows("SELECT * FROM effects") == [(1,)]
+
+
+def test_two_runs_of_one_job_at_once_have_one_effect(app):
+    """Such as that of a worker which was frozen and taken for dead."""
+    enqueue("tests.insert_slowly", number=1)
+    ((job_id,),) = rows("SELECT id FROM procrastinate_jobs")
+    values = {"job_id": job_id, "outcome": "succeeded", "started_at": text("now()"), "duration": 0}
+    JobRun.insert(name="tests.insert_slowly", **values)
+    db.session.commit()
+    with pytest.raises(IntegrityError):
+        JobRun.insert(name="tests.insert_slowly", **values)
+    db.session.rollback()
+
+
+def test_sigterm_lets_the_running_job_finish(app, make_worker, tmp_path):
+    enqueue("tests.insert_slowly", number=1)
+    enqueue("tests.insert_slowly", number=2)
+    enqueue("tests.insert_slowly", number=3)
+    only = make_worker()
+    only.wait_for_start()
+    only.process.terminate()
+    (tmp_path / "go").touch()
+    assert only.process.wait(60) == 0
+    numbers = [number for (number,) in rows("SELECT number FROM effects ORDER BY number")]
+    left = rows(STATUS)
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert left == [("todo", 0)] * (3 - len(numbers))
+    assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
+
+
+def test_a_job_that_fails_leaves_no_effect_and_waits_before_the_next_attempt(app):
+    enqueue("tests.fail")
+    worker.work(app, wait=False)
+    assert rows("SELECT * FROM effects") == []
+    assert rows(STATUS) == [("todo", 1)]
+    ((wait,),) = rows(
+        "SELECT extract(epoch FROM scheduled_at - now())::int FROM procrastinate_jobs"
+        " WHERE task_name = 'tests.fail'"
+    )
+    assert 0 < wait <= queue.FIRST_WAIT
+    run = JobRun.last_by_name()["tests.fail"]
+    assert (run.outcome, run.error) == ("failed", "JobFailed: as ordered")
+
+
+def test_a_job_that_kills_its_workers_is_given_up(app):
+    enqueue("tests.fail")
+    last = {"attempts": queue.MAX_ATTEMPTS - 1}
+    db.session.execute(
+        text("UPDATE procrastinate_jobs SET status = 'doing', attempts = :attempts"), last
+    )
+    assert actions.retry_stalled_jobs() == 1
+    assert rows(STATUS) == [("failed", queue.MAX_ATTEMPTS)]
+
+
+def test_the_job_of_a_living_worker_is_left_to_it(app):
+    enqueue("tests.fail")
+    db.session.execute(
+        text(
+            "WITH living AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = living.id FROM living"
+        )
+    )
+    assert actions.retry_stalled_jobs() == 0
+    assert rows(STATUS) == [("doing", 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("SELECT 1", "no worker"),
+        ("INSERT INTO procrastinate_workers DEFAULT VALUES", "ok"),
+        (
+            "INSERT INTO procrastinate_workers DEFAULT VALUES;"
+            "UPDATE procrastinate_events SET at = now() - interval '6 minutes'",
+            "late",
+        ),
+        (
+            "INSERT INTO procrastinate_workers DEFAULT VALUES;"
+            "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 day';"
+            "UPDATE procrastinate_events SET at = now() - interval '6 minutes'",
+            "ok",
+        ),
+    ],
+)
+def test_readiness_names_the_state_of_the_jobs_and_does_not_depend_on_it(app, change, check):
+    enqueue("tests.fail")
+    for statement in change.split(";"):
+        db.session.execute(text(statement))
+    db.session.commit()
+    response = app.test_client().get("/api/health/ready")
+    assert (response.status_code, response.json["checks"]["jobs"]) == (200, check)
