@@ -11,6 +11,9 @@ from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from .auth.actions.recovery import create_reset_link
+from .auth.actions.second_factor import turn_off
+from .auth.models import AccountToken, KnownDevice
 from .database import roles
 from .database.base import db
 from .dev import demo
@@ -31,7 +34,7 @@ from .payments.actions import balance_fetch, reconciliation
 from .payments.models import WebhookEvent
 from .uploads import actions as uploads
 from .users.models import User, UserSession
-from .users.rules import normalize_email
+from .users.rules import LastAdmin, normalize_email, removes_admin
 from .users.schemas import NewUserSchema
 from .waqf.actions.projects import recount_donations
 from .waqf.models import Project
@@ -71,7 +74,14 @@ def init_app(app: Flask) -> None:
 @click.option("--email", required=True)
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
-@click.option("--password", required=True, help="12 to 128 characters.")
+@click.option(
+    "--password",
+    envvar="USER_PASSWORD",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="12 to 128 characters. Read from USER_PASSWORD, or asked for, if it is not given.",
+)
 def create_user_command(**options: str) -> None:
     """Create a user with any role."""
     try:
@@ -95,13 +105,46 @@ def create_user_command(**options: str) -> None:
 @click.option("--email", required=True)
 def disable_user_command(email: str) -> None:
     """Disable a user's account and end their sessions."""
-    user = db.session.scalar(db.select(User).where(User.email_key == normalize_email(email)))
-    if user is None:
-        raise click.ClickException(f"There is no user with the e-mail {email}.")
+    user = _find_user(email)
+    try:
+        if removes_admin(user, {"disabled": True}):
+            User.require_another_admin(user.id)
+    except LastAdmin:
+        raise click.ClickException(f"{email} is the only active admin.") from None
     user.disabled = True
     UserSession.revoke_all(user.id)
     db.session.commit()
     click.echo(f"{user.role} {user.email} disabled")
+
+
+@users.command("reset-password")
+@click.option("--email", required=True)
+def reset_password_command(email: str) -> None:
+    """Print a link that resets a user's password within an hour."""
+    reset_url, expires_at = create_reset_link(_find_user(email))
+    db.session.commit()
+    click.echo(f"{reset_url}\nvalid until {expires_at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+@users.command("remove-second-factor")
+@click.option("--email", required=True)
+def remove_second_factor_command(email: str) -> None:
+    """Turn off a user's second factor, whose device and recovery codes are lost."""
+    user = _find_user(email)
+    turn_off(user)
+    UserSession.revoke_all(user.id)
+    db.session.commit()
+    click.echo(f"{user.role} {user.email} signs in with the password alone")
+
+
+def _find_user(email: str) -> User:
+    """Return the user with this e-mail, locked."""
+    user = db.session.scalar(
+        db.select(User).where(User.email_key == normalize_email(email)).with_for_update()
+    )
+    if user is None:
+        raise click.ClickException(f"There is no user with the e-mail {email}.")
+    return user
 
 
 @payments.command("reconcile")
@@ -247,9 +290,9 @@ def grant_command(role: str) -> None:
 def prune_command(context: click.Context) -> None:
     """Delete expired rows and files without a row; seal the ledger's days.
 
-    The rows are idempotency keys, sessions and webhook events.
+    The rows are idempotency keys, sessions, webhook events, tokens of links and known devices.
     """
-    for model in (IdempotencyKey, UserSession, WebhookEvent):
+    for model in (IdempotencyKey, UserSession, WebhookEvent, AccountToken, KnownDevice):
         total, deleted = 0, BATCH_SIZE
         while deleted == BATCH_SIZE:
             deleted = _delete_batch(model, model.is_expired())
