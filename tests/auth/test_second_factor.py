@@ -144,6 +144,15 @@ def test_wrong_codes_are_limited_for_a_user_over_all_addresses(app, sign_in, lat
     assert log_in(app.test_client(), officer.user, code_of(secret)).status_code == 429
 
 
+def test_a_reset_keeps_it(app, client, sign_in):
+    officer = sign_in("officer")
+    enrol(officer)
+    link = sign_in("admin").post(f"/api/users/{officer.user.id}/password-reset").json["resetUrl"]
+    body = {"token": link.split("#token=")[1], "newPassword": PASSWORD}
+    assert client.post("/api/auth/password/reset", json=body).status_code == 204
+    assert_error(log_in(client, officer.user), 401, REQUIRED)
+
+
 def test_only_staff_enrol(sign_in):
     response = sign_in().post(FACTOR, json={"currentPassword": PASSWORD})
     assert_error(response, 403, "FORBIDDEN")

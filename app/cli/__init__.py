@@ -8,40 +8,34 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
-from .auth.actions.recovery import create_reset_link
-from .auth.actions.second_factor import turn_off
-from .auth.models import AccountToken, KnownDevice
-from .database import roles
-from .database.base import db
-from .dev import demo
-from .errors import ServiceUnavailable, describe_database_error
-from .http.authentication import ROLES
-from .http.idempotency_keys import IdempotencyKey
-from .integrations import storage
-from .integrations.stripe_client import (
+from ..auth.models import AccountToken, KnownDevice
+from ..database import roles
+from ..database.base import db
+from ..dev import demo
+from ..errors import ServiceUnavailable, describe_database_error
+from ..http.idempotency_keys import IdempotencyKey
+from ..integrations import storage
+from ..integrations.stripe_client import (
     PaymentUnavailable,
     StripeKeyInvalid,
     StripePermissionDenied,
     StripeRejected,
 )
-from .ledger import actions as ledger
-from .ledger import digests
-from .murabaha.actions import transitions as murabaha
-from .payments.actions import balance_fetch, reconciliation
-from .payments.models import WebhookEvent
-from .uploads import actions as uploads
-from .users.models import User, UserSession
-from .users.rules import LastAdmin, normalize_email, removes_admin
-from .users.schemas import NewUserSchema
-from .waqf.actions.projects import recount_donations
-from .waqf.models import Project
+from ..ledger import actions as ledger
+from ..ledger import digests
+from ..murabaha.actions import transitions as murabaha
+from ..payments.actions import balance_fetch, reconciliation
+from ..payments.models import WebhookEvent
+from ..uploads import actions as uploads
+from ..users.models import UserSession
+from ..waqf.actions.projects import recount_donations
+from ..waqf.models import Project
+from .users import users
 
 log = logging.getLogger(__name__)
 
-users = AppGroup("users", help="Manage users.")
 payments = AppGroup("payments", help="Manage payments at Stripe.")
 ledger_group = AppGroup("ledger", help="Check the ledger.")
 projects = AppGroup("projects", help="Manage waqf projects.")
@@ -68,83 +62,6 @@ def init_app(app: Flask) -> None:
         app.cli.add_command(group)
     for command in (demo_command, grant_command, prune_command):
         app.cli.add_command(command)
-
-
-@users.command("create")
-@click.option("--email", required=True)
-@click.option("--name", required=True)
-@click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
-@click.option(
-    "--password",
-    envvar="USER_PASSWORD",
-    prompt=True,
-    hide_input=True,
-    confirmation_prompt=True,
-    help="12 to 128 characters. Read from USER_PASSWORD, or asked for, if it is not given.",
-)
-def create_user_command(**options: str) -> None:
-    """Create a user with any role."""
-    try:
-        user = User.with_password(**NewUserSchema().load(options))
-        db.session.add(user)
-        db.session.commit()
-    except ValidationError as error:
-        raise click.ClickException(
-            "; ".join(
-                f"{name}: {' '.join(messages)}" for name, messages in error.messages_dict.items()
-            )
-        ) from None
-    except IntegrityError:
-        raise click.ClickException(
-            f"A user with the e-mail {options['email']} already exists."
-        ) from None
-    click.echo(f"{user.role} {user.email} created: {user.id}")
-
-
-@users.command("disable")
-@click.option("--email", required=True)
-def disable_user_command(email: str) -> None:
-    """Disable a user's account and end their sessions."""
-    user = _find_user(email)
-    try:
-        if removes_admin(user, {"disabled": True}):
-            User.require_another_admin(user.id)
-    except LastAdmin:
-        raise click.ClickException(f"{email} is the only active admin.") from None
-    user.disabled = True
-    UserSession.revoke_all(user.id)
-    db.session.commit()
-    click.echo(f"{user.role} {user.email} disabled")
-
-
-@users.command("reset-password")
-@click.option("--email", required=True)
-def reset_password_command(email: str) -> None:
-    """Print a link that resets a user's password within an hour."""
-    reset_url, expires_at = create_reset_link(_find_user(email))
-    db.session.commit()
-    click.echo(f"{reset_url}\nvalid until {expires_at:%Y-%m-%dT%H:%M:%SZ}")
-
-
-@users.command("remove-second-factor")
-@click.option("--email", required=True)
-def remove_second_factor_command(email: str) -> None:
-    """Turn off a user's second factor, whose device and recovery codes are lost."""
-    user = _find_user(email)
-    turn_off(user)
-    UserSession.revoke_all(user.id)
-    db.session.commit()
-    click.echo(f"{user.role} {user.email} signs in with the password alone")
-
-
-def _find_user(email: str) -> User:
-    """Return the user with this e-mail, locked."""
-    user = db.session.scalar(
-        db.select(User).where(User.email_key == normalize_email(email)).with_for_update()
-    )
-    if user is None:
-        raise click.ClickException(f"There is no user with the e-mail {email}.")
-    return user
 
 
 @payments.command("reconcile")
