@@ -52,6 +52,11 @@ class Settings:
     ratelimit_login: str = "5 per 15 minutes"  # failed log-ins, per e-mail and address
     ratelimit_login_address: str = "50 per hour"  # failed log-ins, per address
     ratelimit_login_service: str = "1000 per hour"  # all failed log-ins
+    ratelimit_second_factor: str = "10 per 15 minutes"  # wrong codes, per user
+    ratelimit_password_reset: str = "5 per hour"  # noqa: S105 (mails, per e-mail)
+    ratelimit_password_reset_address: str = "20 per hour"  # noqa: S105 (requests, per address)
+    ratelimit_email_change: str = "5 per hour"  # per user
+    staff_mfa: bool = False  # staff need a second factor
     upload_dir: str = str(INSTANCE / "uploads")
     s3_bucket: str = ""
     s3_endpoint_url: str = ""

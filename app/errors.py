@@ -70,6 +70,12 @@ class CsrfFailed(Forbidden):
     code = "CSRF_FAILED"
 
 
+class EnrolmentRequired(Forbidden):
+    """Staff without a second factor may only enrol one (STAFF_MFA)."""
+
+    code, message = "SECOND_FACTOR_ENROLMENT_REQUIRED", "Enrol a second factor first"
+
+
 class NotFound(ApiError):
     status, code, message = 404, "NOT_FOUND", "Not found"
 

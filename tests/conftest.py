@@ -22,7 +22,7 @@ from flask_migrate import upgrade
 from sqlalchemy import make_url, text
 
 from app import clock, create_app
-from app.auth import actions
+from app.auth.actions import sessions
 from app.database.base import db
 from app.dev.fake_stripe.server import StripeServer
 from app.extensions import limiter
@@ -158,7 +158,7 @@ def sign_in(app: Flask, make_user):
     def make(role="user", *, user: User | None = None) -> FlaskClient:
         user = user or make_user(role)
         with app.test_request_context():
-            tokens = actions.create_session(user)
+            tokens = sessions.create_session(user)
             db.session.commit()
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"

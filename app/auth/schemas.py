@@ -1,14 +1,33 @@
 """The wire format of registration, log-in, tokens and passwords."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from ..http.fields import Password, StrictBoolean, StrictInteger, Text
+from ..http.fields import (
+    BoundedList,
+    Choice,
+    Password,
+    StrictBoolean,
+    StrictInteger,
+    StrictUUID,
+    Text,
+    UtcDateTime,
+)
 from ..http.schemas import Schema
 from ..notifications.rules import OPTIONAL_KINDS
-from ..users.schemas import Email, LoginEmail, NewPassword, PersonName, UserSchema
+from ..users.rules import LOCALES
+from ..users.schemas import (
+    AccountSchema,
+    Email,
+    LoginEmail,
+    NewPassword,
+    PersonName,
+    UserSchema,
+)
 
 TOKEN_EXAMPLE = {"example": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI…"}
 
@@ -24,12 +43,46 @@ class LoginPassword(Password):
         )
 
 
-class RegistrationSchema(Schema):
-    """A user to be registered."""
+class Code(Text):
+    """A code of the second factor: of the app, or a recovery code."""
 
-    name = PersonName(required=True)
-    email = Email(required=True)
-    password = NewPassword(required=True)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(6, 64), metadata={"example": "492039"}, **kwargs)
+
+
+class LinkToken(Text):
+    """The token of a link that was sent by mail."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=True,
+            validate=validate.Length(1, 200),
+            metadata={"example": "mP9nZ1v0dW8sXo4bVJx2yq7tL3cKf6hRgQeUiNaMwEk"},
+        )
+
+
+class TimeZone(Text):
+    """An IANA time zone, or null for the institution's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            allow_none=True, validate=require_time_zone, metadata={"example": "Asia/Riyadh"}
+        )
+
+
+def require_time_zone(name: str) -> None:
+    """Raise ValidationError for a name that is not in the IANA database."""
+    if name not in available_time_zones():
+        raise ValidationError("Not an IANA time zone, such as Asia/Riyadh.")
+
+
+@cache
+def available_time_zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime"})
+
+
+class RegistrationSchema(AccountSchema):
+    """A user to be registered."""
 
 
 class LoginSchema(Schema):
@@ -42,6 +95,7 @@ class LoginSchema(Schema):
         metadata={"example": "fatima@example.org"},
     )
     password = LoginPassword()
+    code = Code()
 
 
 class TokenPairSchema(Schema):
@@ -85,6 +139,8 @@ class ProfilePatchSchema(Schema):
     """The fields of their own account that users may change; at least one."""
 
     name = PersonName()
+    locale = Choice(*LOCALES)
+    time_zone = TimeZone()
     notifications = fields.Nested(NotificationsPatchSchema)
 
     @validates_schema
@@ -100,3 +156,100 @@ class PasswordChangeSchema(Schema):
     current_password = LoginPassword()
     new_password = NewPassword(required=True)
     rotate = StrictBoolean(load_default=False, metadata={"example": True})
+
+
+class ForgottenPasswordSchema(Schema):
+    """The e-mail of an account whose password is forgotten."""
+
+    email = LoginEmail(
+        required=True,
+        validate=validate.Length(max=254),
+        metadata={"example": "fatima@example.org"},
+    )
+
+
+class PasswordResetSchema(Schema):
+    """The token of a link, and the new password."""
+
+    token = LinkToken()
+    new_password = NewPassword(required=True)
+
+
+class ResetLinkSchema(Schema):
+    """A link that resets a user's password, to hand over."""
+
+    reset_url = Text(
+        required=True, metadata={"example": "https://api.example.org/reset-password#token=mP9n…"}
+    )
+    expires_at = UtcDateTime(required=True)
+
+
+class EmailChangeSchema(Schema):
+    """A new e-mail, and the current password."""
+
+    email = Email(required=True)
+    current_password = LoginPassword()
+
+
+class EmailConfirmationSchema(Schema):
+    """The token of a link that was sent to a new e-mail."""
+
+    token = LinkToken()
+
+
+class SessionSchema(Schema):
+    """A session of the user; ``current`` is the one of the request."""
+
+    id = StrictUUID(required=True)
+    created_at = UtcDateTime(required=True)
+    last_used_at = UtcDateTime(required=True, metadata={"description": "accurate to five minutes"})
+    user_agent = Text(required=True, metadata={"example": "Mozilla/5.0 (X11; Linux x86_64)"})
+    address = Text(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
+    current = StrictBoolean(required=True, metadata={"example": True})
+
+
+class CurrentPasswordSchema(Schema):
+    """The current password."""
+
+    current_password = LoginPassword()
+
+
+class SecondFactorSchema(Schema):
+    """Whether a log-in needs a code."""
+
+    enabled = StrictBoolean(required=True, metadata={"example": True})
+    required = StrictBoolean(
+        required=True, metadata={"example": False, "description": "of staff (STAFF_MFA)"}
+    )
+    recovery_codes_left = StrictInteger(required=True, metadata={"example": 10})
+
+
+class EnrolmentSchema(Schema):
+    """A secret for an authenticator app, shown once."""
+
+    secret = Text(required=True, metadata={"example": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"})
+    otpauth_url = Text(
+        required=True,
+        metadata={"example": "otpauth://totp/OSE:fatima%40example.org?secret=JBSW…&issuer=OSE"},
+    )
+
+
+class CodeSchema(Schema):
+    """The first code of the authenticator app."""
+
+    code = Code(required=True)
+
+
+class RecoveryCodesSchema(Schema):
+    """Codes that each replace one of the authenticator app once; shown once."""
+
+    recovery_codes = BoundedList(
+        Text(metadata={"example": "mfrggz-dfmztw-q2lknn-wg23tp"}), max_items=10, required=True
+    )
+
+
+class SecondFactorRemovalSchema(Schema):
+    """The current password and a code."""
+
+    current_password = LoginPassword()
+    code = Code(required=True)

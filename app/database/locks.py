@@ -14,3 +14,8 @@ def lock_quota(kind: str, user_id: UUID) -> None:
     """
     key = func.hashtextextended(f"{kind}:{user_id}", 0)
     db.session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def lock_name(name: str) -> None:
+    """Serialize the transactions that take the lock ``name``."""
+    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Collection
 from uuid import UUID
 
-from ..errors import ApiError, AuthRequired, Forbidden, InvalidToken, TokenExpired, TokenRevoked
+from ..errors import (
+    ApiError,
+    AuthRequired,
+    EnrolmentRequired,
+    Forbidden,
+    InvalidToken,
+    TokenExpired,
+    TokenRevoked,
+)
 from . import authentication, rate_limits
 from .authentication import View
 from .openapi import apidoc_of, copy_apidoc, with_operation_doc
@@ -65,7 +73,14 @@ class AccessDecorators:
 
         return decorator
 
+    def allows_enrolment(self, view: View) -> View:
+        """Let staff in who have no second factor yet, also where STAFF_MFA requires one."""
+        view.allows_enrolment = True  # type: ignore[attr-defined]
+        return view
+
     def _require_role(self, view: View, role: str, *errors: type[ApiError]) -> View:
+        if errors:
+            errors = *errors, EnrolmentRequired
         guarded = self.raises(*TOKEN_ERRORS, *errors)(authentication.login_required(view, role))
         return with_operation_doc(guarded, security=SESSION_SECURITY)
 

@@ -18,7 +18,7 @@ from werkzeug.local import LocalProxy
 
 from ..database.base import db
 from ..database.prepared import PreparedQuery
-from ..errors import DATABASE_UNAVAILABLE, ApiError, Forbidden, TokenRevoked
+from ..errors import DATABASE_UNAVAILABLE, ApiError, EnrolmentRequired, Forbidden, TokenRevoked
 from .tokens import SAFE_METHODS, TokenClaims, token_from_request
 
 View = Callable[..., Any]
@@ -46,6 +46,9 @@ class UserProfile(NamedTuple):
     disabled: bool
     created_at: datetime
     updated_at: datetime
+    locale: str
+    time_zone: str | None
+    second_factor: bool
     notifications: dict[str, bool]
 
 
@@ -61,6 +64,7 @@ class AuthenticatedUser:
         """Create the user of ``claims``; with ``lock``, verifying the session locks its row."""
         self.id = claims.user_id
         self.session_id = claims.session_id
+        self.token_issued_at = claims.issued_at
         self.session_query = session_query(claims, lock=lock)
         self.session_verified = False
         self.locks_session = lock
@@ -121,6 +125,8 @@ def authenticate(view: View) -> Any:
             claims = token_from_request("access")
             if _revoked_sessions.get(claims.session_key, 0) > time.monotonic():
                 raise TokenRevoked
+            if current_app.config["STAFF_MFA"] and not hasattr(view, "allows_enrolment"):
+                _require_second_factor_of_staff(claims)
             writes = request.method not in SAFE_METHODS
             g.authenticated_user = AuthenticatedUser(claims, lock=writes)
             if not writes and not defers_session_check(view):
@@ -128,6 +134,15 @@ def authenticate(view: View) -> Any:
         except (ApiError, *DATABASE_UNAVAILABLE) as error:
             g.authenticated_user = error
     return g.authenticated_user
+
+
+def _require_second_factor_of_staff(claims: TokenClaims) -> None:
+    """Raise EnrolmentRequired for staff without a second factor (STAFF_MFA)."""
+    row = session_query(claims).row()
+    if row is not None:
+        profile = UserProfile(*row)
+        if profile.role != ROLES[0] and not profile.second_factor:
+            raise EnrolmentRequired
 
 
 def defers_session_check(view: View) -> bool:

@@ -4,15 +4,11 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import current_app
+from cryptography.fernet import InvalidToken
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import ForeignKey, delete, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import clock
 from ..database.base import Base, db
 from ..errors import IdempotencyInProgress, IdempotencyKeyReused, QuotaExceeded
+from .encryption import cipher
 
 TTL = timedelta(hours=24)
 LOCK_TIMEOUT = "1s"  # how long a second request waits for the first
@@ -133,16 +130,18 @@ def encrypt(body: bytes, response: StoredResponse) -> bytes:
     """
     head = [sha256(body).hexdigest(), response.status, response.content_type]
     plain = zlib.compress(json.dumps(head).encode() + b"\n" + response.content)
-    return urlsafe_b64decode(_cipher().encrypt(plain))  # Fernet's base64 is a third longer
+    return urlsafe_b64decode(
+        cipher("idempotency").encrypt(plain)
+    )  # Fernet's base64 is a third longer
 
 
 def decrypt(body: bytes, encrypted: bytes) -> StoredResponse:
     """Decrypt a stored response. Raises IdempotencyKeyReused if ``body`` is not the request's."""
     try:
         if encrypted.startswith(FERNET_VERSION):
-            plain = zlib.decompress(_cipher().decrypt(urlsafe_b64encode(encrypted)))
+            plain = zlib.decompress(cipher("idempotency").decrypt(urlsafe_b64encode(encrypted)))
         else:  # stored by a release that neither compressed nor decoded it
-            plain = _cipher().decrypt(encrypted)
+            plain = cipher("idempotency").decrypt(encrypted)
     except InvalidToken:  # encrypted with a signing key that has been retired
         raise IdempotencyKeyReused from None
     head, _, content = plain.partition(b"\n")
@@ -150,17 +149,3 @@ def decrypt(body: bytes, encrypted: bytes) -> StoredResponse:
     if fingerprint != sha256(body).hexdigest():
         raise IdempotencyKeyReused
     return StoredResponse(status, content_type, content)
-
-
-def _cipher() -> MultiFernet:
-    return _cipher_for(current_app.config["JWT_KEYS"])
-
-
-@lru_cache(maxsize=8)
-def _cipher_for(secrets: tuple[str, ...]) -> MultiFernet:
-    """Build a cipher that encrypts with the first secret and decrypts with every one."""
-    return MultiFernet([Fernet(urlsafe_b64encode(_derive_key(secret))) for secret in secrets])
-
-
-def _derive_key(secret: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"idempotency").derive(secret.encode())

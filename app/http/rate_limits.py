@@ -132,18 +132,26 @@ def client_key(view: View | None, address: str) -> str:
 
 def client_address(address: str | None) -> str:
     """Return the address in one spelling and without a port; of an IPv6 client, its /64 network."""
+    host = parse_address(address)
+    try:
+        parsed = ip_address(host)
+    except ValueError:
+        return host
+    if parsed.version == 4:
+        return host
+    host_bits = parsed.max_prefixlen - IPV6_PREFIX
+    return f"{IPv6Address(int(parsed) >> host_bits << host_bits)}/{IPV6_PREFIX}"
+
+
+def parse_address(address: str | None) -> str:
+    """Return the address in one spelling and without a port."""
     match = WITH_PORT.fullmatch(address or "")
     host = match["ipv6"] or match["ipv4"] if match else address or ""
     try:
         parsed = ip_address(host)
     except ValueError:
         return host
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    host_bits = parsed.max_prefixlen - IPV6_PREFIX
-    return f"{IPv6Address(int(parsed) >> host_bits << host_bits)}/{IPV6_PREFIX}"
+    return str((parsed.version == 6 and parsed.ipv4_mapped) or parsed)
 
 
 def add_headers(response: Response) -> Response:

@@ -43,6 +43,7 @@ class TokenClaims(NamedTuple):
     type: str  # access or refresh
     expires_at: float  # Unix time in seconds
     csrf: str
+    issued_at: float  # Unix time in seconds
 
     @property
     def session_key(self) -> tuple[UUID, UUID]:
@@ -78,6 +79,7 @@ def decode_token(encoded: str, keys: tuple[str, ...]) -> TokenClaims:
                 type=claims["type"],
                 expires_at=_timestamp(claims["exp"]),
                 csrf=str(claims.get("csrf", "")),
+                issued_at=_timestamp(claims["iat"]),
             )
         except InvalidSignatureError:
             continue

@@ -8,6 +8,7 @@ from typing import Any
 from flask import current_app
 
 from .. import clock
+from ..auth.models import AccountToken, KnownDevice
 from ..database.base import db
 from ..http.idempotency_keys import IdempotencyKey
 from ..integrations import storage
@@ -26,7 +27,7 @@ from ..users.models import UserSession
 
 log = logging.getLogger(__name__)
 
-EXPIRING_MODELS = (IdempotencyKey, UserSession, WebhookEvent)
+EXPIRING_MODELS = (IdempotencyKey, UserSession, WebhookEvent, AccountToken, KnownDevice)
 BATCH_SIZE = 1000  # rows
 MANY_ORPHANS = 100  # files
 MAX_NAMED_DISCREPANCIES = 5

@@ -22,6 +22,7 @@ pages = Blueprint("pages", __name__, description="Pages for browsers, outside /a
 
 STARTED = time.monotonic()
 DOCS_FOLDER = str(files("flask_swagger_ui") / "dist")
+SCRIPTS = {"start.js": "docs.js", "account.js": "account.js"}
 DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
 
@@ -79,8 +80,8 @@ def show_docs():
 @bp.raises(NotFound)
 def show_docs_asset(name):
     """Get a script, style sheet or image of the documentation page"""
-    if name == "start.js":
-        return Response(render_template("docs.js"), mimetype="text/javascript")
+    if name in SCRIPTS:
+        return Response(render_template(SCRIPTS[name]), mimetype="text/javascript")
     if name not in DOCS_ASSETS:  # other files of the package disclose its version
         raise NotFound
     return send_from_directory(DOCS_FOLDER, name, max_age=86400)
@@ -100,3 +101,26 @@ def redirect_to_dashboard():
 def show_dashboard():
     """Show what this service is, with links to its documentation"""
     return Response(render_template("dashboard.html", version=VERSION))
+
+
+@pages.get("/reset-password")
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_password_reset():
+    """Show the form that the link of a forgotten password leads to"""
+    action = "/api/auth/password/reset"
+    return _account_page("Set a new password", action, asks_password=True)
+
+
+@pages.get("/confirm-email")
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_email_confirmation():
+    """Show the button that the link to a new e-mail leads to"""
+    return _account_page("Confirm the e-mail", "/api/auth/email/confirm", asks_password=False)
+
+
+def _account_page(title: str, action: str, *, asks_password: bool) -> Response:
+    return Response(
+        render_template("account.html", title=title, action=action, asks_password=asks_password)
+    )

@@ -4,11 +4,11 @@ A session is one row while it is active; deleting it revokes the session on ever
 """
 
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
@@ -16,18 +16,31 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 from .. import clock
 from ..audit.models import record_changes
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import newest_first, prepared_query
+from ..database.locks import lock_name
+from ..database.prepared import newest_first, prepared_query, sql_property
 from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
 from . import passwords
-from .rules import UserNotFound, normalize_email
+from .rules import LastAdmin, UserNotFound, normalize_email
 
 # Inserting a row that refers to a user waits only for a stronger lock, and such a request holds a
 # lock that an erasure waits for.
 LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 
+REUSE_GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same pair again
+TOUCH_INTERVAL = timedelta(minutes=5)  # between two writes of a session's last use
+
 ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
+
+
+CREDENTIAL_HANDLERS: list[Callable[[Any, str], None]] = []
+
+
+def credentials_changed(user: Any, former_email: str) -> None:
+    """Call the handlers of a new password, or of an e-mail that replaces ``former_email``."""
+    for handler in CREDENTIAL_HANDLERS:
+        handler(user, former_email)
 
 
 def on_user_erased(handler: Callable[[UUID], None]) -> Callable[[UUID], None]:
@@ -65,6 +78,7 @@ class User(UUIDPrimaryKeyMixin, Base):
     time_zone: Mapped[str | None]  # IANA name; None: the institution's
     # The kinds of mails that the user has chosen to receive or not, by name; others are sent.
     notifications: Mapped[dict[str, bool]] = mapped_column(JSONB, default=dict)
+    second_factor: Mapped[bool] = mapped_column(default=False)  # a log-in needs one
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
@@ -103,6 +117,17 @@ class User(UUIDPrimaryKeyMixin, Base):
             raise UserNotFound
         return user
 
+    @classmethod
+    def require_another_admin(cls, id: UUID) -> None:
+        """Raise LastAdmin unless another active admin than ``id`` remains.
+
+        The lock is held until the commit, so that two admins cannot be removed at the same moment.
+        """
+        lock_name("last admin")
+        others = db.select(cls.id).where(cls.role == "admin", ~cls.disabled, cls.id != id)
+        if db.session.scalar(others.limit(1)) is None:
+            raise LastAdmin
+
     def erase(self) -> None:
         """Delete the user and what belongs to them alone; if records refer to them, blank them.
 
@@ -136,6 +161,22 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
     refresh_jti: Mapped[str]  # of the one refresh token that has not been used
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
+    user_agent: Mapped[str] = mapped_column(default="")  # at log-in, as the address
+    address: Mapped[str | None]
+    last_used_at: Mapped[datetime] = mapped_column(default=clock.now)
+    # The refresh tokens that were replaced within REUSE_GRACE, and by what (``rotate``).
+    rotations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+
+    @sql_property
+    def current(cls: Any) -> Any:
+        """Whether it is the session of the request; for a query with ``current_id``."""
+        return cls.id == bindparam("current_id", type_=Uuid())
+
+    @prepared_query
+    def for_user(cls: Any, user_id, current_id, now):
+        """Select the user's active sessions, newest first."""
+        own = db.select(cls).where(cls.user_id == user_id, cls.expires_at > now)
+        return newest_first(own, cls.created_at, cls.id)
 
     @prepared_query
     def select_active(cls: Any, session_id, session_user_id):
@@ -153,21 +194,46 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
         active = cls.select_active(session_id, session_user_id).statement
         return active.with_for_update(read=True, of=cls)
 
+    def rotate(self, jti: str, new_jti: str, issued_at: int) -> tuple[str, int] | None:
+        """Replace the refresh token ``jti``; return its successor's id and time of issue.
+
+        A token that was replaced within REUSE_GRACE has the successor that it got then. Return None
+        for any other. The session's row is locked.
+        """
+        now = clock.now()
+        oldest = _milliseconds(now - REUSE_GRACE)
+        recent = [rotation for rotation in self.rotations if rotation["at"] >= oldest]
+        if jti == self.refresh_jti:
+            new = {"jti": jti, "next": new_jti, "issued": issued_at, "at": _milliseconds(now)}
+            self.refresh_jti, self.last_used_at = new_jti, now
+            self.rotations = [*recent, new]
+            return new_jti, issued_at
+        for rotation in recent:
+            if rotation["jti"] == jti:
+                return str(rotation["next"]), int(rotation["issued"])
+        return None
+
     @classmethod
-    def rotate_refresh_token(cls, id: UUID, jti: str, new_jti: str, expires_at: datetime) -> bool:
-        """Replace the refresh token ``jti`` by ``new_jti``; False if it was used before."""
-        updated_id = db.session.scalar(
-            db.update(cls)
-            .where(cls.id == id, cls.refresh_jti == jti)
-            .values(refresh_jti=new_jti, expires_at=expires_at)
-            .returning(cls.id)
-        )
-        return updated_id is not None
+    def touch(cls, id: UUID) -> Any:
+        """Build the statement that stores that the session is in use, unless it did of late.
+
+        It waits for no lock of another request.
+        """
+        now = clock.now()
+        outdated = db.select(cls.id).where(cls.id == id, cls.last_used_at < now - TOUCH_INTERVAL)
+        outdated = outdated.with_for_update(skip_locked=True, **LOCK_MODE)
+        return db.update(cls).where(cls.id.in_(outdated)).values(last_used_at=now)
 
     @classmethod
     def revoke(cls, id: UUID) -> None:
         """Revoke the session with ``id``, if it is active."""
         db.session.execute(db.delete(cls).where(cls.id == id))
+
+    @classmethod
+    def revoke_own(cls, id: UUID, user_id: UUID) -> bool:
+        """Revoke the user's session with ``id``; False if there is none."""
+        own = db.delete(cls).where(cls.id == id, cls.user_id == user_id).returning(cls.id)
+        return db.session.scalar(own) is not None
 
     @classmethod
     def revoke_all(cls, user_id: UUID, *, except_id: UUID | None = None) -> None:
@@ -183,3 +249,7 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
     def delete_expired(cls, user_id: UUID) -> None:
         """Delete the user's expired sessions, so that the table does not grow with every log-in."""
         db.session.execute(db.delete(cls).where(cls.user_id == user_id, cls.is_expired()))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

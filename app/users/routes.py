@@ -12,8 +12,15 @@ from ..http.blueprint import Blueprint
 from ..http.fields import UUID_PATTERN
 from ..http.pagination import page_response
 from ..http.parsing import read_json_body
-from .models import User, UserSession
-from .rules import UserNotFound, changes_privileges, forbid_self, require_self_or_admin
+from .models import User, UserSession, credentials_changed
+from .rules import (
+    UserNotFound,
+    changes_privileges,
+    forbid_own_email,
+    forbid_self,
+    removes_admin,
+    require_self_or_admin,
+)
 from .schemas import (
     NewUserSchema,
     UserDeletedSchema,
@@ -130,7 +137,7 @@ def show_user(id):
 @if_unchanged
 @bp.raises(Forbidden, ResourceExists)
 def update_user_by_id(data, id):
-    """Change your own account or, as an admin, any user; you cannot change your own role"""
+    """Change your own account or, as an admin, any user; not your own role or e-mail"""
     require_self_or_admin(current_user, id)
     return _update_user(id, data)
 
@@ -149,10 +156,16 @@ def delete_user_by_id(id):
 def _update_user(id, changes):
     """Apply ``changes`` and commit; a change of privileges revokes the user's sessions."""
     user = User.get_for_update(id)
+    forbid_own_email(current_user, user, changes)
     if changes_privileges(user, changes):
         forbid_self(current_user, id)
         UserSession.revoke_all(id)
+    if removes_admin(user, changes):
+        User.require_another_admin(id)
+    former_email = user.email
     user.set_attributes(changes)
+    if user.email != former_email:
+        credentials_changed(user, former_email)
     db.session.commit()
     return User.by_id(id)
 
@@ -160,6 +173,9 @@ def _update_user(id, changes):
 def _delete_user(id):
     """Erase the user and commit."""
     forbid_self(current_user, id)
-    User.get_for_update(id).erase()
+    user = User.get_for_update(id)
+    if removes_admin(user, {"disabled": True}):
+        User.require_another_admin(id)
+    user.erase()
     db.session.commit()
     return {"message": "User deleted"}

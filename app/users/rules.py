@@ -10,11 +10,21 @@ import idna
 
 from ..errors import ApiError, Forbidden
 
+LOCALES = ("en", "ar", "id")  # languages of mails and documents
 PRIVILEGES = ("role", "disabled")  # the fields that decide what a user may access
 
 
 class UserNotFound(ApiError):
     status, code, message = 404, "USER_NOT_FOUND", "User not found"
+
+
+class LastAdmin(ApiError):
+    """The institution would have no admin left."""
+
+    status, code, message = 403, "FORBIDDEN", "Forbidden"
+
+    def __init__(self) -> None:
+        super().__init__("Forbidden: no other active admin would remain")
 
 
 def normalize_email(email: str) -> str:
@@ -39,6 +49,19 @@ def forbid_self(caller: Any, user_id: UUID) -> None:
     """Raise Forbidden if the caller is this user: the last admin could lock themself out."""
     if caller.id == user_id:
         raise Forbidden
+
+
+def forbid_own_email(caller: Any, user: Any, changes: Mapping[str, Any]) -> None:
+    """Raise Forbidden if users change their own e-mail; they confirm it (``/auth/email``)."""
+    if caller.id == user.id and changes.get("email", user.email) != user.email:
+        raise Forbidden
+
+
+def removes_admin(user: Any, changes: Mapping[str, Any]) -> bool:
+    """Return whether ``changes`` make an active admin none."""
+    is_admin = user.role == "admin" and not user.disabled
+    remains = changes.get("role", user.role) == "admin"
+    return is_admin and not (remains and not changes.get("disabled", user.disabled))
 
 
 def changes_privileges(user: Any, changes: Mapping[str, Any]) -> bool:

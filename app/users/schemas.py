@@ -1,15 +1,29 @@
 """The wire format of users."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import ValidationError, validate
+from marshmallow import ValidationError, validate, validates_schema
 
+from ..errors import ValidationFailed
 from ..http.authentication import ROLES
-from ..http.fields import Password, QueryInteger, StrictBoolean, StrictUUID, Text, UtcDateTime
+from ..http.fields import (
+    Choice,
+    Password,
+    QueryInteger,
+    StrictBoolean,
+    StrictUUID,
+    Text,
+    UtcDateTime,
+)
 from ..http.schemas import PaginationQuerySchema, Schema
 from ..http.text import normalize_text
-from .passwords import PUBLISHED_PASSWORD
+from .passwords import PUBLISHED_PASSWORD, is_common, resembles
+from .rules import LOCALES
+
+COMMON_PASSWORD = "This password is one of the most common: choose another."  # noqa: S105
+PERSONAL_PASSWORD = "Must not consist of the name or e-mail."  # noqa: S105
 
 
 def require_email(email: str) -> None:
@@ -61,12 +75,28 @@ def require_private_password(password: str) -> None:
         raise ValidationError("This password is public: choose another.")
 
 
+def require_uncommon_password(password: str) -> None:
+    """Raise ValidationError for a password that everyone tries first."""
+    if is_common(password):
+        raise ValidationError(COMMON_PASSWORD)
+
+
+def require_unlike_user(field: str, password: str, user: Any) -> None:
+    """Raise ValidationFailed at ``field`` for a password that consists of the user's own names."""
+    if resembles(password, user.name, user.email):
+        raise ValidationFailed.at([field], PERSONAL_PASSWORD)
+
+
 class NewPassword(Password):
     """A password to be set; its length is that of its normalized form."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(12, 128), require_private_password],
+            validate=[
+                validate.Length(12, 128),
+                require_private_password,
+                require_uncommon_password,
+            ],
             metadata={"example": "correct horse battery"},
             **kwargs,
         )
@@ -92,14 +122,31 @@ class UserSchema(Schema):
     disabled = StrictBoolean(required=True, metadata={"example": False})
     created_at = UtcDateTime(required=True)
     updated_at = UtcDateTime(required=True)
+    locale = Choice(*LOCALES, required=True)
+    time_zone = Text(
+        required=True,
+        allow_none=True,
+        metadata={"example": "Asia/Riyadh", "description": "null: the institution's"},
+    )
 
 
-class NewUserSchema(Schema):
-    """A user to be created by an admin."""
+class AccountSchema(Schema):
+    """A user to be created."""
 
     name = PersonName(required=True)
     email = Email(required=True)
     password = NewPassword(required=True)
+
+    @validates_schema
+    def require_own_password(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        """Raise ValidationError for a password that consists of the user's own names."""
+        if resembles(data["password"], data["name"], data["email"]):
+            raise ValidationError({"password": [PERSONAL_PASSWORD]})
+
+
+class NewUserSchema(AccountSchema):
+    """A user to be created by an admin."""
+
     role = Role(load_default="user")
 
 

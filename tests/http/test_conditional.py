@@ -184,8 +184,13 @@ def documented_steps(app):
 def test_every_step_on_a_resource_takes_if_match(the_app):
     with_if_match, with_id = documented_steps(the_app)
     assert with_if_match == STEPS.keys()
-    # A calculation is never changed, and only its owner can delete it.
-    assert with_id - with_if_match == {"DELETE /api/zakat/calculations/{id}"}
+    # A calculation is never changed, and only its owner can delete it. A session is ended whatever
+    # its state, and a link to reset a password changes nothing that the user shows.
+    assert with_id - with_if_match == {
+        "DELETE /api/zakat/calculations/{id}",
+        "DELETE /api/auth/sessions/{id}",
+        "POST /api/users/{id}/password-reset",
+    }
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -19,7 +19,7 @@ from ..support.murabaha import TERMS, VENDORS, ApplicationFlow, cash
 from ..support.payments import create_exception
 from ..support.pdf import pdf_text
 from ..support.routes import UNKNOWN_ID, iter_json_routes
-from ..support.settings import PASSWORD_HASH, SECRET, make_settings
+from ..support.settings import PASSWORD, PASSWORD_HASH, SECRET, make_settings
 
 SENT_PASSWORD = "a password that a client sends"
 CALLERS = ("owner", "other", "officer", "admin", "anonymous")
@@ -49,6 +49,8 @@ ROUTES = {
     "GET /api/users/<uuid:id>": ("user", None, SELF_AND_ADMINS),
     "PATCH /api/users/<uuid:id>": ("user", {"name": "Mallory"}, SELF_AND_ADMINS),
     "DELETE /api/users/<uuid:id>": ("user", None, ADMINS_ONLY),
+    "POST /api/users/<uuid:id>/password-reset": ("user", None, ADMINS_ONLY),
+    "DELETE /api/auth/sessions/<uuid:id>": ("session", None, {**OWNER_ONLY, "owner": 204}),
     "GET /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
     "DELETE /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
     "GET /api/zakat/calculations/<uuid:id>/report": ("calculation", None, OWNER_ONLY),
@@ -164,6 +166,14 @@ class Scene:
 
     def create_user(self):
         return {"id": self.owner.user.id}  # created with the scene
+
+    def create_session(self):
+        """Sign the owner in once more; the first session is the one that sends requests."""
+        agent = {"User-Agent": self.mark}
+        body = {"email": self.owner.user.email, "password": PASSWORD}
+        client = self.anonymous.application.test_client()
+        assert_created(client.post("/api/auth/login", json=body, headers=agent), 200)
+        return {"id": self.owner.get("/api/auth/sessions").json["data"][0]["id"]}
 
     def create_calculation(self):
         body = {"wealth": 10000, "nisab": 5000, "notes": self.mark}
@@ -313,6 +323,8 @@ def test_a_missing_row_and_another_users_row_get_the_same_error(scene, route):
 OWN_DATA = [  # the object to create, and a read of the caller's own data that must not show it
     ("user", "/api/auth/me"),
     ("user", "/api/protected"),
+    ("session", "/api/auth/sessions"),
+    ("user", "/api/auth/second-factor"),
     ("user", "/api/download"),
     ("calculation", "/api/download"),
     ("calculation", "/api/zakat/calculations"),
@@ -350,7 +362,7 @@ def read_text(response):
 def test_a_read_of_own_data_has_nothing_of_another_user(scene, kind, path):
     scene.create(kind)
     text = read_text(scene.other.get(path))
-    if "vendors" not in path and (kind, path) != ("user", "/api/protected"):
+    if "vendors" not in path and path not in ("/api/protected", "/api/auth/second-factor"):
         assert text != read_text(scene.owner.get(path)), "the owner sees no data either"
     for secret in (scene.mark, str(scene.owner.user.id), "10000"):
         assert secret not in text

@@ -110,6 +110,7 @@ SPECIAL = {  # fields that accept only some texts, and one of them
     "paymentMethodId": "pm_card_visa",
     "after": "a" * 20,
     "active": "true",
+    "timeZone": "Asia/Riyadh",
     "number": "S-2026-000001",
 }
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from psycopg.errors import CheckViolation
 
-from app.auth import actions
+from app.auth.actions import sessions
 from app.database.base import db
 from app.ledger import actions as ledger
 from app.users.models import User
@@ -221,7 +221,7 @@ def sign_in_scratch(scratch_app):
             user = User(**values, password_hash=PASSWORD_HASH)
             db.session.add(user)
             db.session.flush()
-            token = actions.create_session(user)["access_token"]
+            token = sessions.create_session(user)["access_token"]
             db.session.commit()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
         return client

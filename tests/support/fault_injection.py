@@ -21,7 +21,7 @@ import psycopg
 from flask_migrate import upgrade
 
 from app import create_app
-from app.auth import actions
+from app.auth.actions import sessions
 from app.database.base import db
 from app.dev.local import pg_ctl, start_postgres, stop_postgres
 from app.ledger import actions as ledger
@@ -207,7 +207,7 @@ class SystemUnderTest:
             user = User(name="Fatima", email=email, role="user", password_hash=PASSWORD_HASH)
             db.session.add(user)
             db.session.flush()
-            return user.id, actions.create_session(user)["access_token"]
+            return user.id, sessions.create_session(user)["access_token"]
 
     def reconcile(self):
         """Run ``flask payments reconcile`` and return whether it succeeded."""

@@ -10,7 +10,7 @@ from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from app import create_app
-from app.auth import actions
+from app.auth.actions import sessions
 from app.database.base import db
 from app.money import MINOR_UNITS
 from app.users.models import User
@@ -42,7 +42,7 @@ class SessionAuth:
     def create_session(self):
         """Create a session and return its tokens."""
         with self.app.test_request_context():
-            tokens = actions.create_session(db.session.get(User, self.user_id))
+            tokens = sessions.create_session(db.session.get(User, self.user_id))
             db.session.commit()
             return tokens
 

@@ -165,3 +165,20 @@ def test_private_reads_are_not_cacheable(sign_in, path):
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
     assert "ETag" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "action"),
+    [
+        ("/reset-password", "/api/auth/password/reset"),
+        ("/confirm-email", "/api/auth/email/confirm"),
+    ],
+)
+def test_the_pages_of_mailed_links_send_the_token_to_their_route(client, path, action):
+    page = client.get(path)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert f'data-action="{action}"' in page.text
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    script = client.get("/api/docs/account.js")
+    assert (script.status_code, script.mimetype) == (200, "text/javascript")
+    assert "history.replaceState" in script.text

@@ -2,10 +2,9 @@
 
 import pytest
 
-from app.auth import actions as auth_actions
 from app.database.base import db
 from app.users import actions, passwords
-from app.users.models import User
+from app.users.models import User, UserSession
 
 from ..support.assertions import assert_error
 from ..support.cli import run_command
@@ -79,7 +78,7 @@ def test_in_production_the_published_password_signs_in_no_account(make_app, make
     body = {"email": user.email, "password": PUBLISHED}
     production = make_app(app_env="production").test_client()
     assert_error(production.post(LOGIN, json=body), 401, "INVALID_CREDENTIALS")
-    assert count(auth_actions.UserSession) == 0
+    assert count(UserSession) == 0
     assert make_app().test_client().post(LOGIN, json=body).status_code == 200
 
 

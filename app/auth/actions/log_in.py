@@ -1,51 +1,19 @@
-"""Sessions and their tokens, and the limit on failed log-ins.
-
-A session is a row (``UserSession``) that its tokens name in ``sid``. Revoking it deletes the row,
-so that each of its tokens is rejected from the next request on. A refresh token can be used once:
-the row names the current one, and using an older one revokes the session, because it may be stolen.
-"""
+"""The check of a password and of the second factor, and the limits on failed log-ins."""
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 from flask import current_app
-from flask_jwt_extended import create_access_token, create_refresh_token
-from uuid_utils.compat import uuid7
 
-from .. import clock
-from ..database.base import db
-from ..http import rate_limits
-from ..http.tokens import TokenClaims
-from ..users import passwords
-from ..users.models import LOCK_MODE, User, UserSession
-from ..users.rules import normalize_email
-from .rules import InvalidCredentials, refusing_window
+from ...database.base import db
+from ...http import rate_limits
+from ...users import passwords
+from ...users.models import LOCK_MODE, User
+from ...users.rules import normalize_email
+from ..rules import InvalidCredentials, SecondFactorRequired, refusing_window
+from . import second_factor
 
 log = logging.getLogger(__name__)
-
-
-def create_session(user: User) -> dict[str, Any]:
-    """Insert a session of ``user`` and return its tokens, as a TokenPairSchema has them."""
-    session = UserSession(id=uuid7(), user_id=user.id)
-    tokens, session.refresh_jti = _create_tokens(user.id, session.id)
-    session.expires_at = _refresh_expiry()
-    db.session.add(session)
-    return {**tokens, "user": user}
-
-
-def rotate_tokens(user: Any, claims: TokenClaims) -> dict[str, Any] | None:
-    """Replace a refresh token by a new pair; if it was used before, revoke its session.
-
-    Return None in that case, for the caller to commit and raise TokenRevoked.
-    """
-    tokens, new_jti = _create_tokens(user.id, claims.session_id)
-    if UserSession.rotate_refresh_token(claims.session_id, claims.jti, new_jti, _refresh_expiry()):
-        return {**tokens, "user": user}
-    UserSession.revoke(claims.session_id)
-    return None
 
 
 def authenticate_password(email: str, password: str, address: str | None) -> User:
@@ -84,6 +52,24 @@ def authenticate_password(email: str, password: str, address: str | None) -> Use
     return user
 
 
+def require_second_factor(user: User, code: str | None, address: str | None) -> None:
+    """Accept ``code`` for a user who has a second factor; one of the two kinds of codes, once.
+
+    Raises SecondFactorRequired without a code, InvalidCredentials for a wrong one, and RateLimited
+    after too many of them, which count for the user and as failed log-ins. The user's row is
+    locked.
+    """
+    if not user.second_factor:
+        return
+    if not code:
+        raise SecondFactorRequired
+    keys = {"second_factor": str(user.id), **_failure_keys(str(user.id), address)}
+    _count_failure(keys)
+    if not second_factor.accept_code(user.id, code):
+        raise InvalidCredentials
+    rate_limits.hit(keys, amount=-1)
+
+
 def _failure_keys(account: str, address: str | None) -> dict[str, str]:
     """Return what a failed log-in counts for, by limit; the narrowest first."""
     client = rate_limits.client_address(address)
@@ -103,21 +89,3 @@ def _raise_if_refused(windows: Mapping[str, rate_limits.Window]) -> None:
     window = refusing_window(windows)
     if window:
         raise window.to_error()
-
-
-def _create_tokens(user_id: UUID, session_id: UUID) -> tuple[dict[str, Any], str]:
-    """Create the session's pair of tokens; return it with the refresh token's id."""
-    jti, claims = str(uuid7()), {"sid": str(session_id)}
-    access = create_access_token(str(user_id), additional_claims=claims)
-    refresh = create_refresh_token(str(user_id), additional_claims={**claims, "jti": jti})
-    expires: timedelta = current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
-    return {
-        "access_token": access,
-        "refresh_token": refresh,
-        "token_type": "Bearer",
-        "expires_in": int(expires.total_seconds()),
-    }, jti
-
-
-def _refresh_expiry() -> Any:
-    return clock.now() + current_app.config["JWT_REFRESH_TOKEN_EXPIRES"]

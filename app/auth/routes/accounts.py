@@ -1,25 +1,26 @@
-"""Registration, log-in, tokens, log-out and passwords."""
+"""Registration, log-in, tokens, log-out, and one's own profile and password."""
 
 from flask import Response, jsonify, request
 from flask_jwt_extended import get_csrf_token
 
-from ..database.base import db
-from ..errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
-from ..http import rate_limits
-from ..http.authentication import current_user, lock_users, session_query
-from ..http.blueprint import Blueprint
-from ..http.responses import no_content
-from ..http.tokens import (
+from ...database.base import db
+from ...errors import AuthRequired, CsrfFailed, InvalidToken, ResourceExists, TokenRevoked
+from ...http import rate_limits
+from ...http.authentication import current_user, lock_users, session_query
+from ...http.responses import no_content
+from ...http.tokens import (
     TokenClaims,
     set_session_cookies,
     token_from_request,
     unset_session_cookies,
 )
-from ..users import passwords
-from ..users.models import User, UserSession
-from . import actions
-from .rules import InvalidCredentials
-from .schemas import (
+from ...users import passwords
+from ...users.models import User, UserSession, credentials_changed
+from ...users.schemas import require_unlike_user
+from ..actions import log_in as credentials
+from ..actions import sessions
+from ..rules import InvalidCredentials, SecondFactorRequired
+from ..schemas import (
     LoginResponseSchema,
     LoginSchema,
     PasswordChangeSchema,
@@ -28,8 +29,7 @@ from .schemas import (
     RegistrationSchema,
     TokenPairSchema,
 )
-
-bp = Blueprint("auth", __name__, url_prefix="/api/auth", description=__doc__)
+from .blueprint import bp, request_client
 
 
 @bp.post("/register")
@@ -43,7 +43,8 @@ def register(data):
     user = User.with_password(**data)
     db.session.add(user)
     db.session.flush()
-    tokens = actions.create_session(user)
+    tokens = sessions.create_session(user, request_client())
+    sessions.record_device(user, request_client(), is_new_user=True)
     db.session.commit()
     return tokens
 
@@ -52,12 +53,14 @@ def register(data):
 @bp.public
 @bp.arguments(LoginSchema)
 @bp.response(200, LoginResponseSchema)
-@bp.raises(InvalidCredentials)
+@bp.raises(InvalidCredentials, SecondFactorRequired)
 def log_in(data):
-    """Sign in with e-mail and password"""
-    user = actions.authenticate_password(data["email"], data["password"], request.remote_addr)
+    """Sign in with e-mail and password, and a code if the account has a second factor"""
+    user = credentials.authenticate_password(data["email"], data["password"], request.remote_addr)
+    credentials.require_second_factor(user, data.get("code"), request.remote_addr)
     UserSession.delete_expired(user.id)
-    tokens = actions.create_session(user)
+    tokens = sessions.create_session(user, request_client())
+    sessions.record_device(user, request_client())
     db.session.commit()
     return _login_response(tokens)
 
@@ -66,8 +69,11 @@ def log_in(data):
 @bp.refresh_token_required
 @bp.response(200, TokenPairSchema)
 def refresh_tokens(claims):
-    """Exchange a refresh token, sent as the bearer, for a new pair"""
-    tokens = actions.rotate_tokens(current_user, claims)
+    """Exchange a refresh token, sent as the bearer, for a new pair
+
+    Sent again within 10 seconds it gets the same pair; later it ends the session.
+    """
+    tokens = sessions.rotate_tokens(current_user, claims)
     db.session.commit()  # commits the revocation if the token was used before
     if tokens is None:
         raise TokenRevoked
@@ -102,6 +108,7 @@ def log_out_everywhere():
 
 @bp.get("/me")
 @bp.login_required
+@bp.allows_enrolment
 @bp.response(200, ProfileSchema)
 def show_me():
     """Get your own account"""
@@ -114,10 +121,10 @@ def show_me():
 @bp.arguments(ProfilePatchSchema)
 @bp.response(200, ProfileSchema)
 def update_me(data):
-    """Change your name, or which mails you receive"""
+    """Change your name, language, time zone, or which mails you receive"""
     user = User.get_for_update(current_user.id)
-    user.name = data.get("name", user.name)
-    user.notifications = {**user.notifications, **data.get("notifications", {})}
+    data["notifications"] = {**user.notifications, **data.get("notifications", {})}
+    user.set_attributes(data)
     db.session.commit()
     return user
 
@@ -132,12 +139,14 @@ def update_me(data):
 def change_password(data):
     """Change your password; every other session ends, with rotate this one too"""
     rotate = data["rotate"]
-    user = actions.authenticate_password(
+    user = credentials.authenticate_password(
         current_user.email, data["current_password"], request.remote_addr
     )
+    require_unlike_user("newPassword", data["new_password"], user)
     user.password_hash = passwords.hash_password(data["new_password"])
+    credentials_changed(user, user.email)
     UserSession.revoke_all(user.id, except_id=None if rotate else current_user.session_id)
-    tokens = actions.create_session(user) if rotate else None
+    tokens = sessions.create_session(user, request_client()) if rotate else None
     db.session.commit()
     return _login_response(tokens) if tokens else no_content()
 

@@ -5,28 +5,23 @@ from functools import partial
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
-from .database import roles
-from .database.base import db
-from .dev import demo
-from .errors import ServiceUnavailable, describe_database_error
-from .http.authentication import ROLES
-from .integrations.stripe_client import StripeKeyInvalid
-from .jobs import actions as queue_actions
-from .jobs import queue, worker
-from .jobs.models import JobRun
-from .jobs.queue import FUNCTIONS, SCHEDULES, JobFailed
-from .ledger import actions as ledger
-from .system import jobs
-from .users.models import User, UserSession
-from .users.rules import normalize_email
-from .users.schemas import NewUserSchema
-from .waqf.actions.projects import recount_donations
-from .waqf.models import Project
+from ..database import roles
+from ..database.base import db
+from ..dev import demo
+from ..errors import ServiceUnavailable, describe_database_error
+from ..integrations.stripe_client import StripeKeyInvalid
+from ..jobs import actions as queue_actions
+from ..jobs import queue, worker
+from ..jobs.models import JobRun
+from ..jobs.queue import FUNCTIONS, SCHEDULES, JobFailed
+from ..ledger import actions as ledger
+from ..system import jobs
+from ..waqf.actions.projects import recount_donations
+from ..waqf.models import Project
+from .users import users
 
-users = AppGroup("users", help="Manage users.")
 payments = AppGroup("payments", help="Manage payments at Stripe.")
 ledger_group = AppGroup("ledger", help="Check the ledger.")
 projects = AppGroup("projects", help="Manage waqf projects.")
@@ -39,43 +34,6 @@ def init_app(app: Flask) -> None:
         app.cli.add_command(group)
     for command in (demo_command, grant_command, prune_command):
         app.cli.add_command(command)
-
-
-@users.command("create")
-@click.option("--email", required=True)
-@click.option("--name", required=True)
-@click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
-@click.option("--password", required=True, help="12 to 128 characters.")
-def create_user_command(**options: str) -> None:
-    """Create a user with any role."""
-    try:
-        user = User.with_password(**NewUserSchema().load(options))
-        db.session.add(user)
-        db.session.commit()
-    except ValidationError as error:
-        raise click.ClickException(
-            "; ".join(
-                f"{name}: {' '.join(messages)}" for name, messages in error.messages_dict.items()
-            )
-        ) from None
-    except IntegrityError:
-        raise click.ClickException(
-            f"A user with the e-mail {options['email']} already exists."
-        ) from None
-    click.echo(f"{user.role} {user.email} created: {user.id}")
-
-
-@users.command("disable")
-@click.option("--email", required=True)
-def disable_user_command(email: str) -> None:
-    """Disable a user's account and end their sessions."""
-    user = db.session.scalar(db.select(User).where(User.email_key == normalize_email(email)))
-    if user is None:
-        raise click.ClickException(f"There is no user with the e-mail {email}.")
-    user.disabled = True
-    UserSession.revoke_all(user.id)
-    db.session.commit()
-    click.echo(f"{user.role} {user.email} disabled")
 
 
 @payments.command("reconcile")
@@ -145,7 +103,8 @@ def grant_command(role: str) -> None:
 def prune_command() -> None:
     """Delete expired rows and files without a row; seal the ledger's days.
 
-    The rows are idempotency keys, sessions, webhook events and runs of jobs.
+    The rows are idempotency keys, sessions, webhook events, runs of jobs, tokens of links and
+    known devices.
     """
     try:
         jobs.prune(click.echo)
