@@ -16,7 +16,7 @@ from .database.base import db
 from .dev import demo
 from .errors import ServiceUnavailable, describe_database_error
 from .http.authentication import ROLES
-from .http.idempotency_keys import IdempotencyKey
+from .http.idempotency_keys import GuestIdempotencyKey, IdempotencyKey
 from .integrations import storage
 from .integrations.stripe_client import (
     PaymentUnavailable,
@@ -249,7 +249,7 @@ def prune_command(context: click.Context) -> None:
 
     The rows are idempotency keys, sessions and webhook events.
     """
-    for model in (IdempotencyKey, UserSession, WebhookEvent):
+    for model in (IdempotencyKey, UserSession, WebhookEvent, GuestIdempotencyKey):
         total, deleted = 0, BATCH_SIZE
         while deleted == BATCH_SIZE:
             deleted = _delete_batch(model, model.is_expired())

@@ -26,11 +26,18 @@ from .rules import UserNotFound, normalize_email
 LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 
 ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
+CONFIRMATION_HANDLERS: list[Callable[["User"], None]] = []
 
 
 def on_user_erased(handler: Callable[[UUID], None]) -> Callable[[UUID], None]:
     """Register a function that deletes what belongs to a user alone, by the user's id."""
     ERASURE_HANDLERS.append(handler)
+    return handler
+
+
+def on_email_confirmed(handler: Callable[["User"], None]) -> Callable[["User"], None]:
+    """Register a function to call for a locked user who has proved to receive their mail."""
+    CONFIRMATION_HANDLERS.append(handler)
     return handler
 
 
@@ -91,6 +98,14 @@ class User(UUIDPrimaryKeyMixin, Base):
         if user is None or user.email_key is None:
             raise UserNotFound
         return user
+
+    def confirm_email(self) -> None:
+        """Give the user, whose row is locked, what others have left under their address.
+
+        For the caller that has verified that the user receives mail at it.
+        """
+        for handler in CONFIRMATION_HANDLERS:
+            handler(self)
 
     def erase(self) -> None:
         """Delete the user and what belongs to them alone; if records refer to them, blank them.

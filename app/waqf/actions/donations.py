@@ -2,15 +2,13 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from flask import current_app
 
 from ... import clock
 from ...database.base import db
-from ...documents.actions import receipts
-from ...documents.models import Document
 from ...errors import ValidationFailed
 from ...integrations import stripe_amounts, stripe_client
 from ...ledger.actions import post_adjustments
@@ -19,10 +17,11 @@ from ...money import MAX_DIGITS, require_minor_units
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
-from ...payments.rules import InvalidTransition
+from ...users.rules import normalize_email
 from ..models import Donation, Project, ReceiptCounter, currency_of
 from ..models.counts import has_other_from_donor
 from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
+from .receipts import issue_receipt
 
 
 def create_donation(
@@ -34,8 +33,11 @@ def create_donation(
     message: str | None,
     dedication: dict[str, str] | None,
     payment_method_id: str | None,
+    guest: dict[str, str] | None = None,
 ) -> PaymentOperation:
     """Insert a donation and its payment, and return the payment's operation.
+
+    ``donor`` is a user or, with the name and address in ``guest``, a Guest.
 
     Raises ProjectNotFound, ProjectInactive, GoalMet, ValidationFailed, PaymentUnavailable and
     TokenRevoked.
@@ -45,6 +47,8 @@ def create_donation(
     stripe_amounts.require_chargeable(amount, currency)
     stripe_client.require_stripe()
     limit = total_limit(currency)
+    if guest and donor.id:
+        raise ValidationFailed.at(["donor"], "Only for a donation without an account.")
     values = {
         "session_query": donor.session_query,
         "total_limit": limit,
@@ -56,6 +60,7 @@ def create_donation(
         "is_anonymous": is_anonymous,
         "message": message,
         **{f"dedication_{name}": value for name, value in (dedication or {}).items()},
+        **(payer_values(guest) if guest else {}),
     }
     payment = Donation.insert_pledge(held_amount=amount, **values)
     if payment is None:
@@ -65,6 +70,16 @@ def create_donation(
         payment = Donation.insert_pledge(held_amount=min(amount, left), **values)
     # Still None if the session has been revoked meanwhile: raises TokenRevoked.
     return PaymentOperation(*donor.raise_if_revoked(payment))
+
+
+def payer_values(guest: dict[str, str]) -> dict[str, str]:
+    """Return the columns that say who a donor without an account is."""
+    email = guest["email"]
+    return {
+        "payer_name": guest["name"],
+        "payer_email": email,
+        "payer_email_key": normalize_email(email),
+    }
 
 
 def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) -> Decimal:
@@ -124,7 +139,7 @@ def sync_donation(payment: Payment) -> None:
     if has_succeeded and donation.receipt_number is None:
         paid_on = clock.local_date(must_exist(payment.paid_at))
         donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
-        receipts.issue_receipt(donation, project.name, donation.receipt_name)
+        issue_receipt(donation, project)
     post_adjustments(
         project.fund,
         project.currency,
@@ -153,21 +168,6 @@ def count_donor(project: Project, donation: Donation, change: int) -> None:
     is_own_donor = donation.is_anonymous or donation.user_id is None
     if is_own_donor or not has_other_from_donor(donation):
         project.donor_count += change
-
-
-def get_receipt(donation: Donation) -> Document:
-    """Return the donation's receipt. Raises InvalidTransition before the donation has succeeded.
-
-    A donation that succeeded before receipts were stored gets its receipt here, at the first call.
-    """
-    if donation.receipt_number is None:
-        message = "A receipt is available once the donation has succeeded."
-        raise InvalidTransition(f"The donation is {donation.status}. {message}")
-    receipt = receipts.find_receipt(donation)
-    if receipt is None:
-        receipts.issue_receipt(donation, donation.project.name, donation.receipt_name)
-        receipt = receipts.find_receipt(donation)
-    return cast("Document", receipt)
 
 
 # Consistency checks: each selects subject, stored and recomputed value

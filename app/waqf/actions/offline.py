@@ -9,18 +9,18 @@ from ... import clock
 from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
-from ...documents.actions import receipts
 from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
 from ...money import MAX_DIGITS, require_minor_units
 from ...payments.rules import InvalidTransition
 from ...users.models import User
-from ...users.rules import UserNotFound
+from ...users.rules import UserNotFound, normalize_email
 from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
 from .donations import count_donation
+from .receipts import issue_receipt
 
 
 def record_donation(
@@ -41,7 +41,7 @@ def record_donation(
     ProjectNotFound, UserNotFound, ValidationFailed, ResourceExists if the method and reference are
     recorded already, and Forbidden for a donation of the officer.
     """
-    _require_other_user(officer, user_id)
+    _require_other_donor(officer, user_id, donor_email)
     require_not_future("receivedOn", received_on)
     project = Project.get_for_update(project_id)
     _require_recordable(project, amount, values["method"], values["reference"])
@@ -58,6 +58,7 @@ def record_donation(
         receipt_number=ReceiptCounter.next_number(received_on.year),
         payer_name=donor_name,
         payer_email=donor_email,
+        payer_email_key=donor_email and normalize_email(donor_email),
         dedication=Dedication(**dedication) if dedication else None,
         recorded_by=officer.id,
         **values,
@@ -68,12 +69,14 @@ def record_donation(
     count_donation(project, donation, 1)
     project.update_completion()
     _post(project, donation, "donation received", amount)
-    receipts.issue_receipt(donation, project.name, donation.receipt_name)
+    issue_receipt(donation, project)
     return donation
 
 
-def _require_other_user(officer: Any, user_id: UUID | None) -> None:
+def _require_other_donor(officer: Any, user_id: UUID | None, email: str | None) -> None:
     """Raise UserNotFound for an unknown donor, and Forbidden if it is the officer."""
+    if email and normalize_email(email) == normalize_email(officer.email):
+        raise Forbidden
     if user_id is None:
         return
     if user_id == officer.id:

@@ -73,6 +73,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         ),
         _partial_index("amount", "status = 'succeeded'", "amount", "id"),
         _partial_index("offline", "channel = 'offline'", "created_at", "id"),
+        _partial_index("adoptable", "user_id IS NULL", "payer_email_key"),
         _partial_index("recorded_by", "recorded_by IS NOT NULL", "recorded_by"),
         _partial_index("reversed_by", "reversed_by IS NOT NULL", "reversed_by"),
         Index(
@@ -228,18 +229,23 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
-    def insert_pledge(cls, session_query: PreparedQuery, **values: Any) -> tuple[Any, ...] | None:
+    def insert_pledge(
+        cls, session_query: PreparedQuery | None, **values: Any
+    ) -> tuple[Any, ...] | None:
         """Insert a donation and its payment, and return the payment's snapshot columns.
 
         Return None if less than ``held_amount`` is left of the project's goal, it does not accept
-        the donation, or ``session_query`` finds no active log-in session. A pending donation counts
-        as pledged with ``held_amount``. A single statement locks the project's row for the shortest
-        time; outside a transaction it commits at once.
+        the donation, or ``session_query`` (None: a guest gives) finds no active session. A pending
+        donation counts as pledged with ``held_amount``. A single statement locks the project's row
+        for the shortest time; outside a transaction it commits at once.
         """
         parameters = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
         parameters = {name: value for name, value in parameters.items() if value is not None}
-        statement = pledge_statement(cls, tuple(parameters), session_query.statement)
-        return PreparedQuery(cls, statement, {**parameters, **session_query.values}).row()
+        session, keys = None, {}
+        if session_query is not None:
+            session, keys = session_query.statement, session_query.values
+        statement = pledge_statement(cls, tuple(parameters), session)
+        return PreparedQuery(cls, statement, {**parameters, **keys}).row()
 
     @classmethod
     def get_for_update(cls, *conditions: Any) -> "Donation":
@@ -289,6 +295,7 @@ def _is_from(donation: Any, pattern: Any) -> Any:
 @on_user_erased
 def delete_personal_texts(user_id: UUID) -> None:
     """Delete what the user wrote in donations, which stay in the books."""
-    texts = ("message", "dedication_kind", "dedication_name", "payer_name", "payer_email")
+    texts = ("message", "dedication_kind", "dedication_name")
+    payer = ("payer_name", "payer_email", "payer_email_key")
     own = db.update(Donation.__table__).where(Donation.user_id == user_id)
-    db.session.execute(own.values(dict.fromkeys(texts)))
+    db.session.execute(own.values(dict.fromkeys(texts + payer)))

@@ -4,7 +4,8 @@ from ...database.base import db
 from ...documents.actions.receipts import render_receipt
 from ...http.blueprint import Blueprint
 from ...http.responses import pdf_response
-from ..actions import changes, donations
+from ..actions import changes
+from ..actions.receipts import get_receipt
 from ..models import Donation, Project
 from ..rules import ProjectNotFound
 from ..schemas.donations import ProjectSchema
@@ -29,6 +30,6 @@ def require_project(id):
 
 def receipt_response(donation):
     """Render a donation's receipt. Raises InvalidTransition before the donation has succeeded."""
-    receipt = donations.get_receipt(donation)
+    receipt = get_receipt(donation)
     db.session.commit()
     return pdf_response(render_receipt(receipt, donation), f"{receipt.number}.pdf")

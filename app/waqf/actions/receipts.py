@@ -1,0 +1,82 @@
+"""Receipts of donations: issued when the money is received, mailed, and found by a signed link."""
+
+from typing import cast
+from uuid import UUID
+
+from ...database.base import db
+from ...documents.actions import receipts
+from ...documents.models import Document
+from ...http.signed_links import public_address, read_signed, sign
+from ...notifications.actions import mail_attachments, mail_secrets, notify
+from ...notifications.models import Mail
+from ...payments.actions.updates import must_exist
+from ...payments.rules import InvalidTransition
+from ..models import Donation, Project
+from ..rules import ReceiptNotFound
+
+LINK = "receipt"  # the purpose of its signature
+
+
+def issue_receipt(donation: Donation, project: Project) -> None:
+    """Issue the receipt of a donation that has a receipt number, and mail it to the donor."""
+    receipts.issue_receipt(donation, project.name, donation.receipt_name)
+    facts = {
+        "donation_id": str(donation.id),
+        "number": donation.receipt_number,
+        "received_at": must_exist(donation.succeeded_at).isoformat(),
+        "project_name": project.name,
+        "amount": str(donation.received_amount),
+        "currency": donation.currency,
+    }
+    if donation.user_id:
+        notify("receipt", str(donation.id), user_id=donation.user_id, facts=facts)
+    elif donation.payer_email:
+        address, name = donation.payer_email, donation.payer_name
+        notify("receipt", str(donation.id), address=address, name=name, facts=facts)
+
+
+def get_receipt(donation: Donation) -> Document:
+    """Return the donation's receipt. Raises InvalidTransition before the donation has succeeded.
+
+    A donation that succeeded before receipts were stored gets its receipt here, at the first call.
+    """
+    if donation.receipt_number is None:
+        message = "A receipt is available once the donation has succeeded."
+        raise InvalidTransition(f"The donation is {donation.status}. {message}")
+    receipt = receipts.find_receipt(donation)
+    if receipt is None:
+        receipts.issue_receipt(donation, donation.project.name, donation.receipt_name)
+        receipt = receipts.find_receipt(donation)
+    return cast("Document", receipt)
+
+
+def receipt_address(donation_id: UUID) -> str:
+    """Return the address at which a donation's receipt is found without an account.
+
+    It is valid as long as the key that signed it: a donor may need it at the end of the year.
+    """
+    return public_address(f"/api/waqf/receipts/{sign(LINK, str(donation_id))}")
+
+
+def find_by_token(token: str) -> Donation:
+    """Return the donation of a receipt's address. Raises ReceiptNotFound, also before a receipt."""
+    donation_id = read_signed(LINK, token)
+    donation = db.session.get(Donation, UUID(donation_id)) if donation_id else None
+    if donation is None or donation.receipt_number is None:
+        raise ReceiptNotFound
+    return donation
+
+
+@mail_secrets("receipt")
+def make_link(mail: Mail) -> dict[str, str]:
+    """Return the link in the mail of a receipt."""
+    return {"link": receipt_address(UUID(mail.facts["donation_id"]))}
+
+
+@mail_attachments("receipt")
+def render_attachment(mail: Mail) -> list[tuple[str, bytes, str]]:
+    """Return the PDF in the mail of a receipt."""
+    donation = db.session.get_one(Donation, UUID(mail.facts["donation_id"]))
+    receipt = get_receipt(donation)
+    pdf = receipts.render_receipt(receipt, donation)
+    return [(f"{receipt.number}.pdf", pdf, "application/pdf")]
