@@ -3,7 +3,7 @@
 A session is one row while it is active; deleting it revokes the session on every instance.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,18 +19,33 @@ from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
 from . import passwords
-from .rules import UserNotFound, normalize_email
+from .rules import ErasureRefused, UserNotFound, normalize_email
 
 # Inserting a row that refers to a user waits only for a stronger lock, and such a request holds a
 # lock that an erasure waits for.
 LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 
+ERASURE_CHECKS: list[Callable[[UUID], Iterable[str]]] = []
 ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
 CONFIRMATION_HANDLERS: list[Callable[["User"], None]] = []
 
 
+def register_erasure_check(
+    check: Callable[[UUID], Iterable[str]],
+) -> Callable[[UUID], Iterable[str]]:
+    """Register a function that finds why a user must not be erased yet, each as a sentence.
+
+    It locks what it finds, so that nothing is added to it before the erasure is committed.
+    """
+    ERASURE_CHECKS.append(check)
+    return check
+
+
 def on_user_erased(handler: Callable[[UUID], None]) -> Callable[[UUID], None]:
-    """Register a function that deletes what belongs to a user alone, by the user's id."""
+    """Register a function that deletes what belongs to a user alone, by the user's id.
+
+    The user's name is not blanked yet, so that records can keep it.
+    """
     ERASURE_HANDLERS.append(handler)
     return handler
 
@@ -92,6 +107,11 @@ class User(UUIDPrimaryKeyMixin, Base):
         db.session.execute(rows.with_for_update(**LOCK_MODE)).all()
 
     @classmethod
+    def lock_for_share(cls, id: UUID) -> None:
+        """Prevent changes of the user until the transaction ends."""
+        db.session.execute(db.select(cls.id).where(cls.id == id).with_for_update(read=True))
+
+    @classmethod
     def get_for_update(cls, id: UUID) -> "User":
         """Lock the user's row until the end of the transaction. Raises UserNotFound."""
         user = db.session.get(cls, id, with_for_update=LOCK_MODE)
@@ -111,9 +131,12 @@ class User(UUIDPrimaryKeyMixin, Base):
         """Delete the user and what belongs to them alone; if records refer to them, blank them.
 
         The sessions end first, which waits for the requests that have checked them: what these
-        insert is deleted too.
+        insert is deleted too. Raises ErasureRefused if the user owes or is owed money.
         """
         UserSession.revoke_all(self.id)
+        reasons = [reason for check in ERASURE_CHECKS for reason in check(self.id)]
+        if reasons:
+            raise ErasureRefused(" ".join(["The user cannot be deleted.", *reasons]))
         for handler in ERASURE_HANDLERS:
             handler(self.id)
         try:

@@ -13,7 +13,13 @@ from ..http.fields import UUID_PATTERN
 from ..http.pagination import page_response
 from ..http.parsing import read_json_body
 from .models import User, UserSession
-from .rules import UserNotFound, changes_privileges, forbid_self, require_self_or_admin
+from .rules import (
+    ErasureRefused,
+    UserNotFound,
+    changes_privileges,
+    forbid_self,
+    require_self_or_admin,
+)
 from .schemas import (
     NewUserSchema,
     UserDeletedSchema,
@@ -105,9 +111,9 @@ def update_user(data):
 @bp.arguments(UserIdQuerySchema, location="query")
 @bp.response(200, UserDeletedSchema)
 @if_unchanged
-@bp.raises(UserNotFound)
+@bp.raises(UserNotFound, ErasureRefused)
 def delete_user(query):
-    """Delete the user whose id is in the query string"""
+    """Delete the user whose id is in the query string, unless they owe or are owed money"""
     return _delete_user(query["id"])
 
 
@@ -140,9 +146,9 @@ def update_user_by_id(data, id):
 @bp.locks_users(ids_in_request)
 @bp.response(200, UserDeletedSchema)
 @if_unchanged
-@bp.raises(UserNotFound)
+@bp.raises(UserNotFound, ErasureRefused)
 def delete_user_by_id(id):
-    """Delete a user"""
+    """Delete a user, unless they owe or are owed money"""
     return _delete_user(id)
 
 
@@ -158,7 +164,7 @@ def _update_user(id, changes):
 
 
 def _delete_user(id):
-    """Erase the user and commit."""
+    """Erase the user and commit. Raises Forbidden, UserNotFound and ErasureRefused."""
     forbid_self(current_user, id)
     User.get_for_update(id).erase()
     db.session.commit()

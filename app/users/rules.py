@@ -17,6 +17,10 @@ class UserNotFound(ApiError):
     status, code, message = 404, "USER_NOT_FOUND", "User not found"
 
 
+class ErasureRefused(ApiError):
+    status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
+
+
 def normalize_email(email: str) -> str:
     """Return the key by which e-mail addresses are compared.
 

@@ -17,6 +17,7 @@ from ...money import MAX_DIGITS, require_minor_units
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
+from ...payments.rules import PAYABLE
 from ...users.rules import normalize_email
 from ..models import Donation, Project, ReceiptCounter, currency_of
 from ..models.counts import has_other_from_donor
@@ -140,6 +141,8 @@ def sync_donation(payment: Payment) -> None:
         paid_on = clock.local_date(must_exist(payment.paid_at))
         donation.receipt_number = ReceiptCounter.next_number(paid_on.year)
         issue_receipt(donation, project)
+    if donation.status not in PAYABLE:
+        donation.forget_erased_donor()
     post_adjustments(
         project.fund,
         project.currency,

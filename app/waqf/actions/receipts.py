@@ -28,7 +28,7 @@ def issue_receipt(donation: Donation, project: Project) -> None:
         "amount": str(donation.received_amount),
         "currency": donation.currency,
     }
-    if donation.user_id:
+    if donation.user and donation.user.email_key:
         notify("receipt", str(donation.id), user_id=donation.user_id, facts=facts)
     elif donation.payer_email:
         address, name = donation.payer_email, donation.payer_name

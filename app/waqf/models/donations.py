@@ -20,7 +20,7 @@ from ...database.prepared import (
 )
 from ...money import ZERO
 from ...payments.models import Payment, Reversal
-from ...users.models import User, on_user_erased
+from ...users.models import User
 from ..rules import (
     STATUSES,
     DonationNotFound,
@@ -148,6 +148,11 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     def receipt_name(self) -> str:
         """The donor's name on the receipt, also if the donation is anonymous in public."""
         return self.payer_name or (self.user.name if self.user else "")
+
+    def forget_erased_donor(self) -> None:
+        """Clear the name of a donor without an account any more, once no receipt can need it."""
+        if self.payer_name and self.user and self.user.email_key is None:
+            self.payer_name = None
 
     @prepared_query
     def for_user(cls: Any, user_id, id):
@@ -290,12 +295,3 @@ def _is_from(donation: Any, pattern: Any) -> Any:
     users = db.select(User.id).where(db.or_(*(column.ilike(pattern) for column in columns)))
     stated = (donation.payer_name, donation.payer_email)
     return db.or_(donation.user_id.in_(users), *(column.ilike(pattern) for column in stated))
-
-
-@on_user_erased
-def delete_personal_texts(user_id: UUID) -> None:
-    """Delete what the user wrote in donations, which stay in the books."""
-    texts = ("message", "dedication_kind", "dedication_name")
-    payer = ("payer_name", "payer_email", "payer_email_key")
-    own = db.update(Donation.__table__).where(Donation.user_id == user_id)
-    db.session.execute(own.values(dict.fromkeys(texts + payer)))
