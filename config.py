@@ -48,6 +48,7 @@ class Settings:
     ratelimit_address: str = "1000 per minute"  # per address, over all of its users
     ratelimit_limited: str = "10 per minute"  # per user, else per address, for /api/limited
     ratelimit_donations: str = "10 per minute"  # per user
+    ratelimit_guest_donations: str = "20 per hour"  # without an account, per address
     ratelimit_register: str = "20 per hour"  # registrations, per address
     ratelimit_login: str = "5 per 15 minutes"  # failed log-ins, per e-mail and address
     ratelimit_login_address: str = "50 per hour"  # failed log-ins, per address

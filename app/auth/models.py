@@ -41,16 +41,19 @@ class AccountToken(UUIDPrimaryKeyMixin, Base):
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     email_key: Mapped[str]
     new_email: Mapped[str | None]
+    is_mailed: Mapped[bool]  # only to the address, so that its use confirms it
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
 
     @classmethod
-    def create(cls, purpose: str, user: User, new_email: str | None = None) -> tuple[str, datetime]:
+    def create(
+        cls, purpose: str, user: User, *, new_email: str | None = None, is_mailed: bool
+    ) -> tuple[str, datetime]:
         """Insert a token of ``user``; return it with its expiry. Only its hash is stored."""
         token, now = token_urlsafe(TOKEN_BYTES), clock.now()
         row = cls(
             purpose=purpose, user_id=user.id, token_hash=hash_secret(token),
-            email_key=user.email_key, new_email=new_email,
+            email_key=user.email_key, new_email=new_email, is_mailed=is_mailed,
             created_at=now, expires_at=now + TOKEN_TTL,
         )  # fmt: skip
         db.session.add(row)
@@ -65,7 +68,7 @@ class AccountToken(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def use(cls, purpose: str, token: str, user: User) -> Any:
-        """Delete ``token`` and return its row's ``new_email`` in a tuple; None if it is not valid.
+        """Delete ``token`` and return ``new_email`` and ``is_mailed`` of its row; None if invalid.
 
         The user's row is locked, so that a token is used once.
         """
@@ -74,7 +77,7 @@ class AccountToken(UUIDPrimaryKeyMixin, Base):
             cls.user_id == user.id,
             cls.email_key == user.email_key,
         )
-        return db.session.execute(own.returning(cls.new_email)).one_or_none()
+        return db.session.execute(own.returning(cls.new_email, cls.is_mailed)).one_or_none()
 
     @classmethod
     def _is_usable(cls, purpose: str, token: str) -> tuple[Any, ...]:

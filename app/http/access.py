@@ -13,7 +13,7 @@ from ..errors import (
     TokenRevoked,
 )
 from . import authentication, rate_limits
-from .authentication import View
+from .authentication import Guest, View
 from .openapi import apidoc_of, copy_apidoc, with_operation_doc
 
 SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
@@ -28,6 +28,16 @@ class AccessDecorators:
     def login_required(self, view: View) -> View:
         """Require a signed-in user."""
         return self._require_role(view, "user")
+
+    def login_or_guest_required(self, find_guest: Callable[[], Guest]) -> View:
+        """Require a signed-in user, or a request without a token that names a Guest."""
+
+        def decorator(view: View) -> View:
+            guarded = authentication.login_required(view, find_guest=find_guest)
+            security = [*SESSION_SECURITY, {}]
+            return with_operation_doc(self.raises(*TOKEN_ERRORS)(guarded), security=security)
+
+        return decorator
 
     def officers_only(self, view: View) -> View:
         """Require an officer or admin."""

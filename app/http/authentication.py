@@ -18,7 +18,14 @@ from werkzeug.local import LocalProxy
 
 from ..database.base import db
 from ..database.prepared import PreparedQuery
-from ..errors import DATABASE_UNAVAILABLE, ApiError, EnrolmentRequired, Forbidden, TokenRevoked
+from ..errors import (
+    DATABASE_UNAVAILABLE,
+    ApiError,
+    AuthRequired,
+    EnrolmentRequired,
+    Forbidden,
+    TokenRevoked,
+)
 from .tokens import SAFE_METHODS, TokenClaims, token_from_request
 
 View = Callable[..., Any]
@@ -94,6 +101,21 @@ class AuthenticatedUser:
         return getattr(self.__dict__.get("profile") or self.load_profile(), name)
 
 
+class Guest(NamedTuple):
+    """A client without an account, whom the request names instead (``login_required``)."""
+
+    idempotency_owner: str  # whose idempotency keys the request uses
+    id: None = None
+    session_query: None = None
+
+    def load_profile(self) -> None:
+        """Verify nothing: there is no session."""
+
+    def raise_if_revoked(self, row: Any) -> Any:
+        """Return ``row``."""
+        return row
+
+
 def init_app(app: Flask, query: SessionQuery, lock_query: SessionQuery, users: UserLock) -> None:
     """Register the queries for the UserProfile of an active session, and the lock of users.
 
@@ -156,14 +178,23 @@ def user_pending_session_check() -> AuthenticatedUser | None:
     return user if isinstance(user, AuthenticatedUser) and not user.session_verified else None
 
 
-def login_required(view: View, role: str = "user") -> View:
-    """Require a signed-in user with at least ``role``."""
+def login_required(
+    view: View, role: str = "user", find_guest: Callable[[], Guest] | None = None
+) -> View:
+    """Require a signed-in user with at least ``role``.
+
+    With ``find_guest`` a request without a token is served for the Guest that it names;
+    ``find_guest`` raises AuthRequired if it names none.
+    """
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         user = authenticate(guarded)
         if isinstance(user, Exception):
-            raise user
+            if find_guest is None or not isinstance(user, AuthRequired):
+                raise user
+            g.authenticated_user = find_guest()
+            return view(*args, **kwargs)
         verifies = user.locks_session and not defers_session_check(guarded)
         fault = _verify_session_after_body(guarded, user) if verifies else None
         if role != ROLES[0] and ROLES.index(user.role) < ROLES.index(role):

@@ -20,8 +20,15 @@ from .. import clock
 from ..database.base import db
 from ..database.prepared import PreparedQuery
 from ..errors import ApiError, ValidationFailed
-from .authentication import View, current_user
-from .idempotency_keys import LEASE, IdempotencyKey, StoredResponse, decrypt, encrypt
+from .authentication import Guest, View, current_user
+from .idempotency_keys import (
+    LEASE,
+    GuestIdempotencyKey,
+    IdempotencyKey,
+    StoredResponse,
+    decrypt,
+    encrypt,
+)
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
@@ -113,7 +120,7 @@ def run_two_phase(
             elif body is not None:
                 recovery_point = _recovery_point(body, operation.id)
                 leased_until = clock.now() + LEASE
-                IdempotencyKey.store_response(_request_key(), recovery_point, leased_until)
+                _key_model().store_response(_request_key(), recovery_point, leased_until)
         _commit()
         return operation
 
@@ -124,7 +131,7 @@ def run_two_phase(
             if isinstance(result, Response):
                 _store_response(body, result)
             else:
-                IdempotencyKey.delete(_request_key())
+                _key_model().delete(_request_key())
         _commit()
         return result
 
@@ -138,7 +145,7 @@ def run_two_phase(
         except BaseException:
             db.session.rollback()
             if body is not None and operation is not None:  # else another request owns the key
-                IdempotencyKey.release_lease(_request_key())
+                _key_model().release_lease(_request_key())
                 _commit()
             raise
         if isinstance(result, ApiError):
@@ -174,14 +181,14 @@ def _resume(body: bytes, load: Callable[[UUID], Operation]) -> Response | Operat
     stored = _replay_or_claim(body)
     if stored is None or stored.status_code != STARTED:
         return stored
-    IdempotencyKey.acquire_lease(_request_key())
+    _key_model().acquire_lease(_request_key())
     return load(UUID(stored.get_data(as_text=True)))
 
 
 def _replay_or_claim(body: bytes) -> Response | None:
     """Return the response stored under the key; None if this request has claimed it."""
     current_user.load_profile()
-    encrypted = IdempotencyKey.claim(_request_key())
+    encrypted = _key_model().claim(_request_key())
     if encrypted is None:
         return None
     stored = decrypt(body, encrypted)
@@ -191,12 +198,22 @@ def _replay_or_claim(body: bytes) -> Response | None:
 
 def _store_response(body: bytes, response: Response) -> None:
     stored = StoredResponse(response.status_code, response.content_type, response.get_data())
-    IdempotencyKey.store_response(_request_key(), encrypt(body, stored))
+    _key_model().store_response(_request_key(), encrypt(body, stored))
 
 
 def _recovery_point(body: bytes, record_id: UUID) -> bytes:
     """Encrypt what is stored under a key whose request has a record and no response yet."""
     return encrypt(body, StoredResponse(STARTED, None, str(record_id).encode()))
+
+
+def _key_model() -> type[IdempotencyKey] | type[GuestIdempotencyKey]:
+    """Return the table of this client's keys."""
+    return GuestIdempotencyKey if isinstance(_client(), Guest) else IdempotencyKey
+
+
+def _client() -> Any:
+    """Return the user or Guest of this request."""
+    return current_user._get_current_object()
 
 
 def _request_key() -> dict[str, Any]:
@@ -205,8 +222,11 @@ def _request_key() -> dict[str, Any]:
     if not (0 < len(key) <= MAX_KEY_LENGTH and all("!" <= character <= "~" for character in key)):
         message = f"Must be 1 to {MAX_KEY_LENGTH} visible ASCII characters."
         raise ValidationFailed.at([HEADER], message)
+    client = _client()
+    is_guest = isinstance(client, Guest)
+    owner = {"owner": client.idempotency_owner} if is_guest else {"user_id": client.id}
     return {
-        "user_id": current_user.id,
+        **owner,
         "method": request.method,
         "path": request.path,
         "key": key,

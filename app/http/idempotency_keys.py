@@ -5,7 +5,7 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from cryptography.fernet import InvalidToken
@@ -27,14 +27,11 @@ MAX_KEYS = 10_000  # of a user within TTL
 LEASE = timedelta(seconds=30)  # how long a request between its two phases owns the key
 
 
-class IdempotencyKey(Base):
-    """A request that was made under a key, and its response."""
+class IdempotencyColumns:
+    """A request that was made under a key of an owner, and its response."""
 
-    __tablename__ = "idempotency_keys"
+    OWNER: ClassVar[str]  # the column that scopes keys
 
-    user_id: Mapped[UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    )
     method: Mapped[str] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -43,16 +40,16 @@ class IdempotencyKey(Base):
     leased_until: Mapped[datetime | None]  # by a request between its two phases
 
     @classmethod
-    def claim(cls, request_key: dict[str, Any]) -> bytes | None:
+    def claim(cls: Any, request_key: dict[str, Any]) -> bytes | None:
         """Insert the key, or return the encrypted response of the request that owns it.
 
         Raises IdempotencyInProgress if that request does not finish within LOCK_TIMEOUT, and
-        QuotaExceeded if the user has MAX_KEYS others.
+        QuotaExceeded if the owner has MAX_KEYS others.
         """
         now = clock.now()
         values = {**request_key, "encrypted_response": b"", "created_at": now}
         own = select(cls.key).where(
-            cls.user_id == request_key["user_id"], cls.created_at >= now - TTL
+            getattr(cls, cls.OWNER) == request_key[cls.OWNER], cls.created_at >= now - TTL
         )
         columns = [literal(value, cls.__table__.c[name].type) for name, value in values.items()]
         new = select(*columns).where(~own.offset(MAX_KEYS - 1).limit(1).exists())
@@ -60,7 +57,7 @@ class IdempotencyKey(Base):
             insert(cls)
             .from_select([*values], new)
             .on_conflict_do_update(
-                constraint=cls.__table__.primary_key,  # type: ignore[arg-type]
+                constraint=cls.__table__.primary_key,
                 set_={"created_at": now, "encrypted_response": b"", "leased_until": None},
                 where=cls.created_at < now - TTL,
             )
@@ -90,13 +87,16 @@ class IdempotencyKey(Base):
 
     @classmethod
     def store_response(
-        cls, request_key: dict[str, Any], encrypted: bytes, leased_until: datetime | None = None
+        cls: Any,
+        request_key: dict[str, Any],
+        encrypted: bytes,
+        leased_until: datetime | None = None,
     ) -> None:
         values = {"encrypted_response": encrypted, "leased_until": leased_until}
         db.session.execute(update(cls).filter_by(**request_key).values(values))
 
     @classmethod
-    def acquire_lease(cls, request_key: dict[str, Any]) -> None:
+    def acquire_lease(cls: Any, request_key: dict[str, Any]) -> None:
         """Own the key of an unfinished request. Raises IdempotencyInProgress if it is running."""
         now = clock.now()
         free = cls.leased_until.is_(None) | (cls.leased_until <= now)
@@ -105,13 +105,37 @@ class IdempotencyKey(Base):
             raise IdempotencyInProgress
 
     @classmethod
-    def release_lease(cls, request_key: dict[str, Any]) -> None:
+    def release_lease(cls: Any, request_key: dict[str, Any]) -> None:
         """Allow a repeated request to resume at once."""
         db.session.execute(update(cls).filter_by(**request_key).values(leased_until=None))
 
     @classmethod
-    def delete(cls, request_key: dict[str, Any]) -> None:
+    def delete(cls: Any, request_key: dict[str, Any]) -> None:
         db.session.execute(delete(cls).filter_by(**request_key))
+
+
+class IdempotencyKey(IdempotencyColumns, Base):
+    """A key of a user."""
+
+    __tablename__ = "idempotency_keys"
+    OWNER = "user_id"
+
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class GuestIdempotencyKey(IdempotencyColumns, Base):
+    """A key of a client without an account; ``owner`` is a hash of their e-mail address.
+
+    So two guests who choose the same key do not meet, and a guest whose network has changed still
+    gets the first response.
+    """
+
+    __tablename__ = "guest_idempotency_keys"
+    OWNER = "owner"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
 
 
 class StoredResponse(NamedTuple):

@@ -50,6 +50,7 @@ OPEN_REVERSAL_STATUSES = (
     "needs_response",
     "under_review",
 )
+OPEN_REFUND_STATUSES = ("requested", "pending", "requires_action")  # it may still return money
 FUNDS_WITHHELD = ("needs_response", "under_review", "charge_refunded", LOST)
 INQUIRY_STATUSES = (*DISPUTE_STAGES[0], *DISPUTE_STAGES[1])
 

@@ -10,7 +10,7 @@ from flask import current_app
 from .. import clock
 from ..auth.models import AccountToken, KnownDevice
 from ..database.base import db
-from ..http.idempotency_keys import IdempotencyKey
+from ..http.idempotency_keys import GuestIdempotencyKey, IdempotencyKey
 from ..integrations import storage
 from ..jobs import actions as queue_actions
 from ..jobs import jobs  # noqa: F401 (registers its job)
@@ -27,7 +27,14 @@ from ..users.models import UserSession
 
 log = logging.getLogger(__name__)
 
-EXPIRING_MODELS = (IdempotencyKey, UserSession, WebhookEvent, AccountToken, KnownDevice)
+EXPIRING_MODELS = (
+    IdempotencyKey,
+    GuestIdempotencyKey,
+    UserSession,
+    WebhookEvent,
+    AccountToken,
+    KnownDevice,
+)
 BATCH_SIZE = 1000  # rows
 MANY_ORPHANS = 100  # files
 MAX_NAMED_DISCREPANCIES = 5

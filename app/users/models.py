@@ -3,7 +3,7 @@
 A session is one row while it is active; deleting it revokes the session on every instance.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
 from . import passwords
-from .rules import LastAdmin, UserNotFound, normalize_email
+from .rules import ErasureRefused, LastAdmin, UserNotFound, normalize_email
 
 # Inserting a row that refers to a user waits only for a stronger lock, and such a request holds a
 # lock that an erasure waits for.
@@ -31,7 +31,20 @@ LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 REUSE_GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same pair again
 TOUCH_INTERVAL = timedelta(minutes=5)  # between two writes of a session's last use
 
+ERASURE_CHECKS: list[Callable[[UUID], Iterable[str]]] = []
 ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
+CONFIRMATION_HANDLERS: list[Callable[["User"], None]] = []
+
+
+def register_erasure_check(
+    check: Callable[[UUID], Iterable[str]],
+) -> Callable[[UUID], Iterable[str]]:
+    """Register a function that finds why a user must not be erased yet, each as a sentence.
+
+    It locks what it finds, so that nothing is added to it before the erasure is committed.
+    """
+    ERASURE_CHECKS.append(check)
+    return check
 
 
 CREDENTIAL_HANDLERS: list[Callable[[Any, str], None]] = []
@@ -44,8 +57,17 @@ def credentials_changed(user: Any, former_email: str) -> None:
 
 
 def on_user_erased(handler: Callable[[UUID], None]) -> Callable[[UUID], None]:
-    """Register a function that deletes what belongs to a user alone, by the user's id."""
+    """Register a function that deletes what belongs to a user alone, by the user's id.
+
+    The user's name is not blanked yet, so that records can keep it.
+    """
     ERASURE_HANDLERS.append(handler)
+    return handler
+
+
+def on_email_confirmed(handler: Callable[["User"], None]) -> Callable[["User"], None]:
+    """Register a function to call for a locked user who has proved to receive their mail."""
+    CONFIRMATION_HANDLERS.append(handler)
     return handler
 
 
@@ -110,6 +132,11 @@ class User(UUIDPrimaryKeyMixin, Base):
         db.session.execute(rows.with_for_update(**LOCK_MODE)).all()
 
     @classmethod
+    def lock_for_share(cls, id: UUID) -> None:
+        """Prevent changes of the user until the transaction ends."""
+        db.session.execute(db.select(cls.id).where(cls.id == id).with_for_update(read=True))
+
+    @classmethod
     def get_for_update(cls, id: UUID) -> "User":
         """Lock the user's row until the end of the transaction. Raises UserNotFound."""
         user = db.session.get(cls, id, with_for_update=LOCK_MODE)
@@ -128,13 +155,24 @@ class User(UUIDPrimaryKeyMixin, Base):
         if db.session.scalar(others.limit(1)) is None:
             raise LastAdmin
 
+    def confirm_email(self) -> None:
+        """Give the user, whose row is locked, what others have left under their address.
+
+        For the caller that has verified that the user receives mail at it.
+        """
+        for handler in CONFIRMATION_HANDLERS:
+            handler(self)
+
     def erase(self) -> None:
         """Delete the user and what belongs to them alone; if records refer to them, blank them.
 
         The sessions end first, which waits for the requests that have checked them: what these
-        insert is deleted too.
+        insert is deleted too. Raises ErasureRefused if the user owes or is owed money.
         """
         UserSession.revoke_all(self.id)
+        reasons = [reason for check in ERASURE_CHECKS for reason in check(self.id)]
+        if reasons:
+            raise ErasureRefused(" ".join(["The user cannot be deleted.", *reasons]))
         for handler in ERASURE_HANDLERS:
             handler(self.id)
         try:

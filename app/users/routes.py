@@ -14,6 +14,7 @@ from ..http.pagination import page_response
 from ..http.parsing import read_json_body
 from .models import User, UserSession, credentials_changed
 from .rules import (
+    ErasureRefused,
     UserNotFound,
     changes_privileges,
     forbid_own_email,
@@ -112,9 +113,9 @@ def update_user(data):
 @bp.arguments(UserIdQuerySchema, location="query")
 @bp.response(200, UserDeletedSchema)
 @if_unchanged
-@bp.raises(UserNotFound)
+@bp.raises(UserNotFound, ErasureRefused)
 def delete_user(query):
-    """Delete the user whose id is in the query string"""
+    """Delete the user whose id is in the query string, unless they owe or are owed money"""
     return _delete_user(query["id"])
 
 
@@ -147,9 +148,9 @@ def update_user_by_id(data, id):
 @bp.locks_users(ids_in_request)
 @bp.response(200, UserDeletedSchema)
 @if_unchanged
-@bp.raises(UserNotFound)
+@bp.raises(UserNotFound, ErasureRefused)
 def delete_user_by_id(id):
-    """Delete a user"""
+    """Delete a user, unless they owe or are owed money"""
     return _delete_user(id)
 
 
@@ -171,7 +172,7 @@ def _update_user(id, changes):
 
 
 def _delete_user(id):
-    """Erase the user and commit."""
+    """Erase the user and commit. Raises Forbidden, UserNotFound and ErasureRefused."""
     forbid_self(current_user, id)
     user = User.get_for_update(id)
     if removes_admin(user, {"disabled": True}):

@@ -27,6 +27,10 @@ class LastAdmin(ApiError):
         super().__init__("Forbidden: no other active admin would remain")
 
 
+class ErasureRefused(ApiError):
+    status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
+
+
 def normalize_email(email: str) -> str:
     """Return the key by which e-mail addresses are compared.
 

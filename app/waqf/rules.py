@@ -33,6 +33,10 @@ class DonationNotFound(ApiError):
     status, code, message = 404, "DONATION_NOT_FOUND", "Donation not found"
 
 
+class ReceiptNotFound(ApiError):
+    status, code, message = 404, "RECEIPT_NOT_FOUND", "Receipt not found"
+
+
 class ProjectInactive(ApiError):
     status, code, message = 400, "PROJECT_INACTIVE", "Project is not accepting donations"
 

@@ -10,6 +10,7 @@ import pytest
 from app import create_app
 from app.database.base import db
 from app.dev.fake_stripe.server import StripeServer
+from app.waqf.actions.receipts import receipt_address
 
 from ..support.assertions import assert_created, detail_paths
 from ..support.concurrency import wait_until
@@ -87,6 +88,7 @@ ROUTES = {
     f"GET {DONATION}": ("donation", None, OWNER_ONLY),
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
+    "GET /api/waqf/receipts/<token>": ("receipt_token", None, PUBLIC),
     f"PATCH {DONATION}": ("donation", {"message": "For all"}, OWNER_ONLY),
     f"POST {DONATION}/cancel": ("pledge", {}, OWNER_ONLY),
     "GET /api/waqf/donations/all/<uuid:id>": ("donation", None, OFFICERS_ONLY),
@@ -215,6 +217,11 @@ class Scene:
         response = self.owner.post("/api/waqf/donations", json={"projectId": project, **body})
         assert assert_created(response)["status"] == "succeeded", response.json
         return {"id": response.json["id"], "project": project}
+
+    def create_receipt_token(self):
+        donation = self.create_donation()["id"]
+        with self.owner.application.app_context():
+            return {"token": receipt_address(donation).rpartition("/")[2]}
 
     def create_pledge(self):
         body = {"projectId": self.create_project()["id"], "amount": 25, "message": self.mark}

@@ -11,7 +11,11 @@ def iter_routes(app, *access):
         if app.view_functions[rule.endpoint].access in access:
             path = rule.rule.replace("<uuid:id>", UNKNOWN_ID).replace("<int:number>", "1")
             path = path.replace("<uuid:receipt_id>", UNKNOWN_ID)
-            path = path.replace("<filename>", "x.png").replace("<name>", "x.css")
+            path = (
+                path.replace("<token>", "x.y")
+                .replace("<filename>", "x.png")
+                .replace("<name>", "x.css")
+            )
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 yield method, path
 

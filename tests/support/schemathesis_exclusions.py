@@ -59,6 +59,7 @@ EXCLUSIONS = [
     Exclusion("PROJECT_INACTIVE", "the project is closed"),
     Exclusion("GOAL_MET", "the project has reached its goal"),
     Exclusion(r"This vendor is not active\.", "the vendor has been deactivated"),
+    Exclusion(r"Only for a donation without an account\.", "it depends on the user"),
     Exclusion(r"The vendor must not be the applicant\.", "it depends on the user"),
     Exclusion(r"You have not uploaded a file with this name\.", "it depends on the user"),
     Exclusion(

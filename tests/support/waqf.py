@@ -32,12 +32,12 @@ class WaqfFlow:
         """Return the page of donations that everyone may read."""
         return read_json(self.officer.get(f"{PROJECTS}/{project['id']}/donations"))
 
-    def post_donation(self, donor, project, amount=25, **values):
+    def post_donation(self, donor, project, /, amount=25, **values):
         """Post a donation and return the response, whether it succeeded or not."""
         body = {"projectId": project["id"], "amount": amount, **values}
         return donor.post(DONATIONS, json=body)
 
-    def create_donation(self, donor, project, amount=25, **values):
+    def create_donation(self, donor, project, /, amount=25, **values):
         """Create a donation, still unpaid, and return its JSON."""
         response = self.post_donation(donor, project, amount, **values)
         assert response.status_code == 201, response.json
@@ -48,7 +48,7 @@ class WaqfFlow:
         for event in events:
             assert self.deliver(event).status_code == 200
 
-    def create_paid_donation(self, donor, project, amount=25, **values):
+    def create_paid_donation(self, donor, project, /, amount=25, **values):
         """Create and pay a donation; return its JSON, with the intent's id as ``intent``."""
         donation = self.create_donation(donor, project, amount, **values)
         intent = get_intent_id(donation)

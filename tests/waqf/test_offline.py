@@ -148,6 +148,8 @@ def test_a_day_that_has_begun_somewhere_on_earth_is_not_in_the_future(waqf, proj
 def test_an_officer_does_not_record_donations_of_their_own(waqf, project, sign_in, sql):
     own = str(waqf.officer.user.id)
     assert_error(record(waqf, project, userId=own), 403, "FORBIDDEN")
+    email = waqf.officer.user.email.upper()
+    assert_error(record(waqf, project, donorEmail=email), 403, "FORBIDDEN")
     assert_error(record(waqf, project, userId=project["id"]), 404, "USER_NOT_FOUND")
     assert_error(record(waqf, project, officer=sign_in()), 403, "FORBIDDEN")
     assert sql("SELECT count(*) FROM ledger_entries") == [(0,)]

@@ -59,11 +59,13 @@ def reset_password(token: str, password: str) -> None:
 
     Raises InvalidResetToken, and ValidationFailed for a password like the user's name or e-mail.
     """
-    user, _ = _use_token(PASSWORD_RESET, token)
+    user, row = _use_token(PASSWORD_RESET, token)
     require_unlike_user("newPassword", password, user)
     user.password_hash = passwords.hash_password(password)
     credentials_changed(user, user.email)
     UserSession.revoke_all(user.id)
+    if row.is_mailed:
+        user.confirm_email()
 
 
 def confirm_email(token: str) -> User:
@@ -72,24 +74,27 @@ def confirm_email(token: str) -> User:
     former, user.email = user.email, row.new_email
     db.session.flush()  # raises if the address was taken meanwhile
     credentials_changed(user, former)
+    user.confirm_email()
     return user
 
 
-def create_reset_link(user: User) -> tuple[str, datetime]:
+def create_reset_link(user: User, *, is_mailed: bool = False) -> tuple[str, datetime]:
     """Create a link that resets the user's password; return it with its expiry."""
-    token, expires_at = AccountToken.create(PASSWORD_RESET, user)
+    token, expires_at = AccountToken.create(PASSWORD_RESET, user, is_mailed=is_mailed)
     return _link(PASSWORD_RESET, token), expires_at
 
 
 @mail_secrets(PASSWORD_RESET)
 def _reset_secrets(mail: Mail) -> dict[str, Any]:
-    link, expires_at = create_reset_link(_recipient(mail))
+    link, expires_at = create_reset_link(_recipient(mail), is_mailed=True)
     return {"link": link, "expiresAt": expires_at.isoformat()}
 
 
 @mail_secrets(EMAIL_CHANGE)
 def _email_secrets(mail: Mail) -> dict[str, Any]:
-    token, expires_at = AccountToken.create(EMAIL_CHANGE, _recipient(mail), mail.facts["email"])
+    token, expires_at = AccountToken.create(
+        EMAIL_CHANGE, _recipient(mail), new_email=mail.facts["email"], is_mailed=True
+    )
     return {"link": _link(EMAIL_CHANGE, token), "expiresAt": expires_at.isoformat()}
 
 

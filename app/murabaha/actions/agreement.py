@@ -31,8 +31,9 @@ from .steps import contract_of, payable_schedule
 
 # The institution must own the goods before it can sell them.
 STATES_WITH_AGREEMENT = ("acquired", "active", "completed")
-# They move money, but change nothing that was agreed.
+# They change nothing that was agreed, though most move money.
 PAYMENTS = (
+    "erase_client",
     *("record", "pay", "receive", "take_back", "reverse", "complete"),
     *("record_down_payment", "pay_down_payment", "receive_down_payment", "return_down_payment"),
 )

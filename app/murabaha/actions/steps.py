@@ -7,6 +7,7 @@ from uuid import UUID
 from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts
+from ...users.models import User
 from ..models import Application, Contract
 from ..rules import (
     ApplicationNotFound,
@@ -33,6 +34,18 @@ def lock_for_decision(officer: Any, id: UUID) -> Application:
     application = Application.get_for_update(id)
     forbid_own_application(officer.id, application.user_id)
     return application
+
+
+def lock_with_client(officer: Any, id: UUID) -> Application:
+    """Lock an application for a decision, and before it the client's account.
+
+    So the client's e-mail stays as it is compared. Raises Forbidden.
+    """
+    client_id = db.session.scalar(db.select(Application.user_id).where(Application.id == id))
+    if client_id:
+        forbid_own_application(officer.id, client_id)
+        User.lock_for_share(client_id)
+    return lock_for_decision(officer, id)
 
 
 def apply_action(application: Application, action: str, user: Any = None, **facts: Any) -> None:

@@ -37,7 +37,14 @@ from .files import lock_own_files
 from .history import changes_of, record_event
 from .ledger import DOWN_PAYMENT_RECEIVABLE, DOWN_PAYMENTS, RECEIVABLE, SALES, post_entry
 from .mails import mail_application, mail_approval, mail_rejection
-from .steps import apply_action, contract_of, lock_for_decision, lock_own, payable_schedule
+from .steps import (
+    apply_action,
+    contract_of,
+    lock_for_decision,
+    lock_own,
+    lock_with_client,
+    payable_schedule,
+)
 from .vendors import require_separate_parties, require_usable_vendor
 
 # Before the sale
@@ -110,7 +117,7 @@ def approve(
     Return the approval instead if a second officer has to confirm the price first. Raises
     InvalidTransition, Forbidden and ValidationFailed.
     """
-    application = lock_for_decision(officer, id)
+    application = lock_with_client(officer, id)
     find_transition(application.status, "approve")
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     currency = application.currency
@@ -179,7 +186,7 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
     Raises InvalidTransition, Forbidden, and ValidationFailed if the day is in the future or the
     evidence is not the officer's file.
     """
-    application = lock_for_decision(officer, id)
+    application = lock_with_client(officer, id)
     find_transition(application.status, "acquire")
     require_separate_parties(application, "acquire")
     if acquired_on > clock.latest_today():

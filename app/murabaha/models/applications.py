@@ -41,6 +41,7 @@ from ..rules import (
     InstallmentBalance,
     Price,
 )
+from .events import ApplicationEvent
 from .installments import Installment
 from .vendors import Vendor
 
@@ -158,10 +159,15 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
     @sql_property
     def applicant(cls: Any) -> Any:
-        """Name and e-mail of the client, for a reader (``readable_by``) who is another person."""
+        """Name and e-mail of the client, for a reader (``readable_by``) who is another person.
+
+        The buyer of goods that were sold is named also once their account has been erased.
+        """
         is_other = cls.user_id != bindparam("reader_id", type_=Uuid)
+        buyer = ApplicationEvent.buyer_of(cls)
+        name = db.func.coalesce(db.func.nullif(User.name, literal_column("''")), buyer, User.name)
         person = db.func.json_build_object(
-            literal_column("'name'"), User.name, literal_column("'email'"), User.email
+            literal_column("'name'"), name, literal_column("'email'"), User.email
         )
         client = db.select(person).where(User.id == cls.user_id)
         return db.case((is_other, client.correlate(cls.__table__).scalar_subquery()))
@@ -236,6 +242,12 @@ class Application(UUIDPrimaryKeyMixin, Base):
         if application is None:
             raise ApplicationNotFound
         return application
+
+    @classmethod
+    def lock_for_client(cls, user_id: UUID) -> list["Application"]:
+        """Lock the client's applications, in one order."""
+        query = db.select(cls).where(cls.user_id == user_id).order_by(cls.id).with_for_update()
+        return list(db.session.scalars(query, execution_options={"populate_existing": True}))
 
     @classmethod
     def lock_before_sale(cls, vendor_id: UUID) -> list["Application"]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, literal_column, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -40,6 +40,15 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
     to_state: Mapped[str]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @classmethod
+    def buyer_of(cls, application: Any) -> Any:
+        """Build the name of a buyer whose account was erased; NULL if it was not."""
+        name = cls.facts.op("->>")(literal_column("'buyer'"))
+        erasure = (cls.application_id == application.id) & (
+            cls.action == literal_column("'erase_client'")
+        )
+        return db.select(name).where(erasure).limit(literal_column("1")).scalar_subquery()
 
     @prepared_query
     def for_application(cls: Any, application_id, action):

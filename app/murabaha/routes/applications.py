@@ -33,7 +33,13 @@ from ..schemas.applications import (
     VendorPatchSchema,
     VendorSchema,
 )
-from .blueprint import bp, if_unchanged, require_readable, visible_application
+from .blueprint import (
+    bp,
+    if_parties_unchanged,
+    if_unchanged,
+    require_readable,
+    visible_application,
+)
 
 # Vendors and quotes
 
@@ -150,7 +156,7 @@ def list_application_history(id):
 @bp.idempotent
 @bp.arguments(ApprovalSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
-@if_unchanged
+@if_parties_unchanged
 @bp.raises(InvalidTransition)
 @may_need_approval
 def approve_application(data, id):
@@ -178,7 +184,7 @@ def reject_application(data, id):
 @bp.idempotent
 @bp.arguments(AcquisitionSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
-@if_unchanged
+@if_parties_unchanged
 @bp.raises(InvalidTransition)
 def acquire_goods(data, id):
     """Record that the institution owns the goods, which allows their sale"""
@@ -188,6 +194,7 @@ def acquire_goods(data, id):
 
 @bp.post("/applications/<uuid:id>/accept")
 @bp.login_required
+@bp.locks_users()  # the client's e-mail, which is compared with the vendor's
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(AcceptanceSchema)

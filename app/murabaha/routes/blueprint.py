@@ -7,6 +7,8 @@ renders the response, and commits the result together with the stored response.
 
 from ...http.authentication import current_user
 from ...http.blueprint import Blueprint
+from ..actions import accounts  # noqa: F401 (registers its handlers)
+from ..actions.steps import lock_with_client
 from ..models import Application
 from ..rules import ApplicationNotFound
 from ..schemas.applications import ApplicationSchema
@@ -26,3 +28,6 @@ def require_readable(id):
 
 
 if_unchanged = bp.if_match(ApplicationSchema, visible_application, Application.get_for_update)
+if_parties_unchanged = bp.if_match(
+    ApplicationSchema, visible_application, lambda id: lock_with_client(current_user, id)
+)

@@ -24,6 +24,7 @@ from ..rules import (
     BEGUN,
     FINAL,
     LOST,
+    OPEN_REFUND_STATUSES,
     PAYABLE,
     PAYMENT_TTL,
     STATUS_FROM_STRIPE,
@@ -232,6 +233,17 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         """Build the condition that a payment for the instalment is pending and not superseded."""
         pending = (cls.status == "pending") & ~cls.superseded
         return db.exists().where(cls.installment_id == installment_id, pending)
+
+    @classmethod
+    def is_begun(cls) -> Any:
+        """Build the condition that its payer has begun to pay, so that money may be on its way."""
+        return (cls.status == "processing") | (cls.has_begun & cls.is_payable())
+
+    @classmethod
+    def has_open_refund(cls) -> Any:
+        """Build the condition that a refund of it may still return money to its payer."""
+        is_open = Reversal.status.in_(OPEN_REFUND_STATUSES) & (Reversal.kind == "refund")
+        return db.exists().where(Reversal.payment_id == cls.id, is_open)
 
     @classmethod
     def is_payable(cls) -> Any:

@@ -18,17 +18,17 @@ def update_donation(donor: Any, donation_id: UUID, changes: dict[str, Any]) -> N
     if "message" in changes:
         donation.message = changes["message"]
     if "is_anonymous" in changes:
-        _set_anonymous(donation, changes["is_anonymous"])
+        set_donor(donation, is_anonymous=changes["is_anonymous"])
     db.session.flush()
 
 
-def _set_anonymous(donation: Donation, is_anonymous: bool) -> None:
-    """Set whether the donor is named, and count the donor of its locked project by it."""
+def set_donor(donation: Donation, **values: Any) -> None:
+    """Set whose the donation is or how it names its donor; count the locked project's donors."""
     project = Project.get_for_update(donation.project_id)
     counts = donation.status == "succeeded"
     if counts:
         count_donor(project, donation, -1)
-    donation.is_anonymous = is_anonymous
+    donation.set_attributes(values)
     db.session.flush()
     if counts:
         count_donor(project, donation, 1)

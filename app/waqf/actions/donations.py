@@ -17,6 +17,8 @@ from ...money import MAX_DIGITS, require_minor_units
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
+from ...payments.rules import PAYABLE
+from ...users.rules import normalize_email
 from ..models import Donation, Project, ReceiptCounter, currency_of
 from ..models.counts import goal_met_at, has_other_from_donor
 from ..rules import GoalMet, ProjectInactive, donation_state, total_limit
@@ -32,8 +34,11 @@ def create_donation(
     message: str | None,
     dedication: dict[str, str] | None,
     payment_method_id: str | None,
+    guest: dict[str, str] | None = None,
 ) -> PaymentOperation:
     """Insert a donation and its payment, and return the payment's operation.
+
+    ``donor`` is a user or, with the name and address in ``guest``, a Guest.
 
     Raises ProjectNotFound, ProjectInactive, GoalMet, ValidationFailed, PaymentUnavailable and
     TokenRevoked.
@@ -43,6 +48,8 @@ def create_donation(
     stripe_amounts.require_chargeable(amount, currency)
     stripe_client.require_stripe()
     limit = total_limit(currency)
+    if guest and donor.id:
+        raise ValidationFailed.at(["donor"], "Only for a donation without an account.")
     values = {
         "session_query": donor.session_query,
         "total_limit": limit,
@@ -54,6 +61,7 @@ def create_donation(
         "is_anonymous": is_anonymous,
         "message": message,
         **{f"dedication_{name}": value for name, value in (dedication or {}).items()},
+        **(payer_values(guest) if guest else {}),
     }
     payment = Donation.insert_pledge(held_amount=amount, **values)
     if payment is None:
@@ -63,6 +71,16 @@ def create_donation(
         payment = Donation.insert_pledge(held_amount=min(amount, left), **values)
     # Still None if the session has been revoked meanwhile: raises TokenRevoked.
     return PaymentOperation(*donor.raise_if_revoked(payment))
+
+
+def payer_values(guest: dict[str, str]) -> dict[str, str]:
+    """Return the columns that say who a donor without an account is."""
+    email = guest["email"]
+    return {
+        "payer_name": guest["name"],
+        "payer_email": email,
+        "payer_email_key": normalize_email(email),
+    }
 
 
 def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) -> Decimal:
@@ -134,6 +152,8 @@ def sync_donation(payment: Payment, changed_at: datetime) -> None:
     received, refunded, disputed = (
         clock.local_date(at or changed_at) for at in (paid_at, refunded_at, disputed_at)
     )
+    if donation.status not in PAYABLE:
+        donation.forget_erased_donor()
     post_adjustments(
         project.fund,
         project.currency,

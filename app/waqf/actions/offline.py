@@ -16,7 +16,7 @@ from ...money import MAX_DIGITS, require_minor_units
 from ...payments.actions.updates import must_exist
 from ...payments.rules import InvalidTransition, reference_key
 from ...users.models import User
-from ...users.rules import UserNotFound
+from ...users.rules import UserNotFound, normalize_email
 from ..models import Dedication, Donation, Project, ReceiptCounter
 from ..models.fund_entries import DONATIONS
 from ..rules import total_limit
@@ -42,7 +42,7 @@ def record_donation(
     ProjectNotFound, UserNotFound, ValidationFailed, ResourceExists if the method and reference are
     recorded already, and Forbidden for a donation of the officer.
     """
-    _require_other_user(officer, user_id)
+    _require_other_donor(officer, user_id, donor_email)
     require_not_future("receivedOn", received_on)
     project = Project.get_for_update(project_id)
     key = reference_key(values["method"], values["reference"])
@@ -60,6 +60,7 @@ def record_donation(
         receipt_number=ReceiptCounter.next_number(received_on.year),
         payer_name=donor_name,
         payer_email=donor_email,
+        payer_email_key=donor_email and normalize_email(donor_email),
         dedication=Dedication(**dedication) if dedication else None,
         reference_key=key,
         recorded_by=officer.id,
@@ -75,8 +76,10 @@ def record_donation(
     return donation
 
 
-def _require_other_user(officer: Any, user_id: UUID | None) -> None:
+def _require_other_donor(officer: Any, user_id: UUID | None, email: str | None) -> None:
     """Raise UserNotFound for an unknown donor, and Forbidden if it is the officer."""
+    if email and normalize_email(email) == normalize_email(officer.email):
+        raise Forbidden
     if user_id is None:
         return
     if user_id == officer.id:

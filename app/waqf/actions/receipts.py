@@ -1,4 +1,4 @@
-"""Receipts of donations: issued when the money is received, and mailed."""
+"""Receipts of donations: issued when the money is received, mailed, and found by a signed link."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -6,11 +6,15 @@ from uuid import UUID
 from ...database.base import db
 from ...documents.actions import receipts
 from ...documents.models import Document
-from ...notifications.actions import mail_attachments, notify
+from ...http.signed_links import public_address, read_signed, sign
+from ...notifications.actions import mail_attachments, mail_secrets, notify
 from ...notifications.models import Mail
 from ...payments.actions.updates import must_exist
 from ...payments.rules import InvalidTransition
 from ..models import Donation, Project
+from ..rules import ReceiptNotFound
+
+LINK = "receipt"  # the purpose of its signature
 
 
 def issue_receipt(donation: Donation, project: Project) -> None:
@@ -29,7 +33,7 @@ def issue_receipt(donation: Donation, project: Project) -> None:
 
 def notify_donor(donation: Donation, kind: str, key: str, facts: dict[str, Any]) -> None:
     """Notify the user who gave, or the address that a donor without an account has left."""
-    if donation.user_id:
+    if donation.user and donation.user.email_key:
         notify(kind, key, user_id=donation.user_id, facts=facts)
     elif donation.payer_email:
         address, name = donation.payer_email, donation.payer_name
@@ -49,6 +53,29 @@ def get_receipt(donation: Donation) -> Document:
         receipts.issue_receipt(donation, donation.project.name, donation.receipt_name)
         receipt = receipts.find_receipt(donation)
     return cast("Document", receipt)
+
+
+def receipt_address(donation_id: UUID) -> str:
+    """Return the address at which a donation's receipt is found without an account.
+
+    It is valid as long as the key that signed it: a donor may need it at the end of the year.
+    """
+    return public_address(f"/api/waqf/receipts/{sign(LINK, str(donation_id))}")
+
+
+def find_by_token(token: str) -> Donation:
+    """Return the donation of a receipt's address. Raises ReceiptNotFound, also before a receipt."""
+    donation_id = read_signed(LINK, token)
+    donation = db.session.get(Donation, UUID(donation_id)) if donation_id else None
+    if donation is None or donation.receipt_number is None:
+        raise ReceiptNotFound
+    return donation
+
+
+@mail_secrets("receipt")
+def make_link(mail: Mail) -> dict[str, str]:
+    """Return the link in the mail of a receipt."""
+    return {"link": receipt_address(UUID(mail.facts["donation_id"]))}
 
 
 @mail_attachments("receipt")

@@ -21,7 +21,7 @@ from ...database.prepared import (
 )
 from ...money import ZERO
 from ...payments.models import Payment, Reversal
-from ...users.models import User, on_user_erased
+from ...users.models import User
 from ..rules import (
     STATUSES,
     DonationNotFound,
@@ -80,6 +80,7 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         ),
         _partial_index("amount", "status = 'succeeded'", "amount", "id"),
         _partial_index("offline", "channel = 'offline'", "created_at", "id"),
+        _partial_index("adoptable", "user_id IS NULL", "payer_email_key"),
         _partial_index("recorded_by", "recorded_by IS NOT NULL", "recorded_by"),
         _partial_index("reversed_by", "reversed_by IS NOT NULL", "reversed_by"),
         Index(
@@ -154,6 +155,11 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     def receipt_name(self) -> str:
         """The donor's name on the receipt, also if the donation is anonymous in public."""
         return self.payer_name or (self.user.name if self.user else "")
+
+    def forget_erased_donor(self) -> None:
+        """Clear the name of a donor without an account any more, once no receipt can need it."""
+        if self.payer_name and self.user and self.user.email_key is None:
+            self.payer_name = None
 
     @prepared_query
     def for_user(cls: Any, user_id, id):
@@ -235,18 +241,23 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         return db.select(Project.donation_count).where(Project.id == project_id)
 
     @classmethod
-    def insert_pledge(cls, session_query: PreparedQuery, **values: Any) -> tuple[Any, ...] | None:
+    def insert_pledge(
+        cls, session_query: PreparedQuery | None, **values: Any
+    ) -> tuple[Any, ...] | None:
         """Insert a donation and its payment, and return the payment's snapshot columns.
 
         Return None if less than ``held_amount`` is left of the project's goal, it does not accept
-        the donation, or ``session_query`` finds no active log-in session. A pending donation counts
-        as pledged with ``held_amount``. A single statement locks the project's row for the shortest
-        time; outside a transaction it commits at once.
+        the donation, or ``session_query`` (None: a guest gives) finds no active session. A pending
+        donation counts as pledged with ``held_amount``. A single statement locks the project's row
+        for the shortest time; outside a transaction it commits at once.
         """
         parameters = {"id": uuid7(), "payment_id": uuid7(), "created_at": clock.now(), **values}
         parameters = {name: value for name, value in parameters.items() if value is not None}
-        statement = pledge_statement(cls, tuple(parameters), session_query.statement)
-        return PreparedQuery(cls, statement, {**parameters, **session_query.values}).row()
+        session, keys = None, {}
+        if session_query is not None:
+            session, keys = session_query.statement, session_query.values
+        statement = pledge_statement(cls, tuple(parameters), session)
+        return PreparedQuery(cls, statement, {**parameters, **keys}).row()
 
     @classmethod
     def get_for_update(cls, *conditions: Any) -> "Donation":
@@ -291,11 +302,3 @@ def _is_from(donation: Any, pattern: Any) -> Any:
     users = db.select(User.id).where(db.or_(*(column.ilike(pattern) for column in columns)))
     stated = (donation.payer_name, donation.payer_email)
     return db.or_(donation.user_id.in_(users), *(column.ilike(pattern) for column in stated))
-
-
-@on_user_erased
-def delete_personal_texts(user_id: UUID) -> None:
-    """Delete what the user wrote in donations, which stay in the books."""
-    texts = ("message", "dedication_kind", "dedication_name", "payer_name", "payer_email")
-    own = db.update(Donation.__table__).where(Donation.user_id == user_id)
-    db.session.execute(own.values(dict.fromkeys(texts)))

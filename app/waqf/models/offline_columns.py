@@ -1,4 +1,4 @@
-"""What an officer recorded of a donation that was received outside Stripe."""
+"""What is stated of the donor, and what an officer recorded of money from outside Stripe."""
 
 from datetime import date, datetime
 from typing import Any
@@ -11,10 +11,11 @@ from ...database.base import db
 
 
 class OfflineColumns:
-    """A mixin of Donation; its columns are NULL for a donation through Stripe."""
+    """A mixin of Donation; its columns are NULL for a user's donation through Stripe."""
 
-    payer_name: Mapped[str | None]
+    payer_name: Mapped[str | None]  # of a guest, or as an officer recorded it
     payer_email: Mapped[str | None]
+    payer_email_key: Mapped[str | None]  # normalized, by which a user who confirms it is found
     method: Mapped[str | None]
     reference: Mapped[str | None]
     reference_key: Mapped[str | None]  # method and reference as they are compared

@@ -15,7 +15,8 @@ from .projects import Project
 def pledge_statement(donation: Any, names: tuple[str, ...], user_session: Any) -> Any:
     """Build the statement of ``Donation.insert_pledge`` for the parameters called ``names``.
 
-    ``donation`` is the model. It inserts nothing unless ``user_session`` selects a row.
+    ``donation`` is the model. It inserts nothing unless ``user_session`` selects a row, if it is
+    not None.
     """
     value: dict[str, Any] = {name: bindparam(name) for name in names}
     total_limit, payment_id = value.pop("total_limit"), value.pop("payment_id")
@@ -23,9 +24,10 @@ def pledge_statement(donation: Any, names: tuple[str, ...], user_session: Any) -
     zero: Any = literal_column("0")
     pending: Any = literal_column("'pending'")
     total = Project.raised + Project.pledged
+    signed_in = [] if user_session is None else [user_session.exists()]
     project = (
         db.update(Project)
-        .where(Project.id == value["project_id"], Project.active, user_session.exists())
+        .where(Project.id == value["project_id"], Project.active, *signed_in)
         .where(total + value["held_amount"] <= Project.funding_goal)
         .where(total + value["amount"] < total_limit)
         .values(pledged=Project.pledged + value["held_amount"])

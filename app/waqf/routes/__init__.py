@@ -1,6 +1,6 @@
 """The routes of waqf, all on one blueprint."""
 
-from . import donations, funds, staff
+from . import donations, funds, guests, staff
 from .blueprint import bp
 
-__all__ = ["bp", "donations", "funds", "staff"]
+__all__ = ["bp", "donations", "funds", "guests", "staff"]

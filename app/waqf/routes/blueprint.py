@@ -4,7 +4,7 @@ from ...database.base import db
 from ...documents.actions.receipts import render_receipt
 from ...http.blueprint import Blueprint
 from ...http.responses import pdf_response
-from ..actions import changes
+from ..actions import accounts, changes  # noqa: F401 (accounts registers its handlers)
 from ..actions.receipts import get_receipt
 from ..models import Donation, Project
 from ..rules import ProjectNotFound

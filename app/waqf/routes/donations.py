@@ -39,6 +39,7 @@ from .blueprint import (
     receipt_response,
     require_project,
 )
+from .guests import find_guest, limit_guest
 
 
 def own_donation(id):
@@ -112,14 +113,19 @@ def list_project_donations(id):
 
 @bp.post("/donations")
 @limit("donations")
-@bp.login_required
+@bp.login_or_guest_required(find_guest)
 @bp.defers_session_check  # insert_pledge verifies it
 @bp.idempotent_payment(DonationSchema, Donation.by_payment, PaymentOperation.load)
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(data):
-    """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId"""
-    return donations.create_donation(current_user, **data)
+    """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId
+
+    Without a token `donor` says who gives; the receipt is mailed to them.
+    """
+    guest = data.pop("donor")
+    limit_guest(guest)
+    return donations.create_donation(current_user, guest=guest, **data)
 
 
 @bp.get("/donations")

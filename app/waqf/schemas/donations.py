@@ -19,7 +19,7 @@ from ...http.fields import (
 )
 from ...http.schemas import Schema
 from ...payments.schemas import PaymentMethodId, PaymentSchema
-from ...users.schemas import PersonName
+from ...users.schemas import Email, PersonName
 from ..rules import CATEGORIES, CHANNELS, DEDICATION_KINDS, STATUSES
 
 POSITIVE = validate.Range(min=0, min_inclusive=False)
@@ -154,6 +154,13 @@ class DonationSchema(DonationExportSchema):
     payment = fields.Nested(PaymentSchema, required=True, allow_none=True)
 
 
+class GuestSchema(Schema):
+    """A donor without an account, to whom the receipt is sent."""
+
+    name = PersonName(required=True)
+    email = Email(required=True)
+
+
 class NewDonationSchema(Schema):
     project_id = StrictUUID(required=True)
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 25})
@@ -161,6 +168,12 @@ class NewDonationSchema(Schema):
     message = Message(load_default=None)
     dedication = fields.Nested(DedicationSchema, load_default=None, allow_none=True)
     payment_method_id = PaymentMethodId()
+    donor = fields.Nested(
+        GuestSchema,
+        load_default=None,
+        allow_none=True,
+        metadata={"example": None, "description": "Only without a token, and then required."},
+    )
 
 
 class DonationPatchSchema(Schema):

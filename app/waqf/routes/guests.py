@@ -1,0 +1,47 @@
+"""What donors without an account can do: give, and download their receipt by its link."""
+
+from contextlib import suppress
+from hashlib import sha256
+
+from flask import request
+
+from ...errors import ApiError, AuthRequired
+from ...http import rate_limits
+from ...http.authentication import Guest
+from ...http.parsing import read_json_body
+from ...users.rules import normalize_email
+from ..actions import receipts
+from ..rules import ReceiptNotFound
+from .blueprint import bp, receipt_response
+
+
+def find_guest():
+    """Return the guest whom the body names as donor. Raises AuthRequired if it names none.
+
+    Whether name and address are valid is left to the schema.
+    """
+    body = None
+    with suppress(ApiError):  # without a donor there is no right to hear what is wrong
+        body = read_json_body()
+    donor = body.get("donor") if isinstance(body, dict) else None
+    if donor is None:
+        raise AuthRequired
+    email = donor.get("email") if isinstance(donor, dict) else None
+    key = normalize_email(email) if isinstance(email, str) else ""
+    return Guest(sha256(key.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def limit_guest(guest):
+    """Count a donation of a guest for the client's address. Raises RateLimited."""
+    if guest:
+        address = rate_limits.client_address(request.remote_addr)
+        rate_limits.hit_or_raise("guest_donations", address)
+
+
+@bp.get("/receipts/<token>")
+@bp.public
+@bp.pdf
+@bp.raises(ReceiptNotFound)
+def show_linked_receipt(token):
+    """Download the receipt whose link was mailed to the donor as a PDF"""
+    return receipt_response(receipts.find_by_token(token))
