@@ -32,6 +32,7 @@ from app.users.models import User
 from app.waqf.models import Project
 from app.zakat.actions import build_metal_price
 
+from .support.cli import run_command
 from .support.settings import PASSWORD_HASH, make_settings
 
 DELETE_ALL = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608
@@ -311,6 +312,17 @@ def deliver_all(deliver):
             assert (response.status_code, response.json) == (200, {"received": True})
 
     return deliver_each
+
+
+@pytest.fixture
+def run_jobs(app: Flask):
+    """Return a function that runs a worker until no job is due."""
+
+    def run():
+        result = run_command(app, "jobs", "work", "--until-empty")
+        assert result.exit_code == 0, result.output
+
+    return run
 
 
 @pytest.fixture

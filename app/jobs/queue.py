@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued, JobAborted
+from procrastinate.exceptions import AlreadyEnqueued, JobAborted, TaskNotFound
 from procrastinate.jobs import Job
 
 from .. import clock
@@ -29,10 +29,13 @@ MAX_ATTEMPTS = 30  # about a day
 MAX_DELAY = 26 * 3600  # seconds: a scheduled job that no worker could run then runs late
 MAX_ERROR_LENGTH = 500
 
-# It needs no pool: jobs are inserted through the session's connection, and a worker has its own.
+# It needs no pool: a worker replaces the connector by its own.
 queue = procrastinate.App(
     connector=procrastinate.SyncPsycopgConnector(), periodic_defaults={"max_delay": MAX_DELAY}
 )
+
+# Inserts jobs through the session's connection, also from a job: there ``queue`` is asynchronous.
+inserter = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
 SCHEDULES: dict[str, str] = {}  # cron expressions by the names of scheduled jobs, in UTC
 FUNCTIONS: dict[str, Callable[[], None]] = {}  # of the scheduled jobs, by name
@@ -132,10 +135,13 @@ def enqueue(
     added while one waits; then return False. ``arguments`` are JSON values.
     """
 
+    if name not in queue.tasks:
+        raise TaskNotFound(name)
+
     def defer() -> None:
         connection = db.session.connection().connection.driver_connection
         options = {"connection": connection, "schedule_at": at, "queueing_lock": waiting_once}
-        queue.configure_task(name, allow_unknown=False, **options).defer(**arguments)
+        inserter.configure_task(name, **options).defer(**arguments)
 
     if waiting_once is None:
         defer()
@@ -156,7 +162,9 @@ def run(
     Raises what ``work`` raises, after recording it. Without ``context`` an operator runs it.
     """
     job_id = context.job.id if context else None
-    if job_id is not None and JobRun.has_succeeded(job_id):
+    is_done = job_id is not None and JobRun.has_succeeded(job_id)
+    db.session.rollback()  # a job calls Stripe outside a transaction
+    if is_done:
         return
     started_at, start = clock.now(), time.monotonic()
 

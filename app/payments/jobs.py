@@ -1,9 +1,10 @@
-"""Reconciliation with Stripe, step by step, as a command and as a job."""
+"""What is done at Stripe without a request: reconciliation, step by step, and refunds."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from ..database.base import db
 from ..integrations.stripe_client import (
@@ -12,7 +13,7 @@ from ..integrations.stripe_client import (
     StripePermissionDenied,
     StripeRejected,
 )
-from ..jobs.queue import stop_if_requested
+from ..jobs.queue import JobFailed, job, stop_if_requested
 from .actions import balance_fetch, reconciliation
 
 log = logging.getLogger(__name__)
@@ -124,3 +125,21 @@ class ReconcileRun:
         if message not in self._reported:
             self._reported.add(message)
             self.report(message)
+
+
+@job("send_refund")
+def send_refund(refund_id: str) -> None:
+    """Send a refund that follows from a payment, such as of money beyond a contract, to Stripe.
+
+    Raises PaymentUnavailable and StripeRejected, and is repeated later.
+    """
+    reconciliation.retry_refund(UUID(refund_id))
+
+
+@job("fetch_balance")
+def fetch_balance() -> None:
+    """Fetch payouts, their lines and the movements of the balance. Raises JobFailed."""
+    run = ReconcileRun(log.warning)
+    run.balance()
+    if run.failed:
+        raise JobFailed(str(run))

@@ -218,6 +218,18 @@ def test_a_cancellation_refunds_what_was_paid_through_stripe(  # noqa: PLR0917
     assert sql(EXCEPTIONS) == []
 
 
+def test_a_job_refunds_the_down_payment_soon_after_the_cancellation(
+    acquired, complete_payment, stripe_server, run_jobs, balances
+):
+    pay(acquired, amount=500)
+    complete_payment()
+    acquired.perform(acquired.owner, "cancel")
+    for _ in range(2):
+        run_jobs()
+        assert [refund["amount"] for refund in stripe_server.refunds.values()] == [50000]
+        assert balances() == {}
+
+
 def test_a_cancellation_leaves_cash_owed_to_the_client_until_it_is_returned(
     acquired, balances, sql
 ):

@@ -60,6 +60,17 @@ def agreement(request):
 # Fees
 
 
+def test_a_job_fetches_fees_and_lines_soon_after_the_event_of_a_payout(
+    paid_donation, waqf, stripe_server, run_jobs
+):
+    waqf.deliver_events(stripe_server.pay_out())
+    run_jobs()
+    (payout,) = read_json(waqf.officer.get(PAYOUTS))["data"]
+    assert (payout["linesComplete"], payout["fees"]) == (True, Decimal("-1.03"))
+    (donation,) = read_json(waqf.officer.get("/api/waqf/donations/all"))["data"]
+    assert donation["fee"] == Decimal("1.03")
+
+
 def test_the_fee_of_a_charge_is_the_institutions_expense_and_the_gift_counts_whole(
     paid_donation, waqf, reconcile, sql
 ):

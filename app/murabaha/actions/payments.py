@@ -11,6 +11,7 @@ from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts, stripe_client
 from ...integrations.stripe_descriptions import payment_details
+from ...jobs.queue import enqueue
 from ...ledger.actions import Target, balances_by_account, post_adjustments
 from ...ledger.models import STRIPE
 from ...money import ZERO, require_minor_units
@@ -213,7 +214,7 @@ def refund_credit(payment: Payment, credit: Decimal) -> None:
     owed = credit - payment.unconfirmed_refund_amount
     refund = stripe_amounts.chargeable_amount(owed, payment.currency)
     if refund > ZERO and not payment.has_failed_refund:
-        request_refund(payment, refund)
+        enqueue("send_refund", refund_id=str(request_refund(payment, refund).id))
     elif owed > ZERO:
         report_owed_amount(payment, owed)
 

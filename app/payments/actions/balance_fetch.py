@@ -17,6 +17,7 @@ from ...integrations import stripe_balance
 from ...integrations.stripe_balance import Page
 from ...integrations.stripe_client import StripeRejected
 from ...integrations.stripe_webhooks import StripeEvent
+from ...jobs.queue import enqueue
 from ..models import FetchPosition, Payment, Payout
 from . import balance, payouts
 from .differences import record_differences
@@ -34,10 +35,15 @@ Step = Callable[[], None]
 
 @on_payout_event
 def fetch_payouts_of(event: StripeEvent) -> Step | None:
-    """Fetch the payout of an event: one request. Its lines are fetched by reconciliation."""
+    """Fetch the payout of an event: one request. Its lines are fetched by a job."""
     if not event.payout_ids:
         return None
-    return partial(_apply, stripe_balance.fetch_payout(event.payout_ids[0]))
+    return partial(_apply_and_continue, stripe_balance.fetch_payout(event.payout_ids[0]))
+
+
+def _apply_and_continue(page: Page) -> None:
+    _apply(page)
+    enqueue("fetch_balance", waiting_once="fetch_balance")
 
 
 def iter_payouts() -> Iterator[Step]:
