@@ -77,7 +77,7 @@ def test_a_scheduled_job_runs_once_across_two_workers(app, make_worker):
     workers = [make_worker() for _ in range(2)]
     expected = {(name,) for name in queue.SCHEDULES}
     wait_until(lambda: {*rows("SELECT DISTINCT name FROM job_runs")} >= expected)
-    assert rows("SELECT count(*) FROM procrastinate_workers") == [(2,)]
+    wait_until(lambda: rows("SELECT count(*) FROM procrastinate_workers") == [(2,)])
     assert [each.stop() for each in workers] == [0, 0]
     times = (
         "SELECT count(*) FROM job_runs WHERE name IN ('prune', 'check_ledger')"
