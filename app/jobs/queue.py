@@ -140,8 +140,10 @@ def enqueue(
 
     def defer() -> None:
         connection = db.session.connection().connection.driver_connection
-        options = {"connection": connection, "schedule_at": at, "queueing_lock": waiting_once}
-        inserter.configure_task(name, **options).defer(**arguments)
+        task = inserter.configure_task(
+            name, connection=connection, schedule_at=at, queueing_lock=waiting_once
+        )
+        task.defer(**arguments)
 
     if waiting_once is None:
         defer()
