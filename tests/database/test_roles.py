@@ -298,7 +298,7 @@ def test_a_user_who_does_not_own_the_tables_grants_nothing(urls, release_app, us
     with app.app_context():
         db.engine.dispose()
     assert result.exit_code == 1
-    assert "Another role owns alembic_version, approvals, " in result.output
+    assert "Another role owns account_tokens, alembic_version, approvals, " in result.output
     with psycopg.connect(urls["superuser"]) as connection:
         assert connection.execute(privileges).fetchall() == before
 
