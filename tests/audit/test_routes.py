@@ -110,6 +110,10 @@ WRITES = {
     ),
     f"DELETE {USERS}": (lambda s: s.admin.delete(f"{USERS}?id={s.user_id}"), "user"),
     f"DELETE {USERS}/<uuid:id>": (lambda s: s.admin.delete(f"{USERS}/{s.user_id}"), "user"),
+    f"POST {USERS}/<uuid:id>/password-reset": (
+        lambda s: s.admin.post(f"{USERS}/{s.user_id}/password-reset"),
+        "user",
+    ),
     f"PUT {NISAB}": (lambda s: s.admin.put(NISAB, json=PRICES), "nisab"),
     f"POST {VENDORS}": (lambda s: s.admin.post(VENDORS, json={"name": "Bait"}), "vendor"),
     f"PATCH {VENDORS}/<uuid:id>": (

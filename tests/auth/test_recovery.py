@@ -126,7 +126,7 @@ def test_every_forgotten_password_gets_the_same_response_for_the_same_work(
     assert (response.status_code, response.text) == (202, "")
     kinds = [statement.split()[0] for statement in sent]
     ending = "RELEASE" if who == "known" else "ROLLBACK"
-    assert kinds == ["BEGIN", "SELECT", "SAVEPOINT", "INSERT", ending]
+    assert kinds == ["BEGIN", "SELECT", "SAVEPOINT", "INSERT", "SELECT", ending]
     assert count(Mail) == before + (who == "known")
 
 
@@ -231,7 +231,7 @@ def test_a_new_email_is_confirmed_by_its_link(client, sign_in, send, mails):
     assert (mail.address, mail.user_id, mail.facts) == (new, person.user.id, {"email": new})
     response = client.post(CONFIRM, json={"token": token_of(send("email_change")["link"])})
     assert (response.status_code, response.json["email"]) == (200, new)
-    assert person.get(ME).json == response.json
+    assert person.get(ME).json.items() >= response.json.items()
     (notice,) = mails("email_changed")
     assert (notice.address, notice.facts["email"]) == (former, new)
     assert log_in(client, new).status_code == 200

@@ -2,6 +2,7 @@
 
 from flask import Response, request
 
+from ...audit.actions import record
 from ...database.base import db
 from ...errors import ResourceExists, ValidationFailed
 from ...http import rate_limits
@@ -85,6 +86,7 @@ def confirm_email(data):
 def create_password_reset(id):
     """Create a link that resets a user's password within an hour, to hand over"""
     reset_url, expires_at = recovery.create_reset_link(User.get_for_update(id))
+    record("create_password_reset", "user", id, after={"expiresAt": expires_at.isoformat()})
     db.session.commit()
     return {"reset_url": reset_url, "expires_at": expires_at}
 
