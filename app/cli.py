@@ -29,6 +29,7 @@ from .ledger import digests
 from .murabaha.actions import transitions as murabaha
 from .payments.actions import balance_fetch, reconciliation
 from .payments.models import WebhookEvent
+from .reports import export
 from .uploads import actions as uploads
 from .users.models import User, UserSession
 from .users.rules import normalize_email
@@ -256,6 +257,11 @@ def prune_command(context: click.Context) -> None:
             total += deleted
         click.echo(f"{total} {model.__tablename__}")
     context.invoke(ledger_seal_command)
+    try:
+        click.echo(f"{export.delete_old_archives()} archives")
+        db.session.commit()
+    except ServiceUnavailable:
+        raise click.ClickException("The file storage does not respond.") from None
     _prune_files()
 
 

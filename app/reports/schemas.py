@@ -5,8 +5,16 @@ from typing import Any
 
 from marshmallow import ValidationError, validate, validates_schema
 
-from ..http.fields import Choice, QueryInteger, StrictDate, Text
+from ..http.fields import Choice, QueryInteger, StrictDate, Text, UtcDateTime
 from ..http.schemas import Schema
+
+
+class DataExportSchema(Schema):
+    """A request for all data of the user; the link is sent by mail when it is ready."""
+
+    status = Choice("pending", "ready", required=True)
+    requested_at = UtcDateTime(required=True)
+    expires_at = UtcDateTime(required=True, allow_none=True, metadata={"example": None})
 
 
 class StatementQuerySchema(Schema):
