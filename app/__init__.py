@@ -31,6 +31,7 @@ from .murabaha.routes import bp as murabaha_bp
 from .notifications import jobs as notification_jobs
 from .payments.routes import bp as webhooks_bp
 from .payments.routes import payments_bp
+from .reports import jobs as report_jobs
 from .reports.journal_routes import bp as journal_bp
 from .reports.routes import bp as reports_bp
 from .system.routes import bp as system_bp
@@ -43,7 +44,7 @@ from .zakat import jobs as zakat_jobs
 from .zakat.routes import bp as zakat_bp
 
 # Importing a module registers its jobs.
-JOBS = (notification_jobs, murabaha_jobs, zakat_jobs)
+JOBS = (notification_jobs, murabaha_jobs, zakat_jobs, report_jobs)
 
 BLUEPRINTS = (
     system_bp,

@@ -2,18 +2,25 @@
 
 from urllib.parse import urlencode
 
+from flask import send_file
+
 from ..database.base import db
 from ..http import streaming
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.responses import pdf_response
+from ..integrations import storage
+from ..jobs.queue import enqueue
 from ..payments.rules import InvalidTransition
+from ..uploads.rules import FileNotFound
+from . import export
 from .rendering import render_statement
-from .schemas import StatementQuerySchema
+from .schemas import DataExportSchema, StatementQuerySchema
 from .statement import csv_lines, issue_statement, make_period, read_statement
 
 bp = Blueprint("reports", __name__, url_prefix="/api", description=__doc__)
 
+ZIP = {"type": "string", "format": "binary"}
 CSV = "section,date,number,description,status,currency,amount,…\r\nzakat,2026-01-26,,…\r\n"
 
 
@@ -37,6 +44,39 @@ def download_statement(query):
     response = pdf_response(render_statement(statement, issued), "report.pdf")
     if statement.part < statement.parts:
         response.headers["Link"] = f'<{_address(statement, issued.number)}>; rel="next"'
+    return response
+
+
+@bp.get("/auth/me/export")
+@bp.login_required
+@bp.response(202, DataExportSchema)
+def request_data_export():
+    """Ask for everything about you as a ZIP archive, whose link is mailed to you
+
+    The link is valid for 24 hours. Within an hour there is one export.
+    """
+    requested, is_new = export.request_export(current_user)
+    if is_new:
+        enqueue("make_export", export_id=str(requested.id))
+    db.session.commit()
+    return requested
+
+
+@bp.get("/auth/exports/<token>")
+@bp.public
+@bp.response(200, ZIP, content_type="application/zip", example="PK…")
+@bp.raises(FileNotFound)
+def download_data_export(token):
+    """Download the archive whose link was mailed to you"""
+    requested = export.find_by_token(token)
+    file = storage.read(requested.filename)
+    if file is None:
+        raise FileNotFound
+    response = send_file(
+        file, "application/zip", as_attachment=True, download_name="export.zip", conditional=False
+    )
+    response.content_length = requested.size or 0
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -2,8 +2,16 @@
 
 from marshmallow import validate
 
-from ..http.fields import Choice, QueryInteger, Text
-from ..http.schemas import PeriodQuerySchema
+from ..http.fields import Choice, QueryInteger, Text, UtcDateTime
+from ..http.schemas import PeriodQuerySchema, Schema
+
+
+class DataExportSchema(Schema):
+    """A request for all data of the user; the link is sent by mail when it is ready."""
+
+    status = Choice("pending", "ready", required=True)
+    requested_at = UtcDateTime(required=True)
+    expires_at = UtcDateTime(required=True, allow_none=True, metadata={"example": None})
 
 
 class StatementQuerySchema(PeriodQuerySchema):

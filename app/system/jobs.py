@@ -22,6 +22,7 @@ from ..murabaha.actions import transitions as murabaha
 from ..payments.actions.exceptions import record_exception
 from ..payments.jobs import ReconcileRun
 from ..payments.models import WebhookEvent
+from ..reports import export
 from ..uploads import actions as uploads
 from ..users.models import UserSession
 
@@ -88,6 +89,8 @@ def prune(report: Callable[[str], None]) -> None:
     report(f"{queue_actions.delete_old_runs()} job_runs")
     db.session.commit()
     report(seal_ledger())
+    report(f"{export.delete_old_archives()} archives")
+    db.session.commit()
     prune_files(report)
 
 

@@ -132,9 +132,10 @@ class User(UUIDPrimaryKeyMixin, Base):
         db.session.execute(rows.with_for_update(**LOCK_MODE)).all()
 
     @classmethod
-    def lock_for_share(cls, id: UUID) -> None:
-        """Prevent changes of the user until the transaction ends."""
-        db.session.execute(db.select(cls.id).where(cls.id == id).with_for_update(read=True))
+    def lock_for_share(cls, id: UUID) -> bool:
+        """Prevent changes of the user until the transaction ends; False if they were erased."""
+        user = db.select(cls.id).where(cls.id == id, cls.email_key.is_not(None))
+        return db.session.scalar(user.with_for_update(read=True)) is not None
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "User":

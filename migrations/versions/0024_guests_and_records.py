@@ -1,4 +1,4 @@
-"""Add the donations of guests: the key of the stated address, and their idempotency keys.
+"""Add the donations of guests with their idempotency keys, and the exports of users' data.
 
 The previous release can serve beside it: it leaves the new columns empty.
 """
@@ -40,9 +40,23 @@ def upgrade():
     op.create_index(
         op.f("ix_guest_idempotency_keys_created_at"), "guest_idempotency_keys", ["created_at"]
     )
+    op.create_table(
+        "data_exports",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ready_at", sa.DateTime(timezone=True)),
+        sa.Column("size", sa.BigInteger()),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_data_exports_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_exports")),
+    )
+    op.create_index(op.f("ix_data_exports_user_id"), "data_exports", ["user_id"])
 
 
 def downgrade():
+    op.drop_table("data_exports")
     op.drop_table("guest_idempotency_keys")
     op.drop_index("ix_waqf_donations_adoptable", "waqf_donations")
     op.drop_column("waqf_donations", "payer_email_key")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ... import clock
 from ...audit.models import record_changes
 from ...database.base import APPEND_ONLY, Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import newest_first, prepared_query
+from ...database.prepared import newest_first, prepared_query, sql_property
 from ...ledger.models import GUARDS
 
 GUARDS["murabaha_events"] = {"events_are_never_changed": "c7751db7a60c6ae8418c7c861250b817"}
@@ -40,6 +40,11 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
     to_state: Mapped[str]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @sql_property
+    def facts_for_client(cls: Any) -> Any:
+        """The facts without the ids of staff."""
+        return cls.facts.op("-")(literal_column("'requestedBy'"))
 
     @classmethod
     def buyer_of(cls, application: Any) -> Any:
