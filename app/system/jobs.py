@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 
 EXPIRING_MODELS = (
     IdempotencyKey,
-    GuestIdempotencyKey,
     UserSession,
     WebhookEvent,
+    GuestIdempotencyKey,
     AccountToken,
     KnownDevice,
 )

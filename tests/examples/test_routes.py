@@ -24,7 +24,9 @@ PUBLIC, PROTECTED, LIMITED = "/api/public", "/api/protected", "/api/limited"
 EXAMPLE, STREAM, REDIRECT = "/api/example", "/api/stream", "/api/redirect"
 EXPORT, HEALTH = "/api/zakat/calculations/export", "/api/health"
 LISTED, UNLISTED = "https://app.example.org", "https://elsewhere.example"
-USER_FIELDS = {"id", "name", "email", "role", "disabled", "createdAt", "updatedAt"}
+USER_FIELDS = {
+    *("id", "name", "email", "role", "disabled", "createdAt", "updatedAt", "locale", "timeZone")
+}
 MESSAGES = [f"Message {number}\n" for number in range(10)]
 JSON_TEXTS = [
     '{"amount":1916.67}',

@@ -62,15 +62,13 @@ def test_of_twenty_concurrent_registrations_of_one_email_one_succeeds(server, st
     assert len(stored(UserSession)) == 1
 
 
-def test_of_ten_concurrent_uses_of_one_refresh_token_one_gets_new_tokens(server, sign_in, stored):
+def test_ten_concurrent_uses_of_one_refresh_token_get_one_new_pair(server, sign_in, stored):
     token = sign_in().tokens["refresh_token"]
     responses = run_concurrently(lambda _: server.request("POST", REFRESH, token=token), 10)
-    assert sorted(response.status for response in responses) == [200] + [401] * 9
-    assert {response.json.get("code") for response in responses} == {None, "TOKEN_REVOKED"}
-    # Reuse means that the token was stolen, so the new pair has been revoked too.
-    (pair,) = (response.json for response in responses if response.status == 200)
-    assert_error(server.request("GET", ME, token=pair["accessToken"]), 401, "TOKEN_REVOKED")
-    assert stored(UserSession) == []
+    assert {response.status for response in responses} == {200}
+    (pair,) = {(each.json["accessToken"], each.json["refreshToken"]) for each in responses}
+    assert server.request("GET", ME, token=pair[0]).status == 200
+    assert len(stored(UserSession)) == 1
 
 
 def test_thirty_concurrent_calculations_of_one_user_are_each_stored_once(server, sign_in, stored):
@@ -223,10 +221,9 @@ def test_the_log_is_json_without_passwords_tokens_and_bodies(server, sign_in):
         server.request("GET", ME, token=f"{token}x"),
         server.request("GET", ME, Authorization=f"Basic {password}"),
         server.request("POST", REFRESH, token=session["refreshToken"]),
-        server.request("POST", REFRESH, token=session["refreshToken"]),  # already used
     ]
     statuses = [response.status for response in responses]
-    assert statuses == [409, 400, 400, 200, 401, 201, 400, 400, 200, 401, 401, 200, 401]
+    assert statuses == [409, 400, 400, 200, 401, 201, 400, 400, 200, 401, 401, 200]
     for response in responses:
         log_line(server, response.headers["X-Request-ID"])
 

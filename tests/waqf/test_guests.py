@@ -47,7 +47,9 @@ def mails(app):
         with app.app_context():
             return [
                 (mail, SECRETS[mail.kind](mail)["link"].removeprefix("http://localhost"))
-                for mail in db.session.scalars(db.select(Mail).order_by(Mail.id))
+                for mail in db.session.scalars(
+                    db.select(Mail).where(Mail.kind == "receipt").order_by(Mail.id)
+                )
             ]
 
     return find

@@ -275,9 +275,8 @@ class Payment(UUIDPrimaryKeyMixin, Base):
         has_event = db.exists().where(WebhookEvent.intent_id == new_intent, WebhookEvent.unmatched)
         update = db.update(cls).where(unchanged, ~has_event, ~cls.superseded)
         # The intent that can be attached here was created without a card.
-        return update.values(
-            intent_id=new_intent, client_secret=new_secret, payment_method_id=db.null()
-        )
+        values = {"intent_id": new_intent, "client_secret": new_secret}
+        return update.values(**values, payment_method_id=db.null())
 
     @prepared_query
     def by_id(cls: Any, id):
@@ -297,10 +296,7 @@ class Payment(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def superseded_by(cls, current: PaymentSnapshot) -> list[Any]:
-        """Return the snapshot columns of superseded payments that are still payable.
-
-        They are for the same instalment or down payment as ``current``.
-        """
+        """Return the snapshot columns of superseded, payable payments for what ``current`` pays."""
         same_purpose = (
             cls.installment_id == current.installment_id
             if current.installment_id
