@@ -28,7 +28,8 @@ LAYERS = [
     {"notifications"},
     {"auth", "uploads", "payments", "approvals", "documents"},
     {"zakat", "murabaha", "waqf"},
-    {"reports", "system", "examples"},
+    {"reports", "examples"},
+    {"system"},
     {"cli", "dev"},
     {"__init__"},
 ]

@@ -9,7 +9,7 @@ from ...database.base import db
 from ...documents.models import Document
 from ...payments.models import Payment
 from ...users.models import User, on_email_confirmed, on_user_erased, register_erasure_check
-from ..models import Donation
+from ..models import Donation, Project
 from .changes import set_donor
 from .receipts import get_receipt
 
@@ -32,7 +32,13 @@ def adopt_gifts(user: User) -> None:
 
 @register_erasure_check
 def find_unfinished_payments(user_id: UUID) -> Iterator[str]:
-    """Yield whether money is on its way from the donor, or back to them."""
+    """Yield whether money is on its way from the donor, or back to them.
+
+    A payment's update locks the project before it changes the donation and mails its donor: were
+    the donations changed without that lock, the two would deadlock.
+    """
+    projects = db.select(Donation.project_id).where(Donation.user_id == user_id)
+    Project.lock_all(projects)
     payments = db.select(Payment.id).join(Donation, Payment.donation_id == Donation.id)
     own = payments.where(Donation.user_id == user_id).limit(1)
     if db.session.scalar(own.where(Payment.is_begun())):

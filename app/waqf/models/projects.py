@@ -87,6 +87,12 @@ class Project(UUIDPrimaryKeyMixin, Base):
         return newest_first(query, cls.created_at, cls.id)
 
     @classmethod
+    def lock_all(cls, ids: Any) -> None:
+        """Lock the projects of a query of ids until the transaction ends, in one order for all."""
+        rows = db.select(cls.id).where(cls.id.in_(ids)).order_by(cls.id)
+        db.session.execute(rows.with_for_update()).all()
+
+    @classmethod
     def get_for_update(cls, id: UUID) -> "Project":
         """Lock the project's row until the end of the transaction. Raises ProjectNotFound."""
         project = db.session.get(cls, id, with_for_update=True, populate_existing=True)
