@@ -306,14 +306,22 @@ def test_without_redis_the_process_is_ready_and_names_it(make_app, unreachable_u
     assert ready.status_code == 200  # limits are counted in the process meanwhile
     assert ready.json == {
         "status": "ready",
-        "checks": {"database": "ok", "migrations": "ok", "redis": "unreachable"},
+        "checks": {
+            "database": "ok",
+            "migrations": "ok",
+            "jobs": "no worker",
+            "redis": "unreachable",
+        },
     }
 
 
 def test_with_its_dependencies_the_process_is_ready(client):
     ready = client.get("/api/health/ready")
     assert ready.status_code == 200
-    assert ready.json == {"status": "ready", "checks": {"database": "ok", "migrations": "ok"}}
+    assert ready.json == {
+        "status": "ready",
+        "checks": {"database": "ok", "migrations": "ok", "jobs": "no worker"},
+    }
 
 
 def test_a_slow_query_gets_service_unavailable(log, make_app, monkeypatch):

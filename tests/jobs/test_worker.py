@@ -77,7 +77,7 @@ def test_a_scheduled_job_runs_once_across_two_workers(app, make_worker):
     workers = [make_worker() for _ in range(2)]
     expected = {(name,) for name in queue.SCHEDULES}
     wait_until(lambda: {*rows("SELECT DISTINCT name FROM job_runs")} >= expected)
-    assert rows("SELECT count(*) FROM procrastinate_workers") == [(2,)]
+    wait_until(lambda: rows("SELECT count(*) FROM procrastinate_workers") == [(2,)])
     assert [each.stop() for each in workers] == [0, 0]
     times = (
         "SELECT count(*) FROM job_runs WHERE name IN ('prune', 'check_ledger')"
@@ -150,6 +150,15 @@ def test_sigterm_lets_the_running_job_finish(app, make_worker, tmp_path):
     left = rows(STATUS)
     assert numbers == list(range(1, len(numbers) + 1))
     assert left == [("todo", 0)] * (3 - len(numbers))
+    assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
+
+
+def test_a_long_job_stops_between_two_items_and_is_left_to_the_next_worker(app, make_worker):
+    enqueue("tests.work_on")
+    only = make_worker()
+    only.wait_for_start()
+    assert only.stop() == 0
+    assert rows(STATUS) == [("todo", 1)]
     assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
 
