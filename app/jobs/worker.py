@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL = 1  # seconds; a pooler in transaction mode does not pass on what LISTEN would hear
 HEARTBEAT_INTERVAL = 5  # seconds
 RETRY_INTERVAL = 5  # seconds until the database is tried again, or stalled jobs looked for
-GRACE = 25  # seconds for running jobs after SIGTERM, under the 30 s of a PaaS until SIGKILL
+GRACE = 10  # seconds from SIGTERM until ``stop_if_requested`` stops; a PaaS kills after 30
 CONCURRENCY = 2  # jobs at once: a long one, such as reconciliation, does not delay a mail
 
 

@@ -13,6 +13,8 @@ from app import create_app
 from app.database.base import db
 from app.database.roles import find_missing
 from app.extensions import limiter
+from app.jobs import actions, queue, worker
+from app.jobs.models import JobRun
 
 from ..support.assertions import read_json
 from ..support.cli import run_command
@@ -148,6 +150,18 @@ def test_the_daily_jobs_work(app, sign_in, stripe_server, deliver):
     for command in (("prune",), ("ledger", "seal"), ("ledger", "check")):
         result = run_command(app, *command)
         assert result.exit_code == 0, result.output
+
+
+def test_a_worker_runs_jobs(app):
+    with app.app_context():
+        queue.enqueue("prune", timestamp=0)
+        db.session.commit()
+    worker.work(app, wait=False)
+    with app.app_context():
+        runs = db.session.execute(db.select(JobRun.name, JobRun.outcome)).all()
+        assert ("prune", "succeeded") in runs
+        assert {outcome for _, outcome in runs} == {"succeeded"}
+        assert actions.retry_stalled_jobs() == 0
 
 
 # What it cannot do

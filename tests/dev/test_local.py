@@ -9,6 +9,7 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 
+import psutil
 import psycopg
 import pytest
 
@@ -51,8 +52,19 @@ def checkout(tmp_path_factory, production_url):
         del checkout.subprocess_options["env"][name]
     yield checkout
     assert checkout.interrupt() == 0
+    assert processes_in(folder) == []
     assert not (checkout.instance / "stripe").exists()
     assert not (checkout.instance / "postgres" / "postmaster.pid").exists()
+
+
+def processes_in(folder):
+    """Return the ids of the processes that run in the folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(folder):
+                found.append(process.pid)
+    return found
 
 
 def test_donations_reach_the_goal_through_the_local_stripe_and_its_webhooks(checkout):
@@ -77,6 +89,11 @@ def test_donations_reach_the_goal_through_the_local_stripe_and_its_webhooks(chec
     assert (refunded["status"], refunded["refundedAmount"]) == ("succeeded", 100)
     assert checkout.request("GET", page)["raised"] == 900
     assert checkout.run_flask("ledger", "check") == "nothing differs"
+
+
+def test_a_worker_runs_the_scheduled_jobs(checkout):
+    wait_until(lambda: "never run" not in checkout.run_flask("jobs", "list"))
+    assert checkout.request("GET", "health/ready")["checks"]["jobs"] == "ok"
 
 
 def tables_of(url):

@@ -153,6 +153,15 @@ def test_sigterm_lets_the_running_job_finish(app, make_worker, tmp_path):
     assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
 
+def test_a_long_job_stops_between_two_items_and_is_left_to_the_next_worker(app, make_worker):
+    enqueue("tests.work_on")
+    only = make_worker()
+    only.wait_for_start()
+    assert only.stop() == 0
+    assert rows(STATUS) == [("todo", 1)]
+    assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
+
+
 def test_a_job_that_fails_leaves_no_effect_and_waits_before_the_next_attempt(app):
     enqueue("tests.fail")
     worker.work(app, wait=False)

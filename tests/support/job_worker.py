@@ -39,6 +39,15 @@ def fail() -> None:
     raise queue.JobFailed("as ordered")
 
 
+@queue.job("tests.work_on")
+def work_on() -> None:
+    """Work until the worker has to stop."""
+    (FOLDER / "started").touch()
+    while True:
+        queue.stop_if_requested()
+        time.sleep(0.02)
+
+
 class JobWorker:
     """A worker in a process of its own."""
 
@@ -49,7 +58,7 @@ class JobWorker:
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment)
 
     def wait_for_start(self):
-        """Wait until ``tests.insert_slowly`` has inserted its row and not committed it."""
+        """Wait until the job has begun; ``tests.insert_slowly`` has not committed its row."""
         wait_until((self.folder / "started").exists)
 
     def stop(self):
@@ -64,4 +73,5 @@ class JobWorker:
 
 
 if __name__ == "__main__":
+    worker.GRACE = 1
     worker.work(create_app(make_settings(database_url=sys.argv[1])))
