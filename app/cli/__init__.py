@@ -130,9 +130,12 @@ def list_jobs_command() -> None:
 
 
 @jobs_group.command("run")
-@click.argument("name", type=click.Choice(sorted(SCHEDULES)))
+@click.argument("name")
 def run_job_command(name: str) -> None:
     """Run the scheduled job NAME now, in this process."""
+    if name not in SCHEDULES:
+        names = ", ".join(sorted(SCHEDULES))
+        raise click.BadParameter(f"{name!r} is not one of {names}.", param_hint="NAME")
     try:
         queue.run(name, FUNCTIONS[name])
     except Exception as error:
