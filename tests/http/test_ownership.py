@@ -12,6 +12,8 @@ from app.database.base import db
 from app.dev.fake_stripe.server import StripeServer
 from app.notifications.actions import SECRETS
 from app.notifications.models import Mail
+from app.reports.export import make_export
+from app.reports.models import DataExport
 from app.waqf.actions.receipts import receipt_address
 
 from ..support.assertions import assert_created, detail_paths
@@ -229,6 +231,8 @@ class Scene:
     def create_export_token(self):
         assert self.owner.get("/api/auth/me/export").status_code == 202
         with self.owner.application.app_context():
+            make_export(db.session.scalars(db.select(DataExport.id)).one())
+            db.session.commit()
             mail = db.session.scalars(db.select(Mail).filter_by(kind="export_ready")).one()
             return {"token": SECRETS["export_ready"](mail)["link"].rpartition("/")[2]}
 
