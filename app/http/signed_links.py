@@ -1,4 +1,4 @@
-"""Tokens of links that are sent by mail: a value and its signature, so that none is stored."""
+"""Tokens of links that are sent by mail: a value and its signature, so that no token is stored."""
 
 from collections.abc import Sequence
 from hashlib import sha256

@@ -39,7 +39,6 @@ inserter = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
 SCHEDULES: dict[str, str] = {}  # cron expressions by the names of scheduled jobs, in UTC
 FUNCTIONS: dict[str, Callable[[], None]] = {}  # of the scheduled jobs, by name
-REMINDERS: list[Callable[[], None]] = []
 
 _context: ContextVar[procrastinate.JobContext | None] = ContextVar("job", default=None)
 
@@ -105,15 +104,6 @@ def scheduled(name: str, *, cron: str, max_attempts: int = 3) -> Callable[..., A
         return function
 
     return register
-
-
-def reminder(function: Callable[[], None]) -> Callable[[], None]:
-    """Register a function that notifies users of what is near or late, called each hour.
-
-    Its notifications have keys, so that none is sent twice.
-    """
-    REMINDERS.append(function)
-    return function
 
 
 def stop_if_requested() -> None:

@@ -13,7 +13,6 @@ from ..database.base import db
 from ..http.idempotency_keys import GuestIdempotencyKey, IdempotencyKey
 from ..integrations import storage
 from ..jobs import actions as queue_actions
-from ..jobs import jobs  # noqa: F401 (registers its job)
 from ..jobs.queue import JobFailed, scheduled, stop_if_requested
 from ..ledger import actions as ledger
 from ..ledger import digests
