@@ -89,6 +89,12 @@ class Settings:
         return self.app_env == "production"
 
     @property
+    def public_address(self) -> str:
+        """What links begin with; empty in production without PUBLIC_URL."""
+        local = "" if self.production else f"http://127.0.0.1:{self.port}"
+        return self.public_url.rstrip("/") or local
+
+    @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
         return split_list(self.stripe_webhook_secret)
 

@@ -135,6 +135,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
         "DOCUMENT_LOGO": load_logo(settings.organization_logo),
+        "PUBLIC_URL": settings.public_address,
         "MAIL_DIR": INSTANCE / "mail",  # for mails outside production without MAIL_URL
         "STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets,
         "TESTING": settings.app_env == "testing",

@@ -28,5 +28,5 @@ def _serializer(purpose: str) -> URLSafeSerializer:
 
 
 def public_address(path: str) -> str:
-    """Return the address of ``path`` for a mail; without PUBLIC_URL the path alone."""
-    return f"{current_app.config['PUBLIC_URL'].rstrip('/')}{path}"
+    """Return the address of ``path``, for a mail or to hand over."""
+    return f"{current_app.config['PUBLIC_URL']}{path}"

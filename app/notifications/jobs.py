@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from .. import clock
 from ..database.base import db
+from ..http.signed_links import public_address
 from ..integrations.mail import server as mail_server
 from ..integrations.mail import texts, transport
 from ..integrations.mail.message import Attachment, build_message, build_recipient
@@ -111,7 +112,6 @@ def _render(mail: Mail, user: User | None) -> texts.Text:
     facts = {**mail.facts, **(make_secrets(mail) if make_secrets else {})}
     locale = mail.locale or (user.locale if user else "")
     zone = (user.time_zone if user else None) or config["TIME_ZONE"]
-    home = f"{config['PUBLIC_URL'].rstrip('/')}/dashboard" if config["PUBLIC_URL"] else None
     optional = KINDS[mail.kind].is_optional
     return texts.render(
         mail.kind,
@@ -120,6 +120,6 @@ def _render(mail: Mail, user: User | None) -> texts.Text:
         facts,
         name=_name_of(mail, user),
         issuer=config["ORGANIZATION_NAME"] or ISSUER,
-        link=facts.get("link") or (home if user and optional else None),
+        link=facts.get("link") or (public_address("/dashboard") if user and optional else None),
         footer=("choice" if optional else "security") if user else None,
     )

@@ -27,6 +27,8 @@ KINDS: dict[str, Kind] = {
     "password_reset": Kind("security", secrets=("link",)),
     "email_change": Kind("security", ("email",), secrets=("link",)),
     "email_changed": Kind("security", ("at", "email")),
+    "password_changed": Kind("security", ("at",)),
+    "second_factor_changed": Kind("security", ("at", "change")),
     "new_sign_in": Kind("security", ("at", "userAgent", "address")),
     "export_ready": Kind("security", secrets=("link",)),
     "receipt": Kind("personal", ("donation_id", "number", *MONEY, "project_name", "received_at")),
@@ -41,7 +43,7 @@ KINDS: dict[str, Kind] = {
     "new_application": Kind("staff", APPLICATION),
     "dispute": Kind("staff", ("message",)),
     "payment_exception": Kind("staff", ("message",)),
-    "ledger_check_failed": Kind("staff", ("checked_at", "count")),
+    "ledger_check_failed": Kind("staff", ("message",)),
 }
 OPTIONAL_KINDS = tuple(name for name, kind in KINDS.items() if kind.is_optional)
 

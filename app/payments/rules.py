@@ -68,6 +68,7 @@ EXCEPTION_KINDS = (
     "fee_unknown",
     "payout_mismatch",  # a payout whose lines do not match our records or its amount
     "payout_failed",
+    "ledger_difference",  # stored totals, sealed days or triggers differ from the ledger
     "other",
 )
 EXCEPTION_STATUSES = ("open", "resolved")

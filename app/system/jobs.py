@@ -132,8 +132,8 @@ def report_discrepancies(found: list[Discrepancy]) -> bool:
     key = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
     named = "; ".join(lines[:MAX_NAMED_DISCREPANCIES])
     return record_exception(
-        "other",
-        f"ledger check {key}",
+        "ledger_difference",
+        key,
         f"{len(lines)} totals, days or triggers differ from the ledger ({named})."
         ' List them with "flask ledger check"; nothing was changed.',
         occurred_at=clock.now(),

@@ -70,7 +70,7 @@ def test_a_difference_in_the_ledger_is_an_exception_once(run_jobs, make_project,
     sql("UPDATE waqf_projects SET raised = 7")
     for _ in range(2):
         assert run_jobs("run", "check_ledger")[0] == 0
-    assert sql(EXCEPTIONS) == [("other", {"count": 1})]
+    assert sql(EXCEPTIONS) == [("ledger_difference", {"count": 1})]
     sql("UPDATE waqf_projects SET raised = 8")
     assert run_jobs("run", "check_ledger")[0] == 0
     assert len(sql(EXCEPTIONS)) == 2

@@ -62,6 +62,7 @@ def test_security_mails_are_wanted_by_everyone():
     choices = dict.fromkeys(KINDS, False)
     always = {kind for kind in KINDS if is_wanted(kind, choices)}
     assert always == {
-        "password_reset", "email_change", "email_changed", "new_sign_in", "export_ready",
+        "password_reset", "email_change", "email_changed", "password_changed",
+        "second_factor_changed", "new_sign_in", "export_ready",
     }  # fmt: skip
     assert always == KINDS.keys() - set(OPTIONAL_KINDS)

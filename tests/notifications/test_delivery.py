@@ -156,7 +156,7 @@ def test_what_a_failed_delivery_stored_is_rolled_back(outbox, app, make_user, sq
 
 def test_a_mail_is_in_the_users_language_and_time_zone(outbox, app, make_user, monkeypatch):
     monkeypatch.setitem(app.config, "ORGANIZATION_NAME", "Al-Amanah")
-    monkeypatch.setitem(app.config, "PUBLIC_URL", "https://api.example.org/")
+    monkeypatch.setitem(app.config, "PUBLIC_URL", "https://api.example.org")
     user = make_user()
     outbox.notify(user_id=user.id)
     outbox.change_user(user, locale="id", time_zone="Asia/Jakarta")

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import current_app
 from uuid_utils.compat import uuid7
 
 from ... import clock
 from ...database.base import db
 from ...http import rate_limits
+from ...http.signed_links import public_address
 from ...notifications.actions import mail_secrets, notify
 from ...notifications.models import Mail
 from ...users import passwords
@@ -99,11 +99,17 @@ def _email_secrets(mail: Mail) -> dict[str, Any]:
 
 
 @CREDENTIAL_HANDLERS.append
-def _notify_former_email(user: User, former: str) -> None:
-    if former and user.email and former != user.email:
-        now = clock.now().isoformat()
-        facts = {"at": now, "email": user.email}
-        notify("email_changed", f"{user.id} {now}", user_id=user.id, address=former, facts=facts)
+def _notify_of_change(user: User, former: str) -> None:
+    """Send a mail about a new password, or about a new e-mail to the former one."""
+    if not former or not user.email:
+        return
+    now = clock.now().isoformat()
+    cause, facts = f"{user.id} {now}", {"at": now}
+    if former == user.email:
+        notify("password_changed", cause, user_id=user.id, facts=facts)
+    else:
+        facts["email"] = user.email
+        notify("email_changed", cause, user_id=user.id, address=former, facts=facts)
 
 
 def _notify_if(is_meant: bool, kind: str, address: str, **mail: Any) -> None:
@@ -131,6 +137,4 @@ def _recipient(mail: Mail) -> User:
 
 def _link(purpose: str, token: str) -> str:
     """Return the link to our page; the token is in the part that browsers send to no server."""
-    config = current_app.config
-    base = config["PUBLIC_URL"].rstrip("/") or f"http://127.0.0.1:{config['PORT']}"
-    return f"{base}{PAGES[purpose]}#token={token}"
+    return public_address(f"{PAGES[purpose]}#token={token}")

@@ -17,6 +17,7 @@ from flask import current_app
 from ... import clock
 from ...database.base import db
 from ...http.encryption import cipher
+from ...notifications.actions import notify
 from ...users.models import User
 from ..models import RecoveryCode, SecondFactor
 from ..rules import InvalidCredentials, InvalidStateOfSecondFactor
@@ -54,19 +55,20 @@ def confirm(user: User, code: str) -> list[str]:
     if not _accept_totp(factor, code):
         raise InvalidCredentials
     factor.confirmed_at, user.second_factor = clock.now(), True
-    return replace_recovery_codes(user.id)
+    _notify_of_change(user, "on")
+    return _make_recovery_codes(user.id)
 
 
-def replace_recovery_codes(user_id: UUID) -> list[str]:
+def replace_recovery_codes(user: User) -> list[str]:
     """Make new recovery codes; earlier ones are void."""
-    codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
-    RecoveryCode.replace_all(user_id, [_compact(code) for code in codes])
-    return codes
+    _notify_of_change(user, "codes")
+    return _make_recovery_codes(user.id)
 
 
 def turn_off(user: User) -> None:
     """Delete the user's second factor and recovery codes."""
     user.second_factor = False
+    _notify_of_change(user, "off")
     RecoveryCode.replace_all(user.id, [])
     db.session.execute(db.delete(SecondFactor).where(SecondFactor.user_id == user.id))
 
@@ -86,6 +88,19 @@ def describe(user_id: UUID, *, is_on: bool) -> dict[str, Any]:
         "required": bool(current_app.config["STAFF_MFA"]),
         "recovery_codes_left": RecoveryCode.count(user_id),
     }
+
+
+def _make_recovery_codes(user_id: UUID) -> list[str]:
+    codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
+    RecoveryCode.replace_all(user_id, [_compact(code) for code in codes])
+    return codes
+
+
+def _notify_of_change(user: User, change: str) -> None:
+    """Send a mail about ``change``: the second factor is ``on``, ``off``, or has new ``codes``."""
+    now = clock.now().isoformat()
+    facts = {"at": now, "change": change}
+    notify("second_factor_changed", f"{user.id} {change} {now}", user_id=user.id, facts=facts)
 
 
 def _accept_totp(factor: SecondFactor, code: str) -> bool:

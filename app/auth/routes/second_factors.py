@@ -73,7 +73,7 @@ def confirm_second_factor(data):
 def replace_recovery_codes(data):
     """Replace your recovery codes; earlier ones are void"""
     user = _confirm_both(data)
-    codes = second_factor.replace_recovery_codes(user.id)
+    codes = second_factor.replace_recovery_codes(user)
     db.session.commit()
     return {"recovery_codes": codes}
 

@@ -15,6 +15,9 @@ from ..rules import ExceptionNotFound, InvalidTransition
 
 log = logging.getLogger(__name__)
 
+# The mails of kinds of exceptions that staff can choose apart from others.
+MAIL_KINDS = {"dispute": "dispute", "ledger_difference": "ledger_check_failed"}
+
 
 def record_exception(
     kind: str,
@@ -48,8 +51,9 @@ def record_exception(
     )
     if is_new:
         log.error("payment exception, %s: %s", kind, message)
-        mail_kind = "dispute" if kind == "dispute" else "payment_exception"
-        notify_staff(mail_kind, f"{kind} {key}", {"message": message})
+        notify_staff(
+            MAIL_KINDS.get(kind, "payment_exception"), f"{kind} {key}", {"message": message}
+        )
     return is_new
 
 
