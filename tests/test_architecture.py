@@ -8,9 +8,8 @@ import io
 import keyword
 import re
 import tokenize
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 APP = ROOT / "app"
@@ -66,15 +65,45 @@ def name_of(module: Path) -> str:
     return str(module.relative_to(ROOT))
 
 
+def for_each(modules: list[Path]):
+    """Make one test of a check, which names each of ``modules`` that fails it."""
+
+    def decorator(check):
+        def test():
+            failures = []
+            for module in modules:
+                try:
+                    check(module)
+                except AssertionError as error:
+                    failures.append(f"{name_of(module)}: {error}")
+            assert failures == []
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorator
+
+
+@cache
+def read(module: Path) -> str:
+    return module.read_text(encoding="utf-8")
+
+
+@cache
+def parse(module: Path) -> ast.Module:
+    return ast.parse(read(module))
+
+
 def parts_of(module: Path) -> tuple[str, ...]:
     return module.relative_to(APP).with_suffix("").parts
 
 
+@cache
 def imports_of(module: Path) -> set[tuple[str, ...]]:
     """Return each imported name as parts of its absolute name."""
     package = module.relative_to(ROOT).parent.parts
     names = set()
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.Import):
             names |= {tuple(alias.name.split(".")) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -102,7 +131,7 @@ def imported_modules(module: Path) -> set[Path]:
     return files - {module}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_imports_point_to_lower_layers(module):
     importer = parts_of(module)[0]
     for parts in app_imports_of(module):
@@ -135,43 +164,39 @@ def test_there_is_no_import_cycle():
         visit(module, ())
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if "rules" in parts_of(m)], ids=name_of)
+@for_each([m for m in MODULES if "rules" in parts_of(m)])
 def test_rules_are_pure(module):
     for parts in imports_of(module):
         if parts[0] == "app":
             assert RULE_IMPORTS & {*parts}, f"a rule must not import {'.'.join(parts)}"
         else:
             assert parts[0] not in {"flask", "sqlalchemy", "marshmallow", "time"}
-    assert not re.search(r"\b(today|now)\(\)", module.read_text()), "a rule has no clock"
+    assert not re.search(r"\b(today|now)\(\)", read(module)), "a rule has no clock"
 
 
-@pytest.mark.parametrize(
-    "module",
-    [m for m in MODULES if {"rules", "models", "actions"} & {*parts_of(m)}],
-    ids=name_of,
-)
+@for_each([m for m in MODULES if {"rules", "models", "actions"} & {*parts_of(m)}])
 def test_rules_models_and_actions_know_no_request_or_response(module):
     names = {parts[-1] for parts in imports_of(module) if parts[0] == "flask"}
     assert names <= {"current_app"}
     assert not {("http", "responses"), ("http", "blueprint"), ("http", "sql_json")} & {
         parts[:2] for parts in app_imports_of(module)
     }
-    assert "current_user" not in module.read_text(), "the acting user is an argument"
+    assert "current_user" not in read(module), "the acting user is an argument"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if parts_of(m)[0] in DOMAINS], ids=name_of)
+@for_each([m for m in MODULES if parts_of(m)[0] in DOMAINS])
 def test_a_domain_has_only_the_documented_files(module):
     domain, file, *_ = parts_of(module)
     assert file in DOMAIN_FILES or (domain, file) in OTHER_FILES
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_only_routes_and_commands_commit(module):
-    if ".commit(" in module.read_text():
+    if ".commit(" in read(module):
         assert COMMITTERS & {module.stem, *parts_of(module)}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_outside_services_have_one_door(module):
     # stripe_client sends requests, stripe_webhooks verifies the signatures of events.
     doors = {
@@ -185,15 +210,15 @@ def test_outside_services_have_one_door(module):
             assert module.stem in doors[parts[0]]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_money_is_rounded_in_one_place(module):
-    if re.search(r"ROUND_|\bround\(", module.read_text()):
+    if re.search(r"ROUND_|\bround\(", read(module)):
         assert module.stem == "money"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_the_time_comes_from_one_clock(module):
-    if re.search(r"datetime\.now\(|utcnow\(|date\.today\(", module.read_text()):
+    if re.search(r"datetime\.now\(|utcnow\(|date\.today\(", read(module)):
         assert module.stem == "clock"
 
 
@@ -214,11 +239,11 @@ def days_of_moments(source: str) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_a_day_is_one_of_the_time_zone(module):
     """clock.local_date() and clock.today() return it; only the ledger's digests are of UTC days."""
     if name_of(module) not in {"app/clock.py", "app/ledger/digests.py"}:
-        assert days_of_moments(module.read_text()) == []
+        assert days_of_moments(read(module)) == []
 
 
 DAYS_IN_UTC = [
@@ -236,9 +261,9 @@ def test_the_day_of_a_moment_is_recognized():
     assert [days_of_moments(source) for source in OTHER_DAYS] == [[]] * len(OTHER_DAYS)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_a_module_stays_readable(module):
-    assert len(module.read_text().splitlines()) <= MAX_LINES
+    assert len(read(module).splitlines()) <= MAX_LINES
 
 
 def test_production_never_imports_the_embedded_database():
@@ -256,7 +281,7 @@ def test_production_never_imports_the_fake_of_stripe():
             assert ("dev", "fake_stripe") not in {part[:2] for part in app_imports_of(module)}
 
 
-@pytest.mark.parametrize("module", TEST_MODULES, ids=name_of)
+@for_each(TEST_MODULES)
 def test_no_test_module_imports_another(module):
     for parts in imports_of(module):
         assert not (parts[0] == "tests" and any(part.startswith("test_") for part in parts[1:]))
@@ -271,45 +296,42 @@ def words_of(text: str) -> set[str]:
 
 def prose_of(module: Path) -> str:
     """Return the docstrings and comments of ``module``."""
-    source = module.read_text()
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, documented)]
+    nodes = [node for node in ast.walk(parse(module)) if isinstance(node, documented)]
     docstrings = [ast.get_docstring(node) or "" for node in nodes]
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    tokens = tokenize.generate_tokens(io.StringIO(read(module)).readline)
     comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
     return "\n".join([*docstrings, *comments])
 
 
 def functions_of(module: Path) -> list[ast.FunctionDef]:
     """Return the functions and methods of ``module``, without those inside functions."""
-    tree = ast.parse(module.read_text())
+    tree = parse(module)
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     bodies = [tree.body, *(node.body for node in classes)]
     return [node for body in bodies for node in body if isinstance(node, ast.FunctionDef)]
 
 
 def identifiers_of(module: Path) -> set[str]:
-    tokens = tokenize.generate_tokens(io.StringIO(module.read_text()).readline)
+    tokens = tokenize.generate_tokens(io.StringIO(read(module)).readline)
     names = {token.string for token in tokens if token.type == tokenize.NAME}
     return names - {*keyword.kwlist}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_identifiers_and_prose_have_no_private_words(module):
     words = words_of(prose_of(module)) | words_of(" ".join(identifiers_of(module)))
     assert not BANNED_WORDS & words
 
 
-@pytest.mark.parametrize("module", TEST_MODULES, ids=name_of)
+@for_each(TEST_MODULES)
 def test_names_of_tests_have_no_private_words(module):
-    functions = [
-        n for n in ast.walk(ast.parse(module.read_text())) if isinstance(n, ast.FunctionDef)
-    ]
+    functions = [n for n in ast.walk(parse(module)) if isinstance(n, ast.FunctionDef)]
     words = words_of(" ".join(function.name for function in functions))
     assert not BANNED_WORDS & words
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@for_each(MODULES)
 def test_no_function_is_named_by_a_bare_participle(module):
     for function in functions_of(module):
         is_property = any("property" in ast.unparse(d) for d in function.decorator_list)
