@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE # else every process that starts compiles the service again
 .PHONY: help run test soak bench lint format openapi audit lock
 
 help: ## list the targets

@@ -1,6 +1,5 @@
 """What Stripe receives for instalments: other amounts, vouchers, late events, in every order."""
 
-import itertools
 import random
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ from app.ledger import actions as ledger
 from ..support.assertions import assert_error, read_json
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
 from ..support.payments import EXCEPTIONS
+from ..support.stripe_events import in_every_order
 
 VISA = {"paymentMethodId": "pm_card_visa"}
 WITHHELD = {"needs_response", "under_review", "lost"}
@@ -209,7 +209,7 @@ def test_another_card_is_not_charged_once_the_voucher_is_paid(sale, stripe_serve
 # Every order, and random ones
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@in_every_order(4)
 def test_events_of_one_payment_end_the_same_in_every_order(
     sale, stripe_server, deliver_all, sql, order
 ):

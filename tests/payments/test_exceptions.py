@@ -1,6 +1,5 @@
 """What Stripe reports that does not fit our records: booked where possible, and on a list."""
 
-import itertools
 from uuid import uuid4
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from ..support.assertions import assert_error, read_json
 from ..support.payments import DONATION_STATUSES, EXCEPTIONS, PROJECT_TOTALS, create_exception
 from ..support.routes import UNKNOWN_ID
+from ..support.stripe_events import in_every_order
 
 COUNT = "SELECT count(*) FROM payment_exceptions"
 
@@ -175,7 +175,7 @@ def test_a_refund_that_stripe_rejects_is_listed(  # noqa: PLR0917
 # Disputes
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+@in_every_order(3)
 def test_a_dispute_is_listed_once_for_its_life(stripe_server, deliver_all, intent, listed, order):
     deliver_all(*stripe_server.succeed(intent))
     events = stripe_server.dispute(intent)
@@ -210,7 +210,7 @@ def test_a_listed_dispute_shows_how_it_ended(  # noqa: PLR0917
     assert "Answer" not in row["message"]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+@in_every_order(3)
 def test_a_dispute_is_listed_although_its_inquiry_was_handled(  # noqa: PLR0917
     stripe_server, deliver_all, intent, officer, listed, order
 ):

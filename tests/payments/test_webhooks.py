@@ -1,6 +1,5 @@
 """Stripe's webhook: verified signatures, and events that count once in every order."""
 
-import itertools
 import time
 from contextlib import closing
 from http.client import HTTPConnection
@@ -15,6 +14,7 @@ from app.payments.actions import updates
 from ..support.assertions import assert_error
 from ..support.concurrency import TIMEOUT, run_concurrently, wait_until
 from ..support.payments import DONATION_STATUSES, PROJECT_TOTALS, HeldRequest
+from ..support.stripe_events import in_every_order
 
 EVENTS = "SELECT count(*) FROM webhook_events"
 NOTHING_RAISED, ALL_RAISED = [(0, 0, 0, 0)], [(25, 0, 1, 1)]
@@ -185,7 +185,7 @@ def test_a_payment_of_nothing_or_in_another_currency_is_not_credited(
 # Refunds
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@in_every_order(4)
 def test_a_partial_refund_is_the_same_in_every_order(
     stripe_server, deliver_all, intent, sql, order
 ):
@@ -208,7 +208,7 @@ def test_one_event_of_a_full_refund_is_enough(  # noqa: PLR0917
     assert (sql(DONATION_STATUSES), sql(PROJECT_TOTALS)) == ([("refunded",)], NOTHING_RAISED)
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@in_every_order(4)
 def test_two_partial_refunds_make_a_full_refund(stripe_server, deliver_all, intent, sql, order):
     deliver_all(success_event(stripe_server, intent))
     events = stripe_server.refund(intent, 1000) + stripe_server.refund(intent)
@@ -216,7 +216,7 @@ def test_two_partial_refunds_make_a_full_refund(stripe_server, deliver_all, inte
     assert (sql(DONATION_STATUSES), sql(PROJECT_TOTALS)) == ([("refunded",)], NOTHING_RAISED)
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@in_every_order(4)
 def test_a_refund_that_fails_later_is_not_subtracted(
     stripe_server, deliver_all, intent, sql, order
 ):
@@ -245,7 +245,7 @@ def test_refunds_that_an_old_api_version_lists_in_the_charge_are_counted(
 
 
 @pytest.mark.parametrize(("status", "totals"), [("won", ALL_RAISED), ("lost", NOTHING_RAISED)])
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+@in_every_order(3)
 def test_a_dispute_ends_the_same_in_every_order(  # noqa: PLR0917
     stripe_server, deliver_all, intent, sql, status, totals, order
 ):
@@ -257,7 +257,7 @@ def test_a_dispute_ends_the_same_in_every_order(  # noqa: PLR0917
 
 
 @pytest.mark.parametrize("outcome", ["won", "lost"])
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@in_every_order(4)
 def test_a_refund_and_a_dispute_of_the_rest_end_the_same_in_every_order(  # noqa: PLR0917
     stripe_server, deliver_all, intent, sql, outcome, order
 ):
