@@ -27,7 +27,7 @@ def forget_touched_sessions() -> None:
 
 @bp.get("/sessions")
 @bp.login_required
-@bp.paginated(SessionSchema)
+@bp.paginated(SessionSchema, "createdAt")
 def list_sessions():
     """List your own active sessions, newest first"""
     return UserSession.for_user(current_user.id, current_user.session_id, clock.now())

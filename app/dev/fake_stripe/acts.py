@@ -116,6 +116,11 @@ class Acts(StripeApi):
         match (method, *path.removeprefix(PREFIX).strip("/").split("/")):
             case ("GET", ""):
                 return describe_acts()
+            case ("POST", "clear"):
+                self.clear()
+                return {}
+            case ("GET", "events", event_id):
+                return self._delivery_of(get_object(self.events_by_id, event_id, "id"))
             case ("POST", "payouts"):
                 events = self.pay_out(**convert(params, PAYOUT_PARAMS))
                 if not events:
@@ -157,6 +162,11 @@ class Acts(StripeApi):
             require_param(params, name)
         return report(getattr(self, act.action)(object_id, **arguments), object)
 
+    def _delivery_of(self, event: StripeObject) -> StripeObject:
+        """Return what a delivery of ``event`` sends."""
+        body, headers = self.sign_event(event)
+        return {"body": body.decode(), "headers": headers}
+
     def _deliver(self, event: StripeObject) -> StripeObject:
         if self.on_event:
             self.on_event(event)
@@ -187,5 +197,6 @@ def describe_acts() -> StripeObject:
     """Return every path with its parameters."""
     acts = {f"{name}/{{id}}/{verb}": [*act.params] for (name, verb), act in ACTS.items()}
     acts |= {"payouts": [*PAYOUT_PARAMS], "settings": [*SETTINGS], "deny": ["path"], "ping": []}
-    acts |= {"events/{id}/deliver": [], "events/{id}/thin": []}
-    return {f"POST {PREFIX}/{path}": params for path, params in sorted(acts.items())}
+    acts |= {"events/{id}/deliver": [], "events/{id}/thin": [], "clear": []}
+    described = {f"POST {PREFIX}/{path}": params for path, params in sorted(acts.items())}
+    return {f"GET {PREFIX}/events/{{id}}": [], **described}
