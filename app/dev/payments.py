@@ -68,16 +68,17 @@ def clear_stand_in() -> None:
 
 
 def _act(path: str, params: dict[str, str] | None = None) -> None:
-    for event in _call("POST", f"/_test/{path}", params)["events"]:
-        _deliver(event["id"])
+    """Let the fake act, and deliver the events that it signs and holds back for us."""
+    answer = _call("POST", f"/_test/{path}", {**(params or {}), "held": "true"})
+    for delivery in answer["deliveries"]:
+        _deliver(delivery)
 
 
-def _deliver(event_id: str) -> None:
-    """Post an event to the webhook as Stripe does; the fake also sends it, which changes nothing.
+def _deliver(delivery: dict[str, Any]) -> None:
+    """Post a signed event to the webhook as Stripe does.
 
     The request is made within this process, so that it needs no other thread.
     """
-    delivery = _call("GET", f"/_test/events/{event_id}")
     client = current_app.test_client(use_cookies=False)
     response = client.post(
         "/api/webhooks/stripe",

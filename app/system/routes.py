@@ -63,7 +63,7 @@ def show_readiness():
 @bp.response(200, ConfigSchema)
 def show_config():
     """Get what a client needs to know of this service: its currencies, languages and Stripe key"""
-    return json_response(ConfigSchema().dumps(describe_service()))
+    return describe_service()
 
 
 @bp.get("/logo")

@@ -58,7 +58,7 @@ def test_the_settings_of_an_institution_are_described(make_app, tmp_path):
     assert client.get(LOGO, headers=tag).status_code == 304
 
 
-def test_a_live_key_ends_the_test_mode_and_is_not_told(make_app):
+def test_a_live_key_ends_the_test_mode_and_stays_secret(make_app):
     client = make_app(
         app_env="production",
         jwt_secret_key=SECRET,
