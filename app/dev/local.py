@@ -121,6 +121,7 @@ def serve(settings: config.Settings, address: str) -> int:
     os.environ.setdefault("TRUSTED_HOSTS", "localhost,127.0.0.1,[::1]")
     os.environ.setdefault("PUBLIC_URL", address)  # of the links in mails
     clock_file = settings.dev_clock_file if settings.has_dev_routes else ""
+    report_moved_clock(clock_file)
     fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address, clock_file)
     worker = None
     try:
@@ -156,6 +157,16 @@ def add_sample_data(*, own_database: bool) -> bool:
             raise
         return False
     return True
+
+
+def report_moved_clock(file: str) -> None:
+    """Say that the clock is still moved, as are the dates of the data that stayed."""
+    if file:
+        from .shared_clock import SharedClock
+
+        shared = SharedClock(file)
+        if shared.offset:
+            report(f"The clock is moved to {shared.now():%Y-%m-%d %H:%M} UTC (docs/clients.md)")
 
 
 def report(step: str) -> None:
