@@ -38,6 +38,7 @@ class Settings:
     jwt_refresh_token_expires: int = 30 * 24 * 3600  # seconds
     stripe_secret_key: str = ""
     stripe_webhook_secret: str = ""  # or several, comma-separated
+    stripe_publishable_key: str = ""  # for clients, which GET /api/config tells it
     stripe_account: str = ""  # our own id, such as acct_1Abc; empty: events never name it
     stripe_api_base: str = ""
     cors_origins: tuple[str, ...] = ()  # comma-separated; each may send credentials
@@ -77,6 +78,8 @@ class Settings:
     nisab_max_age_days: int = 30
     profit_rate_max: Decimal = Decimal("0.30")
     four_eyes_above: Decimal = Decimal("Infinity")  # needs a second person; empty: never
+    dev_routes: bool = True  # outside production: /api/dev, for integration suites
+    dev_clock_file: str = str(INSTANCE / "clock")  # that the processes of one service share
     examples_enabled: bool = True  # the routes to test a client with, such as /api/stream
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
@@ -93,6 +96,10 @@ class Settings:
         """What links begin with; empty in production without PUBLIC_URL."""
         local = "" if self.production else f"http://127.0.0.1:{self.port}"
         return self.public_url.rstrip("/") or local
+
+    @property
+    def has_dev_routes(self) -> bool:
+        return self.dev_routes and not self.production
 
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
@@ -203,6 +210,7 @@ def _check(settings: Settings) -> None:
         re.fullmatch(r"(acct_\w+)?", settings.stripe_account, re.ASCII),
         "STRIPE_ACCOUNT must be the id of a Stripe account, such as acct_1Abc.",
     )
+    _check_publishable_key(settings)
     for key in ("jwt_secret_key", "jwt_secret_key_previous"):
         secret = getattr(settings, key)
         _require(
@@ -221,6 +229,19 @@ def _check(settings: Settings) -> None:
             f"STRIPE_SECRET_KEY is a live key, but APP_ENV is {settings.app_env}:"
             " set APP_ENV=production, or use a test key.",
         )
+
+
+def _check_publishable_key(settings: Settings) -> None:
+    """Check that the key may be published, and is of the secret key's mode."""
+    key, secret = settings.stripe_publishable_key, settings.stripe_secret_key
+    _require(
+        re.fullmatch(r"(pk_(test|live)_\w+)?", key, re.ASCII),
+        "STRIPE_PUBLISHABLE_KEY must begin with pk_test_ or pk_live_.",
+    )
+    _require(
+        not key or not secret or key.startswith("pk_live_") == secret.startswith(LIVE_KEYS),
+        "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY must both be live keys or both test keys.",
+    )
 
 
 def _check_addresses(settings: Settings) -> None:

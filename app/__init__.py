@@ -23,7 +23,7 @@ from .http import authentication, cors, rate_limits, streaming, trusted_hosts
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
 from .http.parsing import AsciiIntegerConverter
-from .http.tokens import COOKIE, LEEWAY
+from .http.tokens import COOKIE
 from .integrations import storage
 from .integrations.logo import load_logo
 from .murabaha import jobs as murabaha_jobs
@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("app", static_folder=None)
     configure(app, settings)
     init_extensions(app, settings)
-    register_blueprints(app, examples_enabled=settings.examples_enabled)
+    register_blueprints(app, settings)
     cors.init_app(app, settings.cors_origins)
     errors.init_app(app)
     cli.init_app(app)
@@ -108,12 +108,19 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     streaming.init_app(app, settings.web_threads)
 
 
-def register_blueprints(app: Flask, *, examples_enabled: bool) -> None:
-    """Register the blueprints of all domains, with their OpenAPI document."""
+def register_blueprints(app: Flask, settings: Settings) -> None:
+    """Register the blueprints of all domains, with their OpenAPI document.
+
+    Those of ``dev`` are not even imported in production.
+    """
     api = Api(app)
     for blueprint in BLUEPRINTS:
-        if blueprint is not examples_bp or examples_enabled:
+        if blueprint is not examples_bp or settings.examples_enabled:
             api.register_blueprint(blueprint)
+    if settings.has_dev_routes:
+        from .dev import suites  # noqa: PLC0415
+
+        suites.init_app(app, api, settings.dev_clock_file)
 
 
 def add_middleware(app: Flask, settings: Settings) -> None:
@@ -192,7 +199,7 @@ def jwt_config(settings: Settings) -> dict[str, Any]:
         ),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_access_token_expires),
         "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.jwt_refresh_token_expires),
-        "JWT_DECODE_LEEWAY": LEEWAY,  # of iat and nbf
+        "JWT_DECODE_LEEWAY": 10**12,  # seconds: iat and nbf are checked there, by our clock
         "JWT_TOKEN_LOCATION": ["cookies"],  # only to add the CSRF claim to new tokens
         "JWT_ACCESS_COOKIE_NAME": COOKIE,
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf-token",

@@ -23,6 +23,11 @@ def now() -> datetime:
     return source()
 
 
+def timestamp() -> float:
+    """Return the current Unix time in seconds."""
+    return now().timestamp()
+
+
 def local_time(moment: datetime) -> datetime:
     """Return ``moment`` in the institution's time zone."""
     return moment.astimezone(ZoneInfo(current_app.config["TIME_ZONE"]))

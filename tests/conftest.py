@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +27,7 @@ from app.auth.actions import sessions
 from app.database.base import db
 from app.dev.fake_stripe.server import StripeServer
 from app.extensions import limiter
+from app.http import tokens
 from app.ledger import actions as ledger
 from app.ledger import digests
 from app.users.models import User
@@ -158,12 +160,13 @@ def sign_in(app: Flask, make_user):
 
     def make(role="user", *, user: User | None = None) -> FlaskClient:
         user = user or make_user(role)
-        with app.test_request_context():
-            tokens = sessions.create_session(user)
+        with app.test_request_context(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clock, "timestamp", time.time)  # a server also accepts the token
+            pair = sessions.create_session(user)
             db.session.commit()
         client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
-        client.user, client.tokens = user, tokens
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {pair['access_token']}"
+        client.user, client.tokens = user, pair
         return client
 
     return make
@@ -184,13 +187,28 @@ def publish_prices(app: Flask):
 
 @pytest.fixture
 def set_clock(monkeypatch):
-    """Return a function that sets the service's clock, to UTC as in ``2026-02-18T12:00:00``."""
+    """Return a function that sets the service's clock, to UTC as in ``2026-02-18T12:00:00``.
+
+    Users stay signed in: their tokens, which follow the clock too, are accepted at any time.
+    """
 
     def set_to(moment: str) -> None:
         fixed = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         monkeypatch.setattr(clock, "source", lambda: fixed)
+        monkeypatch.setattr(tokens, "LEEWAY", 10**12)
 
     return set_to
+
+
+@pytest.fixture
+def advance_clock(monkeypatch):
+    """Return a function that moves the service's clock by seconds; it goes on from there."""
+
+    def advance(seconds: float) -> None:
+        source = clock.source
+        monkeypatch.setattr(clock, "source", lambda: source() + timedelta(seconds=seconds))
+
+    return advance
 
 
 @pytest.fixture

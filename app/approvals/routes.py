@@ -20,7 +20,7 @@ bp = Blueprint("approvals", __name__, url_prefix="/api/approvals", description=_
 @bp.get("")
 @bp.officers_only
 @bp.arguments(ApprovalListQuerySchema, location="query")
-@bp.paginated(StaffApprovalSchema)
+@bp.paginated(StaffApprovalSchema, "requestedAt")
 def list_approvals(query):
     """List the acts that need or needed a second person, newest first"""
     role = "officer" if current_user.role == "officer" else None

@@ -11,7 +11,7 @@ bp = Blueprint("audit", __name__, url_prefix="/api/audit", description=__doc__)
 @bp.get("")
 @bp.admins_only
 @bp.arguments(AuditQuerySchema, location="query")
-@bp.paginated(AuditEventSchema)
+@bp.paginated(AuditEventSchema, "at", has_period=False)
 def list_audit_events(query):
     """List who did what, newest first, filtered by person, action, subject and day"""
     since, until = query["since"], query["until"]

@@ -9,7 +9,6 @@ from sqlalchemy.exc import ProgrammingError
 
 from ..database import roles
 from ..database.base import db
-from ..dev import demo
 from ..errors import ServiceUnavailable, describe_database_error
 from ..integrations.stripe_client import StripeKeyInvalid
 from ..jobs import actions as queue_actions
@@ -159,6 +158,8 @@ def demo_command(with_other_users: bool) -> None:
         raise click.ClickException(
             "Sample data cannot be added in production: its passwords are public."
         )
+    from ..dev import demo  # noqa: PLC0415 (production never imports app.dev)
+
     if not with_other_users and demo.has_other_users():
         raise click.ClickException(
             "Sample data was not added: the database has users of its own, and the password of the"

@@ -65,6 +65,19 @@ class PreparedQuery(NamedTuple):
         statement = _with_change(self.statement, change.statement, change.entity.__table__)
         return self._replace(statement=statement, values=self.values | change.values)
 
+    def within(self, since: Any, until: Any, *, reverse: bool) -> "PreparedQuery":
+        """Return the list from ``since`` to before ``until`` by its first key; None: unbounded.
+
+        With ``reverse`` its order is reversed.
+        """
+        if since is None and until is None and not reverse:
+            return self
+        bounds = {"page_since": since, "page_until": until}
+        bounds = {name: value for name, value in bounds.items() if value is not None}
+        statement = _within(self.statement, tuple(bounds), reverse)
+        total = None if bounds else self.total
+        return self._replace(statement=statement, values=self.values | bounds, total=total)
+
     def select_columns(self, *columns: Any) -> "PreparedQuery":
         """Return the query with only these columns."""
         return self._replace(statement=_select_columns(self.statement, columns))
@@ -73,6 +86,16 @@ class PreparedQuery(NamedTuple):
 @cache
 def _select_columns(statement: Any, columns: tuple[Any, ...]) -> Any:
     return statement.with_only_columns(*columns)
+
+
+@cache
+def _within(statement: Any, bounds: tuple[str, ...], reverse: bool) -> Any:
+    keys = list_keys(statement)
+    for name in bounds:
+        bound = bindparam(name, type_=keys[0].type)
+        condition = keys[0] >= bound if name == "page_since" else keys[0] < bound
+        statement = statement.where(condition)
+    return oldest_first(statement.order_by(None), *keys) if reverse else statement
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 
 from .. import clock
 from ..database.base import db
@@ -47,11 +48,18 @@ def has_other_users() -> bool:
     return not all(passwords.verify_password(PASSWORD, password_hash) for password_hash in hashes)
 
 
+@cache
+def _password_hash() -> str:
+    """Hash PASSWORD once, because hashing is slow and a suite resets the data often."""
+    return passwords.hash_password(PASSWORD)
+
+
 def seed() -> Iterator[str]:
     """Add the missing sample data, and yield a description of each addition. The caller commits."""
     for email, (name, role) in DEMO_USERS.items():
         if User.credentials(normalize_email(email)).row() is None:
-            db.session.add(User.with_password(PASSWORD, name=name, email=email, role=role))
+            user = User(name=name, email=email, role=role, password_hash=_password_hash())
+            db.session.add(user)
             yield f"{role} {email}"
     for currency, (gold, silver) in PRICES.items():
         if MetalPrice.current(currency).row() is None:

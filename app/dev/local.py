@@ -120,7 +120,9 @@ def serve(settings: config.Settings, address: str) -> int:
     os.environ.setdefault("WEB_CONCURRENCY", "1")
     os.environ.setdefault("TRUSTED_HOSTS", "localhost,127.0.0.1,[::1]")
     os.environ.setdefault("PUBLIC_URL", address)  # of the links in mails
-    fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address)
+    clock_file = settings.dev_clock_file if settings.has_dev_routes else ""
+    report_moved_clock(clock_file)
+    fake_stripe = None if settings.stripe_secret_key else start_fake_stripe(address, clock_file)
     worker = None
     try:
         report("Upgrading the database")
@@ -157,6 +159,16 @@ def add_sample_data(*, own_database: bool) -> bool:
     return True
 
 
+def report_moved_clock(file: str) -> None:
+    """Say that the clock is still moved, as are the dates of the data that stayed."""
+    if file:
+        from .shared_clock import SharedClock
+
+        shared = SharedClock(file)
+        if shared.offset:
+            report(f"The clock is moved to {shared.now():%Y-%m-%d %H:%M} UTC (docs/clients.md)")
+
+
 def report(step: str) -> None:
     """Print a step of the start, before it begins."""
     print(step, flush=True)
@@ -184,14 +196,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_fake_stripe(address: str) -> subprocess.Popen[bytes]:
-    """Start a fake of Stripe that sends its events to ``address``, and configure its use."""
+def start_fake_stripe(address: str, clock_file: str) -> subprocess.Popen[bytes]:
+    """Start a fake of Stripe that sends its events to ``address``, and configure its use.
+
+    It has the service's clock, in ``clock_file``.
+    """
     port = str(free_port())
     STRIPE_ADDRESS_FILE.parent.mkdir(parents=True, exist_ok=True)
     STRIPE_ADDRESS_FILE.write_text(f"http://{HOST}:{port}")
     os.environ |= {name.upper(): value for name, value in fake_stripe_settings().items()}
     webhook_url = f"{address}/api/webhooks/stripe"
-    command = [*FAKE_STRIPE, port, webhook_url, STRIPE_SECRET]
+    command = [*FAKE_STRIPE, port, webhook_url, STRIPE_SECRET, clock_file]
     return subprocess.Popen(command, start_new_session=True)  # Ctrl-C is for this process
 
 

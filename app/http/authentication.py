@@ -44,6 +44,11 @@ REVOKED_TTL = 5.0  # seconds
 _revoked_sessions: dict[tuple[UUID, UUID], float] = {}
 
 
+def forget_revoked_sessions() -> None:
+    """Look up every session again, as after a reset of the data."""
+    _revoked_sessions.clear()
+
+
 class UserProfile(NamedTuple):
     """Columns of a user whose session is active."""
 

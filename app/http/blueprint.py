@@ -30,13 +30,12 @@ from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
 from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
-from .pagination import page_response, read_cursor
+from .pagination import page_response, read_cursor, within_period
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
-from .schemas import PaginationQuerySchema, PaginationSchema, Schema
+from .schemas import PaginationQuerySchema, PaginationSchema, Schema, list_query_schema
 from .tokens import SAFE_METHODS
 
-PAGINATION_QUERY = PaginationQuerySchema()
 PUBLIC_MAX_AGE = 60  # seconds
 IDEMPOTENCY_ERRORS = (
     ValidationFailed,
@@ -191,9 +190,17 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
         return decorator
 
-    def paginated(self, schema: type[Schema]) -> View:
-        """Return a page of the rows that the view's query finds, and their total number."""
-        described = self.arguments(PaginationQuerySchema, location="query")
+    def paginated(
+        self, schema: type[Schema], by: str | None = None, *, has_period: bool = True
+    ) -> View:
+        """Return a page of the rows that the view's query finds, and their total number.
+
+        ``by`` is the wire name of the list's first key, a moment: the client may reverse the order
+        and, with ``has_period``, limit the list to days. Without ``by`` the view's own parameters
+        say how the list is sorted.
+        """
+        query_schema = list_query_schema(by, has_period=has_period) if by else PaginationQuerySchema
+        described = self.arguments(query_schema, location="query")
         page_schema = Schema.from_dict(
             {
                 "data": fields.List(fields.Nested(schema), required=True),
@@ -205,10 +212,11 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                requested = _requested_page(request.query_string, request.endpoint)
+                requested = _requested_page(request.query_string, request.endpoint, query_schema)
                 if requested["after"] is not None:
                     read_cursor(requested["after"])  # before the view, like any other parameter
-                return page_response(view(*args, **kwargs), schema, requested)
+                query = within_period(view(*args, **kwargs), requested)
+                return page_response(query, schema, requested)
 
             described_view = described(self.response(200, page_schema)(wrapper))
             return defer_session_check(described_view, wrapper, *SAFE_METHODS)
@@ -278,10 +286,10 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
 
 @lru_cache(maxsize=256)
-def _requested_page(query_string: bytes, endpoint: str) -> Mapping[str, Any]:
+def _requested_page(query_string: bytes, endpoint: str, schema: type[Schema]) -> Mapping[str, Any]:
     """Load the current request's page; cached, because clients repeat a few query strings.
 
     Which other parameters are accepted depends on the endpoint.
     """
-    page: Mapping[str, Any] = PARSER.parse(PAGINATION_QUERY, location="query")
+    page: Mapping[str, Any] = PARSER.parse(schema(), location="query")
     return page

@@ -32,6 +32,7 @@ ALLOWED_HEADERS = (
     "Content-Type",
     "Idempotency-Key",
     "If-Match",
+    "If-None-Match",
     "X-CSRF-Token",
     "X-Request-ID",
 )

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from flask import Response, current_app, g, request
 from marshmallow import Schema
 
-from .. import strict_json
+from .. import clock, strict_json
 from ..database.prepared import PreparedQuery, list_keys
 from ..errors import ValidationFailed
 from . import row_batches, sql_json, streaming
@@ -58,6 +58,16 @@ def page_response(
             link = f"{request.path}?{_next_query(limit, cursor)}"
             response.headers["Link"] = f'<{link}>; rel="next"'
     return response
+
+
+def within_period(query: PreparedQuery, requested: Mapping[str, Any]) -> PreparedQuery:
+    """Return the list in the days and the order that the request asks for, if it does."""
+    since, until = requested.get("since"), requested.get("until")
+    return query.within(
+        since and clock.start_of_day(since),
+        until and clock.end_of_day(until),
+        reverse=not requested.get("sort", "-").startswith("-"),
+    )
 
 
 def encode_cursor(keys: str) -> str:

@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import redis
 from limits.storage import Storage
 
+from .. import clock
+
 log = logging.getLogger(__name__)
 
 SCHEMES = ("redis", "rediss", "unix")
@@ -88,7 +90,7 @@ class ProcessStorage(Storage):
 
         Return the hits of each window and when it ends (Unix time).
         """
-        now, windows = time.time(), []
+        now, windows = clock.timestamp(), []
         with self.lock:
             for hit in hits:
                 windows.append(self._add(hit, now))
@@ -101,7 +103,7 @@ class ProcessStorage(Storage):
 
     def _add(self, hit: Hit, now: float) -> tuple[int, float]:
         count, reset_at = self.windows.get(hit.key, (0, 0.0))
-        if reset_at <= now:
+        if not now < reset_at <= now + hit.expiry:  # later: the clock was set back
             count, reset_at = 0, now + hit.expiry
         window = max(0, count + hit.amount), reset_at
         if window[0]:
@@ -113,7 +115,7 @@ class ProcessStorage(Storage):
     def window(self, key: str) -> tuple[int, float]:
         """Return the hits of the current window and when it ends."""
         hits, reset_at = self.windows.get(key, (0, 0.0))
-        now = time.time()
+        now = clock.timestamp()
         return (hits, reset_at) if reset_at > now else (0, now)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
@@ -180,17 +182,17 @@ class SharedStorage(ProcessStorage):
 
     def _hit_redis(self, hits: Sequence[Hit]) -> list[tuple[int, float]] | None:
         """Count in Redis; return None while it is unavailable."""
-        if time.time() < self.retry_at:
+        if time.monotonic() < self.retry_at:
             return None
         try:
             windows = self.script(
                 [f"limits/{hit.key}" for hit in hits],
                 [number for hit in hits for number in (hit.expiry, hit.amount, hit.limit)],
             )
-            now = time.time()
+            now = clock.timestamp()
             return [(count, now + milliseconds / 1000) for count, milliseconds in windows]
         except redis.RedisError as error:
-            self.retry_at = time.time() + self.RETRY_DELAY
+            self.retry_at = time.monotonic() + self.RETRY_DELAY
             reason = type(error).__name__
             log.warning("Redis is unavailable; limits hold for this process: %s", reason)
             return None

@@ -8,7 +8,6 @@ time (docs/benchmarks.md has the cost).
 
 import math
 import re
-import time
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, parse
 
+from .. import clock
 from ..errors import PayloadTooLarge, RateLimited
 from ..extensions import limiter
 from .authentication import ROLES, View, authenticate
@@ -53,7 +53,7 @@ class Window(NamedTuple):
         }
 
     def to_error(self) -> RateLimited:
-        wait = math.ceil(self.reset_at - time.time())
+        wait = math.ceil(self.reset_at - clock.timestamp())
         retry_after = str(min(self.limit.get_expiry(), max(1, wait)))
         return RateLimited(headers={**self.headers, "Retry-After": retry_after})
 

@@ -142,6 +142,18 @@ class PeriodQuerySchema(Schema):
             raise ValidationError("Must not be before from.", "to")
 
 
+@cache
+def list_query_schema(key: str, *, has_period: bool) -> type[Schema]:
+    """Return the schema of a page of a list that is sorted by ``key``, newest first by default.
+
+    With ``has_period`` the list can be limited to days of its key.
+    """
+    bases = (PeriodQuerySchema, PaginationQuerySchema) if has_period else (PaginationQuerySchema,)
+    name = f"{key[0].upper()}{key[1:]}{'Period' if has_period else ''}ListQuerySchema"
+    choice = Choice(f"-{key}", key, load_default=f"-{key}")
+    return type(name, bases, {"sort": choice, "__doc__": f"A page of a list by ``{key}``."})
+
+
 class PaginationSchema(Schema):
     """The returned page of a list, the number of its rows, and the cursor of the next page."""
 

@@ -5,7 +5,6 @@ checked more strictly than by the library, which accepts a token without ``type`
 """
 
 import math
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -19,6 +18,7 @@ from flask_jwt_extended import set_access_cookies, unset_access_cookies
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 
+from .. import clock
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, TokenExpired
 from ..extensions import jwt
 
@@ -44,6 +44,7 @@ class TokenClaims(NamedTuple):
     expires_at: float  # Unix time in seconds
     csrf: str
     issued_at: float  # Unix time in seconds
+    not_before: float  # Unix time in seconds
 
     @property
     def session_key(self) -> tuple[UUID, UUID]:
@@ -64,7 +65,7 @@ def select_decode_key(header: Any, claims: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=4096)
 def decode_token(encoded: str, keys: tuple[str, ...]) -> TokenClaims:
-    """Decode a token signed with one of ``keys``; it may have expired. Raises InvalidToken.
+    """Decode a token signed with one of ``keys``; its times are not checked. Raises InvalidToken.
 
     Cached, because a client sends the same token with every request; failures are not cached.
     """
@@ -80,6 +81,7 @@ def decode_token(encoded: str, keys: tuple[str, ...]) -> TokenClaims:
                 expires_at=_timestamp(claims["exp"]),
                 csrf=str(claims.get("csrf", "")),
                 issued_at=_timestamp(claims["iat"]),
+                not_before=_timestamp(claims.get("nbf", claims["iat"])),
             )
         except InvalidSignatureError:
             continue
@@ -115,7 +117,10 @@ def token_from_request(
         verify_csrf(claims)
     if claims.type not in types:
         raise InvalidToken
-    if claims.expires_at + LEEWAY <= time.time() and not allow_expired:
+    now = clock.timestamp()
+    if max(claims.issued_at, claims.not_before) > now + LEEWAY:
+        raise InvalidToken
+    if claims.expires_at + LEEWAY <= now and not allow_expired:
         raise TokenExpired
     return claims
 

@@ -78,7 +78,7 @@ def receive_stripe_event():
 @payments_bp.get("/exceptions")
 @payments_bp.officers_only
 @payments_bp.arguments(ExceptionListQuerySchema, location="query")
-@payments_bp.paginated(PaymentExceptionSchema)
+@payments_bp.paginated(PaymentExceptionSchema, "createdAt", has_period=False)
 def list_payment_exceptions(query):
     """List what needs a person, newest first: money that does not fit, failed refunds, disputes"""
     return list_exceptions(**query)
@@ -113,7 +113,7 @@ def resolve_payment_exception(data, id):
 @payments_bp.get("/payouts")
 @payments_bp.officers_only
 @payments_bp.arguments(PayoutListQuerySchema, location="query")
-@payments_bp.paginated(PayoutSchema)
+@payments_bp.paginated(PayoutSchema, "createdAt", has_period=False)
 def list_payouts(query):
     """List payouts, newest first, filtered by status and day of arrival"""
     return Payout.search(query["status"], query["since"], query["until"])
@@ -121,6 +121,7 @@ def list_payouts(query):
 
 @payments_bp.get("/payouts/<uuid:id>")
 @payments_bp.officers_only
+@payments_bp.returns_etag
 @payments_bp.arguments(PaginationQuerySchema, location="query")
 @payments_bp.response(200, PayoutDetailSchema)
 @payments_bp.raises(PayoutNotFound)

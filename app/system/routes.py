@@ -12,7 +12,8 @@ from ..http.blueprint import Blueprint
 from ..http.openapi import VERSION
 from ..http.responses import json_response
 from .actions import check_readiness
-from .schemas import HealthSchema, ReadinessSchema
+from .client_config import describe_service, find_logo
+from .schemas import ConfigSchema, HealthSchema, ReadinessSchema
 
 bp = Blueprint(
     "system", __name__, url_prefix="/api", template_folder="templates", description=__doc__
@@ -54,6 +55,28 @@ def show_readiness():
     is_ready, checks = check_readiness()
     status = "ready" if is_ready else "unhealthy"
     return {"status": status, "checks": checks}, 200 if is_ready else 503
+
+
+@bp.get("/config")
+@bp.public
+@bp.cacheable
+@bp.response(200, ConfigSchema)
+def show_config():
+    """Get what a client needs to know of this service: its currencies, languages and Stripe key"""
+    return describe_service()
+
+
+@bp.get("/logo")
+@bp.public
+@bp.cacheable
+@bp.response(200, {"type": "string", "format": "binary"}, content_type="image/png", example="PNG")
+@bp.raises(NotFound)
+def show_logo():
+    """Get the institution's logo, a PNG or JPEG file"""
+    logo = find_logo()
+    if logo is None:
+        raise NotFound
+    return Response(logo.image, mimetype=logo.media_type)
 
 
 @bp.get("/openapi.json")

@@ -75,7 +75,7 @@ def upload_file():
 
 @bp.get("/uploads")
 @bp.login_required
-@bp.paginated(UploadListItemSchema)
+@bp.paginated(UploadListItemSchema, "createdAt")
 def list_files():
     """List your files, newest first"""
     return Upload.for_user(current_user.id)

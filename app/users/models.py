@@ -121,6 +121,16 @@ class User(UUIDPrimaryKeyMixin, Base):
         return newest_first(db.select(cls), cls.created_at, cls.id)
 
     @prepared_query
+    def search(cls: Any, role, disabled):
+        """Select users, newest first, filtered by what is not None."""
+        query = db.select(cls)
+        if role is not None:
+            query = query.where(cls.role == role)
+        if disabled is not None:
+            query = query.where(cls.disabled == disabled)
+        return newest_first(query, cls.created_at, cls.id)
+
+    @prepared_query
     def by_id(cls: Any, id):
         """Select the user with ``id``."""
         return db.select(cls).where(cls.id == id)

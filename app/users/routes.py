@@ -10,7 +10,7 @@ from ..errors import ApiError, Forbidden, ResourceExists
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.fields import UUID_PATTERN
-from ..http.pagination import page_response
+from ..http.pagination import page_response, within_period
 from ..http.parsing import read_json_body
 from .models import User, UserSession, credentials_changed
 from .rules import (
@@ -64,7 +64,8 @@ if_unchanged = bp.if_match(UserSchema, visible_user, User.get_for_update)
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
     """List all users, newest first, as a plain array; see X-Total-Count and Link"""
-    return page_response(User.newest(), UserSchema, page, head="", tail="", has_pagination=False)
+    users = within_period(User.search(page["role"], page["disabled"]), page)
+    return page_response(users, UserSchema, page, head="", tail="", has_pagination=False)
 
 
 @bp.post("")

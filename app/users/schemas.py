@@ -11,13 +11,14 @@ from ..http.authentication import ROLES
 from ..http.fields import (
     Choice,
     Password,
+    QueryBoolean,
     QueryInteger,
     StrictBoolean,
     StrictUUID,
     Text,
     UtcDateTime,
 )
-from ..http.schemas import PaginationQuerySchema, Schema
+from ..http.schemas import PaginationQuerySchema, PeriodQuerySchema, Schema
 from ..http.text import normalize_text
 from .passwords import PUBLISHED_PASSWORD, is_common, resembles
 from .rules import LOCALES
@@ -181,8 +182,12 @@ class UserIdQuerySchema(Schema):
     id = StrictUUID(required=True)
 
 
-class UserListQuerySchema(PaginationQuerySchema):
-    """The page of the plain array of users."""
+class UserListQuerySchema(PeriodQuerySchema, PaginationQuerySchema):
+    """Filters and page of the plain array of users; the period is that of ``createdAt``."""
+
+    role = Text(load_default=None, validate=validate.OneOf(ROLES), metadata={"example": "officer"})
+    disabled = QueryBoolean(load_default=None, metadata={"example": False})
+    sort = Choice("-createdAt", "createdAt", load_default="-createdAt")
 
     limit = QueryInteger(
         load_default=100, validate=validate.Range(1, 100), metadata={"example": 100}

@@ -36,7 +36,7 @@ EXPORTS = {
 
 @bp.get("/calculations")
 @bp.login_required
-@bp.paginated(CalculationSchema)
+@bp.paginated(CalculationSchema, "calculatedAt")
 def list_calculations():
     """List your calculations, newest first"""
     return Calculation.for_user(current_user.id)
@@ -141,7 +141,7 @@ def publish_nisab(data):
 @bp.public
 @bp.cacheable
 @bp.arguments(CurrencyQuerySchema, location="query")
-@bp.paginated(NisabSchema)
+@bp.paginated(NisabSchema, "effectiveAt")
 def list_nisab_history(query):
     """List the nisab prices published in a currency, the latest first"""
     return MetalPrice.history(query["currency"])

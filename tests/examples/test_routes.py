@@ -192,12 +192,11 @@ def test_limited_serves_ten_requests_a_minute(client):
     assert response.headers["X-RateLimit-Remaining"] == "0"
 
 
-def test_limited_serves_again_after_retry_after(client, monkeypatch):
+def test_limited_serves_again_after_retry_after(client, advance_clock):
     while client.get(LIMITED).status_code == 200:
         pass
     wait = int(client.get(LIMITED).headers["Retry-After"])
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + wait)
+    advance_clock(wait)
     assert client.get(LIMITED).status_code == 200
 
 

@@ -327,3 +327,38 @@ def test_if_match_does_not_hide_that_a_resource_is_missing(resources):
         for tag in ("*", '"a"'):
             response = resources.send(step, id, tag)
             assert response.status_code == 404, (step, response.json)
+
+
+# What clients poll until it changes by itself
+
+
+def test_polling_a_pending_donation_costs_one_statement_and_no_body(
+    resources, statements, stripe_server, deliver
+):
+    id, seen = resources.create("pledge", "owner")
+    path, headers = f"{DONATIONS}/{id}", {"If-None-Match": seen.headers["ETag"]}
+    for _ in range(3):
+        with statements() as sent:
+            response = resources.owner.get(path, headers=headers)
+        assert (response.status_code, response.data) == (304, b"")
+        assert len(sent) == 1, sent
+    deliver(stripe_server.succeed(next(iter(stripe_server.intents)))[0])
+    response = resources.owner.get(path, headers=headers)
+    assert (response.status_code, response.json["status"]) == (200, "succeeded")
+    assert response.headers["ETag"] != seen.headers["ETag"]
+
+
+POLLED = {  # whose status changes by itself, by Stripe, by the time or by a decision
+    "/api/waqf/donations/{id}",
+    "/api/waqf/donations/all/{id}",
+    "/api/waqf/projects/{id}",
+    "/api/murabaha/applications/{id}",
+    "/api/payments/exceptions/{id}",
+    "/api/payments/payouts/{id}",
+}
+
+
+def test_what_clients_poll_is_not_sent_again_while_it_is_the_same(the_app):
+    paths = openapi_document(the_app)["paths"]
+    for path in POLLED:
+        assert "304" in paths[path]["get"]["responses"], path

@@ -111,12 +111,11 @@ def test_a_rate_limited_request_has_no_effect(make_limited):
         assert User.credentials("fatima@example.org").row() is None
 
 
-def test_a_client_is_served_again_after_retry_after(make_limited, monkeypatch):
+def test_a_client_is_served_again_after_retry_after(make_limited, advance_clock):
     client = make_client(make_limited())
     use_up_limit(client)
     wait = int(client.get(ME).headers["Retry-After"])
-    real_time = time.time
-    monkeypatch.setattr(time, "time", lambda: real_time() + wait + 1)
+    advance_clock(wait + 1)
     use_up_limit(client)
     assert_rate_limited(client.get(ME))
 
@@ -243,10 +242,9 @@ def register(app, address=HERE, **overrides):
 
 
 @pytest.mark.usefixtures("fast_hashing")
-def test_an_address_registers_twenty_accounts_an_hour(make_limited, count, monkeypatch):
+def test_an_address_registers_twenty_accounts_an_hour(make_limited, count, advance_clock):
     limits = {"ratelimit_default": "1000 per minute"}
     app = make_limited(ratelimit_register=Settings().ratelimit_register, **limits)
-    real_time = time.time
     assert Settings().ratelimit_register == "20 per hour"
     assert register(app, password="short").status_code == 400  # not counted: nothing was hashed
     assert [register(app).status_code for _ in range(20)] == [201] * 20
@@ -255,7 +253,7 @@ def test_an_address_registers_twenty_accounts_an_hour(make_limited, count, monke
     assert 3500 < int(refused.headers["Retry-After"]) <= 3600
     assert count(User) == 20
     assert register(app, THERE).status_code == 201
-    monkeypatch.setattr(time, "time", lambda: real_time() + 3602)
+    advance_clock(3602)
     assert register(app).status_code == 201
 
 
@@ -411,13 +409,13 @@ def test_wrong_current_passwords_are_limited_too(login_app, make_user, sign_in):
 
 
 def test_after_fifteen_minutes_the_right_password_is_accepted_again(
-    login_app, make_user, monkeypatch
+    login_app, make_user, advance_clock
 ):
-    user, real_time = make_user(), time.time
+    user = make_user()
     fail_log_in(login_app, user.email)
-    monkeypatch.setattr(time, "time", lambda: real_time() + 14 * 60)
+    advance_clock(14 * 60)
     assert_rate_limited(log_in(login_app, user.email, PASSWORD))
-    monkeypatch.setattr(time, "time", lambda: real_time() + 15 * 60 + 2)
+    advance_clock(62)
     assert log_in(login_app, user.email, PASSWORD).status_code == 200
 
 

@@ -33,6 +33,8 @@ class GunicornServer:
         settings = {
             "APP_ENV": "testing",
             "DATABASE_URL": self.database_url,
+            "DEV_CLOCK_FILE": str(self.folder / "clock"),
+            "DEV_ROUTES": "false",
             "JWT_SECRET_KEY": SECRET,
             "PORT": str(self.port),
             "RATELIMIT_DEFAULT": "1000000 per hour",

@@ -21,6 +21,7 @@ def make_settings(**overrides) -> Settings:
             "ratelimit_address": "1000000 per minute",
             "ratelimit_register": "1000000 per minute",
             "log_level": "warning",
+            "dev_routes": False,  # a test of all routes would reset the database
             **overrides,
         }
     )

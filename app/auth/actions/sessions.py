@@ -9,7 +9,6 @@ tabs refresh at once. Tokens are not stored for this. All that is random in a pa
 refresh token's id, the signing key, and the time of issue in the session's row.
 """
 
-import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -43,7 +42,7 @@ def create_session(user: User, client: Client | None = None) -> dict[str, Any]:
         last_used_at=now,
     )
     db.session.add(session)
-    tokens = _create_tokens(user.id, session.id, session.refresh_jti, time.time_ns() // 10**9)
+    tokens = _create_tokens(user.id, session.id, session.refresh_jti, int(clock.timestamp()))
     return {**tokens, "user": user}
 
 
@@ -71,7 +70,7 @@ def rotate_tokens(user: Any, claims: TokenClaims) -> dict[str, Any] | None:
     )
     if session is None:
         return None
-    successor = session.rotate(claims.jti, str(uuid7()), time.time_ns() // 10**9)
+    successor = session.rotate(claims.jti, str(uuid7()), int(clock.timestamp()))
     if successor is None:
         UserSession.revoke(claims.session_id)
         return None

@@ -1,6 +1,5 @@
 """The user's sessions, and when they were last used."""
 
-import time
 from uuid import UUID
 
 import psycopg
@@ -16,14 +15,19 @@ from ..rules import SessionNotFound
 from ..schemas import SessionSchema
 from .blueprint import bp
 
-# When this process last stored that a session is in use (monotonic time).
+# When this process last stored that a session is in use (Unix time).
 MAX_TOUCHED = 10_000
 _touched: dict[UUID, float] = {}
 
 
+def forget_touched_sessions() -> None:
+    """Store again that a session is in use, as after a reset of the data."""
+    _touched.clear()
+
+
 @bp.get("/sessions")
 @bp.login_required
-@bp.paginated(SessionSchema)
+@bp.paginated(SessionSchema, "createdAt")
 def list_sessions():
     """List your own active sessions, newest first"""
     return UserSession.for_user(current_user.id, current_user.session_id, clock.now())
@@ -51,8 +55,8 @@ def touch_session(response: Response) -> Response:
     user = g.get("authenticated_user")
     if not isinstance(user, AuthenticatedUser) or not user.session_verified:
         return response
-    now, interval = time.monotonic(), TOUCH_INTERVAL.total_seconds()
-    is_recent = time.time() - user.token_issued_at < interval
+    now, interval = clock.timestamp(), TOUCH_INTERVAL.total_seconds()
+    is_recent = now - user.token_issued_at < interval
     if is_recent or now - _touched.get(user.session_id, -interval) < interval:
         return response
     while len(_touched) >= MAX_TOUCHED:

@@ -116,6 +116,9 @@ class Acts(StripeApi):
         match (method, *path.removeprefix(PREFIX).strip("/").split("/")):
             case ("GET", ""):
                 return describe_acts()
+            case ("POST", "clear"):
+                self.clear()
+                return {}
             case ("POST", "payouts"):
                 events = self.pay_out(**convert(params, PAYOUT_PARAMS))
                 if not events:
@@ -141,6 +144,8 @@ class Acts(StripeApi):
     def _act_on(
         self, collection: str, object_id: str, act: Act, params: StripeObject
     ) -> StripeObject:
+        params = {**params}
+        is_held = params.pop("held", "") == "true"  # the caller delivers the events itself
         state, param = COLLECTIONS[collection]
         object = get_object(getattr(self, state), object_id, param)
         if not act.is_possible(object):
@@ -155,7 +160,26 @@ class Acts(StripeApi):
         missing = {"fund": {"amount"}, "close_dispute": {"status"}}.get(act.action, set())
         for name in missing - arguments.keys():
             require_param(params, name)
+        if is_held:
+            return self._hold_events(getattr(self, act.action), object_id, arguments, object)
         return report(getattr(self, act.action)(object_id, **arguments), object)
+
+    def _hold_events(
+        self, action: Callable[..., list[StripeObject]], object_id: str, arguments: Any, object: Any
+    ) -> StripeObject:
+        """Act, and return what a delivery of each event would send, instead of sending it."""
+        on_event, self.on_event = self.on_event, None
+        try:
+            events = action(object_id, **arguments)
+        finally:
+            self.on_event = on_event
+        deliveries = [self._delivery_of(event) for event in events]
+        return {**report(events, object), "deliveries": deliveries}
+
+    def _delivery_of(self, event: StripeObject) -> StripeObject:
+        """Return what a delivery of ``event`` sends."""
+        body, headers = self.sign_event(event)
+        return {"body": body.decode(), "headers": headers}
 
     def _deliver(self, event: StripeObject) -> StripeObject:
         if self.on_event:
@@ -187,5 +211,5 @@ def describe_acts() -> StripeObject:
     """Return every path with its parameters."""
     acts = {f"{name}/{{id}}/{verb}": [*act.params] for (name, verb), act in ACTS.items()}
     acts |= {"payouts": [*PAYOUT_PARAMS], "settings": [*SETTINGS], "deny": ["path"], "ping": []}
-    acts |= {"events/{id}/deliver": [], "events/{id}/thin": []}
+    acts |= {"events/{id}/deliver": [], "events/{id}/thin": [], "clear": []}
     return {f"POST {PREFIX}/{path}": params for path, params in sorted(acts.items())}

@@ -38,11 +38,19 @@ class Delivery:
         self.url, self.sign = url, sign
         self.waiting: list[Attempt] = []
         self.numbers, self.changed = itertools.count(), threading.Condition()
+        self.is_sending, self.clears = False, 0
         threading.Thread(target=self._run, daemon=True).start()
 
     def send(self, event: StripeObject) -> None:
         """Deliver ``event`` soon."""
         self._schedule(event, 1, FIRST_DELAY)
+
+    def clear(self) -> None:
+        """Forget the events that wait, and wait until none is being delivered."""
+        with self.changed:
+            self.waiting.clear()
+            self.clears += 1
+            self.changed.wait_for(lambda: not self.is_sending, TIMEOUT)
 
     def _schedule(self, event: StripeObject, tries: int, delay: float) -> None:
         with self.changed:
@@ -53,8 +61,13 @@ class Delivery:
 
     def _run(self) -> None:
         while True:
-            attempt = self._next_attempt()
+            attempt, clears = self._next_attempt(), self.clears
             error = self._post(attempt.event)
+            with self.changed:
+                self.is_sending = False
+                self.changed.notify_all()
+            if clears != self.clears:
+                continue
             if error and attempt.tries < MAX_ATTEMPTS:
                 delay = min(FIRST_DELAY * 2**attempt.tries, MAX_DELAY)
                 self._schedule(attempt.event, attempt.tries + 1, delay)
@@ -63,11 +76,12 @@ class Delivery:
                 print(f"Stripe: {event['type']} {event['id']}: {error}", file=sys.stderr)
 
     def _next_attempt(self) -> Attempt:
-        """Wait until an attempt is due and return it."""
+        """Wait until an attempt is due and return it; it is being sent from then on."""
         with self.changed:
             while True:
                 delay = self.waiting[0].due - time.monotonic() if self.waiting else None
                 if delay is not None and delay <= 0:
+                    self.is_sending = True
                     return heapq.heappop(self.waiting)
                 self.changed.wait(delay)
 

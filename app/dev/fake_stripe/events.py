@@ -4,7 +4,6 @@ import copy
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -49,7 +48,7 @@ class Events(State):
         ``at`` is the signature's Unix time, now by default.
         """
         body = event if isinstance(event, bytes) else json.dumps(event, indent=2).encode()
-        at = int(time.time() if at is None else at)
+        at = unix_time() if at is None else int(at)
         payload = b"%d." % at + body
         digest = hmac.new((secret or self.secret).encode(), payload, hashlib.sha256).hexdigest()
         headers = {"Stripe-Signature": f"t={at},v1={digest}", "Content-Type": "application/json"}

@@ -32,6 +32,8 @@ class StripeServer(Acts):
     It forgets the oldest of more than ``max_payments`` payments.
     """
 
+    on_clear: Callable[[], None] | None = None  # forgets what waits to be delivered
+
     def __init__(self, port: int = 0, max_payments: int | None = None) -> None:
         self.port, self.max_payments = port, max_payments
         self.gate, self.held_count = threading.Event(), 0
@@ -103,7 +105,10 @@ class StripeServer(Acts):
     ) -> Response | None:
         """Return status, body and headers; None to close the connection without a response."""
         if path.startswith(PREFIX):
-            return self._attempt(self.act, method, path, params)
+            response = self._attempt(self.act, method, path, params)
+            if path == f"{PREFIX}/clear" and self.on_clear:
+                self.on_clear()  # without the lock, for which the receiver of an event may wait
+            return response
         with self.lock:
             self._forget_oldest()
             self.requests.append((method, path, params, key))

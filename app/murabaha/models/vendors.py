@@ -27,8 +27,12 @@ class Vendor(UUIDPrimaryKeyMixin, Base):
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     @prepared_query
-    def newest(cls: Any):
-        return newest_first(db.select(cls), cls.created_at, cls.id)
+    def search(cls: Any, active):
+        """Select vendors, newest first; with ``active`` only those that are, or are not."""
+        query = db.select(cls)
+        if active is not None:
+            query = query.where(cls.active == active)
+        return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query
     def by_id(cls: Any, id):

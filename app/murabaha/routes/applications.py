@@ -30,6 +30,7 @@ from ..schemas.applications import (
     QuoteSchema,
     RejectionSchema,
     ScheduleSchema,
+    VendorListQuerySchema,
     VendorPatchSchema,
     VendorSchema,
 )
@@ -46,10 +47,11 @@ from .blueprint import (
 
 @bp.get("/vendors")
 @bp.login_required
-@bp.paginated(VendorSchema)
-def list_vendors():
+@bp.arguments(VendorListQuerySchema, location="query")
+@bp.paginated(VendorSchema, "createdAt")
+def list_vendors(query):
     """List the vendors that the institution buys from, newest first"""
-    return Vendor.newest()
+    return Vendor.search(query["active"])
 
 
 @bp.post("/vendors")
@@ -137,7 +139,7 @@ def update_application(changes, id):
 
 @bp.get("/applications/<uuid:id>/history")
 @bp.login_required
-@bp.paginated(ApplicationEventSchema)
+@bp.paginated(ApplicationEventSchema, "at", has_period=False)
 @bp.raises(ApplicationNotFound)
 def list_application_history(id):
     """List the events of an application, newest first"""

@@ -76,7 +76,7 @@ def pay_down_payment(data, id):
 
 @bp.get("/applications/<uuid:id>/receipts")
 @bp.login_required
-@bp.paginated(ReceiptSchema)
+@bp.paginated(ReceiptSchema, "createdAt")
 @bp.raises(ApplicationNotFound)
 def list_receipts(id):
     """List what was received outside Stripe, newest first"""

@@ -36,6 +36,12 @@ class VendorSchema(Schema):
     updated_at = UtcDateTime(required=True)
 
 
+class VendorListQuerySchema(Schema):
+    """Which vendors are listed."""
+
+    active = QueryBoolean(load_default=None, metadata={"example": True})
+
+
 class NewVendorSchema(Schema):
     name = PersonName(required=True)
     email = Email(load_default=None, allow_none=True)

@@ -173,6 +173,16 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         return newest_first(own, cls.created_at, cls.id)
 
     @prepared_query
+    def own(cls: Any, user_id, project_id, status):
+        """Select the user's donations, newest first, filtered by what is not None."""
+        query = db.select(cls).where(cls.user_id == user_id)
+        if project_id is not None:
+            query = query.where(cls.project_id == project_id)
+        if status is not None:
+            query = query.where(cls.status == status)
+        return newest_first(query, cls.created_at, cls.id)
+
+    @prepared_query
     def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 

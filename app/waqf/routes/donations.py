@@ -27,6 +27,7 @@ from ..schemas.donations import (
     NewDonationSchema,
     NewProjectSchema,
     NewRefundSchema,
+    OwnDonationQuerySchema,
     ProjectListQuerySchema,
     ProjectPatchSchema,
     ProjectSchema,
@@ -54,7 +55,7 @@ def own_donation(id):
 @bp.public
 @bp.cacheable
 @bp.arguments(ProjectListQuerySchema, location="query")
-@bp.paginated(ProjectSchema)
+@bp.paginated(ProjectSchema, "createdAt")
 def list_projects(query):
     """List projects, newest first, filtered by category and active"""
     active = query["active"] and query["active"] == "true"
@@ -100,7 +101,7 @@ def update_project(changes, id):
 @bp.get("/projects/<uuid:id>/donations")
 @bp.public
 @bp.cacheable
-@bp.paginated(PublicDonationSchema)
+@bp.paginated(PublicDonationSchema, "createdAt")
 @bp.raises(ProjectNotFound)
 def list_project_donations(id):
     """List the succeeded donations to a project, newest first, without anonymous donors' names"""
@@ -130,10 +131,11 @@ def donate(data):
 
 @bp.get("/donations")
 @bp.login_required
-@bp.paginated(DonationSchema)
-def list_donations():
+@bp.arguments(OwnDonationQuerySchema, location="query")
+@bp.paginated(DonationSchema, "createdAt")
+def list_donations(query):
     """List your donations, newest first"""
-    return Donation.for_user(current_user.id)
+    return Donation.own(current_user.id, query["project_id"], query["status"])
 
 
 @bp.get("/donations/export")

@@ -23,7 +23,7 @@ from .blueprint import bp, if_project_unchanged, require_project
 
 @bp.get("/projects/<uuid:id>/disbursements")
 @bp.officers_only
-@bp.paginated(DisbursementSchema)
+@bp.paginated(DisbursementSchema, "createdAt")
 @bp.raises(ProjectNotFound)
 def list_disbursements(id):
     """List what a project's fund has paid out, newest first"""

@@ -100,6 +100,15 @@ class ProjectListQuerySchema(Schema):
     )
 
 
+class OwnDonationQuerySchema(Schema):
+    """Which of one's own donations are listed."""
+
+    project_id = StrictUUID(load_default=None)
+    status = Text(
+        load_default=None, validate=validate.OneOf(STATUSES), metadata={"example": "succeeded"}
+    )
+
+
 class DedicationSchema(Schema):
     """In whose name or memory a gift is made; the name is public."""
 
