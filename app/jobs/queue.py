@@ -20,6 +20,7 @@ from procrastinate.jobs import Job
 from .. import clock
 from ..database.base import db
 from ..errors import describe_database_error
+from .completion import CompletingJobManager
 from .models import JobRun
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ MAX_ERROR_LENGTH = 500
 queue = procrastinate.App(
     connector=procrastinate.SyncPsycopgConnector(), periodic_defaults={"max_delay": MAX_DELAY}
 )
+queue.job_manager = CompletingJobManager(queue.connector)
 
 # Inserts jobs through the session's connection, also from a job: there ``queue`` is asynchronous.
 inserter = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
