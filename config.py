@@ -78,6 +78,7 @@ class Settings:
     profit_rate_max: Decimal = Decimal("0.30")
     four_eyes_above: Decimal = Decimal("Infinity")  # needs a second person; empty: never
     examples_enabled: bool = True  # the routes to test a client with, such as /api/stream
+    metrics_token: str = ""  # the bearer token of GET /metrics; empty: there are no metrics
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     web_threads: int = 4
@@ -202,6 +203,10 @@ def _check(settings: Settings) -> None:
         _require(
             not secret or len(secret.encode()) >= 32, f"{key.upper()} must have at least 32 bytes."
         )
+    _require(
+        not settings.metrics_token or re.fullmatch(r"[!-~]{16,}", settings.metrics_token),
+        "METRICS_TOKEN must have at least 16 ASCII characters, and no spaces.",
+    )
     _check_addresses(settings)
     _check_limits(settings)
     _check_logo(settings)
@@ -335,6 +340,10 @@ def _check_production_secrets(settings: Settings) -> None:
     _require(
         settings.stripe_secret_key != LOCAL_KEY,
         "STRIPE_SECRET_KEY is the one of the fake of Stripe: use a key of your Stripe account.",
+    )
+    _require(
+        not settings.metrics_token or not is_guessable(settings.metrics_token),
+        "METRICS_TOKEN looks like a placeholder or a pattern and can be guessed.",
     )
     for secret in settings.stripe_webhook_secrets:
         _require(

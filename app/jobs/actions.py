@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from .. import clock
 from ..database.base import db
 from .models import JobRun
-from .queue import MAX_ATTEMPTS
+from .queue import DEFAULT_QUEUE, MAX_ATTEMPTS
 
 STALLED_AFTER = 20  # seconds without a heartbeat, which a worker sends every 5
 LATE_AFTER = 300  # seconds that a job may wait although it is due
@@ -90,6 +90,9 @@ STATE = """
         WHERE event.job_id = job.id AND event.type = 'deferred'
     ) AS due
 """
+WAITING = """
+    SELECT queue_name, count(*) FROM procrastinate_jobs WHERE status = 'todo' GROUP BY queue_name
+"""
 FAILED_BY_NAME = """
     SELECT task_name, array_agg(id ORDER BY id) FROM procrastinate_jobs
     WHERE status = 'failed' GROUP BY task_name ORDER BY task_name
@@ -126,6 +129,12 @@ def read_state() -> QueueState:
     return QueueState(*row)
 
 
+def count_waiting_jobs() -> dict[str, int]:
+    """Return how many jobs wait in each queue, also those that are not due yet."""
+    counts = {queue_name: number for queue_name, number in db.session.execute(text(WAITING))}  # noqa: C416
+    return {DEFAULT_QUEUE: 0, **counts}
+
+
 def failed_jobs() -> dict[str, list[int]]:
     """Return the ids of the jobs that failed for good, by name."""
     rows = db.session.execute(text(FAILED_BY_NAME))
@@ -133,12 +142,13 @@ def failed_jobs() -> dict[str, list[int]]:
 
 
 def delete_old_runs() -> int:
-    """Delete old runs except the last of each job, and jobs that failed; return the runs' number.
+    """Delete old runs except the last of each job and outcome, and jobs that failed.
 
+    Return the number of runs.
     The caller commits.
     """
-    last = db.select(JobRun.id).ext(distinct_on(JobRun.name))
-    last = last.order_by(JobRun.name, JobRun.started_at.desc())
+    last = db.select(JobRun.id).ext(distinct_on(JobRun.name, JobRun.outcome))
+    last = last.order_by(JobRun.name, JobRun.outcome, JobRun.started_at.desc())
     old = db.delete(JobRun).where(
         JobRun.started_at < clock.now() - RUNS_AGE, JobRun.id.not_in(last)
     )

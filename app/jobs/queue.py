@@ -29,6 +29,7 @@ FIRST_WAIT, MAX_WAIT = 10, 3600  # seconds until a failed job is tried again
 MAX_ATTEMPTS = 30  # about a day
 MAX_DELAY = 26 * 3600  # seconds: a scheduled job that no worker could run then runs late
 MAX_ERROR_LENGTH = 500
+DEFAULT_QUEUE = "default"  # of all jobs
 
 # It needs no pool: a worker replaces the connector by its own.
 queue = procrastinate.App(
