@@ -1,5 +1,7 @@
 """Real workers over PostgreSQL: jobs run once in effect, whatever happens to a worker."""
 
+import time
+
 import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
@@ -15,6 +17,7 @@ from ..support.cli import run_command
 from ..support.concurrency import wait_until
 from ..support.databases import create_scratch_app
 from ..support.job_worker import JobWorker
+from ..support.settings import SOAK
 
 NO_HEARTBEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
 STATUS = "SELECT status::text, attempts FROM procrastinate_jobs WHERE task_name LIKE 'tests.%'"
@@ -112,6 +115,26 @@ def test_the_job_of_a_worker_that_was_killed_is_done_once_by_another(app, make_w
     assert second.stop() == 0
     assert rows("SELECT * FROM effects") == [(1,)]
     assert runs("tests.insert_slowly") == [("succeeded",)]
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not SOAK, reason="It takes as long as the timeout of a heartbeat.")
+def test_the_job_of_a_killed_worker_is_taken_up_within_26_seconds(app, make_worker, tmp_path):
+    workers, ids = [], "SELECT id FROM procrastinate_workers ORDER BY id"
+    for number in (1, 2):
+        workers.append(make_worker())
+        wait_until(lambda number=number: len(rows(ids)) == number, timeout=90)
+    enqueue("tests.insert_slowly", number=1)
+    workers[0].wait_for_start()
+    holder = rows("SELECT worker_id FROM procrastinate_jobs WHERE task_name LIKE 'tests.%'")[0]
+    workers[rows(ids).index(holder)].kill()
+    killed_at = time.monotonic()
+    (tmp_path / "go").touch()
+    wait_until(lambda: runs("tests.insert_slowly"), timeout=60)
+    delay = time.monotonic() - killed_at
+    print(f"\ntaken up after {delay:.1f} s")
+    assert delay < 26 + 4  # on a busy machine
+    assert rows("SELECT * FROM effects") == [(1,)]
 
 
 def test_a_job_that_succeeded_before_its_worker_died_is_not_done_again(app, make_worker):
