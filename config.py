@@ -81,6 +81,7 @@ class Settings:
     dev_routes: bool = True  # outside production: /api/dev, for integration suites
     dev_clock_file: str = str(INSTANCE / "clock")  # that the processes of one service share
     examples_enabled: bool = True  # the routes to test a client with, such as /api/stream
+    metrics_token: str = ""  # the bearer token of GET /metrics; empty: there are no metrics
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     web_threads: int = 4
@@ -216,6 +217,10 @@ def _check(settings: Settings) -> None:
         _require(
             not secret or len(secret.encode()) >= 32, f"{key.upper()} must have at least 32 bytes."
         )
+    _require(
+        not settings.metrics_token or re.fullmatch(r"[!-~]{16,}", settings.metrics_token),
+        "METRICS_TOKEN must have at least 16 ASCII characters, and no spaces.",
+    )
     _check_addresses(settings)
     _check_limits(settings)
     _check_logo(settings)
@@ -362,6 +367,10 @@ def _check_production_secrets(settings: Settings) -> None:
     _require(
         settings.stripe_secret_key != LOCAL_KEY,
         "STRIPE_SECRET_KEY is the one of the fake of Stripe: use a key of your Stripe account.",
+    )
+    _require(
+        not settings.metrics_token or not is_guessable(settings.metrics_token),
+        "METRICS_TOKEN looks like a placeholder or a pattern and can be guessed.",
     )
     for secret in settings.stripe_webhook_secrets:
         _require(

@@ -41,7 +41,8 @@ DOMAINS = {
 }  # fmt: skip
 DOMAIN_FILES = {"__init__", "rules", "models", "schemas", "actions", "routes", "jobs"}
 OTHER_FILES = {
-    ("users", "passwords"), ("jobs", "queue"), ("jobs", "worker"), ("audit", "origin"),
+    ("users", "passwords"), ("jobs", "queue"), ("jobs", "worker"), ("jobs", "completion"),
+    ("audit", "origin"),
 }  # fmt: skip
 COMMITTERS = {"routes", "cli", "jobs", "idempotency"}
 RULE_IMPORTS = {"errors", "money", "rules"}

@@ -73,7 +73,8 @@ def _command(context: click.Context) -> str:
     An option may be a secret or personal data; an argument is part of what is done.
     """
     arguments = [p.name or "" for p in context.command.params if isinstance(p, click.Argument)]
-    names = [str(context.params.get(name)) for name in reversed(arguments)]
+    values = [context.params.get(name) for name in reversed(arguments)]
+    names = [str(value) for value in values if value is not None]
     while context.parent is not None:
         names.append(context.info_name or "")
         context = context.parent

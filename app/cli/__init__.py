@@ -1,5 +1,6 @@
 """Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
+import re
 from functools import partial
 
 import click
@@ -25,6 +26,8 @@ payments = AppGroup("payments", help="Manage payments at Stripe.")
 ledger_group = AppGroup("ledger", help="Check the ledger.")
 projects = AppGroup("projects", help="Manage waqf projects.")
 jobs_group = AppGroup("jobs", help="Run jobs, now or when they are due.")
+
+MAX_IDS = 5  # of jobs that failed, in a line
 
 
 def init_app(app: Flask) -> None:
@@ -121,6 +124,9 @@ def list_jobs_command() -> None:
         run = runs.get(name)
         result = "never run" if run is None else run.summary
         click.echo(f"{name:<20} {SCHEDULES.get(name, 'when needed'):<14} {result}")
+    for name, ids in queue_actions.failed_jobs().items():
+        shown = ", ".join(map(str, ids[:MAX_IDS]))
+        click.echo(f"{name:<20} {len(ids)} failed for good: {shown}{', …' * (len(ids) > MAX_IDS)}")
     state = queue_actions.read_state()
     click.echo(
         f"{state.workers} workers, {state.waiting} due (for up to {state.longest_wait:.0f} s),"
@@ -140,6 +146,25 @@ def run_job_command(name: str) -> None:
     except Exception as error:
         raise click.ClickException(queue.describe(error)) from None
     click.echo(JobRun.last_by_name()[name].summary)
+
+
+@jobs_group.command("retry")
+@click.argument("job", required=False)
+def retry_jobs_command(job: str | None) -> None:
+    """Let a worker try jobs that failed for good again: all, those called JOB, or that with id JOB.
+
+    A job starts with all of its attempts.
+    """
+    if job is not None and re.fullmatch(r"\d{1,18}", job, re.ASCII):
+        retried = queue_actions.retry_failed_jobs(id=int(job))
+        if not retried:
+            raise click.BadParameter(f"no job {job} has failed for good.", param_hint="JOB")
+    elif job is None or job in queue.queue.tasks:
+        retried = queue_actions.retry_failed_jobs(name=job)
+    else:
+        raise click.BadParameter(f"there is no job {job!r}.", param_hint="JOB")
+    db.session.commit()
+    click.echo(f"{retried} to be tried again")
 
 
 @jobs_group.command("work")

@@ -19,3 +19,9 @@ def lock_quota(kind: str, user_id: UUID) -> None:
 def lock_name(name: str) -> None:
     """Serialize the transactions that take the lock ``name``."""
     db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def try_lock_name(name: str) -> bool:
+    """Take the lock ``name``; return False if another transaction has it."""
+    key = func.hashtextextended(name, 0)
+    return bool(db.session.scalar(select(func.pg_try_advisory_xact_lock(key))))

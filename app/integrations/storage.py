@@ -154,9 +154,15 @@ def init_app(app: Flask, upload_dir: str, bucket: str, endpoint: str) -> None:
     app.extensions["storage"] = S3Storage(bucket, endpoint) if bucket else LocalStorage(upload_dir)
 
 
-def save(name: str, file: IO[bytes]) -> None:
-    """Store ``file`` as ``name``; a rollback removes it again. Raises ServiceUnavailable."""
+def save(name: str, file: IO[bytes], *, replaces: bool = False) -> None:
+    """Store ``file`` as ``name``; a rollback removes it again. Raises ServiceUnavailable.
+
+    With ``replaces`` it takes the place of a file that a process has left which was killed before
+    its commit. The caller holds a lock that excludes another one with this name.
+    """
     try:
+        if replaces:
+            _storage().remove(name)
         _storage().write(name, file)
     except OSError as error:
         log.exception("a file could not be stored")

@@ -1,6 +1,6 @@
 """The record of what ran, and procrastinate's tables as far as they are read here."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -69,6 +69,10 @@ class JobRun(UUIDPrimaryKeyMixin, Base):
     error: Mapped[str | None]
 
     @property
+    def ended_at(self) -> datetime:
+        return self.started_at + timedelta(seconds=float(self.duration))
+
+    @property
     def summary(self) -> str:
         """Start, duration and outcome, as one line."""
         started_at = self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -88,8 +92,10 @@ class JobRun(UUIDPrimaryKeyMixin, Base):
         return db.session.scalar(query) is not None
 
     @classmethod
-    def last_by_name(cls) -> "dict[str, JobRun]":
-        """Return the last run of each job that has run."""
+    def last_by_name(cls, outcome: str | None = None) -> "dict[str, JobRun]":
+        """Return the last run of each job that has run, or the last one with ``outcome``."""
         query = db.select(cls).ext(distinct_on(cls.name))
+        if outcome is not None:
+            query = query.where(cls.outcome == outcome)
         query = query.order_by(cls.name, cls.started_at.desc())
         return {run.name: run for run in db.session.scalars(query)}

@@ -20,6 +20,7 @@ from procrastinate.jobs import Job
 from .. import clock
 from ..database.base import db
 from ..errors import describe_database_error
+from .completion import CompletingJobManager
 from .models import JobRun
 
 log = logging.getLogger(__name__)
@@ -28,11 +29,13 @@ FIRST_WAIT, MAX_WAIT = 10, 3600  # seconds until a failed job is tried again
 MAX_ATTEMPTS = 30  # about a day
 MAX_DELAY = 26 * 3600  # seconds: a scheduled job that no worker could run then runs late
 MAX_ERROR_LENGTH = 500
+DEFAULT_QUEUE = "default"  # of all jobs
 
 # It needs no pool: a worker replaces the connector by its own.
 queue = procrastinate.App(
     connector=procrastinate.SyncPsycopgConnector(), periodic_defaults={"max_delay": MAX_DELAY}
 )
+queue.job_manager = CompletingJobManager(queue.connector)
 
 # Inserts jobs through the session's connection, also from a job: there ``queue`` is asynchronous.
 inserter = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())

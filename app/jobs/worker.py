@@ -44,20 +44,17 @@ def work(app: Flask, *, wait: bool = True) -> None:
 
 
 async def _work_until_stopped(app: Flask, *, wait: bool) -> None:
-    """Run a worker, and another one whenever it has ended because the database was away."""
+    """Run a worker, and another one whenever it has ended because the database was away.
+
+    The pool is opened outside of the task that is cancelled: cancelled itself, it would never end.
+    """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     while not stop.is_set():
-        worker = asyncio.create_task(_run_worker(app, wait=wait))
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        worker.cancel()  # it waits for its running jobs
-        stopped.cancel()
         try:
-            await worker
-        except asyncio.CancelledError:
-            return
+            async with queue.open_async():
+                await _run_worker_until(stop, app, wait=wait)
         except (ConnectorException, psycopg.Error, psycopg_pool.PoolTimeout) as error:
             log.warning("worker: %s", describe_database_error(error))
         if not wait:
@@ -66,28 +63,38 @@ async def _work_until_stopped(app: Flask, *, wait: bool) -> None:
             await asyncio.wait_for(stop.wait(), RETRY_INTERVAL)
 
 
+async def _run_worker_until(stop: asyncio.Event, app: Flask, *, wait: bool) -> None:
+    """Run a worker until it ends or ``stop`` is set; it waits for its running jobs then."""
+    worker = asyncio.create_task(_run_worker(app, wait=wait))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    worker.cancel()
+    stopped.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await worker
+
+
 async def _run_worker(app: Flask, *, wait: bool) -> None:
     def in_app_context(call_next: Callable[[], Any], _context: Any, _worker: Any) -> Any:
         with app.app_context():
             return call_next()
 
-    async with queue.open_async():
-        rescue = asyncio.create_task(_retry_stalled_jobs(app))
-        try:
-            await queue.run_worker_async(
-                wait=wait,
-                concurrency=CONCURRENCY,
-                listen_notify=False,
-                fetch_job_polling_interval=POLL_INTERVAL,
-                update_heartbeat_interval=HEARTBEAT_INTERVAL,
-                stalled_worker_timeout=actions.STALLED_AFTER,
-                shutdown_graceful_timeout=GRACE,
-                install_signal_handlers=False,
-                delete_jobs="successful",
-                task_middleware=[in_app_context],
-            )
-        finally:
-            rescue.cancel()
+    rescue = asyncio.create_task(_retry_stalled_jobs(app))
+    try:
+        await queue.run_worker_async(
+            wait=wait,
+            concurrency=CONCURRENCY,
+            listen_notify=False,
+            fetch_job_polling_interval=POLL_INTERVAL,
+            update_heartbeat_interval=HEARTBEAT_INTERVAL,
+            stalled_worker_timeout=actions.STALLED_AFTER,
+            shutdown_graceful_timeout=GRACE,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            task_middleware=[in_app_context],
+        )
+    finally:
+        rescue.cancel()
 
 
 async def _retry_stalled_jobs(app: Flask) -> None:

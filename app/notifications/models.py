@@ -28,6 +28,11 @@ class Mail(UUIDPrimaryKeyMixin, Base):
             "created_at",
             postgresql_where=db.text("sent_at IS NULL AND discarded_at IS NULL"),
         ),
+        Index(
+            "ix_mails_discarded",
+            "discarded_at",
+            postgresql_where=db.text("discarded_at IS NOT NULL"),
+        ),
     )
 
     kind: Mapped[str]
@@ -63,9 +68,48 @@ class Mail(UUIDPrimaryKeyMixin, Base):
         query = db.select(cls).where(*waiting).with_for_update(skip_locked=True)
         return db.session.scalar(query)
 
+    @classmethod
+    def last_sent_at(cls, user_id: UUID, kind: str) -> datetime | None:
+        """Return when the user was last sent a mail of ``kind``."""
+        query = db.select(db.func.max(cls.sent_at)).where(cls.user_id == user_id, cls.kind == kind)
+        return db.session.scalar(query)
+
+    def lock_others(self) -> "list[Mail]":
+        """Lock the other waiting mails of this kind to the same user, oldest first."""
+        mail = type(self)
+        query = db.select(mail).where(
+            mail.user_id == self.user_id,
+            mail.kind == self.kind,
+            mail.id != self.id,
+            mail.sent_at.is_(None),
+            mail.discarded_at.is_(None),
+        )
+        return list(db.session.scalars(query.order_by(mail.id).with_for_update(skip_locked=True)))
+
     def discard(self, reason: str) -> None:
         """Record why the mail is not sent, and will not be."""
         self.discarded_at, self.discard_reason = clock.now(), reason
+
+
+# A mail whose job has failed for good waits no longer.
+STATES = """
+    WITH failed AS (
+        SELECT CAST(args ->> 'mail_id' AS uuid) AS mail_id FROM procrastinate_jobs
+        WHERE task_name = 'deliver_mail' AND status = 'failed'
+    )
+    SELECT CASE WHEN id IN (SELECT mail_id FROM failed) THEN 'failed' ELSE 'waiting' END, count(*)
+    FROM mails WHERE sent_at IS NULL AND discarded_at IS NULL GROUP BY 1
+    UNION ALL
+    SELECT split_part(discard_reason, ':', 1), count(*)
+    FROM mails WHERE discarded_at IS NOT NULL AND discard_reason <> :counted GROUP BY 1
+"""
+COUNTED = "counted in another mail"  # why a mail to staff is not sent
+
+
+def count_unsent() -> dict[str, int]:
+    """Count the mails that are not sent: ``waiting``, ``failed`` or the reason of discarding."""
+    rows = db.session.execute(db.text(STATES), {"counted": COUNTED})
+    return {state: number for state, number in rows}  # noqa: C416
 
 
 def staff_ids(except_id: UUID | None) -> list[UUID]:

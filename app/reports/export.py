@@ -69,7 +69,7 @@ def make_export(export_id: UUID) -> None:
         export = db.session.scalar(query, execution_options={"populate_existing": True})
         if export is None or export.ready_at:
             return
-        storage.save(export.filename, file)
+        storage.save(export.filename, file, replaces=True)
     export.ready_at, export.size = clock.now(), size
     notify("export_ready", str(export.id), user_id=user.id, facts={"export_id": str(export.id)})
     db.session.flush()

@@ -1,5 +1,6 @@
 """Checks of the service's dependencies."""
 
+import hmac
 import logging
 
 import redis
@@ -9,7 +10,7 @@ from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..database.base import db
-from ..errors import describe_database_error
+from ..errors import AuthRequired, InvalidToken, NotFound, describe_database_error
 from ..extensions import migrate
 from ..jobs.actions import read_state
 
@@ -34,6 +35,21 @@ def check_readiness() -> tuple[bool, dict[str, str]]:
     if current_app.config["REDIS_URL"]:
         checks["redis"] = _check_redis()
     return all(checks[name] in states for name, states in DECISIVE.items()), checks
+
+
+def require_metrics_token(authorization: str) -> None:
+    """Check the header of a request for the metrics.
+
+    Raises NotFound without METRICS_TOKEN, AuthRequired without a bearer token, and InvalidToken.
+    """
+    expected = current_app.config["METRICS_TOKEN"]
+    if not expected:
+        raise NotFound
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise AuthRequired
+    if not hmac.compare_digest(token.encode(), expected.encode()):  # in constant time
+        raise InvalidToken
 
 
 def _check_database() -> dict[str, str]:

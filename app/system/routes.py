@@ -3,16 +3,18 @@
 import time
 from importlib.resources import files
 
-from flask import Response, redirect, render_template, send_from_directory
+from flask import Response, redirect, render_template, request, send_from_directory
 from flask_smorest import current_api
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from .. import clock
-from ..errors import NotFound
+from ..errors import AuthRequired, InvalidToken, NotFound
 from ..http.blueprint import Blueprint
 from ..http.openapi import VERSION
 from ..http.responses import json_response
-from .actions import check_readiness
+from .actions import check_readiness, require_metrics_token
 from .client_config import describe_service, find_logo
+from .metrics import render_metrics
 from .schemas import ConfigSchema, HealthSchema, ReadinessSchema
 
 bp = Blueprint(
@@ -116,6 +118,20 @@ def show_docs_asset(name):
 def redirect_to_dashboard():
     """Redirect to the dashboard"""
     return redirect("/dashboard")
+
+
+@pages.get("/metrics")
+@bp.rate_limit_exempt
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/plain", example="ose_mails_waiting 0.0\n")
+@bp.raises(NotFound, AuthRequired, InvalidToken)
+def show_metrics():
+    """Get the metrics for Prometheus, with METRICS_TOKEN as bearer token
+
+    Without this setting there are none: 404.
+    """
+    require_metrics_token(request.headers.get("Authorization", ""))
+    return Response(render_metrics(), content_type=CONTENT_TYPE_LATEST)
 
 
 @pages.get("/dashboard")

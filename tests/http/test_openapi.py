@@ -64,7 +64,7 @@ CODES: dict[str, tuple[int, str | None]] = {
 }
 METHODS = {"get", "put", "post", "delete", "patch"}
 UNLIMITED = {  # exempt from rate limits
-    "/api/health", "/api/health/ready", "/api/docs/{name}", "/api/webhooks/stripe",
+    "/api/health", "/api/health/ready", "/api/docs/{name}", "/api/webhooks/stripe", "/metrics",
 }  # fmt: skip
 ASSET_TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
 

@@ -8,11 +8,13 @@ import procrastinate
 import pytest
 from procrastinate.schema import SchemaManager
 
+from app.database.base import db
 from app.dev import local
 from app.jobs import queue
 
 from ..support.cli import run_command
 from ..support.processes import ROOT
+from ..support.routes import UNKNOWN_ID
 
 EXCEPTIONS = "SELECT kind, facts FROM payment_exceptions"
 
@@ -55,6 +57,60 @@ def test_a_job_that_fails_is_listed_with_its_error(run_jobs, monkeypatch, sql):
     assert run_jobs("run", "prune") == (1, ["Error: JobFailed: 2 checked, 1 failed"])
     assert "failed: JobFailed: 2 checked, 1 failed" in "".join(run_jobs("list")[1])
     assert sql("SELECT outcome FROM job_runs") == [("failed",)]
+
+
+@pytest.fixture
+def failed_jobs(app, sql):
+    """Return the ids of two jobs that failed for good, each with another name."""
+    with app.app_context():
+        queue.enqueue("send_refund", refund_id=UNKNOWN_ID)
+        queue.enqueue("make_export", export_id=UNKNOWN_ID)
+        db.session.commit()
+    sql("UPDATE procrastinate_jobs SET status = 'failed', attempts = 30")
+    return [id for (id,) in sql("SELECT id FROM procrastinate_jobs ORDER BY id")]
+
+
+STATES = "SELECT status::text, attempts FROM procrastinate_jobs ORDER BY id"
+
+
+@pytest.mark.parametrize(
+    ("argument", "states"),
+    [
+        ((), [("todo", 0), ("todo", 0)]),
+        (("send_refund",), [("todo", 0), ("failed", 30)]),
+        (("1",), [("failed", 30), ("todo", 0)]),  # index of the id
+        (("prune",), [("failed", 30), ("failed", 30)]),  # none of these has failed
+    ],
+)
+def test_failed_jobs_are_listed_and_tried_again(run_jobs, failed_jobs, sql, argument, states):
+    lines = run_jobs("list")[1]
+    for name, id in zip(("send_refund", "make_export"), failed_jobs, strict=True):
+        assert f"{name:<20} 1 failed for good: {id}" in lines
+    argument = [str(failed_jobs[int(text)]) if text.isdecimal() else text for text in argument]
+    code, lines = run_jobs("retry", *argument)
+    assert (code, lines) == (0, [f"{states.count(('todo', 0))} to be tried again"])
+    assert sql(STATES) == states
+    command = " ".join(("jobs retry", *argument))
+    assert sql("SELECT action FROM audit_events") == [(command,)]
+
+
+@pytest.mark.parametrize("argument", ["no_such_job", "0", "9" * 20])
+def test_a_job_that_has_not_failed_cannot_be_tried_again(run_jobs, failed_jobs, sql, argument):
+    assert run_jobs("retry", argument)[0] == 2
+    assert sql(STATES) == [("failed", 30)] * 2
+    assert sql("SELECT action FROM audit_events") == []
+
+
+def test_a_failed_job_leaves_its_work_to_one_that_waits_with_its_key(app, run_jobs, sql):
+    with app.app_context():
+        for _ in range(2):
+            assert queue.enqueue("fetch_balance", waiting_once="fetch_balance")
+            db.session.commit()
+            sql("UPDATE procrastinate_jobs SET status = 'failed'")
+        assert queue.enqueue("fetch_balance", waiting_once="fetch_balance")
+        db.session.commit()
+    assert run_jobs("retry")[0] == 0
+    assert sql(STATES) == [("todo", 0)]
 
 
 def test_an_unknown_job_is_refused_with_the_names_of_the_others(run_jobs):

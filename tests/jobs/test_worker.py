@@ -1,17 +1,23 @@
 """Real workers over PostgreSQL: jobs run once in effect, whatever happens to a worker."""
 
+import time
+
+import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
+from procrastinate.manager import JobManager
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.database.base import db
-from app.jobs import actions, queue, worker
+from app.jobs import actions, completion, queue, worker
 from app.jobs.models import JobRun
 
 from ..support.cli import run_command
 from ..support.concurrency import wait_until
 from ..support.databases import create_scratch_app
 from ..support.job_worker import JobWorker
+from ..support.settings import SOAK
 
 NO_HEARTBEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
 STATUS = "SELECT status::text, attempts FROM procrastinate_jobs WHERE task_name LIKE 'tests.%'"
@@ -111,6 +117,26 @@ def test_the_job_of_a_worker_that_was_killed_is_done_once_by_another(app, make_w
     assert runs("tests.insert_slowly") == [("succeeded",)]
 
 
+@pytest.mark.soak
+@pytest.mark.skipif(not SOAK, reason="It takes as long as the timeout of a heartbeat.")
+def test_the_job_of_a_killed_worker_is_taken_up_within_26_seconds(app, make_worker, tmp_path):
+    workers, ids = [], "SELECT id FROM procrastinate_workers ORDER BY id"
+    for number in (1, 2):
+        workers.append(make_worker())
+        wait_until(lambda number=number: len(rows(ids)) == number, timeout=90)
+    enqueue("tests.insert_slowly", number=1)
+    workers[0].wait_for_start()
+    holder = rows("SELECT worker_id FROM procrastinate_jobs WHERE task_name LIKE 'tests.%'")[0]
+    workers[rows(ids).index(holder)].kill()
+    killed_at = time.monotonic()
+    (tmp_path / "go").touch()
+    wait_until(lambda: runs("tests.insert_slowly"), timeout=60)
+    delay = time.monotonic() - killed_at
+    print(f"\ntaken up after {delay:.1f} s")
+    assert delay < 26 + 4  # on a busy machine
+    assert rows("SELECT * FROM effects") == [(1,)]
+
+
 def test_a_job_that_succeeded_before_its_worker_died_is_not_done_again(app, make_worker):
     enqueue("tests.insert_slowly", number=1)
     ((job_id,),) = rows("SELECT id FROM procrastinate_jobs")
@@ -196,6 +222,60 @@ def test_the_job_of_a_living_worker_is_left_to_it(app):
     )
     assert actions.retry_stalled_jobs() == 0
     assert rows(STATUS) == [("doing", 0)]
+
+
+# A job that another one with the same key waits behind. Both waiting would break a unique index.
+
+WAITING = "SELECT id, status::text FROM procrastinate_jobs ORDER BY id"
+
+
+def enqueue_twice(name, status="doing"):
+    """Enqueue a job that runs, or has run, and a second one behind it; return the second's id."""
+    for change in (f"UPDATE procrastinate_jobs SET status = '{status}'", "SELECT 1"):  # noqa: S608
+        assert queue.enqueue(name, waiting_once="key")
+        db.session.execute(text(change))
+    db.session.commit()
+    return rows("SELECT max(id) FROM procrastinate_jobs")[0][0]
+
+
+def test_a_stalled_job_leaves_its_work_to_one_that_waits_and_others_are_given_back(app):
+    enqueue("tests.insert_slowly", number=1)
+    db.session.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+    second = enqueue_twice("tests.fail")
+    assert actions.retry_stalled_jobs() == 2
+    assert rows(WAITING) == [(second - 2, "todo"), (second, "todo")]
+
+
+def test_of_two_stalled_jobs_with_one_key_one_is_given_back(app):
+    enqueue_twice("tests.fail")
+    db.session.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+    db.session.commit()
+    assert actions.retry_stalled_jobs() == 2
+    assert rows(STATUS) == [("todo", 1)]
+
+
+def test_a_job_that_fails_leaves_its_work_to_one_that_waits(app):
+    """Else procrastinate would leave it running for as long as the worker lives."""
+    queue.enqueue("tests.enqueue_again_and_fail", waiting_once="key")
+    db.session.commit()
+    worker.work(app, wait=False)
+    assert runs("tests.enqueue_again_and_fail") == [("failed",)]
+    assert rows(STATUS) == [("todo", 0)]  # the second one
+
+
+def test_the_end_of_a_job_is_recorded_when_the_database_is_back(app, monkeypatch):
+    finish, errors = JobManager.finish_job, [psycopg.OperationalError("away")] * 2
+
+    async def fail_twice(*arguments):
+        if errors:
+            raise ConnectorException from errors.pop()
+        await finish(*arguments)
+
+    monkeypatch.setattr(JobManager, "finish_job", fail_twice)
+    monkeypatch.setattr(completion, "INTERVAL", 0)
+    enqueue("tests.insert", number=1)
+    worker.work(app, wait=False)
+    assert (rows("SELECT * FROM effects"), rows(STATUS), errors) == ([(1,)], [], [])
 
 
 @pytest.mark.parametrize(

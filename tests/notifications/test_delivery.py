@@ -1,6 +1,7 @@
 """A mail is sent once for its cause, in the user's language, if the user wants it."""
 
 import email
+import itertools
 import threading
 from email import policy
 
@@ -263,6 +264,114 @@ def test_staff_get_one_mail_each_and_others_none(outbox, app, make_user):
     outbox.change_user(former, role="user")
     outbox.deliver()
     assert sorted(outbox.server.recipients) == sorted([[officer.email], [admin.email]])
+
+
+# At most one mail of a kind in an hour to each of staff
+
+
+@pytest.fixture
+def report(app, outbox):
+    """Return a function that reports disputes to staff and delivers what is due then."""
+    numbers = itertools.count(1)
+
+    def send(times=1, kind="dispute"):
+        with app.app_context():
+            for _ in range(times):
+                number = next(numbers)
+                notify_staff(kind, str(number), {"message": f"The dispute number {number}."})
+            db.session.commit()
+        outbox.deliver()
+
+    return send
+
+
+def texts_of(outbox):
+    return [message.get_body(("plain",)).get_content() for message in outbox.server.messages]
+
+
+def test_a_flood_is_one_mail_and_an_hour_later_one_that_counts_the_others(
+    outbox, report, make_user, set_clock, sql
+):
+    set_clock("2026-01-26T09:30:00")
+    officer = make_user("officer")
+    report(times=40)
+    (text,) = texts_of(outbox)
+    assert "The dispute number 1." in text
+    assert "39 more" in text
+    report(times=20)
+    set_clock("2026-01-26T10:29:59")
+    report()
+    assert len(outbox.server.messages) == 1
+    # One job waits for the end of the hour, for the first of those that wait.
+    later = "SELECT args ->> 'mail_id' FROM procrastinate_jobs WHERE scheduled_at = %s"
+    waiting = "SELECT id::text FROM mails WHERE sent_at IS NULL AND discarded_at IS NULL"
+    assert sql(later, "2026-01-26T10:30:00Z") == sql(f"{waiting} ORDER BY id LIMIT 1")
+    set_clock("2026-01-26T10:30:00")
+    outbox.deliver()
+    text = texts_of(outbox)[1]
+    assert "The dispute number 41." in text
+    assert "20 more" in text
+    assert (len(outbox.server.messages), sql(waiting)) == (2, [])
+    assert outbox.server.recipients == [[officer.email]] * 2
+
+
+def test_the_last_hour_is_of_one_kind_and_one_person(outbox, report, make_user, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    make_user("officer")
+    report()
+    make_user("admin")
+    report()
+    report(kind="payment_exception")
+    assert len(outbox.server.messages) == 4  # the first, the admin's, and one of the kind for each
+    assert not any("more" in text for text in texts_of(outbox))
+
+
+def test_a_single_mail_that_had_to_wait_counts_no_others(outbox, report, make_user, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    make_user("officer")
+    for _ in range(2):
+        report()
+    set_clock("2026-01-26T10:30:00")
+    outbox.deliver()
+    assert len(outbox.server.messages) == 2
+    assert "more" not in texts_of(outbox)[1]
+
+
+def test_others_are_sent_if_the_one_that_counts_them_is_refused(
+    outbox, app, report, make_user, set_clock
+):
+    set_clock("2026-01-26T09:30:00")
+    make_user("officer")
+    report()
+    report(times=3)
+    set_clock("2026-01-26T10:30:00")
+    outbox.server.replies["DATA"] = "554 No"
+    second, third = outbox.ids[1:3]
+    with app.app_context():
+        queue.run("deliver_mail", lambda: deliver_mail(second))
+    outbox.server.replies.clear()
+    assert outbox.jobs.count(third) == 2  # that of its cause, and the one for the refusal
+    outbox.deliver()
+    assert "1 more" in texts_of(outbox)[1]
+
+
+def test_two_workers_send_staff_one_mail_of_a_kind(outbox, app, report, make_user, monkeypatch):
+    """The second dispute comes while the mail about the first waits for the server."""
+    make_user("officer")
+    original = transport.send
+
+    def send(*arguments):
+        monkeypatch.setattr(transport, "send", original)
+        thread = threading.Thread(target=report)
+        thread.start()
+        thread.join()
+        original(*arguments)
+
+    monkeypatch.setattr(transport, "send", send)
+    report()
+    assert len(outbox.server.messages) == 1
+    assert outbox.states == [(True, None), (False, None)]
+    assert outbox.jobs.count(outbox.ids[1]) == 2  # the second one tries again in 5 seconds
 
 
 # Without a mail server

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
-from app import create_app
+from app import clock, create_app
 from app.database.base import db
 from app.jobs import queue, worker
 
@@ -30,6 +31,21 @@ def insert_slowly(number: int) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not (FOLDER / "go").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+@queue.job("tests.insert")
+def insert(number: int) -> None:
+    """Insert a row."""
+    db.session.execute(text("INSERT INTO effects VALUES (:number)"), {"number": number})
+
+
+@queue.job("tests.enqueue_again_and_fail")
+def enqueue_again_and_fail() -> None:
+    """Enqueue this job again while it runs, for tomorrow, then fail."""
+    tomorrow = clock.now() + timedelta(days=1)
+    queue.enqueue("tests.enqueue_again_and_fail", at=tomorrow, waiting_once="key")
+    db.session.commit()
+    raise queue.JobFailed("as ordered")
 
 
 @queue.job("tests.fail")

@@ -32,17 +32,20 @@ def render(
     issuer: str,
     link: str | None,
     footer: str | None,
+    more: int = 0,
 ) -> Text:
     """Return the mail of ``kind`` in ``locale``, with times in ``zone``.
 
-    ``footer`` names a text below the signature: ``security`` or ``choice``.
+    ``footer`` names a text below the signature: ``security`` or ``choice``. ``more`` is the number
+    of further causes that have no mail of their own.
     """
     catalog = load_catalog(locale)
     context = {
-        **facts, "locale": locale, "zone": zone, "name": one_line(name), "issuer": issuer,
+        **facts, "more": more, "locale": locale, "zone": zone, "issuer": issuer,
+        "name": one_line(name),
     }  # fmt: skip
     texts = catalog["kinds"][kind]
-    paragraphs = [catalog["greeting"], *texts["paragraphs"]]
+    paragraphs = [catalog["greeting"], *texts["paragraphs"], *([catalog["more"]] if more else [])]
     closing = [catalog["signature"], *([catalog["footers"][footer]] if footer else [])]
     subject = one_line(PLAIN.from_string(texts["subject"]).render(context))
 

@@ -67,6 +67,12 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         name = db.select(User.name).where(User.id == cls.resolved_by)
         return name.correlate(cls.__table__).scalar_subquery()
 
+    @classmethod
+    def count_open(cls) -> dict[str, int]:
+        """Count those that are not resolved, by kind."""
+        query = db.select(cls.kind, db.func.count()).where(cls.resolved_at.is_(None))
+        return {kind: number for kind, number in db.session.execute(query.group_by(cls.kind))}  # noqa: C416
+
     @prepared_query
     def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 CONSTRAINT = "ck_payment_exceptions_kind"
 FORMER_KINDS = (
