@@ -29,7 +29,8 @@ from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, Pay
 from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
-from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
+from .glossary import component_name
+from .openapi import apidoc_of, complete_operation, copy_apidoc, with_operation_doc
 from .pagination import page_response, read_cursor
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
@@ -37,6 +38,7 @@ from .schemas import PaginationQuerySchema, PaginationSchema, Schema
 from .tokens import SAFE_METHODS
 
 PAGINATION_QUERY = PaginationQuerySchema()
+PAGE_DESCRIPTION = "A page of a list. `pagination.next` is the cursor of the next one."
 PUBLIC_MAX_AGE = 60  # seconds
 IDEMPOTENCY_ERRORS = (
     ValidationFailed,
@@ -55,7 +57,7 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     def __init__(self, *args: Any, description: str, **kwargs: Any) -> None:
         """Document the routes with the first paragraph of ``description``; the rest is for us."""
         super().__init__(*args, description=description.partition("\n\n")[0], **kwargs)
-        self._prepare_doc_cbks.append(self._prepare_errors_doc)
+        self._prepare_doc_cbks.append(self._complete_operation_doc)
 
     # What comes in
 
@@ -199,8 +201,9 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
                 "data": fields.List(fields.Nested(schema), required=True),
                 "pagination": fields.Nested(PaginationSchema, required=True),
             },
-            name=f"{schema.__name__.removesuffix('Schema')}Page",
+            name=f"{component_name(schema)}Page",
         )
+        page_schema.__doc__ = PAGE_DESCRIPTION
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -273,8 +276,8 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         return decorator
 
     @staticmethod
-    def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
-        return with_errors(doc, doc_info, method)
+    def _complete_operation_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
+        return complete_operation(doc, doc_info, method)
 
 
 @lru_cache(maxsize=256)

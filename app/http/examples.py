@@ -28,12 +28,16 @@ FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
 
 
 def example_of(schema: Any) -> Any:
-    """Return an example of ``schema``, built from the examples of its fields."""
+    """Return an example of ``schema``, built from the examples of its fields.
+
+    A property that may be left out is, if its example is None.
+    """
     schema = schema() if isinstance(schema, type) else schema
     if isinstance(schema, OneOfSchema):
         return example_of(next(iter(schema.variants.values())))
+    examples = ((field, _field_example(field)) for field in schema.fields.values())
     example = {
-        field.data_key or name: _field_example(field) for name, field in schema.fields.items()
+        field.data_key: value for field, value in examples if field.required or value is not None
     }
     return [example] if schema.many else example
 
@@ -47,6 +51,22 @@ def examples_of(schema: type[Schema]) -> dict[str, Any]:
             }
         }
     return {"example": example_of(schema)}
+
+
+def fault_example(arguments: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a detail of VALIDATION_ERROR that fits a view with these ``arguments``."""
+    bodies = [argument["schema"] for argument in arguments if argument["in"] == "json"]
+    for schema in bodies:
+        variants = list(schema.variants.values()) if isinstance(schema, OneOfSchema) else [schema]
+        first = variants[0]() if isinstance(variants[0], type) else variants[0]
+        for name, field in first.fields.items():
+            if field.required:
+                path = [field.data_key or name]
+                return {"path": path, "message": "Missing data for required field."}
+    if bodies or arguments:
+        kind = "field" if bodies else "parameter"
+        return {"path": ["unknown"], "message": f"Unknown {kind}."}
+    return {"path": [], "message": "The body is shorter than its Content-Length."}
 
 
 def _field_example(field: Any) -> Any:

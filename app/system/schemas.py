@@ -13,7 +13,7 @@ class HealthSchema(Schema):
     status = Choice("healthy", required=True)
     timestamp = UtcDateTime(required=True)
     version = Text(required=True, metadata={"example": VERSION})
-    uptime = StrictInteger(required=True, metadata={"example": 3600, "description": "seconds"})
+    uptime = StrictInteger(required=True, metadata={"example": 3600})
 
 
 class ReadinessSchema(Schema):
@@ -21,5 +21,7 @@ class ReadinessSchema(Schema):
 
     status = Choice("ready", "unhealthy", required=True)
     checks = fields.Dict(
-        required=True, metadata={"example": {"database": "ok", "migrations": "ok", "jobs": "ok"}}
+        values=Text(),
+        required=True,
+        metadata={"example": {"database": "ok", "migrations": "ok", "jobs": "ok"}},
     )

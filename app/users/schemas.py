@@ -126,7 +126,7 @@ class UserSchema(Schema):
     time_zone = Text(
         required=True,
         allow_none=True,
-        metadata={"example": "Asia/Riyadh", "description": "null: the institution's"},
+        metadata={"example": "Asia/Riyadh"},
     )
 
 
@@ -190,4 +190,6 @@ class UserListQuerySchema(PaginationQuerySchema):
 
 
 class UserDeletedSchema(Schema):
+    """The confirmation that a user was deleted."""
+
     message = Text(required=True, metadata={"example": "User deleted"})

@@ -18,12 +18,12 @@ from ..rules import (
 from ..schemas.applications import (
     AcceptanceSchema,
     AcquisitionSchema,
+    ApplicationCancellationSchema,
     ApplicationEventSchema,
     ApplicationListQuerySchema,
     ApplicationPatchSchema,
     ApplicationSchema,
     ApprovalSchema,
-    EmptySchema,
     NewApplicationSchema,
     NewVendorSchema,
     QuoteRequestSchema,
@@ -211,7 +211,7 @@ def accept_offer(data, id):
 @bp.login_required
 @bp.returns_etag
 @bp.idempotent
-@bp.arguments(EmptySchema)
+@bp.arguments(ApplicationCancellationSchema)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_unchanged
 @bp.raises(InvalidTransition)

@@ -20,7 +20,7 @@ from ..actions.cancellation import CancelOperation, request_cancellation
 from ..models import Donation, Project
 from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
 from ..schemas.donations import (
-    CancellationSchema,
+    DonationCancellationSchema,
     DonationExportSchema,
     DonationPatchSchema,
     DonationSchema,
@@ -57,8 +57,7 @@ def own_donation(id):
 @bp.paginated(ProjectSchema)
 def list_projects(query):
     """List projects, newest first, filtered by category and active"""
-    active = query["active"] and query["active"] == "true"
-    return Project.search(query["category"], active)
+    return Project.search(query["category"], query["active"])
 
 
 @bp.post("/projects")
@@ -171,7 +170,7 @@ def update_donation(data, id):
 @bp.login_required
 @bp.returns_etag
 @bp.idempotent_payment(DonationSchema, Donation.by_payment, CancelOperation, status=200)
-@bp.arguments(CancellationSchema)
+@bp.arguments(DonationCancellationSchema)
 @bp.if_match(DonationSchema, own_donation, refunds.lock_donation_payment)
 @bp.raises(DonationNotFound, InvalidTransition)
 def cancel_donation(_, id):
