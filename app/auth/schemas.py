@@ -119,7 +119,7 @@ def _choices(**options: Any) -> dict[str, Any]:
     return {kind: StrictBoolean(**options) for kind in OPTIONAL_KINDS}
 
 
-class NotificationsSchema(Schema.from_dict(_choices(required=True))):  # type: ignore[misc]
+class NotificationsSchema(Schema.from_dict(_choices(required=True, dump_default=True))):  # type: ignore[misc]
     """The mails that the user receives. Mails about security are always sent."""
 
 

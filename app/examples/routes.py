@@ -96,7 +96,7 @@ def stream_messages():
 
 @bp.get("/redirect")
 @bp.public
-@bp.response(307)
+@bp.redirects_to_page(307)
 def redirect_reader():
     """Redirect to the dashboard, keeping the method"""
     return redirect("/dashboard", 307)
@@ -104,7 +104,7 @@ def redirect_reader():
 
 @bp.post("/redirect")
 @bp.public
-@bp.response(303)
+@bp.redirects_to_page(303)
 def redirect_sender():
     """Redirect to the dashboard, to be read with GET"""
     return redirect("/dashboard", 303)

@@ -259,6 +259,16 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
         return decorator
 
+    def redirects_to_page(self, status: int) -> View:
+        """Document a redirect to a page, and the page, which clients that follow it receive."""
+        text = {"type": "string"}
+        page = {"content_type": "text/html", "example": "<!doctype html>…"}
+        described = self.response(200, text, description="The page, after the redirect.", **page)
+        redirect = self.alt_response(
+            status, description="The address of the page is in `Location`."
+        )
+        return lambda view: redirect(described(view))
+
     def pdf(self, view: View) -> View:
         """Document a PDF response."""
         text = {"type": "string", "format": "binary"}
