@@ -171,7 +171,7 @@ DATABASE_UNAVAILABLE = (
 
 
 def init_app(app: Flask) -> None:
-    """Register handlers that render every exception in the API's error format (ErrorSchema)."""
+    """Register handlers that render every exception in the API's error format (ApiErrorSchema)."""
     app.register_error_handler(ApiError, handle_api_error)
     app.register_error_handler(HTTPException, handle_http_exception)
     # SQLAlchemy's, and psycopg's own from database.prepared.

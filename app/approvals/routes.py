@@ -30,7 +30,11 @@ def list_approvals(query):
 def may_need_approval(view):
     """Answer 202 with the approval if the view returns one, which is pending then."""
     document = bp.alt_response(
-        202, schema=ApprovalPendingSchema, example=example_of(ApprovalPendingSchema), success=True
+        202,
+        schema=ApprovalPendingSchema,
+        description="The act waits for a second person: nothing has been done yet.",
+        example=example_of(ApprovalPendingSchema),
+        success=True,
     )
 
     @document

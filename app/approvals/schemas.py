@@ -30,6 +30,8 @@ class ApprovalPendingSchema(Schema):
 
 
 class ApprovalListQuerySchema(Schema):
+    """Filters of the list."""
+
     status = Text(
         load_default=None, validate=validate.OneOf(STATUSES), metadata={"example": "pending"}
     )

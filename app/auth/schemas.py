@@ -104,9 +104,7 @@ class TokenPairSchema(Schema):
     access_token = Text(required=True, metadata=TOKEN_EXAMPLE)
     refresh_token = Text(required=True, metadata=TOKEN_EXAMPLE)
     token_type = Text(required=True, metadata={"example": "Bearer"})
-    expires_in = StrictInteger(
-        required=True, metadata={"example": 604800, "description": "seconds"}
-    )
+    expires_in = StrictInteger(required=True, metadata={"example": 604800})
     user = fields.Nested(UserSchema, required=True)
 
 
@@ -121,7 +119,7 @@ def _choices(**options: Any) -> dict[str, Any]:
     return {kind: StrictBoolean(**options) for kind in OPTIONAL_KINDS}
 
 
-class NotificationsSchema(Schema.from_dict(_choices(dump_default=True))):  # type: ignore[misc]
+class NotificationsSchema(Schema.from_dict(_choices(required=True, dump_default=True))):  # type: ignore[misc]
     """The mails that the user receives. Mails about security are always sent."""
 
 
@@ -202,7 +200,7 @@ class SessionSchema(Schema):
 
     id = StrictUUID(required=True)
     created_at = UtcDateTime(required=True)
-    last_used_at = UtcDateTime(required=True, metadata={"description": "accurate to five minutes"})
+    last_used_at = UtcDateTime(required=True)
     user_agent = Text(required=True, metadata={"example": "Mozilla/5.0 (X11; Linux x86_64)"})
     address = Text(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
     current = StrictBoolean(required=True, metadata={"example": True})
@@ -218,9 +216,7 @@ class SecondFactorSchema(Schema):
     """Whether a log-in needs a code."""
 
     enabled = StrictBoolean(required=True, metadata={"example": True})
-    required = StrictBoolean(
-        required=True, metadata={"example": False, "description": "of staff (STAFF_MFA)"}
-    )
+    required = StrictBoolean(required=True, metadata={"example": False})
     recovery_codes_left = StrictInteger(required=True, metadata={"example": 10})
 
 
@@ -234,7 +230,7 @@ class EnrolmentSchema(Schema):
     )
 
 
-class CodeSchema(Schema):
+class CodeBodySchema(Schema):
     """The first code of the authenticator app."""
 
     code = Code(required=True)

@@ -17,7 +17,13 @@ from ..http.streaming import streaming_response
 from ..users.models import User
 from ..users.schemas import UserSchema
 from .echo import echo_request
-from .schemas import MessageSchema, ProtectedSchema, PublicSchema, UsersV1Schema, UsersV2Schema
+from .schemas import (
+    LimitedMessageSchema,
+    ProtectedMessageSchema,
+    PublicMessageSchema,
+    UsersV1Schema,
+    UsersV2Schema,
+)
 
 bp = Blueprint("examples", __name__, url_prefix="/api", description=__doc__)
 versions = Blueprint(
@@ -38,7 +44,7 @@ def show_public_options():
 
 @bp.get("/public")
 @bp.public
-@bp.response(200, PublicSchema)
+@bp.response(200, PublicMessageSchema)
 def show_public():
     """Return a message to pages of every origin, to test CORS"""
     response = jsonify(message="Public API", docs="/api/docs")
@@ -47,7 +53,7 @@ def show_public():
 
 @bp.get("/protected")
 @bp.login_required
-@bp.response(200, ProtectedSchema)
+@bp.response(200, ProtectedMessageSchema)
 def show_protected():
     """Return a message to signed-in users, to test tokens"""
     return {"message": "Protected data", "user_id": current_user.id}
@@ -56,7 +62,7 @@ def show_protected():
 @bp.get("/limited")
 @limit("limited")
 @bp.public
-@bp.response(200, MessageSchema)
+@bp.response(200, LimitedMessageSchema)
 def show_limited():
     """Return a message ten times a minute, then 429, to test Retry-After"""
     return {"message": "Success"}
@@ -90,7 +96,7 @@ def stream_messages():
 
 @bp.get("/redirect")
 @bp.public
-@bp.response(307)
+@bp.redirects_to_page(307)
 def redirect_reader():
     """Redirect to the dashboard, keeping the method"""
     return redirect("/dashboard", 307)
@@ -98,7 +104,7 @@ def redirect_reader():
 
 @bp.post("/redirect")
 @bp.public
-@bp.response(303)
+@bp.redirects_to_page(303)
 def redirect_sender():
     """Redirect to the dashboard, to be read with GET"""
     return redirect("/dashboard", 303)

@@ -7,19 +7,19 @@ from ..http.schemas import PaginationSchema, Schema
 from ..users.schemas import UserSchema
 
 
-class MessageSchema(Schema):
-    """A message."""
+class LimitedMessageSchema(Schema):
+    """A message that is sent ten times a minute."""
 
     message = Text(required=True, metadata={"example": "Success"})
 
 
-class PublicSchema(MessageSchema):
+class PublicMessageSchema(LimitedMessageSchema):
     """A message, and the path of the documentation."""
 
     docs = Text(required=True, metadata={"example": "/api/docs"})
 
 
-class ProtectedSchema(MessageSchema):
+class ProtectedMessageSchema(LimitedMessageSchema):
     """A message, and the id of the signed-in user."""
 
     user_id = StrictUUID(required=True)

@@ -14,9 +14,14 @@ from ..errors import (
 )
 from . import authentication, rate_limits
 from .authentication import Guest, View
-from .openapi import apidoc_of, copy_apidoc, with_operation_doc
+from .openapi import apidoc_of, copy_apidoc, with_access
 
 SESSION_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+ROLE_SENTENCES = {
+    "user": "Requires a signed-in user.",
+    "officer": "Requires the role `officer` or `admin`.",
+    "admin": "Requires the role `admin`.",
+}
 TOKEN_ERRORS = (AuthRequired, InvalidToken, TokenExpired, TokenRevoked)
 
 
@@ -35,7 +40,8 @@ class AccessDecorators:
         def decorator(view: View) -> View:
             guarded = authentication.login_required(view, find_guest=find_guest)
             security = [*SESSION_SECURITY, {}]
-            return with_operation_doc(self.raises(*TOKEN_ERRORS)(guarded), security=security)
+            access = "Requires a signed-in user or, without a token, a donor in the body."
+            return with_access(self.raises(*TOKEN_ERRORS)(guarded), security, access)
 
         return decorator
 
@@ -50,16 +56,16 @@ class AccessDecorators:
     def refresh_token_required(self, view: View) -> View:
         """Require a refresh token, sent as the bearer; the view receives its claims."""
         guarded = self.raises(*TOKEN_ERRORS)(authentication.refresh_token_required(view))
-        return with_operation_doc(guarded, security=[{"refreshToken": []}])
+        return with_access(guarded, [{"refreshToken": []}], "Requires a refresh token.")
 
     def public(self, view: View) -> View:
         """Allow every client, signed in or not."""
-        return with_operation_doc(authentication.public(view), security=[])
+        return with_access(authentication.public(view), [], "Needs no token.")
 
     def ends_session(self, view: View) -> View:
         """Allow every client, and document the optional token of the session that the view ends."""
         security = [*SESSION_SECURITY, {}]  # without a token there is nothing left to end
-        return with_operation_doc(authentication.public(view), security=security)
+        return with_access(authentication.public(view), security, "The token is optional.")
 
     def rate_limit_exempt(self, view: View) -> View:
         """Never count requests for the view, nor reject them for their number."""
@@ -92,7 +98,7 @@ class AccessDecorators:
         if errors:
             errors = *errors, EnrolmentRequired
         guarded = self.raises(*TOKEN_ERRORS, *errors)(authentication.login_required(view, role))
-        return with_operation_doc(guarded, security=SESSION_SECURITY)
+        return with_access(guarded, SESSION_SECURITY, ROLE_SENTENCES[role])
 
 
 def defer_session_check(described: View, view: View, *methods: str) -> View:

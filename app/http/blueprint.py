@@ -7,6 +7,7 @@ The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache, wraps
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -29,13 +30,15 @@ from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, Pay
 from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
-from .openapi import apidoc_of, copy_apidoc, with_errors, with_operation_doc
+from .glossary import component_name
+from .openapi import apidoc_of, complete_operation, copy_apidoc, with_operation_doc
 from .pagination import page_response, read_cursor, within_period
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema, list_query_schema
 from .tokens import SAFE_METHODS
 
+PAGE_DESCRIPTION = "A page of a list. `pagination.next` is the cursor of the next one."
 PUBLIC_MAX_AGE = 60  # seconds
 IDEMPOTENCY_ERRORS = (
     ValidationFailed,
@@ -54,7 +57,7 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     def __init__(self, *args: Any, description: str, **kwargs: Any) -> None:
         """Document the routes with the first paragraph of ``description``; the rest is for us."""
         super().__init__(*args, description=description.partition("\n\n")[0], **kwargs)
-        self._prepare_doc_cbks.append(self._prepare_errors_doc)
+        self._prepare_doc_cbks.append(self._complete_operation_doc)
 
     # What comes in
 
@@ -151,6 +154,17 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
             kwargs["example"] = example_of(schema)
         return super().response(status_code, schema, **kwargs)
 
+    def example(self, **values: Any) -> View:
+        """Change values, by wire name, in the response's example, as this view returns others."""
+
+        def decorator(view: View) -> View:
+            for described in chain(*apidoc_of(view)["response"]["responses"].values()):
+                if values.keys() <= described.get("example", {}).keys():
+                    described["example"].update(values)
+            return view
+
+        return decorator
+
     def returns_row(
         self, schema: type[Schema], not_found: type[ApiError], status: int = 200
     ) -> View:
@@ -206,8 +220,9 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
                 "data": fields.List(fields.Nested(schema), required=True),
                 "pagination": fields.Nested(PaginationSchema, required=True),
             },
-            name=f"{schema.__name__.removesuffix('Schema')}Page",
+            name=f"{component_name(schema)}Page",
         )
+        page_schema.__doc__ = PAGE_DESCRIPTION
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -264,6 +279,16 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
         return decorator
 
+    def redirects_to_page(self, status: int) -> View:
+        """Document a redirect to a page, and the page, which clients that follow it receive."""
+        text = {"type": "string"}
+        page = {"content_type": "text/html", "example": "<!doctype html>…"}
+        described = self.response(200, text, description="The page, after the redirect.", **page)
+        redirect = self.alt_response(
+            status, description="The address of the page is in `Location`."
+        )
+        return lambda view: redirect(described(view))
+
     def pdf(self, view: View) -> View:
         """Document a PDF response."""
         text = {"type": "string", "format": "binary"}
@@ -281,8 +306,8 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         return decorator
 
     @staticmethod
-    def _prepare_errors_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
-        return with_errors(doc, doc_info, method)
+    def _complete_operation_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
+        return complete_operation(doc, doc_info, method)
 
 
 @lru_cache(maxsize=256)

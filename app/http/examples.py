@@ -13,7 +13,7 @@ from .fields import (
     StrictUUID,
     UtcDateTime,
 )
-from .schemas import OneOfSchema, Schema
+from .schemas import ErrorDetailSchema, OneOfSchema, Schema
 
 # OpenAPI type, format and default example of each of our field types.
 FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
@@ -28,12 +28,16 @@ FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
 
 
 def example_of(schema: Any) -> Any:
-    """Return an example of ``schema``, built from the examples of its fields."""
+    """Return an example of ``schema``, built from the examples of its fields.
+
+    A property that may be left out is, if its example is None.
+    """
     schema = schema() if isinstance(schema, type) else schema
     if isinstance(schema, OneOfSchema):
         return example_of(next(iter(schema.variants.values())))
+    examples = ((field, _field_example(field)) for field in schema.fields.values())
     example = {
-        field.data_key or name: _field_example(field) for name, field in schema.fields.items()
+        field.data_key: value for field, value in examples if field.required or value is not None
     }
     return [example] if schema.many else example
 
@@ -47,6 +51,28 @@ def examples_of(schema: type[Schema]) -> dict[str, Any]:
             }
         }
     return {"example": example_of(schema)}
+
+
+def fault_example(arguments: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a detail of VALIDATION_ERROR that fits a view with these ``arguments``."""
+    schemas = {argument["in"]: argument["schema"] for argument in arguments}
+    body = schemas.get("json")
+    if isinstance(body, OneOfSchema):
+        body = next(iter(body.variants.values()))()
+    fields = body.fields.values() if body else ()
+    required = [str(field.data_key) for field in fields if field.required]
+    if required:
+        return _detail([required[0]], "Missing data for required field.", "required")
+    if schemas:
+        kind = "parameter" if body is None else "field"
+        return _detail(["unknown"], f"Unknown {kind}.", "unknown_field")
+    return _detail([], "The body is shorter than its Content-Length.", "invalid_format")
+
+
+def _detail(path: list[str], message: str, rule: str) -> dict[str, Any]:
+    detail = {"path": path, "message": message, "rule": rule, "params": {}}
+    names = {field.data_key for field in ErrorDetailSchema().fields.values()}
+    return {name: value for name, value in detail.items() if name in names}
 
 
 def _field_example(field: Any) -> Any:

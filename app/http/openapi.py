@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import flask_smorest
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from flask import Flask
-from marshmallow import validate
 
 from .. import strict_json
 from ..errors import (
@@ -22,19 +19,11 @@ from ..errors import (
     ServiceUnavailable,
     ValidationFailed,
 )
-from ..money import MAX_DIGITS
-from .examples import FIELD_TYPES
-from .fields import ExactDecimal, Text
-from .openapi_transforms import (
-    IDEMPOTENCY_KEY,
-    IF_MATCH,
-    TEXT_KEY,
-    add_response_headers,
-    split_input_output,
-    text_pattern,
-)
-from .schemas import ErrorSchema, OneOfSchema, camel_case
-from .tokens import COOKIE
+from .examples import FIELD_TYPES, fault_example
+from .openapi_converter import OpenAPIPlugin
+from .openapi_transforms import IDEMPOTENCY_KEY, IF_MATCH, finish_document
+from .schemas import ApiErrorSchema, camel_case
+from .tokens import COOKIE, CSRF_HEADER, SAFE_METHODS
 
 View = Callable[..., Any]
 
@@ -50,14 +39,48 @@ RFC 3339 in UTC; days are those of the institution's time zone. Text is stored i
 NFC; a text of one line has no control characters, none that override its direction, and at least
 one visible character. New fields may be added to responses; requests with undocumented fields are
 rejected. Every error has the form `{"error", "code", "requestId"}`, and `details` for
-`VALIDATION_ERROR`. To try a request, sign in with **POST /api/auth/login**, press *Authorize* and
-paste the `accessToken`. The results are calculations, not a fatwa.
+`VALIDATION_ERROR`; the schema `ErrorCode` says what each code means and what to do. To try a
+request, sign in with **POST /api/auth/login**, press *Authorize* and paste the `accessToken`. The
+results are calculations, not a fatwa.
+
+**Generated clients.** Choose a decimal type for `number` if your language has one. A property that
+is not required may be left out; its description has its default. New values may be added to the
+choices of a response (`enum`): let your generator keep a value that it does not know. Browsers send
+the cookie `auth-token` by themselves; with it every request except GET needs `X-CSRF-Token`.
 """
 
+INFO: dict[str, Any] = {
+    "description": DESCRIPTION,
+    "contact": {"name": "OSE Platform contributors"},
+    "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
+}
+
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-    "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "`accessToken` of the last log-in or refresh.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "An access token, as log-in sets it for browsers.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": "`csrfToken` of the log-in, also in the cookie `csrf-token`. Requests with"
+        " the cookie need it, except GET.",
+    },
+    "refreshToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "`refreshToken` of the last log-in or refresh.",
+    },
 }
 
 
@@ -73,80 +96,39 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Allow": ("Methods that this path supports.", {"type": "string"}),
 }
 
-MAX_AMOUNT = 10**MAX_DIGITS - 1
-NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no null type
 
+def error_responses(
+    errors: Iterable[type[ApiError]], fault: Mapping[str, Any] | None = None
+) -> dict[int, dict[str, Any]]:
+    """Return OpenAPI responses for ``errors``: one per status, with an example per code.
 
-class OpenAPIFieldConverter(OpenAPIConverter):
-    """apispec's converter, with our field types, bounds and patterns."""
-
-    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
-        if isinstance(schema, OneOfSchema):
-            return {
-                "oneOf": [
-                    self.resolve_nested_schema(variant) for variant in schema.variants.values()
-                ]
-            }
-        return super().schema2jsonschema(schema)
-
-    def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
-        attributes = super().field2range(field, ret)
-        for validator in field.validators:
-            if isinstance(validator, validate.Range) and not validator.min_inclusive:
-                attributes["exclusiveMinimum"] = True
-        if isinstance(field, ExactDecimal):
-            step = {"multipleOf": Decimal(1).scaleb(-field.places)}
-            return {"minimum": -MAX_AMOUNT, "maximum": MAX_AMOUNT, **attributes, **step}
-        return attributes
-
-    def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        """Translate a Regexp, anchored at its start, to an unanchored JavaScript pattern."""
-        attributes = {TEXT_KEY: text_pattern(field)} if isinstance(field, Text) else {}
-        pattern = super().field2pattern(field, **kwargs).get("pattern")
-        if pattern is not None:
-            attributes["pattern"] = "^" + pattern.replace(r"\Z", "$")
-        return attributes
-
-    def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
-        """Allow null beside a reference; apispec's own form would allow any object."""
-        if field.allow_none and "$ref" in ret:
-            return {"anyOf": [{"$ref": ret.pop("$ref")}, NULL]}
-        return super().field2nullable(field, ret)
-
-
-class OpenAPIPlugin(MarshmallowPlugin):
-    """apispec's plugin, with our converter."""
-
-    Converter = OpenAPIFieldConverter
-
-
-def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any]]:
-    """Return OpenAPI responses for ``errors``: one per status, with an example per code."""
+    ``fault`` is the detail of the example of VALIDATION_ERROR.
+    """
     responses: dict[int, dict[str, Any]] = {}
     for error in sorted(set(errors), key=lambda error: (error.status, error.code)):
         response = responses.setdefault(
             error.status,
             {
                 "description": "",
-                "content": {"application/json": {"schema": ErrorSchema, "examples": {}}},
+                "content": {"application/json": {"schema": ApiErrorSchema, "examples": {}}},
             },
         )
         description = f"`{error.code}`: {error.message}"
         response["description"] = ". ".join(filter(None, [response["description"], description]))
         response["content"]["application/json"]["examples"][error.code] = {
-            "value": _error_example(error)
+            "value": _error_example(error, fault)
         }
     return responses
 
 
-def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
+def _error_example(error: type[ApiError], fault: Mapping[str, Any] | None) -> Mapping[str, Any]:
     body: dict[str, Any] = {
         "error": error.message,
         "code": error.code,
         "requestId": "7c1e9a533f6d1a2b",
     }
     if issubclass(error, ValidationFailed):
-        body["details"] = [{"path": ["wealth"], "message": "Must be greater than 0."}]
+        body["details"] = [fault]
     return body
 
 
@@ -172,14 +154,34 @@ def copy_apidoc(described: View, view: View) -> View:
     return view
 
 
-def with_errors(doc: Any, doc_info: Any, method: str) -> Any:
-    """Add to ``doc`` the responses and parameters that follow from the view's decorators."""
+def with_access(view: View, security: list[dict[str, list[str]]], access: str) -> View:
+    """Document who may call ``view``: the schemes, and a sentence."""
+    apidoc_of(view)["access"] = access
+    return with_operation_doc(view, security=security)
+
+
+def complete_operation(doc: Any, doc_info: Any, method: str) -> Any:
+    """Add to ``doc`` what follows from the view's decorators; it says also who may call it."""
+    docstring = doc_info["docstring"]
+    sentences = [docstring.get("description"), doc_info.get("access")]
+    docstring["description"] = "\n\n".join(filter(None, sentences))
+    manual = doc_info.get("manual_doc", {})
+    if method.upper() not in SAFE_METHODS:
+        manual["security"] = [
+            {**choice, "csrf": []} if "cookie" in choice else choice
+            for choice in manual["security"]
+        ]
+    return _with_responses(doc, doc_info, method)
+
+
+def _with_responses(doc: Any, doc_info: Any, method: str) -> Any:
     errors = {*doc_info.get("errors", []), InternalError, ServiceUnavailable}
     if not doc_info.get("rate_limit_exempt"):
         errors.add(RateLimited)
-    if AuthRequired in errors and method not in ("get", "head"):
+    if AuthRequired in errors and method.upper() not in SAFE_METHODS:
         errors.add(CsrfFailed)
-    responses = {**error_responses(errors), 405: MethodNotAllowed.__name__}
+    fault = fault_example(doc_info.get("arguments", {}).get("parameters", []))
+    responses = {**error_responses(errors, fault), 405: MethodNotAllowed.__name__}
     doc["responses"] = {**responses, **doc.get("responses", {})}
     if doc_info.get("cacheable") or (doc_info.get("returns_etag") and method == "get"):
         doc["responses"][304] = {
@@ -197,11 +199,12 @@ def with_errors(doc: Any, doc_info: Any, method: str) -> Any:
 class Api(flask_smorest.Api):
     """flask-smorest's Api; the error handlers are those of ``errors``, not its own."""
 
-    ERROR_SCHEMA = ErrorSchema
+    ERROR_SCHEMA = ApiErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(self, app: Flask) -> None:
-        app.config["API_SPEC_OPTIONS"] = {"info": {"description": DESCRIPTION}}
+        server = {"url": app.config["PUBLIC_URL"].rstrip("/") or "/", "description": "This service"}
+        app.config["API_SPEC_OPTIONS"] = {"info": INFO, "servers": [server]}
         super().__init__(
             app,
             spec_kwargs={
@@ -222,7 +225,7 @@ class Api(flask_smorest.Api):
     @cached_property
     def document(self) -> str:
         """The OpenAPI document as JSON, built once per process."""
-        return strict_json.dumps(add_response_headers(split_input_output(self.spec.to_dict())))
+        return strict_json.dumps(finish_document(self.spec.to_dict()))
 
     def _register_method_not_allowed(self) -> None:
         """Register the response that every operation refers to, with its headers."""

@@ -1,10 +1,13 @@
 """Changes to the finished OpenAPI document that no converter of apispec can make."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from . import idempotency
-from .fields import DECIMAL_PATTERN, MultilineText, Text
+from .error_guide import guide_table
+from .fields import MultilineText, Text
+from .glossary.common import PATH_PARAMETERS
 from .text import CONTROLS, DIRECTION_CHANGES, LINE_CHARACTERS
 
 IDEMPOTENCY_KEY: dict[str, Any] = {
@@ -22,27 +25,53 @@ IF_MATCH: dict[str, Any] = {
     "schema": {"type": "string"},
 }
 
-NUMERIC_KEYWORDS = ("type", "nullable", "minimum", "exclusiveMinimum", "maximum", "multipleOf")
 NO_NUL = r"^[^\u0000]*$"  # PostgreSQL cannot store NUL
 TEXT_KEY = "x-text"  # holds the pattern of a Text field until it is known to be input
+NUMBER_AS_STRING = "A string with the same number is accepted too."
+
+# Choices that get a name, so that clients have one type for them: where they are found, and what
+# they are. An equal list of choices elsewhere refers to it.
+NAMED_CHOICES = {
+    "ErrorCode": ("ApiError.code", f"What is wrong, for programs.\n\n{guide_table()}"),
+    "RuleName": ("ErrorDetail.rule", "The rule that a value breaks, for programs."),
+    "CurrencyCode": ("NewProject.currency", "An ISO 4217 currency code."),
+    "UserRole": ("User.role", "What a user may do; an officer and an admin are staff."),
+    "Language": ("User.locale", "A language of mails and documents."),
+    "ProjectCategory": ("Project.category", "The purpose of a waqf project."),
+    "DonationStatus": ("Donation.status", "The state of a donation."),
+    "DonationChannel": ("Donation.channel", "How a donation was received."),
+    "PaymentStatus": ("Payment.status", "The state of a payment at Stripe."),
+    "ApplicationStatus": ("Application.status", "The state of a murabaha application."),
+    "PaymentExceptionKind": ("PaymentException.kind", "What is wrong with a payment or payout."),
+    "PayoutStatus": ("Payout.status", "The state of a payout."),
+}
 
 
-def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
+def finish_document(document: dict[str, Any]) -> dict[str, Any]:
+    """Make all changes to ``document``, which apispec has generated, and return it."""
+    for change in (
+        split_input_output,
+        name_choices,
+        describe_paths,
+        remove_unused,
+        add_response_headers,
+    ):
+        change(document)
+    return document
+
+
+def split_input_output(document: dict[str, Any]) -> None:
     """Describe accepted input exactly, and keep responses open for new fields.
 
-    Changes and returns ``document``. In requests a number may also be a string, and text must not
-    contain certain characters, such as NUL.
+    In requests text must not contain certain characters, such as
+    NUL, and a number may also be a string, which only the description says.
     """
     operations = _operations(document)
     requests = [operation.get("requestBody") for operation in operations]
     responses = [operation["responses"] for operation in operations]
     for schema in _schemas_in(document, requests):
         if schema.get("type") == "number":
-            number = {key: schema.pop(key) for key in NUMERIC_KEYWORDS if key in schema}
-            schema["anyOf"] = [
-                number,
-                {"type": "string", "pattern": f"^{DECIMAL_PATTERN.pattern}$"},
-            ]
+            schema["description"] = f"{schema.get('description', '')} {NUMBER_AS_STRING}".lstrip()
         elif _is_free_text(schema):
             pattern = {"pattern": schema.get(TEXT_KEY, NO_NUL)}
             schema.update({"allOf": [pattern]} if "pattern" in schema else pattern)
@@ -50,13 +79,54 @@ def split_input_output(document: dict[str, Any]) -> dict[str, Any]:
         schema.pop("additionalProperties", None)
     for schema in _schemas_in(document, [document]):
         schema.pop(TEXT_KEY, None)
-    return document
 
 
 def text_pattern(field: Text) -> str:
     """Return the pattern of the characters that ``field`` accepts."""
     lines = "" if isinstance(field, MultilineText) else LINE_CHARACTERS
     return f"^[^{CONTROLS}{lines}{DIRECTION_CHANGES}]*$"
+
+
+def name_choices(document: dict[str, Any]) -> None:
+    """Replace each list of choices in NAMED_CHOICES by a reference to a schema of its own."""
+    schemas = document["components"]["schemas"]
+    names = {}
+    for name, (place, description) in NAMED_CHOICES.items():
+        owner, key = place.split(".")
+        found = schemas.get(owner, {}).get("properties", {}).get(key, {})
+        if "enum" in found:
+            names[tuple(found["enum"])] = name
+            schemas[name] = {
+                "description": description,
+                **{key: value for key, value in found.items() if key != "description"},
+            }
+    named = {id(schemas[name]) for name in names.values()}
+    for schema in _schemas_in(document, [document]):
+        choices = tuple(schema["enum"]) if isinstance(schema.get("enum"), list) else None
+        if choices in names and id(schema) not in named:
+            reference = {"$ref": f"#/components/schemas/{names[choices]}"}
+            rest = {"description": schema["description"]} if "description" in schema else {}
+            schema.clear()
+            schema.update({"allOf": [reference], **rest} if rest else reference)
+
+
+def describe_paths(document: dict[str, Any]) -> None:
+    """Describe the parameters of paths."""
+    for path, item in document["paths"].items():
+        for parameter in item.get("parameters", []):
+            name = parameter["name"]
+            found = re.search(rf"([a-z-]+)/{{{name}}}", path)
+            collection = f"{found[1]}/{name}" if found else name
+            parameter["description"] = PATH_PARAMETERS.get(name) or PATH_PARAMETERS[collection]
+
+
+def remove_unused(document: dict[str, Any]) -> None:
+    """Remove schemas that no operation uses, which flask-smorest registers for itself."""
+    schemas = document["components"]["schemas"]
+    used = [id(schema) for schema in _schemas_in(document, [document["paths"]])]
+    document["components"]["schemas"] = {
+        name: schema for name, schema in sorted(schemas.items()) if id(schema) in used
+    }
 
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -98,11 +168,8 @@ def _resolve(document: dict[str, Any], reference: str) -> Any:
     return target
 
 
-def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
-    """Add to each response of ``document`` its headers, which follow from its operation.
-
-    Changes and returns ``document``.
-    """
+def add_response_headers(document: dict[str, Any]) -> None:
+    """Add to each response its headers, which follow from its operation."""
     for operation in _operations(document):
         for status, response in operation["responses"].items():
             if "$ref" not in response:
@@ -110,7 +177,6 @@ def add_response_headers(document: dict[str, Any]) -> dict[str, Any]:
                     name: {"$ref": f"#/components/headers/{name}"}
                     for name in _response_headers(operation, int(status))
                 }
-    return document
 
 
 def _response_headers(operation: dict[str, Any], status: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
 from ..money import MINOR_UNITS
+from .error_guide import GUIDE
 from .fields import (
     Amount,
     Choice,
@@ -71,9 +72,15 @@ class Schema(marshmallow.Schema):
 
 
 class OneOfSchema(Schema):
-    """Input in one of several variants, chosen before it is loaded."""
+    """Input in one of several variants, chosen before it is loaded.
+
+    Where the value of a field decides, ``discriminator`` is its wire name, and ``discriminated``
+    has the variant of each value.
+    """
 
     variants: ClassVar[Mapping[str, type[Schema]]]
+    discriminator: ClassVar[str | None] = None
+    discriminated: ClassVar[Mapping[str, str]] = {}
 
     def variant_name(self, data: Mapping[str, Any]) -> str:
         """Return the name of the variant that ``data`` has. Raises ValidationError."""
@@ -188,10 +195,16 @@ class ErrorDetailSchema(Schema):
     )
 
 
-class ErrorSchema(Schema):
+class ApiErrorSchema(Schema):
     """An error: ``code`` for programs, ``error`` for people, ``requestId`` for support."""
 
     error = marshmallow.fields.String(required=True)
-    code = marshmallow.fields.String(required=True)
+    code = marshmallow.fields.String(
+        required=True,
+        metadata={
+            "enum": list(GUIDE),
+            "x-enumDescriptions": {code: text for code, (_, text) in GUIDE.items()},
+        },
+    )
     request_id = marshmallow.fields.String(required=True)
     details = marshmallow.fields.List(marshmallow.fields.Nested(ErrorDetailSchema))

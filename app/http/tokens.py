@@ -22,6 +22,7 @@ from .. import clock
 from ..errors import AuthRequired, CsrfFailed, InvalidToken, TokenExpired
 from ..extensions import jwt
 
+CSRF_HEADER = "X-CSRF-Token"
 COOKIE = "auth-token"  # holds an access token, for browsers
 # The same in production. A page of a sibling host can set a cookie of the first name for this
 # host too, but browsers accept this prefix from this host only (RFC 6265bis, 4.1.3.2).
@@ -159,6 +160,6 @@ def verify_csrf(claims: TokenClaims) -> None:
 
     A page of another origin can send the cookie but cannot read the value.
     """
-    header = request.headers.get("X-CSRF-Token", "")
+    header = request.headers.get(CSRF_HEADER, "")
     if not claims.csrf or not compare_digest(header.encode(), claims.csrf.encode()):
         raise CsrfFailed

@@ -55,6 +55,8 @@ class PaymentMethodId(Text):
 
 
 class WebhookReceivedSchema(Schema):
+    """The confirmation that an event was stored."""
+
     received = StrictBoolean(required=True)
 
 
@@ -99,6 +101,8 @@ class ExceptionListQuerySchema(PeriodQuerySchema):
 
 
 class ResolutionSchema(Schema):
+    """How an exception was handled."""
+
     note = MultilineText(
         required=True,
         validate=[

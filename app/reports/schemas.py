@@ -23,7 +23,7 @@ class StatementQuerySchema(PeriodQuerySchema):
         load_default=None,
         validate=validate.Regexp(r"S-[0-9]{4}-[0-9]{6,12}\Z", error="Not a statement's number."),
         metadata={
-            "example": None,
+            "example": "S-2026-000001",
             "description": "The statement that the part belongs to, as in the header `Link`.",
         },
     )

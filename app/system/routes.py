@@ -114,7 +114,7 @@ def show_docs_asset(name):
 
 @pages.get("/")
 @bp.public
-@bp.response(302)
+@bp.redirects_to_page(302)
 def redirect_to_dashboard():
     """Redirect to the dashboard"""
     return redirect("/dashboard")

@@ -14,7 +14,7 @@ class HealthSchema(Schema):
     status = Choice("healthy", required=True)
     timestamp = UtcDateTime(required=True)
     version = Text(required=True, metadata={"example": VERSION})
-    uptime = StrictInteger(required=True, metadata={"example": 3600, "description": "seconds"})
+    uptime = StrictInteger(required=True, metadata={"example": 3600})
 
 
 class ConfigSchema(Schema):
@@ -44,5 +44,7 @@ class ReadinessSchema(Schema):
 
     status = Choice("ready", "unhealthy", required=True)
     checks = fields.Dict(
-        required=True, metadata={"example": {"database": "ok", "migrations": "ok", "jobs": "ok"}}
+        values=Text(),
+        required=True,
+        metadata={"example": {"database": "ok", "migrations": "ok", "jobs": "ok"}},
     )

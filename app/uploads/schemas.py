@@ -1,8 +1,6 @@
 """The wire format of uploads."""
 
-from marshmallow import fields
-
-from ..http.fields import StrictInteger, Text, UtcDateTime
+from ..http.fields import StrictBoolean, StrictInteger, Text, UtcDateTime
 from ..http.schemas import Schema
 
 
@@ -13,7 +11,7 @@ class UploadSchema(Schema):
         required=True,
         metadata={"example": "invoice-0197c3a452b07c1e9a533f6d1a2b4c5d.pdf"},
     )
-    size = StrictInteger(required=True, metadata={"example": 48213, "description": "bytes"})
+    size = StrictInteger(required=True, metadata={"example": 48213})
     type = Text(required=True, metadata={"example": "application/pdf"})
 
 
@@ -21,7 +19,7 @@ class UploadListItemSchema(UploadSchema):
     """A file of the user; one that a record refers to is ``inUse`` and cannot be deleted."""
 
     created_at = UtcDateTime(required=True)
-    in_use = fields.Boolean(required=True, metadata={"example": False})
+    in_use = StrictBoolean(required=True, metadata={"example": False})
 
 
 class FileDeletedSchema(Schema):

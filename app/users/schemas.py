@@ -127,7 +127,7 @@ class UserSchema(Schema):
     time_zone = Text(
         required=True,
         allow_none=True,
-        metadata={"example": "Asia/Riyadh", "description": "null: the institution's"},
+        metadata={"example": "Asia/Riyadh"},
     )
 
 
@@ -195,4 +195,6 @@ class UserListQuerySchema(PeriodQuerySchema, PaginationQuerySchema):
 
 
 class UserDeletedSchema(Schema):
+    """The confirmation that a user was deleted."""
+
     message = Text(required=True, metadata={"example": "User deleted"})

@@ -15,16 +15,15 @@ from ..http.schemas import ExportQuerySchema
 from .actions import lock_breakdown_quota, publish_prices, render_report, run_assessment
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
-from .schemas import (
+from .schemas.calculations import (
     CalculationDeletedSchema,
     CalculationSchema,
-    CurrencyQuerySchema,
     NewCalculationSchema,
-    NewNisabSchema,
-    NisabSchema,
     SummaryQuerySchema,
     SummarySchema,
+    UnstoredCalculationSchema,
 )
+from .schemas.prices import CurrencyQuerySchema, NewNisabSchema, NisabSchema
 
 bp = Blueprint("zakat", __name__, url_prefix="/api/zakat", description=__doc__)
 
@@ -58,7 +57,7 @@ def create_calculation(new_calculation):
 @bp.post("/calculate")
 @bp.public
 @bp.arguments(NewCalculationSchema)
-@bp.response(200, CalculationSchema)
+@bp.response(200, UnstoredCalculationSchema)
 @bp.raises(NisabNotFound)
 def calculate(new_calculation):
     """Calculate zakat without storing the result: id and userId are null"""

@@ -9,6 +9,16 @@ import pytest
 
 from app.errors import ApiError
 
+from ..support.openapi_document import (
+    error_responses,
+    examples_of,
+    json_bodies,
+    nested_objects,
+    operations,
+    resolve_ref,
+    validator_of,
+)
+
 # CONTRACT.md's table: the status of each code, and its message if the message is fixed.
 GUESTS = "/api/waqf/donations"
 CODES: dict[str, tuple[int, str | None]] = {
@@ -62,7 +72,6 @@ CODES: dict[str, tuple[int, str | None]] = {
     "PAYMENT_UNAVAILABLE": (503, None),
     "SERVICE_UNAVAILABLE": (503, None),
 }
-METHODS = {"get", "put", "post", "delete", "patch"}
 UNLIMITED = {  # exempt from rate limits
     "/api/health", "/api/health/ready", "/api/docs/{name}", "/api/webhooks/stripe", "/metrics",
 }  # fmt: skip
@@ -74,60 +83,6 @@ def document(client) -> dict[str, Any]:
     response = client.get("/api/openapi.json")
     assert (response.status_code, response.mimetype) == (200, "application/json")
     return response.json
-
-
-def operations(document) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield every method, path and operation, with its responses resolved."""
-    for path, item in document["paths"].items():
-        for method in METHODS & item.keys():
-            responses = item[method]["responses"].items()
-            responses = {status: resolve_ref(document, ref) for status, ref in responses}
-            yield method, path, {**item[method], "responses": responses}
-
-
-def nested_objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object nested in ``value``, itself included."""
-    if isinstance(value, dict):
-        yield value
-    for child in value.values() if isinstance(value, dict) else value:
-        if isinstance(child, dict | list):
-            yield from nested_objects(child)
-
-
-def resolve_ref(document, node: dict[str, Any]) -> dict[str, Any]:
-    """Return ``node``, or the part of ``document`` that it refers to."""
-    if "$ref" not in node:
-        return node
-    target: Any = document
-    for key in node["$ref"].removeprefix("#/").split("/"):
-        target = target[key]
-    return resolve_ref(document, target)
-
-
-def json_bodies(document) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every JSON request body and success response, with its operation."""
-    for method, path, operation in operations(document):
-        bodies = [operation.get("requestBody", {})]
-        bodies += [body for status, body in operation["responses"].items() if status < "400"]
-        for body in bodies:
-            if "application/json" in body.get("content", {}):
-                yield f"{method} {path}", body["content"]["application/json"]
-
-
-def examples_of(body: dict[str, Any]) -> list[Any]:
-    """Return the one or several examples of ``body``."""
-    if "example" in body:
-        return [body["example"]]
-    return [example["value"] for example in body.get("examples", {}).values()]
-
-
-def error_responses(document) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Yield every error response, with its operation and status."""
-    for method, path, operation in operations(document):
-        for status, response in operation["responses"].items():
-            # The 503 of readiness lists its checks and does not have the shape of an error.
-            if status >= "400" and (path, status) != ("/api/health/ready", "503"):
-                yield f"{method} {path}", int(status), response
 
 
 def fill_path(path: str) -> str:
@@ -213,16 +168,61 @@ def test_every_operation_enforces_its_documented_security(client, document):
         assert rejected == token_required, f"{method} {path}"
 
 
-def test_every_json_body_has_an_example_with_all_of_its_fields(document):
+def test_every_json_body_has_examples_that_validate(document):
+    list_faults = validator_of(document)
     for where, body in json_bodies(document):
-        schema = resolve_ref(document, body["schema"])
-        examples = examples_of(body)
-        if schema.get("type") == "array":
-            (examples,), schema = examples, resolve_ref(document, schema["items"])
-        variants = [resolve_ref(document, variant) for variant in schema.get("oneOf", [schema])]
-        fields = [variant["properties"].keys() for variant in variants if "properties" in variant]
-        assert examples, where
-        assert not fields or [example.keys() for example in examples] == fields, where
+        assert examples_of(body), where
+        for example in examples_of(body):
+            assert list_faults(body["schema"], example) == [], where
+    for where, _, response in error_responses(document):
+        body = response["content"]["application/json"]
+        for example in examples_of(body):
+            assert list_faults(body["schema"], example) == [], where
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/murabaha/applications", {"status": "pending", "contract": None}),
+        ("/api/murabaha/applications/{id}/approve", {"status": "approved", "installments": []}),
+        ("/api/murabaha/applications/{id}/reject", {"status": "rejected", "contract": None}),
+        ("/api/murabaha/applications/{id}/acquire", {"status": "acquired", "installments": []}),
+        ("/api/murabaha/applications/{id}/accept", {"status": "active"}),
+        ("/api/murabaha/applications/{id}/cancel", {"status": "cancelled", "contract": None}),
+        ("/api/waqf/donations", {"status": "pending", "receivedAmount": 0, "receiptNumber": None}),
+        ("/api/waqf/donations/{id}/cancel", {"status": "cancelled", "receivedAmount": 0}),
+        ("/api/waqf/donations/{id}/refund", {"status": "succeeded", "refundedAmount": 10}),
+        ("/api/payments/exceptions/{id}/resolve", {"status": "resolved"}),
+        ("/api/zakat/calculate", {"id": None, "userId": None}),
+    ],
+)
+def test_the_example_of_a_step_shows_its_result(document, path, expected):
+    responses = document["paths"][path]["post"]["responses"]
+    response = responses.get("200") or responses["201"]
+    example = response["content"]["application/json"]["example"]
+    assert {name: example[name] for name in expected} == expected
+
+
+def test_a_property_has_an_example_that_validates(document):
+    list_faults = validator_of(document)
+    for name, schema in document["components"]["schemas"].items():
+        for key, described in schema.get("properties", {}).items():
+            if "example" in described:
+                assert list_faults(described, described["example"]) == [], f"{name}.{key}"
+
+
+def test_the_example_of_a_validation_error_names_a_property_of_its_route(document):
+    for method, path, operation in operations(document):
+        response = operation["responses"].get("400", {"content": {"application/json": {}}})
+        examples = response["content"]["application/json"].get("examples", {})
+        if "VALIDATION_ERROR" not in examples:
+            continue
+        (detail,) = examples["VALIDATION_ERROR"]["value"]["details"]
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        variants = [resolve_ref(document, body["schema"])] if body else []
+        variants += [resolve_ref(document, ref) for ref in (variants or [{}])[0].get("oneOf", [])]
+        known = {key for variant in variants for key in variant.get("properties", {})}
+        assert {*detail["path"]} <= known | {"unknown"}, f"{method} {path}"
 
 
 def test_the_service_accepts_every_example_body(sign_in, publish_prices, document):
@@ -248,7 +248,7 @@ def test_every_query_parameter_has_an_example_or_choices(document):
         for parameter in operation.get("parameters", []):
             schema = resolve_ref(document, resolve_ref(document, parameter)["schema"])
             if parameter["in"] == "query" and "format" not in schema:
-                assert {"example", "enum", "default"} & schema.keys(), (method, path, parameter)
+                assert {"example", "enum", "pattern"} & schema.keys(), (method, path, parameter)
 
 
 # Errors
@@ -259,7 +259,9 @@ def test_every_error_response_has_an_example_for_each_code(document):
         (mimetype,) = response["content"]
         assert mimetype == "application/json", where
         body = response["content"][mimetype]
-        assert resolve_ref(document, body["schema"]) == document["components"]["schemas"]["Error"]
+        assert (
+            resolve_ref(document, body["schema"]) == document["components"]["schemas"]["ApiError"]
+        )
         assert body["examples"], where
         for code, example in body["examples"].items():
             error = dict(example["value"])

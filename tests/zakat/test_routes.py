@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from app import strict_json
 from app.zakat.models import Calculation
 from app.zakat.rules import BREAKDOWN_QUOTA
-from app.zakat.schemas import MAX_ASSETS, MAX_LABEL_LENGTH, MAX_LIABILITIES
+from app.zakat.schemas.calculations import MAX_ASSETS, MAX_LABEL_LENGTH, MAX_LIABILITIES
 
 from ..support.assertions import assert_created, assert_error
 from ..support.concurrency import run_concurrently

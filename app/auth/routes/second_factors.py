@@ -11,7 +11,7 @@ from ...users.models import User, UserSession
 from ..actions import log_in, second_factor
 from ..rules import InvalidCredentials, InvalidStateOfSecondFactor
 from ..schemas import (
-    CodeSchema,
+    CodeBodySchema,
     CurrentPasswordSchema,
     EnrolmentSchema,
     RecoveryCodesSchema,
@@ -51,7 +51,7 @@ def begin_second_factor(data):
 @bp.login_required
 @bp.allows_enrolment
 @bp.locks_users()
-@bp.arguments(CodeSchema)
+@bp.arguments(CodeBodySchema)
 @bp.response(200, RecoveryCodesSchema)
 @bp.raises(InvalidCredentials, InvalidStateOfSecondFactor)
 def confirm_second_factor(data):

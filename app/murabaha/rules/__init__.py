@@ -53,6 +53,7 @@ from .states import (
     state_diagram,
 )
 
+INSTALLMENT_STATUSES = ("pending", "processing", "paid", "overdue", "waived")
 OFFER_VALIDITY = timedelta(days=30)  # of an approval
 MAX_PENDING = 50  # applications of a client
 GRACE_PERIOD = timedelta(days=7)  # before a late instalment is overdue
@@ -60,6 +61,7 @@ GRACE_PERIOD = timedelta(days=7)  # before a late instalment is overdue
 __all__ = [
     "BEFORE_SALE",
     "GRACE_PERIOD",
+    "INSTALLMENT_STATUSES",
     "MAX_FIRST_DUE_MONTHS",
     "MAX_PENDING",
     "OFFERED",

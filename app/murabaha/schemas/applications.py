@@ -20,7 +20,7 @@ from ...http.fields import (
 )
 from ...http.schemas import PeriodQuerySchema, Schema
 from ...users.schemas import Email, PersonName
-from ..rules import STATES
+from ..rules import INSTALLMENT_STATUSES, STATES
 from .fields import NOT_NEGATIVE, POSITIVE, Phone, ProfitRate, Reference, Term
 
 
@@ -43,6 +43,8 @@ class VendorListQuerySchema(Schema):
 
 
 class NewVendorSchema(Schema):
+    """A vendor to be created."""
+
     name = PersonName(required=True)
     email = Email(load_default=None, allow_none=True)
     phone = Phone(load_default=None, allow_none=True)
@@ -59,6 +61,8 @@ class VendorPatchSchema(Schema):
 
 
 class QuoteRequestSchema(Schema):
+    """What to calculate a price and schedule for."""
+
     cost = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
     profit_rate = ProfitRate(required=True)
     term_months = Term(required=True)
@@ -78,6 +82,8 @@ class QuotedInstallmentSchema(Schema):
 
 
 class PriceSchema(Schema):
+    """A price: cost plus a known profit."""
+
     cost = Amount(required=True, metadata={"example": 20000})
     profit_rate = ProfitRate(required=True)
     profit = Amount(required=True, metadata={"example": 3000})
@@ -119,7 +125,9 @@ class InstallmentSchema(Schema):
     amount = Amount(required=True, attribute="owed", metadata={"example": Decimal("1916.67")})
     paid_amount = Amount(required=True, metadata={"example": 0})
     waived_amount = Amount(required=True, attribute="waived", metadata={"example": 0})
-    status = Text(required=True, metadata={"example": "pending"})
+    status = Text(
+        required=True, metadata={"example": "pending", "enum": list(INSTALLMENT_STATUSES)}
+    )
     paid_at = UtcDateTime(required=True, allow_none=True)
 
 
@@ -143,7 +151,7 @@ class ApplicationSchema(Schema):
     term_months = StrictInteger(required=True, metadata={"example": 12})
     down_payment = Amount(required=True, metadata={"example": 2000})
     documents = fields.List(Text(), required=True, metadata={"example": []})
-    status = Text(required=True, metadata={"example": "pending"})
+    status = Text(required=True, metadata={"example": "active", "enum": list(STATES)})
     contract = fields.Nested(ContractSchema, required=True, allow_none=True)
     installments = fields.List(fields.Nested(InstallmentSchema), required=True)
     created_at = UtcDateTime(required=True)
@@ -158,6 +166,8 @@ class ItemDescription(Text):
 
 
 class NewApplicationSchema(Schema):
+    """An application for goods that the institution buys and sells to the client."""
+
     vendor_id = StrictUUID(required=True)
     item_description = ItemDescription(required=True)
     requested_amount = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
@@ -200,6 +210,8 @@ class ApplicationListQuerySchema(PeriodQuerySchema):
 
 
 class ApprovalSchema(Schema):
+    """The price that the institution offers."""
+
     cost = Amount(required=True, validate=POSITIVE, metadata={"example": 20000})
     profit_rate = ProfitRate(required=True)
     term_months = Term(required=True)
@@ -209,20 +221,26 @@ class ApprovalSchema(Schema):
 
 
 class RejectionSchema(Schema):
+    """The reason of a rejection."""
+
     reason = Reference(500, required=True, metadata={"example": "Papers are missing"})
 
 
 class AcquisitionSchema(Schema):
+    """How and when the institution came to own the goods."""
+
     acquired_on = StrictDate(required=True)
     invoice = Reference(required=True, metadata={"example": "INV-2026-118"})
     evidence = Reference(255, load_default=None, allow_none=True, metadata={"example": None})
 
 
 class AcceptanceSchema(Schema):
+    """The acceptance of an offer; the body may be left out."""
+
     first_due_on = StrictDate(load_default=None, allow_none=True, metadata={"example": None})
 
 
-class EmptySchema(Schema):
+class ApplicationCancellationSchema(Schema):
     """A body without fields, which may be left out."""
 
 

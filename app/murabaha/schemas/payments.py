@@ -11,6 +11,8 @@ from .fields import NOT_NEGATIVE, POSITIVE, Reference
 
 
 class RecordPaymentSchema(Schema):
+    """Money that was received outside Stripe."""
+
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": Decimal("1916.67")})
     method = Reference(50, required=True, metadata={"example": "bank_transfer"})
     reference = Reference(required=True, metadata={"example": "TRX-4711"})
@@ -23,6 +25,8 @@ class RecordPaymentSchema(Schema):
 
 
 class ReceiptReversalSchema(Schema):
+    """The reason of a reversal."""
+
     reason = Reference(500, required=True, metadata={"example": "The cheque was returned"})
 
 
@@ -57,4 +61,6 @@ class PayAmountSchema(PayInstallmentSchema):
 
 
 class EarlySettlementSchema(Schema):
+    """An early settlement; the body may be left out."""
+
     rebate = Amount(load_default=Decimal(0), validate=NOT_NEGATIVE, metadata={"example": 250})

@@ -11,6 +11,7 @@ from ...http.fields import (
     Currency,
     ExactDecimal,
     MultilineText,
+    QueryBoolean,
     StrictBoolean,
     StrictInteger,
     StrictUUID,
@@ -75,6 +76,8 @@ class ProjectSchema(Schema):
 
 
 class NewProjectSchema(Schema):
+    """A project to be created."""
+
     name = ProjectName(required=True)
     description = ProjectDescription(load_default=None)
     category = Category(required=True)
@@ -94,10 +97,10 @@ class ProjectPatchSchema(Schema):
 
 
 class ProjectListQuerySchema(Schema):
+    """Filters of the list of projects."""
+
     category = Category(load_default=None)
-    active = fields.String(
-        load_default=None, validate=validate.OneOf(["true", "false"]), metadata={"example": "true"}
-    )
+    active = QueryBoolean(load_default=None, metadata={"example": True})
 
 
 class OwnDonationQuerySchema(Schema):
@@ -171,6 +174,8 @@ class GuestSchema(Schema):
 
 
 class NewDonationSchema(Schema):
+    """A donation to a project."""
+
     project_id = StrictUUID(required=True)
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 25})
     is_anonymous = StrictBoolean(load_default=False)
@@ -181,7 +186,10 @@ class NewDonationSchema(Schema):
         GuestSchema,
         load_default=None,
         allow_none=True,
-        metadata={"example": None, "description": "Only without a token, and then required."},
+        metadata={
+            "example": None,
+            "description": "The donor: only without a token, and then required.",
+        },
     )
 
 
@@ -193,9 +201,11 @@ class DonationPatchSchema(Schema):
     message = Message()
 
 
-class CancellationSchema(Schema):
+class DonationCancellationSchema(Schema):
     """A body without fields, which may be left out."""
 
 
 class NewRefundSchema(Schema):
+    """What to give back of a donation; the body may be left out."""
+
     amount = Amount(load_default=None, allow_none=True, validate=POSITIVE, metadata={"example": 10})

@@ -10,6 +10,8 @@ from .donations import POSITIVE, OneLine
 
 
 class NewDisbursementSchema(Schema):
+    """A payment out of the fund of a project."""
+
     amount = Amount(required=True, validate=POSITIVE, metadata={"example": 250})
     paid_on = StrictDate(required=True, metadata={"example": "2026-01-26"})
     recipient = PersonName(required=True)
@@ -51,6 +53,8 @@ class FundLedgerQuerySchema(PeriodQuerySchema, PaginationQuerySchema):
 
 
 class FundEntryPageSchema(Schema):
+    """A page of a fund's entries."""
+
     data = fields.List(fields.Nested(FundEntrySchema), required=True)
     pagination = fields.Nested(PaginationSchema, required=True)
 

@@ -50,18 +50,25 @@ class StaffDonationSchema(StaffDonationExportSchema):
 
 
 class StaffDonationQuerySchema(PeriodQuerySchema):
+    """Filters of the list; the period is that of ``createdAt``."""
+
     project_id = StrictUUID(load_default=None)
     status = Choice(*STATUSES, load_default=None)
     channel = Choice(*CHANNELS, load_default=None)
     donor = Text(
         load_default=None,
         validate=validate.Length(1, 254),
-        metadata={"description": "Part of the name or e-mail, or the user's id."},
+        metadata={
+            "description": "Part of the name or e-mail, or the user's id.",
+            "example": "fatima",
+        },
     )
     sort = Choice(*SORTS, load_default=SORTS[0])
 
 
 class StaffDonationExportQuerySchema(StaffDonationQuerySchema):
+    """Filters and format of the export."""
+
     format = Choice("ndjson", "csv", load_default="ndjson")
 
 
@@ -81,4 +88,6 @@ class NewOfflineDonationSchema(Schema):
 
 
 class DonationReversalSchema(Schema):
+    """The reason of a reversal."""
+
     reason = OneLine(500, required=True, metadata={"example": "The cheque bounced"})

@@ -1,4 +1,4 @@
-"""The wire format of zakat: two kinds of requests, one kind of response."""
+"""The wire format of calculations: two kinds of requests, one kind of response."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from flask import current_app
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from ..http.fields import (
+from ...http.fields import (
     Amount,
     BoundedList,
     Choice,
@@ -22,8 +22,8 @@ from ..http.fields import (
     Text,
     UtcDateTime,
 )
-from ..http.schemas import OneOfSchema, Schema
-from ..money import ZERO
+from ...http.schemas import OneOfSchema, Schema
+from ...money import ZERO
 
 POSITIVE = validate.Range(min=ZERO, min_inclusive=False)
 NOT_NEGATIVE = validate.Range(min=ZERO)
@@ -147,7 +147,8 @@ class AssetSchema(OneOfSchema):
         "crops": CropsSchema,
         "livestock": LivestockSchema,
     }
-    categories: ClassVar = {
+    discriminator: ClassVar = "category"
+    discriminated: ClassVar = {
         category: variant
         for variant, schema in variants.items()
         for category in vars(schema._declared_fields["category"])["validate"].choices
@@ -156,9 +157,9 @@ class AssetSchema(OneOfSchema):
     def variant_name(self, data: Mapping[str, Any]) -> str:
         """Return the variant of the asset's category. Raises ValidationError."""
         category = data.get("category")
-        if not isinstance(category, str) or category not in self.categories:
-            raise ValidationError({"category": [f"One of {', '.join(self.categories)}."]})
-        return self.categories[category]
+        if not isinstance(category, str) or category not in self.discriminated:
+            raise ValidationError({"category": [f"One of {', '.join(self.discriminated)}."]})
+        return self.discriminated[category]
 
 
 class LiabilitySchema(Schema):
@@ -235,11 +236,11 @@ class BreakdownLineSchema(Schema):
     source = Text(required=True, metadata={"example": "AAOIFI Shari'ah Standard 35 (Zakah)"})
 
 
-class CalculationSchema(Schema):
-    """A calculation and its result. ``breakdown`` is null for a single amount of wealth."""
+class UnstoredCalculationSchema(Schema):
+    """A calculation that is not stored, and its result."""
 
-    id = StrictUUID(required=True, allow_none=True)
-    user_id = StrictUUID(required=True, allow_none=True)
+    id = StrictUUID(required=True, allow_none=True, metadata={"example": None})
+    user_id = StrictUUID(required=True, allow_none=True, metadata={"example": None})
     wealth = Amount(required=True, metadata={"example": 10000})
     nisab = Amount(required=True, allow_none=True, metadata={"example": 5000})
     zakat_amount = Amount(required=True, metadata={"example": 250})
@@ -255,17 +256,30 @@ class CalculationSchema(Schema):
     calculated_at = UtcDateTime(required=True)
 
 
+class CalculationSchema(UnstoredCalculationSchema):
+    """A stored calculation and its result."""
+
+    id = StrictUUID(required=True)
+    user_id = StrictUUID(required=True)
+
+
 class CalculationDeletedSchema(Schema):
+    """The confirmation that a calculation was deleted."""
+
     message = Text(required=True, metadata={"example": "Calculation deleted"})
 
 
 class SummaryQuerySchema(Schema):
+    """The year of a summary."""
+
     year = QueryInteger(
         required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026}
     )
 
 
 class YearTotalSchema(Schema):
+    """The totals of a year in one currency."""
+
     currency = Text(required=True, metadata={"example": "USD"})
     calculations = StrictInteger(required=True, metadata={"example": 1})
     wealth = Amount(required=True, metadata={"example": 10000})
@@ -277,38 +291,3 @@ class SummarySchema(Schema):
 
     year = StrictInteger(required=True, metadata={"example": 2026})
     totals = fields.List(fields.Nested(YearTotalSchema), required=True)
-
-
-class CurrencyQuerySchema(Schema):
-    currency = Currency()
-
-
-class NewNisabSchema(Schema):
-    """The prices of a gram of pure gold and silver, in effect from a given time on."""
-
-    currency = Currency()
-    gold_price_per_gram = ExactDecimal(
-        required=True, validate=POSITIVE, metadata={"example": Decimal("130.25")}
-    )
-    silver_price_per_gram = ExactDecimal(
-        required=True, validate=POSITIVE, metadata={"example": Decimal("1.55")}
-    )
-    effective_at = UtcDateTime()
-
-
-class NisabThresholdSchema(Schema):
-    """The nisab by a metal."""
-
-    price_per_gram = ExactDecimal(required=True, metadata={"example": Decimal("130.25")})
-    grams = StrictInteger(required=True, metadata={"example": 85})
-    nisab = Amount(required=True, metadata={"example": Decimal("11071.25")})
-
-
-class NisabSchema(Schema):
-    """The nisab by gold and by silver, and the time since which it applies."""
-
-    currency = Text(required=True, metadata={"example": "USD"})
-    gold = fields.Nested(NisabThresholdSchema, required=True)
-    silver = fields.Nested(NisabThresholdSchema, required=True)
-    effective_at = UtcDateTime(required=True)
-    hijri_date = Text(required=True, metadata={"example": "1447-08-07"})

@@ -1,0 +1,62 @@
+"""Names of payments, and of what staff see of Stripe."""
+
+PROPERTIES = {
+    "provider": "The payment provider.",
+    "Payment.id": "The service's own id of the payment.",
+    "Payment.status": "State of the payment. It changes by webhook: fetch the record again.",
+    "Payment.amount": "The amount that was requested.",
+    "amountReceived": "What Stripe has received: it may differ after a partial capture or an"
+    " overpaid bank transfer, and is what counts.",
+    "clientSecret": "Stripe's secret to confirm the payment with in the client; null once it has"
+    " ended.",
+    "nextAction": "Stripe's type of what the payer has to do, such as `boleto_display_details`;"
+    " null if nothing.",
+    "Payment.expiresAt": "When the payment is cancelled if its payer has not begun to pay; null"
+    " otherwise.",
+    "providerReference": "Stripe's id of the object; null if there is none.",
+    "paymentMethodId": "Stripe's id of a payment method, which is charged within the request."
+    " Without it, confirm the payment with `clientSecret`.",
+    "WebhookReceived.received": "Always true: the event is stored.",
+    # Exceptions
+    "PaymentException.kind": "What is wrong.",
+    "ExceptionListQuery.kind": "Only exceptions of this kind.",
+    "PaymentException.status": "`open` until staff has marked it as handled.",
+    "ExceptionListQuery.status": "Only exceptions in this state.",
+    "PaymentException.message": "What happened and what the service has done about it, for people.",
+    "PaymentException.amount": "The amount that it is about; null if there is none.",
+    "PaymentException.currency": "Currency of `amount`; null without it.",
+    "paymentId": "Id of the payment; null if it is about none.",
+    "donationId": "Id of the donation; null if it is about none.",
+    "PaymentException.applicationId": "Id of the murabaha application; null if it is about none.",
+    "PayoutLine.applicationId": "Id of the murabaha application; null if it is about none.",
+    "occurredAt": "When it happened at Stripe; null if it is not known.",
+    "resolvedAt": "When it was marked as handled; null before.",
+    "resolvedBy": "Name of the staff member who marked it as handled; null before.",
+    "note": "What was done about it.",
+    "PaymentException.note": "What was done about it; null before.",
+    # Payouts
+    "Payout.amount": "What Stripe paid to the bank; negative if it took money from it.",
+    "Payout.status": "State of the payout; one that is `paid` can still be returned by the bank.",
+    "PayoutListQuery.status": "Only payouts in this state.",
+    "arrivalDate": "Day on which the money arrives at the bank.",
+    "failureCode": "Stripe's code of the failure; null without one.",
+    "bankReference": "The bank's reference of the transfer; null until it is known.",
+    "Payout.description": "Stripe's description; null without one.",
+    "charges": "Sum of the payments in it.",
+    "refunds": "Sum of the refunds and disputes in it; negative.",
+    "Payout.fees": "Sum of Stripe's fees in it; negative.",
+    "other": "Sum of all other lines in it.",
+    "matched": "Number of lines that match our records.",
+    "Payout.createdAt": "When Stripe created the payout.",
+    "lines": "A page of the lines, the latest first.",
+    "PayoutLine.type": "Stripe's type of the movement, such as `charge`.",
+    "PayoutLine.amount": "Amount of the movement; negative if it was taken from the balance.",
+    "PayoutLine.fee": "Stripe's fee for the movement.",
+    "net": "`amount` less `fee`.",
+    "sourceReference": "Stripe's id of the charge, refund or dispute; null if there is none.",
+    "match": "What record the line was matched with.",
+    "fund": "Account of the ledger; null without a matched record.",
+    "PayoutLine.description": "Stripe's description; null without one.",
+    "exceptionId": "Id of the exception about the line; null if it is matched.",
+    "PayoutLine.createdAt": "When the movement happened.",
+}
