@@ -19,6 +19,7 @@ TEST_MODULES = sorted((ROOT / "tests").rglob("*.py"))
 
 # A module imports from its own layer's name and from the layers before it.
 LAYERS = [
+    {"messages"},
     {"errors", "money", "clock", "strict_json", "extensions", "logging_config"},
     {"database"},
     {"ledger", "integrations"},
@@ -45,7 +46,7 @@ OTHER_FILES = {
     ("users", "passwords"), ("jobs", "queue"), ("jobs", "worker"), ("audit", "origin"),
 }  # fmt: skip
 COMMITTERS = {"routes", "cli", "jobs", "idempotency"}
-RULE_IMPORTS = {"errors", "money", "rules"}
+RULE_IMPORTS = {"errors", "messages", "money", "rules"}
 
 MAX_TOP_LEVEL_MODULES = 8
 MAX_LINES = 320

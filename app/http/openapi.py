@@ -23,7 +23,7 @@ from ..errors import (
     ValidationFailed,
 )
 from ..money import MAX_DIGITS
-from .examples import FIELD_TYPES
+from .examples import FIELD_TYPES, example_of
 from .fields import ExactDecimal, Text
 from .openapi_transforms import (
     IDEMPOTENCY_KEY,
@@ -33,7 +33,7 @@ from .openapi_transforms import (
     split_input_output,
     text_pattern,
 )
-from .schemas import ErrorSchema, OneOfSchema, camel_case
+from .schemas import ErrorDetailSchema, ErrorSchema, OneOfSchema, camel_case
 from .tokens import COOKIE
 
 View = Callable[..., Any]
@@ -141,12 +141,12 @@ def error_responses(errors: Iterable[type[ApiError]]) -> dict[int, dict[str, Any
 
 def _error_example(error: type[ApiError]) -> Mapping[str, Any]:
     body: dict[str, Any] = {
-        "error": error.message,
+        "error": str(error.message),
         "code": error.code,
         "requestId": "7c1e9a533f6d1a2b",
     }
     if issubclass(error, ValidationFailed):
-        body["details"] = [{"path": ["wealth"], "message": "Must be greater than 0."}]
+        body["details"] = [example_of(ErrorDetailSchema)]
     return body
 
 
