@@ -214,13 +214,17 @@ def error_body(error: ApiError, request_id: str | None, locale: str) -> dict[str
 
 
 def preferred_locale() -> str:
-    """Return the language of the request's error.
+    """Return the language of the request's error: the first of Accept-Language that we have.
 
-    It is the best of Accept-Language, else the user's, if their profile has been read.
+    Without one it is the user's, if their profile has been read. werkzeug's ``best_match`` would
+    prefer ``en`` to ``ar-SA``, because that is no exact match.
     """
-    accepted = request.accept_languages.best_match([*LOCALES, *LANGUAGE_ALIASES])
-    locale = accepted or g.get("user_locale")
-    locale = LANGUAGE_ALIASES.get(locale, locale)
+    for tag, quality in request.accept_languages:
+        language = tag.partition("-")[0].lower()
+        language = LANGUAGE_ALIASES.get(language, language)
+        if quality > 0 and language in LOCALES:
+            return language
+    locale: str = g.get("user_locale", LOCALES[0])
     return locale if locale in LOCALES else LOCALES[0]
 
 

@@ -1,8 +1,7 @@
 """The wire format of uploads."""
 
-from marshmallow import fields
 
-from ..http.fields import StrictInteger, Text, UtcDateTime
+from ..http.fields import StrictBoolean, StrictInteger, Text, UtcDateTime
 from ..http.schemas import Schema
 
 
@@ -21,7 +20,7 @@ class UploadListItemSchema(UploadSchema):
     """A file of the user; one that a record refers to is ``inUse`` and cannot be deleted."""
 
     created_at = UtcDateTime(required=True)
-    in_use = fields.Boolean(required=True, metadata={"example": False})
+    in_use = StrictBoolean(required=True, metadata={"example": False})
 
 
 class FileDeletedSchema(Schema):
