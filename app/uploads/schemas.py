@@ -1,6 +1,5 @@
 """The wire format of uploads."""
 
-
 from ..http.fields import StrictBoolean, StrictInteger, Text, UtcDateTime
 from ..http.schemas import Schema
 
