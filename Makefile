@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE # else every process that starts compiles the service again
-.PHONY: help run test soak bench lint format openapi audit lock
+.PHONY: help run test soak bench lint format messages openapi audit lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +31,9 @@ lint: $(VENV)/test ## check style and types
 format: $(VENV)/test ## fix style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+messages: $(VENV)/test ## add the messages of the code to the catalogues in app/locales
+	@$(BIN)/python -m tests.support.message_catalogs
 
 openapi: $(VENV)/test ## write docs/openapi.json
 	@$(BIN)/python -m tests.support.openapi_file

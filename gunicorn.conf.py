@@ -16,6 +16,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 from app import logging_config
 from app.errors import (
     ERROR_CODE_KEY,
+    MALFORMED_REQUEST,
     REQUEST_ID_KEY,
     InternalError,
     ServiceUnavailable,
@@ -24,6 +25,7 @@ from app.errors import (
 )
 from app.http.middleware import default_headers, new_request_id
 from app.http.worker import BufferingWorker
+from app.messages import LOCALES, Fault
 from app.system import startup
 from config import from_environment
 
@@ -152,18 +154,24 @@ worker_class = BufferingWorker
 
 
 def send_error(connection, status_int, reason, mesg):
-    """Send an error in the contract's form for a request that was not received or parsed."""
+    """Send an error in the contract's form for a request that was not received or parsed.
+
+    It is in English, because the headers of such a request have not been read. ``reason`` is a
+    Fault of our worker, or gunicorn's own text.
+    """
     errors = {500: InternalError(), 503: ServiceUnavailable()}
-    error = errors.get(status_int) or ValidationFailed.at([], reason)
+    fault = reason if isinstance(reason, Fault) else MALFORMED_REQUEST
+    error = errors.get(status_int) or ValidationFailed.at([], fault)
     request_id = new_request_id()
     log.warning(
         "invalid HTTP request, answered with %d", error.status, extra={"requestId": request_id}
     )
-    body = json.dumps(error_body(error, request_id), separators=(",", ":")).encode()
+    body = json.dumps(error_body(error, request_id, LOCALES[0]), separators=(",", ":")).encode()
     headers = [
         ("Connection", "close"),
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
+        ("Content-Language", LOCALES[0]),
         ("X-Request-ID", request_id),
     ]
     headers += error.headers.items()

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import psycopg
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+
+from .messages import LOCALES, Fault, Message, Rule
 
 log = logging.getLogger(__name__)
 
@@ -23,35 +25,36 @@ class ApiError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL_ERROR"
-    message: ClassVar[str] = "Internal server error"
+    message: Message = Message("Internal server error")
 
     def __init__(
         self,
-        message: str | None = None,
+        message: Message | None = None,
         *,
         details: Sequence[Mapping[str, Any]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message or self.message)
-        self.details = details
+        self.message = message or self.message
+        self.details = details  # each a path of the body, and the Fault there as its message
         self.headers = dict(headers or {})
 
 
 class ValidationFailed(ApiError):
-    status, code, message = 400, "VALIDATION_ERROR", "Validation failed"
+    status, code, message = 400, "VALIDATION_ERROR", Message("Validation failed")
 
     @classmethod
-    def at(cls, path: Sequence[str | int], message: str) -> "ValidationFailed":
+    def at(cls, path: Sequence[str | int], message: Fault) -> "ValidationFailed":
         """Create the error with one detail, at ``path`` of the body; [] is the body itself."""
         return cls(details=[{"path": list(path), "message": message}])
 
 
 class AuthRequired(ApiError):
-    status, code, message = 401, "AUTH_REQUIRED", "Unauthorized"
+    status, code, message = 401, "AUTH_REQUIRED", Message("Unauthorized")
 
 
 class InvalidToken(ApiError):
-    status, code, message = 401, "INVALID_TOKEN", "Invalid token"
+    status, code, message = 401, "INVALID_TOKEN", Message("Invalid token")
 
 
 class TokenExpired(InvalidToken):
@@ -63,7 +66,7 @@ class TokenRevoked(InvalidToken):
 
 
 class Forbidden(ApiError):
-    status, code, message = 403, "FORBIDDEN", "Forbidden"
+    status, code, message = 403, "FORBIDDEN", Message("Forbidden")
 
 
 class CsrfFailed(Forbidden):
@@ -73,47 +76,59 @@ class CsrfFailed(Forbidden):
 class EnrolmentRequired(Forbidden):
     """Staff without a second factor may only enrol one (STAFF_MFA)."""
 
-    code, message = "SECOND_FACTOR_ENROLMENT_REQUIRED", "Enrol a second factor first"
+    code, message = "SECOND_FACTOR_ENROLMENT_REQUIRED", Message("Enrol a second factor first")
 
 
 class NotFound(ApiError):
-    status, code, message = 404, "NOT_FOUND", "Not found"
+    status, code, message = 404, "NOT_FOUND", Message("Not found")
 
 
 class MethodNotAllowed(ApiError):
-    status, code, message = 405, "METHOD_NOT_ALLOWED", "Method not allowed"
+    status, code, message = 405, "METHOD_NOT_ALLOWED", Message("Method not allowed")
 
 
 class ResourceExists(ApiError):
-    status, code, message = 409, "RESOURCE_EXISTS", "Resource already exists"
+    status, code, message = 409, "RESOURCE_EXISTS", Message("Resource already exists")
 
 
 class QuotaExceeded(ApiError):
-    status, code, message = 409, "QUOTA_EXCEEDED", "Quota exceeded"
+    status, code, message = 409, "QUOTA_EXCEEDED", Message("Quota exceeded")
 
 
 class IdempotencyInProgress(ApiError):
-    status, code, message = 409, "IDEMPOTENCY_IN_PROGRESS", "A request with this key is running"
+    status, code, message = (
+        409,
+        "IDEMPOTENCY_IN_PROGRESS",
+        Message("A request with this key is running"),
+    )
 
 
 class IdempotencyKeyReused(ApiError):
-    status, code, message = 422, "IDEMPOTENCY_KEY_REUSED", "This key was used for another request"
+    status, code, message = (
+        422,
+        "IDEMPOTENCY_KEY_REUSED",
+        Message("This key was used for another request"),
+    )
 
 
 class PreconditionFailed(ApiError):
-    status, code, message = 412, "PRECONDITION_FAILED", "The resource has changed: read it again"
+    status, code, message = (
+        412,
+        "PRECONDITION_FAILED",
+        Message("The resource has changed: read it again"),
+    )
 
 
 class PayloadTooLarge(ApiError):
-    status, code, message = 413, "PAYLOAD_TOO_LARGE", "Payload too large"
+    status, code, message = 413, "PAYLOAD_TOO_LARGE", Message("Payload too large")
 
 
 class UnsupportedMediaType(ApiError):
-    status, code, message = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"
+    status, code, message = 415, "UNSUPPORTED_MEDIA_TYPE", Message("Unsupported media type")
 
 
 class RateLimited(ApiError):
-    status, code, message = 429, "RATE_LIMITED", "Too many requests"
+    status, code, message = 429, "RATE_LIMITED", Message("Too many requests")
 
 
 class InternalError(ApiError):
@@ -121,7 +136,7 @@ class InternalError(ApiError):
 
 
 class ServiceUnavailable(ApiError):
-    status, code, message = 503, "SERVICE_UNAVAILABLE", "Service unavailable"
+    status, code, message = 503, "SERVICE_UNAVAILABLE", Message("Service unavailable")
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "5"})
@@ -139,6 +154,11 @@ ERROR_BY_STATUS: dict[int, type[ApiError]] = {
         InternalError,
     )
 }
+
+MALFORMED_REQUEST = Fault("The request is malformed.", Rule.MALFORMED)
+INVALID_CHUNKS = Fault("The body's chunked encoding is invalid.", Rule.MALFORMED)
+
+LANGUAGE_ALIASES = {"in": "id"}  # Indonesian in ISO 639 until 1989, and in Java until 17
 
 # In the WSGI environment, for the access log.
 REQUEST_ID_KEY = "ose.request_id"
@@ -182,18 +202,39 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(database_error, handle_database_error)
 
 
-def error_body(error: ApiError, request_id: str | None) -> dict[str, Any]:
-    """Return the JSON body of ``error``."""
-    body: dict[str, Any] = {"error": str(error), "code": error.code, "requestId": request_id}
+def error_body(error: ApiError, request_id: str | None, locale: str) -> dict[str, Any]:
+    """Return the JSON body of ``error``, in ``locale``."""
+    text = error.message.render(locale)
+    body: dict[str, Any] = {"error": text, "code": error.code, "requestId": request_id}
     if error.details is not None:
-        body["details"] = error.details
+        body["details"] = [
+            {"path": detail["path"], **detail["message"].detail(locale)} for detail in error.details
+        ]
     return body
+
+
+def preferred_locale() -> str:
+    """Return the language of the request's error: the first of Accept-Language that we have.
+
+    Without one it is the user's, if their profile has been read. werkzeug's ``best_match`` would
+    prefer ``en`` to ``ar-SA``, because that is no exact match.
+    """
+    for tag, quality in request.accept_languages:
+        language = tag.partition("-")[0].lower()
+        language = LANGUAGE_ALIASES.get(language, language)
+        if quality > 0 and language in LOCALES:
+            return language
+    locale: str = g.get("user_locale", LOCALES[0])
+    return locale if locale in LOCALES else LOCALES[0]
 
 
 def handle_api_error(error: ApiError) -> Response:
     request.environ[ERROR_CODE_KEY] = error.code
-    response = jsonify(error_body(error, request.environ.get(REQUEST_ID_KEY)))
+    locale = preferred_locale()
+    response = jsonify(error_body(error, request.environ.get(REQUEST_ID_KEY), locale))
     response.status_code = error.status
+    response.content_language.add(locale)
+    response.vary.add("Accept-Language")
     response.headers.update(error.headers)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -207,7 +248,7 @@ def handle_http_exception(error: HTTPException) -> Response:
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     if error.code in ERROR_BY_STATUS:
         return handle_api_error(ERROR_BY_STATUS[error.code](headers=headers))
-    return handle_api_error(ValidationFailed.at([], error.name))
+    return handle_api_error(ValidationFailed.at([], MALFORMED_REQUEST))
 
 
 def handle_integrity_error(error: IntegrityError | psycopg.IntegrityError) -> Response:
@@ -225,7 +266,7 @@ def handle_integrity_error(error: IntegrityError | psycopg.IntegrityError) -> Re
 
 def handle_parse_error(error: ParseException) -> Response:
     """Render gunicorn's error for an invalid chunked body, raised while it is read."""
-    return handle_api_error(ValidationFailed.at([], "The body's chunked encoding is invalid."))
+    return handle_api_error(ValidationFailed.at([], INVALID_CHUNKS))
 
 
 def handle_database_error(error: Exception) -> Response:

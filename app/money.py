@@ -9,9 +9,17 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from .errors import ValidationFailed
+from .messages import Fault, Rule
 
 ZERO = Decimal(0)
 MAX_DIGITS = 15
+
+TOTAL_TOO_LARGE = Fault.of_count(
+    "A total would need more than {max} digit: send smaller amounts.",
+    "A total would need more than {max} digits: send smaller amounts.",
+    Rule.TOO_MANY_DIGITS,
+    max=MAX_DIGITS,
+)
 
 # Enough for the longest product (amount, price, share and rate) to be exact. New threads copy
 # DefaultContext; the importing thread already has its own context.
@@ -60,13 +68,22 @@ def require_minor_units(amounts: Mapping[str, Decimal | None], currency: str) ->
     unit, places = minor_unit(currency), MINOR_UNITS[currency]
     for name, amount in amounts.items():
         if amount is not None and amount % unit:
-            raise ValidationFailed.at([name], f"At most {places} decimals in {currency}.")
+            raise ValidationFailed.at(
+                [name],
+                Fault.of_count(
+                    "Must have at most {places} decimal in {currency}.",
+                    "Must have at most {places} decimals in {currency}.",
+                    Rule.TOO_MANY_DECIMALS,
+                    places=places,
+                    currency=currency,
+                ),
+            )
 
 
 def require_exact(amount: Decimal) -> Decimal:
     """Return ``amount``. Raises ValidationFailed if it has more than 15 significant digits."""
     if len(amount.as_tuple().digits) > MAX_DIGITS or amount.adjusted() >= MAX_DIGITS:
-        raise ValidationFailed.at([], f"A total would need more than {MAX_DIGITS} digits.")
+        raise ValidationFailed.at([], TOTAL_TOO_LARGE)
     return amount
 
 

@@ -11,11 +11,21 @@ from typing import Any
 import simplejson
 from flask.json.provider import JSONProvider
 
+from .messages import Fault, Rule
+
 MAX_NUMBER_LENGTH = 100  # characters
+
+NOT_UTF8 = Fault("The body is not UTF-8.", Rule.MALFORMED)
+LONG_NUMBER = Fault("A number is too long or too large.", Rule.MALFORMED)
+UNSTORABLE = Fault("Text must not contain NUL or lone surrogates.", Rule.INVALID_CHARACTERS)
 
 
 class InvalidJson(ValueError):
-    """The body is not acceptable JSON; the message tells the client why."""
+    """The body is not acceptable JSON; ``fault`` tells the client why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 def loads(body: bytes) -> Any:
@@ -35,13 +45,13 @@ def loads(body: bytes) -> Any:
     except InvalidJson:
         raise
     except RecursionError:
-        raise InvalidJson("The JSON is nested too deeply.") from None
+        raise InvalidJson(Fault("The JSON is nested too deeply.", Rule.MALFORMED)) from None
     except UnicodeDecodeError:
-        raise InvalidJson("The body is not UTF-8.") from None
+        raise InvalidJson(NOT_UTF8) from None
     except simplejson.JSONDecodeError:
-        raise InvalidJson("The body is not valid JSON.") from None
+        raise InvalidJson(Fault("The body is not valid JSON.", Rule.MALFORMED)) from None
     except (ValueError, ArithmeticError):
-        raise InvalidJson("A number is too long.") from None
+        raise InvalidJson(LONG_NUMBER) from None
     return value
 
 
@@ -69,24 +79,24 @@ def _parse_number(text: str) -> int | Decimal:
     """Convert a JSON number. Raises InvalidJson if it is too long or not within IEEE doubles."""
     value = Decimal(text)
     if len(text) > MAX_NUMBER_LENGTH or (value and not 0 < abs(float(value)) < math.inf):
-        raise InvalidJson("A number is too long.")
+        raise InvalidJson(LONG_NUMBER)
     return int(text) if text.lstrip("-").isdigit() else value
 
 
 def _reject_constant(name: str) -> None:
-    raise InvalidJson(f"{name} is not a number.")
+    raise InvalidJson(Fault("JSON has no number {name}.", Rule.MALFORMED, name=name))
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise InvalidJson("Duplicate key in a JSON object.")
+        raise InvalidJson(Fault("A JSON object has the same key twice.", Rule.MALFORMED))
     return members
 
 
 def _reject_unstorable_chars(value: Any) -> None:
     if isinstance(value, str) and has_unstorable_chars(value):
-        raise InvalidJson("Text contains a NUL character or a lone surrogate.")
+        raise InvalidJson(UNSTORABLE)
     if isinstance(value, list):
         for item in value:
             _reject_unstorable_chars(item)

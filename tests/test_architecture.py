@@ -18,6 +18,7 @@ TEST_MODULES = sorted((ROOT / "tests").rglob("*.py"))
 
 # A module imports from its own layer's name and from the layers before it.
 LAYERS = [
+    {"messages"},
     {"errors", "money", "clock", "strict_json", "extensions", "logging_config"},
     {"database"},
     {"ledger", "integrations"},
@@ -45,7 +46,7 @@ OTHER_FILES = {
     ("audit", "origin"),
 }  # fmt: skip
 COMMITTERS = {"routes", "cli", "jobs", "idempotency"}
-RULE_IMPORTS = {"errors", "money", "rules"}
+RULE_IMPORTS = {"errors", "messages", "money", "rules"}
 
 MAX_TOP_LEVEL_MODULES = 8
 MAX_LINES = 320
@@ -215,6 +216,37 @@ def test_outside_services_have_one_door(module):
 def test_money_is_rounded_in_one_place(module):
     if re.search(r"ROUND_|\bround\(", read(module)):
         assert module.stem == "money"
+
+
+def has_bare_text(node: ast.expr) -> bool:
+    """Return whether an error's message is a string, or a tree with one, that is no Fault."""
+    if isinstance(node, ast.Dict):
+        return any(map(has_bare_text, node.values))
+    if isinstance(node, ast.List):
+        return any(map(has_bare_text, node.elts))
+    return isinstance(node, ast.JoinedStr | ast.BinOp | ast.Constant)
+
+
+def bare_messages(source: str) -> list[int]:
+    """Return the lines that raise marshmallow's ValidationError without a rule."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [
+        call.lineno
+        for call in calls
+        if ast.unparse(call.func).endswith("ValidationError") and has_bare_text(call.args[0])
+    ]
+
+
+@for_each(MODULES)
+def test_a_fault_of_the_request_has_a_rule(module):
+    """mypy finds the others: ValidationFailed.at and every ApiError take messages only."""
+    assert bare_messages(read(module)) == []
+
+
+def test_a_message_without_a_rule_is_recognized():
+    for text in ['"Too long."', 'f"At most {n}."', '{"name": ["Too long."]}', '"At most " + n']:
+        assert bare_messages(f"raise ValidationError({text})") == [1]
+    assert bare_messages('raise ValidationError({"name": [Fault("Too long.", rule)]})') == []
 
 
 @for_each(MODULES)

@@ -1,9 +1,10 @@
 """Response schemas of requests that a second person has to confirm."""
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from ..http.fields import StrictUUID, Text, UtcDateTime
 from ..http.schemas import Schema
+from ..http.validators import OneOf
 
 STATUSES = ("pending", "confirmed", "expired")
 
@@ -32,6 +33,4 @@ class ApprovalPendingSchema(Schema):
 class ApprovalListQuerySchema(Schema):
     """Filters of the list."""
 
-    status = Text(
-        load_default=None, validate=validate.OneOf(STATUSES), metadata={"example": "pending"}
-    )
+    status = Text(load_default=None, validate=OneOf(STATUSES), metadata={"example": "pending"})

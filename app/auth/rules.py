@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from ..errors import ApiError
+from ..messages import Message
 
 TOKEN_TTL = timedelta(hours=1)  # of a link that resets a password or confirms an e-mail
 MAX_USER_AGENT = 300  # characters that are stored
@@ -18,29 +19,33 @@ VERSION = re.compile(r"[0-9][0-9._]*")
 class InvalidCredentials(ApiError):
     """An unknown e-mail, a wrong password or a disabled account; which one is not disclosed."""
 
-    status, code, message = 401, "INVALID_CREDENTIALS", "Invalid credentials"
+    status, code, message = 401, "INVALID_CREDENTIALS", Message("Invalid credentials")
 
 
 class SecondFactorRequired(ApiError):
     """The password is right, and the account also needs a code."""
 
-    status, code, message = 401, "SECOND_FACTOR_REQUIRED", "Second factor required"
+    status, code, message = 401, "SECOND_FACTOR_REQUIRED", Message("Second factor required")
 
 
 class InvalidResetToken(ApiError):
     """The token of a link is unknown, was used, has expired, or belongs to a former e-mail."""
 
-    status, code, message = 400, "INVALID_RESET_TOKEN", "Invalid or expired token"
+    status, code, message = 400, "INVALID_RESET_TOKEN", Message("Invalid or expired token")
 
 
 class SessionNotFound(ApiError):
-    status, code, message = 404, "SESSION_NOT_FOUND", "Session not found"
+    status, code, message = 404, "SESSION_NOT_FOUND", Message("Session not found")
 
 
 class InvalidStateOfSecondFactor(ApiError):
     """The second factor is on already, or not begun."""
 
-    status, code, message = 409, "INVALID_TRANSITION", "The second factor is in another state"
+    status, code, message = (
+        409,
+        "INVALID_TRANSITION",
+        Message("The second factor is in another state"),
+    )
 
 
 class Client(NamedTuple):

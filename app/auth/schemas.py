@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from ..http.fields import (
     BoundedList,
@@ -18,8 +18,9 @@ from ..http.fields import (
     UtcDateTime,
 )
 from ..http.schemas import Schema
+from ..http.validators import Length
+from ..messages import LOCALES, Fault, Rule
 from ..notifications.rules import OPTIONAL_KINDS
-from ..users.rules import LOCALES
 from ..users.schemas import (
     AccountSchema,
     Email,
@@ -38,7 +39,7 @@ class LoginPassword(Password):
     def __init__(self) -> None:
         super().__init__(
             required=True,
-            validate=validate.Length(max=1024),
+            validate=Length(max=1024),
             metadata={"example": "correct horse battery"},
         )
 
@@ -47,7 +48,7 @@ class Code(Text):
     """A code of the second factor: of the app, or a recovery code."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(6, 64), metadata={"example": "492039"}, **kwargs)
+        super().__init__(validate=Length(6, 64), metadata={"example": "492039"}, **kwargs)
 
 
 class LinkToken(Text):
@@ -56,7 +57,7 @@ class LinkToken(Text):
     def __init__(self) -> None:
         super().__init__(
             required=True,
-            validate=validate.Length(1, 200),
+            validate=Length(1, 200),
             metadata={"example": "mP9nZ1v0dW8sXo4bVJx2yq7tL3cKf6hRgQeUiNaMwEk"},
         )
 
@@ -70,10 +71,17 @@ class TimeZone(Text):
         )
 
 
+UNKNOWN_TIME_ZONE = Fault(
+    "Must be a time zone of the IANA database, such as {example}.",
+    Rule.INVALID_CHOICE,
+    example="Asia/Riyadh",
+)
+
+
 def require_time_zone(name: str) -> None:
     """Raise ValidationError for a name that is not in the IANA database."""
     if name not in available_time_zones():
-        raise ValidationError("Not an IANA time zone, such as Asia/Riyadh.")
+        raise ValidationError(UNKNOWN_TIME_ZONE)
 
 
 @cache
@@ -91,7 +99,7 @@ class LoginSchema(Schema):
     # Any text is accepted: an invalid address gets the same error as an unknown one.
     email = LoginEmail(
         required=True,
-        validate=validate.Length(max=254),
+        validate=Length(max=254),
         metadata={"example": "fatima@example.org"},
     )
     password = LoginPassword()
@@ -145,7 +153,7 @@ class ProfilePatchSchema(Schema):
     def require_a_field(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         """Raise ValidationError for an empty body."""
         if not data:
-            raise ValidationError("Send at least one field.")
+            raise ValidationError(Fault("Send at least one field.", Rule.REQUIRED))
 
 
 class PasswordChangeSchema(Schema):
@@ -161,7 +169,7 @@ class ForgottenPasswordSchema(Schema):
 
     email = LoginEmail(
         required=True,
-        validate=validate.Length(max=254),
+        validate=Length(max=254),
         metadata={"example": "fatima@example.org"},
     )
 

@@ -12,6 +12,7 @@ from flask import current_app, request
 from ..database.base import db
 from ..errors import NotFound
 from ..integrations.stripe_client import PaymentUnavailable
+from ..messages import Message
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 
@@ -27,7 +28,9 @@ TIMEOUT = 10  # seconds
 
 
 class NoStandIn(NotFound):
-    message = "This service uses Stripe itself: only the local stand-in can act on a payment."
+    message = Message(
+        "This service uses Stripe itself: only the local stand-in can act on a payment."
+    )
 
 
 def act_on_payment(id: UUID, act: str) -> None:
@@ -42,7 +45,7 @@ def act_on_payment(id: UUID, act: str) -> None:
     intent_id = found[0].intent_id
     db.session.rollback()  # Stripe is called outside of any transaction
     if intent_id is None:
-        raise InvalidTransition("The payment has no PaymentIntent yet.")
+        raise InvalidTransition(Message("The payment has no PaymentIntent yet."))
     path = f"payment_intents/{intent_id}"
     if act == "expire" and _get(f"/v1/{path}")["status"] == "requires_payment_method":
         _act(f"{path}/require_action", VOUCHER)  # only what has been begun can expire
@@ -104,7 +107,10 @@ def _call(method: str, path: str, params: dict[str, str] | None = None) -> Any:
             return json.load(response)
     except HTTPError as error:
         if error.code < 500:
-            raise InvalidTransition(json.load(error)["error"]["message"]) from None
+            reason = json.load(error)["error"]["message"]
+            raise InvalidTransition(
+                Message("The stand-in refused it: {reason}", reason=reason)
+            ) from None
         raise PaymentUnavailable from error
     except (URLError, OSError) as error:
         raise PaymentUnavailable from error

@@ -12,6 +12,7 @@ from ..database.base import db
 from ..errors import Forbidden, NotFound, ServiceUnavailable, ValidationFailed
 from ..http.blueprint import Blueprint
 from ..integrations.stripe_client import PaymentUnavailable
+from ..messages import Fault, Rule
 from ..payments.models import Payment
 from ..payments.rules import InvalidTransition
 from ..payments.schemas import PaymentSchema
@@ -23,6 +24,8 @@ from .shared_clock import SharedClock
 
 bp = Blueprint("dev", __name__, url_prefix="/api/dev", description=__doc__)
 bp.before_request(require_local)
+
+TOO_FAR = Fault("Must be within a hundred years of now.", Rule.OUT_OF_RANGE)
 
 
 @bp.post("/clock")
@@ -41,7 +44,7 @@ def move_clock(move):
     try:
         shared.move_by(delta)
     except (ValueError, OverflowError):
-        raise ValidationFailed.at([*move], "Must be within a hundred years of now.") from None
+        raise ValidationFailed.at([*move], TOO_FAR) from None
     due_jobs.move_rate_windows(delta)
     due_jobs.move_waiting_jobs(delta)
     db.session.commit()

@@ -21,6 +21,7 @@ from .. import strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from ..http.parsing import read_json_body, read_text_body
 from ..http.tokens import COOKIE, HOST_COOKIE
+from ..messages import Fault, Rule
 
 PIECE_BYTES = 64 * 1024
 
@@ -76,7 +77,9 @@ def _read_multipart_form() -> dict[str, Any]:
         for event in _iter_form_events():
             form.add(event)
     except ValueError:
-        raise ValidationFailed.at([], "The form is malformed.") from None
+        raise ValidationFailed.at(
+            [], Fault("The body is not a valid form.", Rule.MALFORMED)
+        ) from None
     return {"form": _group_values(form.fields), "files": form.files}
 
 
@@ -119,7 +122,7 @@ class EchoedForm:
 
     def _begin_part(self, part: Field | File) -> None:
         if part.name is None:
-            raise ValidationFailed.at([], "A part of the form has no name.")
+            raise ValidationFailed.at([], Fault("A part of the form has no name.", Rule.MALFORMED))
         self.name = part.name
         self._take(part.name)
         if isinstance(part, File):
@@ -148,5 +151,5 @@ def _group_values(pairs: MultiDict[str, str]) -> dict[str, Any]:
     """Map each name to its value, or to a list if the name is repeated."""
     for name, values in pairs.lists():
         if any(strict_json.has_unstorable_chars(text) for text in (name, *values)):
-            raise ValidationFailed.at([], "Text must not contain NUL or lone surrogates.")
+            raise ValidationFailed.at([], strict_json.UNSTORABLE)
     return {name: values if len(values) > 1 else values[0] for name, values in pairs.lists()}

@@ -100,6 +100,7 @@ class AuthenticatedUser:
         if self.locks_session:
             db.session.connection()  # begins the transaction that the lock belongs to
         self.profile = UserProfile(*self.raise_if_revoked(self.session_query.row()))
+        g.user_locale = self.profile.locale  # of an error, unless the client accepts another
         return self.profile
 
     def __getattr__(self, name: str) -> Any:

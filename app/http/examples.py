@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import fields as marshmallow_fields
 
+from ..messages import LOCALES, Fault
 from .fields import (
     Currency,
     ExactDecimal,
@@ -13,7 +14,9 @@ from .fields import (
     StrictUUID,
     UtcDateTime,
 )
-from .schemas import ErrorDetailSchema, OneOfSchema, Schema
+from .parsing import INCOMPLETE_BODY, UNKNOWN_PARAMETER
+from .schemas import OneOfSchema, Schema
+from .validators import REQUIRED, UNKNOWN_FIELD
 
 # OpenAPI type, format and default example of each of our field types.
 FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
@@ -62,17 +65,14 @@ def fault_example(arguments: list[dict[str, Any]]) -> dict[str, Any]:
     fields = body.fields.values() if body else ()
     required = [str(field.data_key) for field in fields if field.required]
     if required:
-        return _detail([required[0]], "Missing data for required field.", "required")
+        return _detail([required[0]], REQUIRED)
     if schemas:
-        kind = "parameter" if body is None else "field"
-        return _detail(["unknown"], f"Unknown {kind}.", "unknown_field")
-    return _detail([], "The body is shorter than its Content-Length.", "invalid_format")
+        return _detail(["unknown"], UNKNOWN_PARAMETER if body is None else UNKNOWN_FIELD)
+    return _detail([], INCOMPLETE_BODY)
 
 
-def _detail(path: list[str], message: str, rule: str) -> dict[str, Any]:
-    detail = {"path": path, "message": message, "rule": rule, "params": {}}
-    names = {field.data_key for field in ErrorDetailSchema().fields.values()}
-    return {name: value for name, value in detail.items() if name in names}
+def _detail(path: list[str], fault: Fault) -> dict[str, Any]:
+    return {"path": path, **fault.detail(LOCALES[0])}
 
 
 def _field_example(field: Any) -> Any:

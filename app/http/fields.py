@@ -12,17 +12,33 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import current_app
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields
 
+from ..messages import Fault, Rule
 from ..money import MAX_DIGITS, MINOR_UNITS
 from ..strict_json import has_unstorable_chars
 from .text import normalize_line, normalize_lines
+from .validators import ItemCount, OneOf, too_many_decimals
 
 DECIMAL_PATTERN = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 RFC3339_PATTERN = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+UNSTORABLE = Fault("Must not contain NUL or lone surrogates.", Rule.INVALID_CHARACTERS)
+NOT_A_NUMBER = Fault("Must be a number.", Rule.INVALID_TYPE)
+NOT_AN_INTEGER = Fault("Must be an integer.", Rule.INVALID_TYPE)
+NOT_A_BOOLEAN = Fault("Must be true or false.", Rule.INVALID_TYPE)
+TOO_MANY_DIGITS = Fault.of_count(
+    "Must have at most {max} digit.",
+    "Must have at most {max} digits.",
+    Rule.TOO_MANY_DIGITS,
+    max=MAX_DIGITS,
+)
+UNKNOWN_CURRENCY = Fault(
+    "Must be a currency code of ISO 4217, such as {example}.", Rule.INVALID_CHOICE, example="USD"
 )
 
 
@@ -34,7 +50,7 @@ class Text(fields.String):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
         if has_unstorable_chars(text):
-            raise ValidationError("Not a valid string.")
+            raise ValidationError(UNSTORABLE)
         return self.normalize(text)
 
 
@@ -69,15 +85,15 @@ class ExactDecimal(fields.Field[Decimal]):
         if isinstance(value, str) and DECIMAL_PATTERN.fullmatch(value):
             value = Decimal(value)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise ValidationError("Not a valid number.")
+            raise ValidationError(NOT_A_NUMBER)
         number = Decimal(value)
         if not -20 <= number.adjusted() < MAX_DIGITS or len(number.as_tuple().digits) > 60:
-            raise ValidationError(f"At most {MAX_DIGITS} digits.")
+            raise ValidationError(TOO_MANY_DIGITS)
         number = normalize(number) or Decimal(0)  # never -0
         if decimals(number) > self.places:
-            raise ValidationError(f"At most {self.places} decimals.")
+            raise ValidationError(too_many_decimals(self.places))
         if len(number.as_tuple().digits) > MAX_DIGITS:
-            raise ValidationError(f"At most {MAX_DIGITS} digits.")
+            raise ValidationError(TOO_MANY_DIGITS)
         return number
 
     def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> Decimal | None:
@@ -97,7 +113,7 @@ class StrictInteger(fields.Field[int]):
         if isinstance(value, Decimal) and value.adjusted() < MAX_DIGITS and value == int(value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValidationError("Not a valid integer.")
+            raise ValidationError(NOT_AN_INTEGER)
         return value
 
 
@@ -106,7 +122,7 @@ class QueryInteger(StrictInteger):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
-            raise ValidationError("Not a valid integer.")
+            raise ValidationError(NOT_AN_INTEGER)
         return int(value)
 
 
@@ -115,7 +131,7 @@ class StrictBoolean(fields.Field[bool]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError("Not a valid boolean.")
+            raise ValidationError(NOT_A_BOOLEAN)
         return value
 
 
@@ -124,7 +140,7 @@ class QueryBoolean(StrictBoolean):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if value not in ("true", "false"):
-            raise ValidationError("Not a valid boolean.")
+            raise ValidationError(NOT_A_BOOLEAN)
         return bool(value == "true")
 
 
@@ -133,11 +149,11 @@ class BoundedList(fields.List[Any]):
 
     def __init__(self, inner: Any, *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
         self.max_items = max_items
-        super().__init__(inner, validate=validate.Length(min_items or None, max_items), **kwargs)
+        super().__init__(inner, validate=ItemCount(min_items or None, max_items), **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self.max_items:
-            raise ValidationError(f"At most {self.max_items} items.")
+            raise ValidationError(ItemCount.too_long(self.max_items))
         return super()._deserialize(value, *args, **kwargs)
 
 
@@ -146,7 +162,7 @@ class StrictUUID(fields.Field[UUID]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> UUID:
         if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value):
-            raise ValidationError("Not a valid UUID.")
+            raise ValidationError(Fault("Must be a UUID with hyphens.", Rule.INVALID_FORMAT))
         return UUID(value)
 
     def _serialize(self, value: UUID | None, *args: Any, **kwargs: Any) -> str | None:
@@ -158,11 +174,13 @@ class StrictDate(fields.Field[date]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not DATE_PATTERN.fullmatch(value):
-            raise ValidationError("Not a valid date. Use YYYY-MM-DD.")
+            raise ValidationError(
+                Fault("Must be a date, as {example}.", Rule.INVALID_FORMAT, example="2026-01-26")
+            )
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise ValidationError("This date does not exist.") from None
+            raise ValidationError(Fault("This date does not exist.", Rule.INVALID_FORMAT)) from None
 
     def _serialize(self, value: date | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat()
@@ -173,11 +191,19 @@ class UtcDateTime(fields.Field[datetime]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str) or not RFC3339_PATTERN.fullmatch(value):
-            raise ValidationError("Not a valid time. Use RFC 3339 with a UTC offset.")
+            raise ValidationError(
+                Fault(
+                    "Must be a time with its offset from UTC, as {example}.",
+                    Rule.INVALID_FORMAT,
+                    example="2026-01-26T09:30:00Z",
+                )
+            )
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise ValidationError("This time does not exist or is out of range.") from None
+            raise ValidationError(
+                Fault("This time does not exist or is out of range.", Rule.INVALID_FORMAT)
+            ) from None
 
     def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -187,9 +213,7 @@ class Choice(Text):
     """One of ``choices``; the first is the example in the OpenAPI document."""
 
     def __init__(self, *choices: str, **kwargs: Any) -> None:
-        super().__init__(
-            validate=validate.OneOf(choices), metadata={"example": choices[0]}, **kwargs
-        )
+        super().__init__(validate=OneOf(choices), metadata={"example": choices[0]}, **kwargs)
 
 
 class Currency(fields.String):
@@ -200,7 +224,7 @@ class Currency(fields.String):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             load_default=lambda: current_app.config["DEFAULT_CURRENCY"],
-            validate=validate.OneOf(self.CODES, error="Not an ISO 4217 currency code."),
+            validate=OneOf(self.CODES, fault=UNKNOWN_CURRENCY),
             metadata={"example": "USD"},
             **kwargs,
         )

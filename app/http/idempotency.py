@@ -20,6 +20,7 @@ from .. import clock
 from ..database.base import db
 from ..database.prepared import PreparedQuery
 from ..errors import ApiError, ValidationFailed
+from ..messages import Fault, Rule
 from .authentication import Guest, View, current_user
 from .idempotency_keys import (
     LEASE,
@@ -32,6 +33,9 @@ from .idempotency_keys import (
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
+INVALID_KEY = Fault(
+    "Must be 1 to {max} visible ASCII characters.", Rule.INVALID_FORMAT, max=MAX_KEY_LENGTH
+)
 STARTED = 0  # stored instead of a status: the key has a recovery point and no response yet
 
 
@@ -220,8 +224,7 @@ def _request_key() -> dict[str, Any]:
     """Return the primary key of this request's IdempotencyKey. Raises ValidationFailed."""
     key = request.headers[HEADER]
     if not (0 < len(key) <= MAX_KEY_LENGTH and all("!" <= character <= "~" for character in key)):
-        message = f"Must be 1 to {MAX_KEY_LENGTH} visible ASCII characters."
-        raise ValidationFailed.at([HEADER], message)
+        raise ValidationFailed.at([HEADER], INVALID_KEY)
     client = _client()
     is_guest = isinstance(client, Guest)
     owner = {"owner": client.idempotency_owner} if is_guest else {"user_id": client.id}

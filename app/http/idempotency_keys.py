@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import clock
 from ..database.base import Base, db
 from ..errors import IdempotencyInProgress, IdempotencyKeyReused, QuotaExceeded
+from ..messages import Message
 from .encryption import cipher
 
 TTL = timedelta(hours=24)
@@ -69,7 +70,13 @@ class IdempotencyColumns:
                 owner = select(cls.encrypted_response).filter_by(**request_key)
                 encrypted = db.session.scalar(owner.where(cls.created_at >= now - TTL))
                 if encrypted is None:
-                    raise QuotaExceeded(f"You used {MAX_KEYS} idempotency keys within a day.")
+                    raise QuotaExceeded(
+                        Message.of_count(
+                            "You used {count} idempotency key. Each is free again after a day.",
+                            "You used {count} idempotency keys. Each is free again after a day.",
+                            count=MAX_KEYS,
+                        )
+                    )
                 return encrypted
         except OperationalError as error:
             if isinstance(error.orig, LockNotAvailable):

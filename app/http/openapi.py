@@ -123,7 +123,7 @@ def error_responses(
 
 def _error_example(error: type[ApiError], fault: Mapping[str, Any] | None) -> Mapping[str, Any]:
     body: dict[str, Any] = {
-        "error": error.message,
+        "error": str(error.message),
         "code": error.code,
         "requestId": "7c1e9a533f6d1a2b",
     }
@@ -203,7 +203,7 @@ class Api(flask_smorest.Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(self, app: Flask) -> None:
-        server = {"url": app.config["PUBLIC_URL"].rstrip("/") or "/", "description": "This service"}
+        server = {"url": app.config["PUBLIC_URL"] or "/", "description": "This service"}
         app.config["API_SPEC_OPTIONS"] = {"info": INFO, "servers": [server]}
         super().__init__(
             app,

@@ -22,6 +22,7 @@ from ..database.prepared import PreparedQuery, list_keys
 from ..errors import ValidationFailed
 from . import row_batches, sql_json, streaming
 from .responses import json_response
+from .schemas import INVALID_CURSOR
 from .sql_json import MAX_TOTAL, Page, Start
 
 TAG_BYTES = 6
@@ -101,7 +102,7 @@ def decode_cursor(cursor: str, columns: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _invalid_cursor() -> ValidationFailed:
-    return ValidationFailed.at(["after"], "Not a cursor of this list.")
+    return ValidationFailed.at(["after"], INVALID_CURSOR)
 
 
 def _find_start(query: PreparedQuery, requested: Mapping[str, Any]) -> Start:

@@ -12,9 +12,16 @@ from werkzeug.routing import IntegerConverter
 
 from .. import strict_json
 from ..errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from ..messages import Fault, Rule
+from .validators import BUILT_IN
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_DETAILS = 100
+MAX_NAME_LENGTH = 100  # of an unknown field, in the path of its detail
+
+UNKNOWN_PARAMETER = Fault("Unknown parameter.", Rule.UNKNOWN_FIELD)
+INCOMPLETE_BODY = Fault("The body is shorter than its Content-Length.", Rule.MALFORMED)
+NUL_CHARACTER = Fault("The body contains a NUL character.", Rule.INVALID_CHARACTERS)
 
 
 class AsciiIntegerConverter(IntegerConverter):
@@ -38,7 +45,7 @@ class StrictParser(FlaskParser):
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         unknown = req.args.keys() - known_parameters(current_app.view_functions[req.endpoint])
         if unknown:
-            raise to_validation_error({name: ["Unknown parameter."] for name in sorted(unknown)})
+            raise to_validation_error({name: [UNKNOWN_PARAMETER] for name in sorted(unknown)})
         return super().load_querystring(req, schema)
 
     def handle_error(
@@ -66,7 +73,7 @@ def read_json_body() -> Any:
     try:
         return strict_json.loads(read_json_bytes() or b"{}")
     except strict_json.InvalidJson as error:
-        raise ValidationFailed.at([], str(error)) from None
+        raise ValidationFailed.at([], error.fault) from None
 
 
 def read_json_bytes() -> bytes:
@@ -78,7 +85,7 @@ def read_json_bytes() -> bytes:
         raise UnsupportedMediaType  # never decompress: a small body can expand to gigabytes
     body = read_bounded_body()
     if request.content_length is not None and len(body) < request.content_length:
-        raise ValidationFailed.at([], "The body is shorter than its Content-Length.")
+        raise ValidationFailed.at([], INCOMPLETE_BODY)
     if body and not request.is_json:
         raise UnsupportedMediaType
     return body
@@ -98,9 +105,9 @@ def read_text_body(max_bytes: int = MAX_JSON_BYTES) -> str:
     try:
         text = read_bounded_body(max_bytes).decode()
     except UnicodeDecodeError:
-        raise ValidationFailed.at([], "The body is not UTF-8.") from None
+        raise ValidationFailed.at([], strict_json.NOT_UTF8) from None
     if "\0" in text:
-        raise ValidationFailed.at([], "The body contains a NUL character.")
+        raise ValidationFailed.at([], NUL_CHARACTER)
     return text
 
 
@@ -110,16 +117,23 @@ def to_validation_error(messages: Any) -> ValidationFailed:
     return ValidationFailed(details=list(islice(details, MAX_DETAILS)))
 
 
-def _flatten(messages: Any, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
+def shorten(name: str | int) -> str | int:
+    """Return the name of a field, which the client may have made up, or its beginning."""
+    if isinstance(name, int) or len(name) <= MAX_NAME_LENGTH:
+        return name
+    return name[:MAX_NAME_LENGTH] + "…"
+
+
+def _flatten(messages: Any, path: list[str | int]) -> Iterator[tuple[list[str | int], Fault]]:
     """Yield marshmallow's tree of messages as (path, message).
 
     The key ``_schema`` is the object itself and adds nothing to the path.
     """
     if isinstance(messages, Mapping):
         for key, child in messages.items():
-            yield from _flatten(child, path if key == "_schema" else [*path, key])
+            yield from _flatten(child, path if key == "_schema" else [*path, shorten(key)])
     elif isinstance(messages, list):
         for child in messages:
             yield from _flatten(child, path)
     else:
-        yield path, str(messages)
+        yield path, messages if isinstance(messages, Fault) else BUILT_IN[messages]

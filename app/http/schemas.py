@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
+from ..messages import Fault, Rule
 from ..money import MINOR_UNITS
 from .error_guide import GUIDE
 from .fields import (
@@ -20,7 +21,11 @@ from .fields import (
     Text,
     decimals,
 )
+from .validators import NOT_AN_OBJECT, OneOf, Range, too_many_decimals
 
+INVALID_CURSOR = Fault(
+    "Must be {field} of a page of this list.", Rule.INVALID_FORMAT, field="pagination.next"
+)
 MAX_OFFSET = 10_000  # rows; a later page is requested by its cursor
 
 
@@ -59,7 +64,7 @@ class Schema(marshmallow.Schema):
             value = data.get(name)
             error: Any = None
             if isinstance(field, Amount) and value is not None and decimals(value) > places:
-                error = [f"At most {places} decimals in this currency."]
+                error = [too_many_decimals(places)]
             elif isinstance(field, marshmallow.fields.List) and isinstance(
                 field.inner, marshmallow.fields.Nested
             ):
@@ -92,7 +97,7 @@ class OneOfSchema(Schema):
 
     def load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise ValidationError({"_schema": ["Invalid input type."]})
+            raise ValidationError(NOT_AN_OBJECT)
         return self.variant(data).load(data, **kwargs)
 
     def variant(self, data: Mapping[str, Any]) -> Schema:
@@ -111,13 +116,11 @@ def _instance(schema: type[Schema]) -> Schema:
 class PaginationQuerySchema(Schema):
     """The requested page of a list."""
 
-    limit = QueryInteger(load_default=10, validate=validate.Range(1, 100), metadata={"example": 10})
-    offset = QueryInteger(
-        load_default=0, validate=validate.Range(0, MAX_OFFSET), metadata={"example": 0}
-    )
+    limit = QueryInteger(load_default=10, validate=Range(1, 100), metadata={"example": 10})
+    offset = QueryInteger(load_default=0, validate=Range(0, MAX_OFFSET), metadata={"example": 0})
     after = marshmallow.fields.String(
         load_default=None,
-        validate=validate.Regexp(r"[A-Za-z0-9_-]{12,200}\Z", error="Not a cursor of this list."),
+        validate=validate.Regexp(r"[A-Za-z0-9_-]{12,200}\Z", error=INVALID_CURSOR),
         metadata={"description": "`next` of the previous page, instead of `offset`."},
     )
 
@@ -127,7 +130,15 @@ class PaginationQuerySchema(Schema):
     ) -> None:
         """Reject a cursor together with an offset."""
         if "after" in original and "offset" in original:
-            raise ValidationError("Send either after or offset.", "after")
+            raise ValidationError(
+                Fault(
+                    "Send either {first} or {second}, not both.",
+                    Rule.CONFLICTING_FIELDS,
+                    first="after",
+                    second="offset",
+                ),
+                "after",
+            )
 
 
 class ExportQuerySchema(Schema):
@@ -146,7 +157,9 @@ class PeriodQuerySchema(Schema):
     def require_order(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         """Reject a period that ends before it begins."""
         if data["since"] and data["until"] and data["since"] > data["until"]:
-            raise ValidationError("Must not be before from.", "to")
+            raise ValidationError(
+                Fault("Must not be before {min}.", Rule.TOO_EARLY, min=data["since"]), "to"
+            )
 
 
 @cache
@@ -191,7 +204,27 @@ class ErrorDetailSchema(Schema):
         marshmallow.fields.Raw(), required=True, metadata={"example": ["wealth"]}
     )
     message = marshmallow.fields.String(
-        required=True, metadata={"example": "Must be greater than 0."}
+        required=True,
+        metadata={
+            "example": "Must be greater than 0.",
+            "description": "For people, in the language of `Content-Language`.",
+        },
+    )
+    rule = marshmallow.fields.String(
+        required=True,
+        validate=OneOf([*Rule]),
+        metadata={
+            "example": Rule.TOO_SMALL,
+            "description": "What the value breaks, for programs. Rules may be added.",
+        },
+    )
+    params = marshmallow.fields.Dict(
+        keys=marshmallow.fields.String(),
+        required=True,
+        metadata={
+            "example": {"exclusiveMin": 0},
+            "description": "The values in the message, such as `min` or `choices`; may be empty.",
+        },
     )
 
 

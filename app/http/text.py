@@ -9,6 +9,8 @@ import unicodedata
 
 from marshmallow import ValidationError
 
+from ..messages import Fault, Rule
+
 # Of one character. More are no text of any language, and sorting them takes the square of their
 # number (Unicode Standard Annex 15, 12: Stream-Safe Text Format).
 MAX_MARKS = 30
@@ -36,7 +38,14 @@ def normalize_text(text: str) -> str:
     if text.isascii():
         return text
     if _has_excess_marks(text):
-        raise ValidationError(f"At most {MAX_MARKS} combining marks in a row.")
+        raise ValidationError(
+            Fault.of_count(
+                "Must have at most {max} combining mark in a row.",
+                "Must have at most {max} combining marks in a row.",
+                Rule.INVALID_CHARACTERS,
+                max=MAX_MARKS,
+            )
+        )
     return unicodedata.normalize("NFC", text)
 
 
@@ -44,7 +53,12 @@ def normalize_lines(text: str) -> str:
     """Return ``text`` in NFC with line feeds as line breaks. Raises ValidationError."""
     text = LINE_BREAK.sub("\n", normalize_text(text))
     if CONTROL.search(text):
-        raise ValidationError("Must not contain control characters, except tabs and line breaks.")
+        raise ValidationError(
+            Fault(
+                "Must not contain control characters, except tabs and line breaks.",
+                Rule.INVALID_CHARACTERS,
+            )
+        )
     _require_plain_direction(text)
     return text
 
@@ -53,10 +67,12 @@ def normalize_line(text: str) -> str:
     """Return one line of ``text`` in NFC. Raises ValidationError; an empty line is accepted."""
     text = normalize_text(text)
     if LINE_OR_CONTROL.search(text):
-        raise ValidationError("Must be one line without control characters.")
+        raise ValidationError(
+            Fault("Must be one line without control characters.", Rule.INVALID_CHARACTERS)
+        )
     _require_plain_direction(text)
     if text and not any(map(is_visible, text)):
-        raise ValidationError("Must have a visible character.")
+        raise ValidationError(Fault("Must have a visible character.", Rule.BLANK))
     return text
 
 
@@ -69,7 +85,12 @@ def is_visible(character: str) -> bool:
 
 def _require_plain_direction(text: str) -> None:
     if DIRECTION_CHANGE.search(text):
-        raise ValidationError("Must not contain characters that override the direction of text.")
+        raise ValidationError(
+            Fault(
+                "Must not contain characters that override the direction of text.",
+                Rule.INVALID_CHARACTERS,
+            )
+        )
 
 
 def _has_excess_marks(text: str) -> bool:

@@ -13,6 +13,7 @@ from flask import Flask, request
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..errors import ValidationFailed
+from ..messages import Fault, Rule
 
 log = logging.getLogger(__name__)
 
@@ -54,4 +55,6 @@ def init_app(app: Flask, hosts: Sequence[str]) -> None:
         is_trusted = address[1] in addresses if address else names and host_is_trusted(host, names)
         if not is_trusted:
             log.warning("refused a request for the host %r: TRUSTED_HOSTS does not name it", host)
-            raise ValidationFailed.at([], "The host of the request is not served here.")
+            raise ValidationFailed.at(
+                [], Fault("The host of the request is not served here.", Rule.NOT_ALLOWED)
+            )

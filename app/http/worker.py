@@ -22,6 +22,7 @@ from gunicorn import util
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import ThreadWorker
 
+from ..messages import Fault, Rule
 from . import outgoing_response
 from .incoming_request import IncomingRequest, ReceivedUnreader, UnclearLength
 from .outgoing_response import OutgoingSocket
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 MAX_UNFINISHED = 256 * 1024 * 1024  # bytes of all requests that a worker is receiving
 MAX_UNSENT = 64 * 1024 * 1024  # bytes of all responses that clients have not read
 READ_SIZE = 64 * 1024  # bytes
+UNCLEAR_LENGTH = Fault("The length of the body is not stated clearly.", Rule.MALFORMED)
+LONG_HEAD = Fault("The request line and headers are too long.", Rule.TOO_LONG)
+LATE = Fault("The request did not arrive in time.", Rule.MALFORMED)
 LINGER = 2.0  # seconds until a connection is closed whose client does not close it
 
 
@@ -89,20 +93,20 @@ class BufferingWorker(ThreadWorker):
         try:
             conn.surplus = request.feed(data)
         except UnclearLength:
-            self._reject(conn, 400, "The length of the body is not stated clearly.")
+            self._reject(conn, 400, UNCLEAR_LENGTH)
             return
         except OSError:
             log.exception("a request could not be stored")
-            self._reject(conn, 503, "")
+            self._reject(conn, 503)
             return
         if request.is_complete:
             self._dispatch(conn)
             return
         self._wait_for_rest(conn)
         if request.is_too_long:
-            self._reject(conn, 400, "The request line and headers are too long.")
+            self._reject(conn, 400, LONG_HEAD)
         elif self.unfinished > MAX_UNFINISHED:
-            self._reject(conn, 503, "")
+            self._reject(conn, 503)
         elif request.expects_continue:
             request.expects_continue = False
             self._send(conn, partial(util.write, data=b"HTTP/1.1 100 Continue\r\n\r\n"))
@@ -122,7 +126,7 @@ class BufferingWorker(ThreadWorker):
         conn.parser.unreader = ReceivedUnreader(conn.incoming)
         super().enqueue_req(conn)
 
-    def _reject(self, conn: Any, status: int, reason: str) -> None:
+    def _reject(self, conn: Any, status: int, reason: str = "") -> None:
         """Answer a request that is not received to its end, and close its connection."""
         self._send(conn, partial(util.write_error, status_int=status, reason=reason, mesg=""))
         self._linger(conn)
@@ -238,7 +242,7 @@ class BufferingWorker(ThreadWorker):
         candidates = [conn for conn in self.waiting if by_address[_address(conn)] == most]
         conn = next(filter(_is_silent, candidates), candidates[0])
         if conn.unfinished:
-            self._reject(conn, 503, "")
+            self._reject(conn, 503)
         else:
             self._drop(conn)
 
@@ -265,7 +269,7 @@ class BufferingWorker(ThreadWorker):
         self.next_check = now + 0.5
         for conn in [conn for conn, deadline in self.waiting.items() if deadline <= now]:
             if conn.unfinished:
-                self._reject(conn, 400, "The request did not arrive in time.")
+                self._reject(conn, 400, LATE)
             else:
                 self._drop(conn)
 

@@ -7,6 +7,7 @@ supported currencies: zero-decimal and special-case currencies, minimum and maxi
 from decimal import Decimal
 
 from ..errors import ValidationFailed
+from ..messages import Fault, Rule
 from ..money import MINOR_UNITS, ZERO
 
 ZERO_DECIMAL = {
@@ -48,9 +49,26 @@ def to_stripe_amount(amount: Decimal, currency: str, field: str | None = "amount
     places = 0 if currency in ZERO_DECIMAL else MINOR_UNITS[currency]
     units = amount.scaleb(places)
     if units != int(units):
-        raise ValidationFailed.at(path, f"At most {places} decimals in {currency} by card.")
+        raise ValidationFailed.at(
+            path,
+            Fault.of_count(
+                "Must have at most {places} decimal in {currency} by card.",
+                "Must have at most {places} decimals in {currency} by card.",
+                Rule.TOO_MANY_DECIMALS,
+                places=places,
+                currency=currency,
+            ),
+        )
     if places == 3 and int(units) % 10:
-        raise ValidationFailed.at(path, f"The third decimal must be 0 in {currency} by card.")
+        raise ValidationFailed.at(
+            path,
+            Fault(
+                "The third decimal must be 0 in {currency} by card.",
+                Rule.TOO_MANY_DECIMALS,
+                places=2,
+                currency=currency,
+            ),
+        )
     return int(units)
 
 
@@ -61,9 +79,19 @@ def require_chargeable(amount: Decimal, currency: str, field: str | None = "amou
     """
     path, minimum = [field] if field else [], minimum_charge(currency)
     if amount < minimum:
-        raise ValidationFailed.at(path, f"Must be at least {minimum} {currency} by card.")
+        raise ValidationFailed.at(
+            path,
+            Fault(
+                "Must be at least {min} {currency} by card.",
+                Rule.TOO_SMALL,
+                min=minimum,
+                currency=currency,
+            ),
+        )
     if to_stripe_amount(amount, currency, field) >= 10 ** MORE_DIGITS.get(currency, MAX_DIGITS):
-        raise ValidationFailed.at(path, "Too much for one card payment: pay in parts.")
+        raise ValidationFailed.at(
+            path, Fault("Too much for one card payment: pay in parts.", Rule.TOO_LARGE)
+        )
 
 
 def minimum_charge(currency: str) -> Decimal:

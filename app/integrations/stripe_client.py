@@ -21,6 +21,7 @@ from flask import current_app
 
 from ..database.base import db
 from ..errors import ApiError, ValidationFailed
+from ..messages import Fault, Message, Rule
 from .stripe_amounts import to_stripe_amount
 from .stripe_descriptions import describe
 from .stripe_updates import (
@@ -39,7 +40,11 @@ PERMISSION = re.compile(r"rak_\w+")  # as Stripe's messages name it
 
 
 class PaymentUnavailable(ApiError):
-    status, code, message = 503, "PAYMENT_UNAVAILABLE", "The payment provider does not answer"
+    status, code, message = (
+        503,
+        "PAYMENT_UNAVAILABLE",
+        Message("The payment provider does not answer"),
+    )
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "5"})
@@ -58,11 +63,11 @@ class StripePermissionDenied(PaymentUnavailable):
 
 
 class PaymentDeclined(ApiError):
-    status, code, message = 402, "PAYMENT_DECLINED", "Payment declined"
+    status, code, message = 402, "PAYMENT_DECLINED", Message("Payment declined")
 
 
 class InsufficientFunds(ApiError):
-    status, code, message = 400, "INSUFFICIENT_FUNDS", "Insufficient funds"
+    status, code, message = 400, "INSUFFICIENT_FUNDS", Message("Insufficient funds")
 
 
 class StripeRejected(Exception):
@@ -159,7 +164,7 @@ def _from_card_error(error: stripe.CardError) -> StripeRejected:
     return StripeRejected(PaymentDeclined(), update)
 
 
-NOT_ACCEPTED_MESSAGE = "The payment provider rejected this value."
+NOT_ACCEPTED = Fault("The payment provider rejected this value.", Rule.REJECTED_BY_PROVIDER)
 FIELD_OF_PARAM = {"payment_method": "paymentMethodId", "amount": "amount", "currency": "amount"}
 
 
@@ -168,11 +173,11 @@ def _from_invalid_request(error: stripe.InvalidRequestError) -> StripeRejected:
     if error.code == "balance_insufficient":
         return StripeRejected(InsufficientFunds(), reason=error.code)
     if error.http_status == 404:
-        not_found = ValidationFailed.at([], NOT_ACCEPTED_MESSAGE)
+        not_found = ValidationFailed.at([], NOT_ACCEPTED)
         return StripeObjectNotFound(not_found, reason=error.code)
     by_code = "amount" if "amount" in (error.code or "") else ""
     field = FIELD_OF_PARAM.get(error.param or "", by_code)
-    invalid = ValidationFailed.at([field] if field else [], NOT_ACCEPTED_MESSAGE)
+    invalid = ValidationFailed.at([field] if field else [], NOT_ACCEPTED)
     return StripeRejected(invalid, reason=error.code or str(error.http_status))
 
 

@@ -17,6 +17,7 @@ from flask import current_app
 
 from .. import clock, strict_json
 from ..errors import ApiError
+from ..messages import Message
 from . import stripe_client
 from .stripe_updates import (
     INTENT_EVENTS,
@@ -35,7 +36,7 @@ THIN = "v2.core.event"  # the object of a thin event
 
 
 class InvalidWebhook(ApiError):
-    status, code, message = 400, "WEBHOOK_FAILED", "Webhook handler failed"
+    status, code, message = 400, "WEBHOOK_FAILED", Message("Webhook handler failed")
 
 
 class UnreadableObject(Exception):

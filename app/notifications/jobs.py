@@ -26,6 +26,7 @@ from ..integrations.mail import server as mail_server
 from ..integrations.mail import texts, transport
 from ..integrations.mail.message import Attachment, build_message, build_recipient
 from ..jobs.queue import enqueue, job
+from ..messages import LOCALES
 from ..users.models import User
 from .actions import ATTACHMENTS, SECRETS, sends_mail
 from .models import COUNTED, Mail
@@ -147,7 +148,7 @@ def _render(mail: Mail, user: User | None, more: int) -> texts.Text:
     optional = KINDS[mail.kind].is_optional
     return texts.render(
         mail.kind,
-        locale if locale in texts.LOCALES else texts.LOCALES[0],
+        locale if locale in LOCALES else LOCALES[0],
         ZoneInfo(zone),
         facts,
         more=more,

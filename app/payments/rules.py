@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..errors import ApiError
+from ..messages import Message
 
 # Of an unpaid payment that its payer has not begun to pay: then it is cancelled at Stripe.
 PAYMENT_TTL = timedelta(hours=24)
@@ -97,15 +98,15 @@ TOPUP_TYPES = ("topup", "topup_reversal")
 
 
 class PayoutNotFound(ApiError):
-    status, code, message = 404, "PAYOUT_NOT_FOUND", "Payout not found"
+    status, code, message = 404, "PAYOUT_NOT_FOUND", Message("Payout not found")
 
 
 class ExceptionNotFound(ApiError):
-    status, code, message = 404, "EXCEPTION_NOT_FOUND", "Payment exception not found"
+    status, code, message = 404, "EXCEPTION_NOT_FOUND", Message("Payment exception not found")
 
 
 class InvalidTransition(ApiError):
-    status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
+    status, code, message = 409, "INVALID_TRANSITION", Message("Not allowed in the current state")
 
 
 def purpose_of(payment: Any) -> str:

@@ -16,6 +16,8 @@ from ..http.fields import (
     UtcDateTime,
 )
 from ..http.schemas import PaginationSchema, PeriodQuerySchema, Schema
+from ..http.validators import Length, OneOf
+from ..messages import Fault, Rule
 from .rules import EXCEPTION_KINDS, EXCEPTION_STATUSES, MATCHES, PAYOUT_STATUSES, STATUSES
 
 
@@ -48,7 +50,10 @@ class PaymentMethodId(Text):
         super().__init__(
             load_default=None,
             allow_none=True,
-            validate=validate.Regexp(r"[A-Za-z0-9_]{1,255}\Z"),
+            validate=validate.Regexp(
+                r"[A-Za-z0-9_]{1,255}\Z",
+                error=Fault("Must be an id of a payment method at Stripe.", Rule.INVALID_FORMAT),
+            ),
             metadata={"example": None},
             **kwargs,
         )
@@ -93,11 +98,9 @@ class ExceptionListQuerySchema(PeriodQuerySchema):
     """Filters of the list; the period is that of ``createdAt``."""
 
     status = Text(
-        load_default=None, validate=validate.OneOf(EXCEPTION_STATUSES), metadata={"example": "open"}
+        load_default=None, validate=OneOf(EXCEPTION_STATUSES), metadata={"example": "open"}
     )
-    kind = Text(
-        load_default=None, validate=validate.OneOf(EXCEPTION_KINDS), metadata={"example": "dispute"}
-    )
+    kind = Text(load_default=None, validate=OneOf(EXCEPTION_KINDS), metadata={"example": "dispute"})
 
 
 class ResolutionSchema(Schema):
@@ -106,8 +109,8 @@ class ResolutionSchema(Schema):
     note = MultilineText(
         required=True,
         validate=[
-            validate.Length(1, 1000),
-            validate.Regexp(r"\s*\S", error="Must not be blank."),
+            Length(1, 1000),
+            validate.Regexp(r"\s*\S", error=Fault("Must not be blank.", Rule.BLANK)),
         ],
         metadata={"example": "Answered in the dashboard"},
     )
@@ -118,7 +121,7 @@ class PayoutListQuerySchema(PeriodQuerySchema):
 
     status = Text(
         load_default=None,
-        validate=validate.OneOf(PAYOUT_STATUSES),
+        validate=OneOf(PAYOUT_STATUSES),
         metadata={"example": "paid"},
     )
 

@@ -4,6 +4,8 @@ from marshmallow import validate
 
 from ..http.fields import Choice, QueryInteger, Text, UtcDateTime
 from ..http.schemas import PeriodQuerySchema, Schema
+from ..http.validators import Range
+from ..messages import Fault, Rule
 
 
 class DataExportSchema(Schema):
@@ -18,10 +20,17 @@ class StatementQuerySchema(PeriodQuerySchema):
     """The days of a statement (until today by default), its form, and the part of a long one."""
 
     form = Choice("pdf", "csv", data_key="format", load_default="pdf")
-    part = QueryInteger(load_default=1, validate=validate.Range(1), metadata={"example": 1})
+    part = QueryInteger(load_default=1, validate=Range(1), metadata={"example": 1})
     number = Text(
         load_default=None,
-        validate=validate.Regexp(r"S-[0-9]{4}-[0-9]{6,12}\Z", error="Not a statement's number."),
+        validate=validate.Regexp(
+            r"S-[0-9]{4}-[0-9]{6,12}\Z",
+            error=Fault(
+                "Must be a statement's number, as {example}.",
+                Rule.INVALID_FORMAT,
+                example="S-2026-000001",
+            ),
+        ),
         metadata={
             "example": "S-2026-000001",
             "description": "The statement that the part belongs to, as in the header `Link`.",

@@ -18,6 +18,7 @@ from ..errors import ValidationFailed
 from ..http.exports import csv_line
 from ..http.row_batches import verify_between
 from ..http.schemas import camel_case
+from ..messages import IN_FUTURE, Fault, Message, Rule
 from ..money import ZERO, format_amount
 from ..payments.rules import InvalidTransition
 from .lines import SECTIONS, Line, Period, read_batches
@@ -119,7 +120,7 @@ def make_period(first: date | None, last: date | None) -> Period:
         # It may be tomorrow already where the client is.
         last = max(clock.today(), first) if first else clock.today()
         if last > clock.latest_today():
-            raise ValidationFailed.at(["from"], "Must not be in the future.")
+            raise ValidationFailed.at(["from"], IN_FUTURE)
     return Period(first, last)
 
 
@@ -133,7 +134,15 @@ def read_statement(user: Any, period: Period, part: int) -> Statement:
             digest.update(_csv_row(line).encode())
     statement.hash = digest.hexdigest()
     if part > statement.parts:
-        raise ValidationFailed.at(["part"], f"The statement has {statement.parts} parts.")
+        raise ValidationFailed.at(
+            ["part"],
+            Fault.of_count(
+                "The statement has {max} part.",
+                "The statement has {max} parts.",
+                Rule.TOO_LARGE,
+                max=statement.parts,
+            ),
+        )
     return statement
 
 
@@ -146,8 +155,13 @@ def issue_statement(statement: Statement, number: str | None) -> Document:
     lock_quota("statements", user_id)
     issued = Document.find_statement(user_id, content_hash(content))
     if number and (issued is None or issued.number != number):
-        message = "Its records have changed since. Download the first part again."
-        raise InvalidTransition(f"This is not statement {number}. {message}")
+        raise InvalidTransition(
+            Message(
+                "This is not statement {number}."
+                " Its records have changed since. Download the first part again.",
+                number=number,
+            )
+        )
     if issued is None:
         store_logo()
         now = clock.now()

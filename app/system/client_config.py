@@ -8,8 +8,8 @@ from config import LIVE_KEYS
 
 from ..http.openapi import VERSION
 from ..integrations.logo import Logo
+from ..messages import LOCALES
 from ..money import MINOR_UNITS
-from ..users.rules import LOCALES
 
 NAME = "OSE Platform"  # without ORGANIZATION_NAME
 
@@ -19,7 +19,7 @@ def describe_service() -> dict[str, Any]:
     config = current_app.config
     return {
         "name": config["ORGANIZATION_NAME"] or NAME,
-        "logo_url": f"{config['PUBLIC_URL'].rstrip('/')}/api/logo" if find_logo() else None,
+        "logo_url": f"{config['PUBLIC_URL']}/api/logo" if find_logo() else None,
         "default_currency": config["DEFAULT_CURRENCY"],
         "currencies": sorted(MINOR_UNITS),
         "time_zone": config["TIME_ZONE"],

@@ -5,7 +5,7 @@ from marshmallow import fields
 from ..http.fields import Choice, StrictBoolean, StrictInteger, Text, UtcDateTime
 from ..http.openapi import VERSION
 from ..http.schemas import Schema
-from ..users.rules import LOCALES
+from ..messages import LOCALES
 
 
 class HealthSchema(Schema):

@@ -16,7 +16,10 @@ from .. import clock
 from ..database.base import db
 from ..database.locks import lock_quota
 from ..errors import ServiceUnavailable, ValidationFailed
+from ..http.parsing import shorten
+from ..http.validators import UNKNOWN_FIELD
 from ..integrations import storage
+from ..messages import Fault, Rule
 from .models import Upload
 from .rules import (
     MAX_SIZE,
@@ -105,13 +108,15 @@ def read_file(
         stream, "multipart/form-data", content_length, dict(mimetype_params)
     )
     if len(files.getlist("file")) > 1:
-        raise ValidationFailed.at(["file"], "Send one file in each request.")
+        raise ValidationFailed.at(
+            ["file"], Fault("Send one file in each request.", Rule.TOO_LONG, max=1)
+        )
     field = files.get("file")
     if field is None or not field.filename:
         raise NoFile
     unknown = sorted({*texts, *files} - {"file"}) or [*texts]
     if unknown:
-        raise ValidationFailed.at([unknown[0]], "Unknown field.")
+        raise ValidationFailed.at([shorten(unknown[0])], UNKNOWN_FIELD)
     file: Any = field.stream
     if file.size > MAX_SIZE:
         raise FileTooLarge

@@ -8,6 +8,7 @@ from struct import unpack
 from typing import IO
 
 from ..errors import ApiError, QuotaExceeded
+from ..messages import Message
 
 MAX_SIZE = 5 * 1024 * 1024  # bytes
 MAX_FILES = 1000  # of a user; each costs a row, also if it is small
@@ -30,31 +31,43 @@ STORED_NAME = re.compile(rf"[^/]+-[0-9a-f]{{32}}\.({'|'.join(EXTENSIONS.values()
 
 
 class NoFile(ApiError):
-    status, code, message = 400, "NO_FILE", "No file uploaded"
+    status, code, message = 400, "NO_FILE", Message("No file uploaded")
 
 
 class InvalidFileType(ApiError):
-    status, code, message = 400, "INVALID_FILE_TYPE", "Invalid file type"
+    status, code, message = 400, "INVALID_FILE_TYPE", Message("Invalid file type")
 
 
 class FileTooLarge(ApiError):
-    status, code, message = 400, "FILE_TOO_LARGE", "File too large"
+    status, code, message = 400, "FILE_TOO_LARGE", Message("File too large")
 
 
 class FileNotFound(ApiError):
-    status, code, message = 404, "FILE_NOT_FOUND", "File not found"
+    status, code, message = 404, "FILE_NOT_FOUND", Message("File not found")
 
 
 class FileInUse(ApiError):
-    status, code, message = 409, "FILE_IN_USE", "File is in use"
+    status, code, message = 409, "FILE_IN_USE", Message("File is in use")
 
 
 def require_quota(files: int, size: int, quota: int) -> None:
     """Raise QuotaExceeded if a user may not have ``files`` files of ``size`` bytes in all."""
     if files > MAX_FILES:
-        raise QuotaExceeded(f"You have {MAX_FILES} files. Delete some of them first.")
+        raise QuotaExceeded(
+            Message.of_count(
+                "You have {count} file. Delete some of them first.",
+                "You have {count} files. Delete some of them first.",
+                count=MAX_FILES,
+            )
+        )
     if size > quota:
-        raise QuotaExceeded(f"Your files may have {quota} bytes in all. Delete some of them first.")
+        raise QuotaExceeded(
+            Message.of_count(
+                "Your files may have {count} byte in all. Delete some of them first.",
+                "Your files may have {count} bytes in all. Delete some of them first.",
+                count=quota,
+            )
+        )
 
 
 def require_type(head: bytes) -> str:

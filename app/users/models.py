@@ -21,6 +21,7 @@ from ..database.prepared import newest_first, prepared_query, sql_property
 from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
+from ..messages import Message
 from . import passwords
 from .rules import ErasureRefused, LastAdmin, UserNotFound, normalize_email
 
@@ -31,14 +32,14 @@ LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 REUSE_GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same pair again
 TOUCH_INTERVAL = timedelta(minutes=5)  # between two writes of a session's last use
 
-ERASURE_CHECKS: list[Callable[[UUID], Iterable[str]]] = []
+ERASURE_CHECKS: list[Callable[[UUID], Iterable[Message]]] = []
 ERASURE_HANDLERS: list[Callable[[UUID], None]] = []
 CONFIRMATION_HANDLERS: list[Callable[["User"], None]] = []
 
 
 def register_erasure_check(
-    check: Callable[[UUID], Iterable[str]],
-) -> Callable[[UUID], Iterable[str]]:
+    check: Callable[[UUID], Iterable[Message]],
+) -> Callable[[UUID], Iterable[Message]]:
     """Register a function that finds why a user must not be erased yet, each as a sentence.
 
     It locks what it finds, so that nothing is added to it before the erasure is committed.
@@ -183,7 +184,7 @@ class User(UUIDPrimaryKeyMixin, Base):
         UserSession.revoke_all(self.id)
         reasons = [reason for check in ERASURE_CHECKS for reason in check(self.id)]
         if reasons:
-            raise ErasureRefused(" ".join(["The user cannot be deleted.", *reasons]))
+            raise ErasureRefused(Message("The user cannot be deleted. {reasons}", reasons=reasons))
         for handler in ERASURE_HANDLERS:
             handler(self.id)
         try:

@@ -9,26 +9,26 @@ from uuid import UUID
 import idna
 
 from ..errors import ApiError, Forbidden
+from ..messages import Message
 
-LOCALES = ("en", "ar", "id")  # languages of mails and documents
 PRIVILEGES = ("role", "disabled")  # the fields that decide what a user may access
 
 
 class UserNotFound(ApiError):
-    status, code, message = 404, "USER_NOT_FOUND", "User not found"
+    status, code, message = 404, "USER_NOT_FOUND", Message("User not found")
 
 
 class LastAdmin(ApiError):
     """The institution would have no admin left."""
 
-    status, code, message = 403, "FORBIDDEN", "Forbidden"
+    status, code, message = 403, "FORBIDDEN", Message("Forbidden")
 
     def __init__(self) -> None:
-        super().__init__("Forbidden: no other active admin would remain")
+        super().__init__(Message("Forbidden: no other active admin would remain"))
 
 
 class ErasureRefused(ApiError):
-    status, code, message = 409, "INVALID_TRANSITION", "Not allowed in the current state"
+    status, code, message = 409, "INVALID_TRANSITION", Message("Not allowed in the current state")
 
 
 def normalize_email(email: str) -> str:

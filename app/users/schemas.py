@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import ValidationError, validate, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from ..errors import ValidationFailed
 from ..http.authentication import ROLES
@@ -20,11 +20,16 @@ from ..http.fields import (
 )
 from ..http.schemas import PaginationQuerySchema, PeriodQuerySchema, Schema
 from ..http.text import normalize_text
+from ..http.validators import Length, OneOf, Range
+from ..messages import LOCALES, Fault, Rule
 from .passwords import PUBLISHED_PASSWORD, is_common, resembles
-from .rules import LOCALES
 
-COMMON_PASSWORD = "This password is one of the most common: choose another."  # noqa: S105
-PERSONAL_PASSWORD = "Must not consist of the name or e-mail."  # noqa: S105
+INVALID_EMAIL = Fault("Must be an e-mail address.", Rule.INVALID_FORMAT)
+PUBLIC_PASSWORD = Fault("This password is public: choose another.", Rule.WEAK_PASSWORD)
+COMMON_PASSWORD = Fault(
+    "This password is one of the most common: choose another.", Rule.WEAK_PASSWORD
+)
+PERSONAL_PASSWORD = Fault("Must not consist of the name or e-mail.", Rule.WEAK_PASSWORD)
 
 
 def require_email(email: str) -> None:
@@ -37,9 +42,9 @@ def require_email(email: str) -> None:
             allow_domain_literal=False,
         )
         if "." not in address.domain:
-            raise ValidationError("Not a valid email address.")
+            raise ValidationError(INVALID_EMAIL)
     except EmailNotValidError:
-        raise ValidationError("Not a valid email address.") from None
+        raise ValidationError(INVALID_EMAIL) from None
 
 
 class LoginEmail(Text):
@@ -55,7 +60,7 @@ class Email(LoginEmail):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=[validate.Length(max=254), require_email],
+            validate=[Length(max=254), require_email],
             metadata={"format": "email", "example": "fatima@example.org"},
             **kwargs,
         )
@@ -65,15 +70,13 @@ class PersonName(Text):
     """A person's name."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            validate=validate.Length(1, 200), metadata={"example": "Fatima al-Fihri"}, **kwargs
-        )
+        super().__init__(validate=Length(1, 200), metadata={"example": "Fatima al-Fihri"}, **kwargs)
 
 
 def require_private_password(password: str) -> None:
     """Raise ValidationError for the password of the sample data."""
     if password == PUBLISHED_PASSWORD:
-        raise ValidationError("This password is public: choose another.")
+        raise ValidationError(PUBLIC_PASSWORD)
 
 
 def require_uncommon_password(password: str) -> None:
@@ -94,7 +97,7 @@ class NewPassword(Password):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=[
-                validate.Length(12, 128),
+                Length(12, 128),
                 require_private_password,
                 require_uncommon_password,
             ],
@@ -110,7 +113,7 @@ class Role(Text):
     """A user's role."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.OneOf(ROLES), metadata={"example": "user"}, **kwargs)
+        super().__init__(validate=OneOf(ROLES), metadata={"example": "user"}, **kwargs)
 
 
 class UserSchema(Schema):
@@ -185,13 +188,11 @@ class UserIdQuerySchema(Schema):
 class UserListQuerySchema(PeriodQuerySchema, PaginationQuerySchema):
     """Filters and page of the plain array of users; the period is that of ``createdAt``."""
 
-    role = Text(load_default=None, validate=validate.OneOf(ROLES), metadata={"example": "officer"})
+    role = Text(load_default=None, validate=OneOf(ROLES), metadata={"example": "officer"})
     disabled = QueryBoolean(load_default=None, metadata={"example": False})
     sort = Choice("-createdAt", "createdAt", load_default="-createdAt")
 
-    limit = QueryInteger(
-        load_default=100, validate=validate.Range(1, 100), metadata={"example": 100}
-    )
+    limit = QueryInteger(load_default=100, validate=Range(1, 100), metadata={"example": 100})
 
 
 class UserDeletedSchema(Schema):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..errors import ApiError
+from ..messages import Message
 from ..money import MAX_DIGITS, MINOR_UNITS, ZERO
 
 CATEGORIES = ("education", "healthcare", "mosque", "water", "orphanage", "general")
@@ -26,27 +27,27 @@ STATUSES = ("pending", "succeeded", "failed", "cancelled", "refunded")
 
 
 class ProjectNotFound(ApiError):
-    status, code, message = 404, "PROJECT_NOT_FOUND", "Project not found"
+    status, code, message = 404, "PROJECT_NOT_FOUND", Message("Project not found")
 
 
 class DonationNotFound(ApiError):
-    status, code, message = 404, "DONATION_NOT_FOUND", "Donation not found"
+    status, code, message = 404, "DONATION_NOT_FOUND", Message("Donation not found")
 
 
 class ReceiptNotFound(ApiError):
-    status, code, message = 404, "RECEIPT_NOT_FOUND", "Receipt not found"
+    status, code, message = 404, "RECEIPT_NOT_FOUND", Message("Receipt not found")
 
 
 class ProjectInactive(ApiError):
-    status, code, message = 400, "PROJECT_INACTIVE", "Project is not accepting donations"
+    status, code, message = 400, "PROJECT_INACTIVE", Message("Project is not accepting donations")
 
 
 class GoalMet(ApiError):
-    status, code, message = 400, "GOAL_MET", "Project funding goal already met"
+    status, code, message = 400, "GOAL_MET", Message("Project funding goal already met")
 
 
 class FundInsufficient(ApiError):
-    status, code, message = 409, "FUND_INSUFFICIENT", "The fund does not hold this amount"
+    status, code, message = 409, "FUND_INSUFFICIENT", Message("The fund does not hold this amount")
 
 
 def total_limit(currency: str) -> Decimal:

@@ -13,6 +13,7 @@ from ..database.locks import lock_quota
 from ..documents.rules.hijri import hijri_day
 from ..errors import ValidationFailed
 from ..integrations.pdf import MAX_ROWS, Column, PdfDocument, truncate
+from ..messages import Fault, Rule
 from ..money import format_amount
 from .models import Calculation, MetalPrice, NisabThreshold
 from .rules import (
@@ -222,5 +223,8 @@ def build_metal_price(
 def _threshold(price: Decimal, metal: Metal, currency: str) -> NisabThreshold:
     nisab = nisab_value(price, metal, currency)
     if not nisab:
-        raise ValidationFailed.at([f"{metal}PricePerGram"], "Too small: the nisab would be 0.")
+        raise ValidationFailed.at(
+            [f"{metal}PricePerGram"],
+            Fault("Too small: the nisab would be 0.", Rule.TOO_SMALL),
+        )
     return NisabThreshold(price, NISAB_GRAMS[metal], nisab)

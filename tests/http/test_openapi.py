@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import ApiError
 
+from ..support.assertions import DETAIL_FIELDS
 from ..support.openapi_document import (
     error_responses,
     examples_of,
@@ -267,7 +268,7 @@ def test_every_error_response_has_an_example_for_each_code(document):
             error = dict(example["value"])
             if code == "VALIDATION_ERROR":
                 details = error.pop("details")
-                assert all(detail.keys() == {"path", "message"} for detail in details)
+                assert all(detail.keys() == DETAIL_FIELDS for detail in details)
             assert error.keys() == {"error", "code", "requestId"}, where
             assert error["code"] == code, where
             assert CODES[code] in ((status, error["error"]), (status, None)), where

@@ -69,14 +69,14 @@ def test_a_client_with_a_debt_is_not_deleted_and_an_admin_sees_why(make_case, ad
         delete(admin, case.owner),
         admin.delete(f"{USERS}?id={case.owner.user.id}"),
     ):
-        assert_refused(response, f"{number}: it is active, USD 22,000.00 is left to pay.")
+        assert_refused(response, f"{number}: It is active. USD 22,000.00 is left to pay.")
     assert case.owner.get("/api/auth/me").json["name"] == "Zubaida"  # still signed in
     assert sql("SELECT count(*) FROM users WHERE name = ''") == [(0,)]
 
 
 def test_a_client_for_whom_goods_were_acquired_is_not_deleted(make_case, admin, set_clock):
     case = make_case().approve().acquire()
-    assert_refused(delete(admin, case.owner), "it is acquired")
+    assert_refused(delete(admin, case.owner), "It is acquired.")
     set_clock("2026-03-01T09:30:00")  # the offer has expired
     assert delete(admin, case.owner).status_code == 200
 
@@ -112,7 +112,7 @@ def test_a_payment_on_its_way_is_waited_for(make_case, admin, sql):
     case.record(12, 1)
     assert case.application["status"] == "completed"
     sql("UPDATE payments SET status = 'processing'")
-    assert_refused(delete(admin, case.owner), "a payment or refund is not complete")
+    assert_refused(delete(admin, case.owner), "A payment or refund is not complete.")
     sql("UPDATE payments SET status = 'cancelled'")
     assert delete(admin, case.owner).status_code == 200
 

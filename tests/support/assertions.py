@@ -3,6 +3,8 @@
 from app import strict_json
 from app.errors import ApiError, ValidationFailed
 
+DETAIL_FIELDS = {"path", "message", "rule", "params"}
+
 
 def read_json(response):
     """Parse the body with exact decimals."""
@@ -41,7 +43,7 @@ def assert_api_error(response, error: type[ApiError]) -> None:
     assert response.status_code == error.status, response.text
     body = dict(response.json)
     if error is ValidationFailed:
-        assert all(detail.keys() == {"path", "message"} for detail in body.pop("details"))
+        assert all(detail.keys() == DETAIL_FIELDS for detail in body.pop("details"))
     assert body == {
         "error": error.message,
         "code": error.code,

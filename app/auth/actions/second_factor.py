@@ -17,6 +17,7 @@ from flask import current_app
 from ... import clock
 from ...database.base import db
 from ...http.encryption import cipher
+from ...messages import Message
 from ...notifications.actions import notify
 from ...users.models import User
 from ..models import RecoveryCode, SecondFactor
@@ -33,7 +34,7 @@ def begin(user: User) -> dict[str, str]:
     Raises InvalidStateOfSecondFactor if the user has a confirmed one.
     """
     if user.second_factor:
-        raise InvalidStateOfSecondFactor("The second factor is on: turn it off first")
+        raise InvalidStateOfSecondFactor(Message("The second factor is on: turn it off first"))
     secret = pyotp.random_base32()
     factor = SecondFactor.of_user(user.id) or SecondFactor(user_id=user.id)
     factor.encrypted_secret = cipher(PURPOSE).encrypt(secret.encode())
@@ -51,7 +52,9 @@ def confirm(user: User, code: str) -> list[str]:
     """
     factor = SecondFactor.of_user(user.id)
     if factor is None or factor.confirmed_at is not None:
-        raise InvalidStateOfSecondFactor("No second factor waits to be confirmed")
+        raise InvalidStateOfSecondFactor(
+            Message("No second factor waits to be confirmed: begin the enrolment first")
+        )
     if not _accept_totp(factor, code):
         raise InvalidCredentials
     factor.confirmed_at, user.second_factor = clock.now(), True

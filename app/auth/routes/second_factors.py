@@ -7,6 +7,7 @@ from ...errors import Forbidden
 from ...http import rate_limits
 from ...http.authentication import current_user
 from ...http.responses import no_content
+from ...messages import Message
 from ...users.models import User, UserSession
 from ..actions import log_in, second_factor
 from ..rules import InvalidCredentials, InvalidStateOfSecondFactor
@@ -102,6 +103,6 @@ def _confirm_both(data):
     """Check the password and a code of the second factor, and return the user, locked."""
     user = _confirm_password(data["current_password"])
     if not user.second_factor:
-        raise InvalidStateOfSecondFactor("The second factor is off")
+        raise InvalidStateOfSecondFactor(Message("The second factor is off"))
     log_in.require_second_factor(user, data["code"], request.remote_addr)
     return user

@@ -8,12 +8,18 @@ from datetime import date
 from hijridate import Gregorian, Hijri
 
 from ...errors import ValidationFailed
+from ...messages import Fault, Rule
 
 
 class HijriDateOutOfRange(ValidationFailed):
     """A day, or the day a Hijri year after it, is outside the tables."""
 
-    reason = "The date is outside the Hijri calendar, which covers 1924-08-01 to 2077-11-16."
+    reason = Fault(
+        "The date is outside the Hijri calendar, which covers {min} to {max}.",
+        Rule.OUT_OF_RANGE,
+        min=date(1924, 8, 1),
+        max=date(2077, 11, 16),
+    )
 
 
 def one_year_after(start: date) -> date:

@@ -19,7 +19,6 @@ from .formats import format_day, format_moment, format_money
 from .message import Text, one_line
 
 FOLDER = Path(__file__).parent
-LOCALES = ("en", "ar", "id")
 
 
 def render(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from ...database.base import db
 from ...ledger.models import JournalEntry, Posting
+from ...messages import Message
 from ...money import ZERO, format_amount
 from ...payments.models import Payment
 from ...users.models import User, on_user_erased, register_erasure_check
@@ -21,33 +22,42 @@ KEEPING_STATES = ("acquired", "active")  # the institution has bought goods for 
 
 
 @register_erasure_check
-def find_obligations(user_id: UUID) -> Iterator[str]:
+def find_obligations(user_id: UUID) -> Iterator[Message]:
     """Yield what the client owes and is owed, and the goods that were acquired for them."""
     applications = Application.lock_for_client(user_id)
     for application in applications:
         expire_if_lapsed(application)
     credits = _find_credits(applications)
     for application in applications:
-        if reason := _describe_obligation(application, credits.get(application.id, ZERO)):
-            yield f"Application {application.application_number}: {reason}."
+        if reasons := _describe_obligations(application, credits.get(application.id, ZERO)):
+            yield Message(
+                "Application {number}: {reasons}",
+                number=application.application_number,
+                reasons=reasons,
+            )
 
 
-def _describe_obligation(application: Application, credit: Decimal) -> str | None:
+def _describe_obligations(application: Application, credit: Decimal) -> list[Message]:
     """Return why the application keeps its client, if it does."""
     owed = outstanding(application.installment_balances)
     if application.state in SOLD:
         owed += application.unpaid_down_payment
-    currency = application.currency
-    parts = [
-        f"{currency} {format_amount(amount, currency)} is {what}"
-        for what, amount in (("left to pay", owed), ("owed to the client", credit))
-        if amount
-    ]
+    reasons = []
     if application.state in KEEPING_STATES:
-        parts.insert(0, f"it is {application.state}")
+        reasons.append(Message("It is {state}.", state=application.state))
+    if owed:
+        amount = _format_money(owed, application.currency)
+        reasons.append(Message("{amount} is left to pay.", amount=amount))
+    if credit:
+        amount = _format_money(credit, application.currency)
+        reasons.append(Message("{amount} is owed to the client.", amount=amount))
     if _has_unfinished_payment(application):
-        parts.append("a payment or refund is not complete")
-    return ", ".join(parts) or None
+        reasons.append(Message("A payment or refund is not complete."))
+    return reasons
+
+
+def _format_money(amount: Decimal, currency: str) -> str:
+    return f"{currency} {format_amount(amount, currency)}"
 
 
 def _find_credits(applications: list[Application]) -> dict[UUID, Decimal]:

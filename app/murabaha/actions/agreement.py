@@ -23,6 +23,7 @@ from ...documents.rules import (
     table,
 )
 from ...documents.rules.hijri import with_hijri
+from ...messages import Message
 from ...money import ZERO, format_amount
 from ...payments.rules import InvalidTransition
 from ..models import Application, ApplicationEvent, Contract
@@ -82,8 +83,13 @@ def get_agreement(application: Application) -> Document | None:
     InvalidTransition unless the goods are acquired.
     """
     if application.status not in STATES_WITH_AGREEMENT:
-        message = "The agreement is available once the goods have been acquired."
-        raise InvalidTransition(f"The application is {application.status}. {message}")
+        raise InvalidTransition(
+            Message(
+                "The application is {status}."
+                " The agreement is available once the goods have been acquired.",
+                status=application.status,
+            )
+        )
     if contract_of(application).accepted_at is None:
         return None
     agreement = Document.find("agreement", application.id)

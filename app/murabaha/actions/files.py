@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from ...database.base import db
 from ...errors import ValidationFailed
+from ...messages import Fault, Rule
 from ...uploads.models import Upload, register_file_use, register_proof
 from ...uploads.rules import normalize_name
 from ..models import Application, ApplicationEvent
@@ -38,5 +39,7 @@ def lock_own_files(
     own = Upload.lock_against_deletion(user.id, names) if names else set()
     for name, path in zip(names, paths, strict=True):
         if name not in own:
-            raise ValidationFailed.at(path, "You have not uploaded a file with this name.")
+            raise ValidationFailed.at(
+                path, Fault("You have not uploaded a file with this name.", Rule.NOT_FOUND)
+            )
     return names

@@ -14,6 +14,7 @@ from ...integrations.stripe_descriptions import payment_details
 from ...jobs.queue import enqueue
 from ...ledger.actions import Target, balances_by_account, post_adjustments
 from ...ledger.models import STRIPE
+from ...messages import Message
 from ...money import ZERO, require_minor_units
 from ...payments.actions.exceptions import report_owed_amount
 from ...payments.actions.intents import STRIPE_KEY_TTL, PaymentOperation
@@ -128,8 +129,12 @@ def open_payment(new: Payment, same_purpose: Any, balance: Decimal) -> PaymentOp
     current = None
     for payment in Payment.lock_payable(same_purpose):
         if payment.status == "processing":
-            message = f"A payment of {payment.amount} is processing."
-            raise InvalidTransition(f"{message} Wait until it has succeeded or failed.")
+            raise InvalidTransition(
+                Message(
+                    "A payment of {amount} is processing. Wait until it has succeeded or failed.",
+                    amount=payment.amount,
+                )
+            )
         if _is_reusable(payment, new.amount, new.payment_method_id):
             current = payment
         else:

@@ -11,6 +11,7 @@ from ...approvals.models import Approval
 from ...database.base import db
 from ...errors import ResourceExists, ValidationFailed
 from ...ledger.models import RECEIVED_OFFLINE
+from ...messages import IN_FUTURE, Fault, Message, Rule
 from ...money import require_minor_units
 from ...payments.models import Payment
 from ...payments.rules import InvalidTransition, reference_key
@@ -31,6 +32,9 @@ from .ledger import RECEIVABLE, post_entry
 from .payments import after_balance_change, by_number, find_installment, update_paid_amounts
 from .steps import apply_action, complete_if_paid, contract_of, lock_for_decision
 
+BEFORE_SALE = Fault("Must not be before the sale.", Rule.TOO_EARLY)
+BEFORE_APPLICATION = Fault("Must not be before the application.", Rule.TOO_EARLY)
+
 
 def record_payment(officer: Any, id: UUID, number: int, values: dict[str, Any]) -> None:
     """Record money for instalment ``number`` and those after.
@@ -45,7 +49,7 @@ def record_payment(officer: Any, id: UUID, number: int, values: dict[str, Any]) 
     amount = values["amount"]
     paid = allocate_payment(amount, application.installment_balances, number)
     sold_at = contract_of(application).accepted_at
-    received_at = _received_at(values["received_on"], sold_at, "the sale")
+    received_at = _received_at(values["received_on"], sold_at, BEFORE_SALE)
     receipt = _insert_receipt(officer, application, "installment", values, paid)
     apply_action(application, "record", officer, **_facts(receipt), paid=by_number(paid))
     update_paid_amounts(application, paid, received_at)
@@ -65,7 +69,7 @@ def record_down_payment(officer: Any, id: UUID, values: dict[str, Any]) -> None:
     find_transition(application.status, "record_down_payment")
     amount = values["amount"]
     require_down_payment_part(amount, application.unpaid_down_payment)
-    _received_at(values["received_on"], application.created_at, "the application")
+    _received_at(values["received_on"], application.created_at, BEFORE_APPLICATION)
     receipt = _insert_receipt(officer, application, "down_payment", values, {})
     apply_action(application, "record_down_payment", officer, **_facts(receipt))
     application.down_payment_received += amount
@@ -79,20 +83,22 @@ def _require_new(application: Application, values: dict[str, Any]) -> None:
     """Raise ResourceExists if the application has the receipt, ValidationFailed for decimals."""
     require_minor_units({"amount": values["amount"]}, application.currency)
     if Receipt.exists(application.id, reference_key(values["method"], values["reference"])):
-        raise ResourceExists("This method and reference are recorded for this application already.")
+        raise ResourceExists(
+            Message("This method and reference are recorded for this application already.")
+        )
 
 
-def _received_at(day: date | None, earliest: datetime | None, event: str) -> datetime:
+def _received_at(day: date | None, earliest: datetime | None, too_early: Fault) -> datetime:
     """Return the time at which money arrived that was received on ``day``, by default now.
 
-    Raises ValidationFailed if the day is in the future, or before the ``event`` at ``earliest``.
+    Raises ValidationFailed if the day is in the future, or with ``too_early`` before ``earliest``.
     """
     if day is None:
         return clock.now()
     if day > clock.latest_today():
-        raise ValidationFailed.at(["receivedOn"], "Must not be in the future.")
+        raise ValidationFailed.at(["receivedOn"], IN_FUTURE)
     if earliest and clock.was_before(day, earliest):
-        raise ValidationFailed.at(["receivedOn"], f"Must not be before {event}.")
+        raise ValidationFailed.at(["receivedOn"], too_early)
     return clock.value_date(day)
 
 
@@ -134,7 +140,7 @@ def reverse_receipt(officer: Any, id: UUID, receipt_id: UUID, reason: str) -> Ap
     expire_if_lapsed(application)
     receipt = Receipt.get_for_update(application.id, receipt_id)
     if receipt.reversed_at:
-        raise InvalidTransition("The receipt has been reversed already.")
+        raise InvalidTransition(Message("The receipt has been reversed already."))
     find_transition(application.state, "reverse")
     approval = require_approval(officer, _act_of_reversal(application, receipt, reason))
     if approval and not approval.is_confirmed:

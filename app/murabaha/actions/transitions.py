@@ -15,6 +15,7 @@ from ...database.base import db
 from ...database.locks import lock_quota
 from ...errors import Forbidden, QuotaExceeded, ValidationFailed
 from ...integrations import stripe_amounts
+from ...messages import IN_FUTURE, Message
 from ...money import ZERO, require_minor_units
 from ...payments.rules import InvalidTransition
 from ..models import APPLICATION_NUMBERS, Application, Contract, Installment, Vendor
@@ -59,7 +60,13 @@ def create_application(client: Any, values: dict[str, Any]) -> Application:
     require_down_payment(values["down_payment"], values["requested_amount"])
     lock_quota("applications", client.id)
     if Application.count_pending(client.id) >= MAX_PENDING:
-        raise QuotaExceeded(f"You have {MAX_PENDING} pending applications.")
+        raise QuotaExceeded(
+            Message.of_count(
+                "You have {count} pending application. Wait for a decision, or cancel one.",
+                "You have {count} pending applications. Wait for a decision, or cancel one.",
+                count=MAX_PENDING,
+            )
+        )
     paths = [("documents", index) for index in range(len(values["documents"]))]
     values["documents"] = lock_own_files(client, values["documents"], paths)
     facts = {name: values[name] for name in ("requested_amount", "term_months", "down_payment")}
@@ -190,7 +197,7 @@ def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: s
     find_transition(application.status, "acquire")
     require_separate_parties(application, "acquire")
     if acquired_on > clock.latest_today():
-        raise ValidationFailed.at(["acquiredOn"], "Must not be in the future.")
+        raise ValidationFailed.at(["acquiredOn"], IN_FUTURE)
     if evidence:
         (evidence,) = lock_own_files(officer, [evidence], [("evidence",)])
     facts = {"acquired_on": acquired_on, "invoice": invoice, "evidence": evidence}
@@ -236,7 +243,9 @@ def _require_owned(application: Application) -> None:
     """
     acquired_on = application.contract and application.contract.acquired_on
     if acquired_on and acquired_on > clock.today():
-        raise InvalidTransition(f"The goods are owned from {acquired_on} on: accept them then.")
+        raise InvalidTransition(
+            Message("The goods are owned from {day} on: accept them then.", day=acquired_on)
+        )
 
 
 def _first_due(requested: date | None) -> date:

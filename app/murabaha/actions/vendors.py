@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from ...errors import ValidationFailed
+from ...messages import Fault, Message, Rule
 from ...payments.rules import InvalidTransition
 from ...users.rules import normalize_email
 from ..models import Application, Vendor
@@ -27,16 +28,24 @@ def update_vendor(officer: Any, id: UUID, changes: dict[str, Any]) -> None:
 def require_usable_vendor(vendor: Vendor, email: str) -> None:
     """Raise ValidationFailed if the vendor is inactive or the client with this ``email``."""
     if not vendor.active:
-        raise ValidationFailed.at(["vendorId"], "This vendor is not active.")
+        raise ValidationFailed.at(
+            ["vendorId"],
+            Fault("This vendor is not active: choose another.", Rule.NOT_ALLOWED),
+        )
     if _is_client(vendor, email):
-        raise ValidationFailed.at(["vendorId"], "The vendor must not be the applicant.")
+        raise ValidationFailed.at(
+            ["vendorId"], Fault("The vendor must not be the applicant.", Rule.NOT_ALLOWED)
+        )
 
 
 def require_separate_parties(application: Application, action: str) -> None:
     """Raise InvalidTransition if vendor and client have become one since the application."""
     if _is_client(application.vendor, application.user.email):
         raise InvalidTransition(
-            f"Cannot {action}: the vendor is the applicant. Correct the vendor or cancel."
+            Message(
+                "Cannot {action}: the vendor is the applicant. Correct the vendor or cancel.",
+                action=action,
+            )
         )
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ...errors import ValidationFailed
+from ...messages import Fault, Message, Rule
 from ...money import ZERO
 from ...payments.rules import InvalidTransition
 
@@ -36,13 +37,28 @@ def allocate_payment(
     """
     unpaid = [installment for installment in installments if installment.outstanding > ZERO]
     if not unpaid:
-        raise InvalidTransition(f"Cannot pay instalment {number}: all instalments are paid.")
+        raise InvalidTransition(
+            Message("Cannot pay instalment {number}: all instalments are paid.", number=number)
+        )
     oldest = unpaid[0].number
     if oldest != number:
-        reason = f"the oldest unpaid instalment is {oldest}"
-        raise InvalidTransition(f"Cannot pay instalment {number}: {reason}. Pay that one first.")
+        raise InvalidTransition(
+            Message(
+                "Cannot pay instalment {number}: the oldest unpaid instalment is {oldest}."
+                " Pay that one first.",
+                number=number,
+                oldest=oldest,
+            )
+        )
     if amount > outstanding(unpaid):
-        raise ValidationFailed.at(["amount"], f"More than is left to pay: {outstanding(unpaid)}.")
+        raise ValidationFailed.at(
+            ["amount"],
+            Fault(
+                "Must be at most {max}: no more is left to pay.",
+                Rule.TOO_LARGE,
+                max=outstanding(unpaid),
+            ),
+        )
     return allocate(amount, unpaid)
 
 
@@ -56,16 +72,36 @@ def require_card_amount(
     """
     if payable_balance < minimum:
         raise ValidationFailed.at(
-            ["amount"], f"Only {balance} is left: less than a card payment may be, {minimum}."
+            ["amount"],
+            Fault(
+                "Only {balance} is left: less than a card payment may be, {min}."
+                " Pay it in another way.",
+                Rule.TOO_SMALL,
+                min=minimum,
+                balance=balance,
+            ),
         )
     if amount < minimum:
-        message = f"Must be at least {minimum} by card: send an amount up to {payable_balance}."
-        raise ValidationFailed.at(["amount"], message)
+        raise ValidationFailed.at(
+            ["amount"],
+            Fault(
+                "Must be at least {min} by card: send an amount up to {max}.",
+                Rule.TOO_SMALL,
+                min=minimum,
+                max=payable_balance,
+            ),
+        )
     if ZERO < payable_balance - amount < minimum:
         raise ValidationFailed.at(
             ["amount"],
-            f"Would leave {balance - amount}, less than a card payment may be: pay"
-            f" {payable_balance} or at most {payable_balance - minimum}.",
+            Fault(
+                "Would leave {remainder}, less than a card payment may be:"
+                " pay {balance} or at most {max}.",
+                Rule.REMAINDER_TOO_SMALL,
+                remainder=balance - amount,
+                balance=payable_balance,
+                max=payable_balance - minimum,
+            ),
         )
 
 
@@ -75,9 +111,16 @@ def require_down_payment_part(amount: Decimal, unpaid: Decimal) -> None:
     Raises InvalidTransition if nothing is unpaid, else ValidationFailed.
     """
     if unpaid <= ZERO:
-        raise InvalidTransition("Nothing is left to pay of the down payment.")
+        raise InvalidTransition(Message("Nothing is left to pay of the down payment."))
     if amount > unpaid:
-        raise ValidationFailed.at(["amount"], f"More than is left of the down payment: {unpaid}.")
+        raise ValidationFailed.at(
+            ["amount"],
+            Fault(
+                "Must be at most {max}: no more is left of the down payment.",
+                Rule.TOO_LARGE,
+                max=unpaid,
+            ),
+        )
 
 
 def allocate(amount: Decimal, installments: Sequence[InstallmentBalance]) -> dict[int, Decimal]:
@@ -117,7 +160,9 @@ def require_rebate(
     """
     maximum = profit * (balance + earlier_rebates) / financed - earlier_rebates
     if rebate > max(ZERO, min(maximum, balance)):
-        raise ValidationFailed.at(["rebate"], "More than the profit that is still to come.")
+        raise ValidationFailed.at(
+            ["rebate"], Fault("Must be at most the profit that is still to come.", Rule.TOO_LARGE)
+        )
 
 
 def allocate_rebate(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ...errors import ValidationFailed
+from ...messages import Fault, Rule
 from ...money import ZERO, split_evenly, to_minor_unit
 
 TERM_RANGE = (6, 60)  # months
@@ -34,14 +35,23 @@ def selling_price(
     """
     price = to_minor_unit(cost * (1 + profit_rate), currency)
     if down_payment >= price:
-        raise ValidationFailed.at(["downPayment"], "Must be less than the selling price.")
+        raise ValidationFailed.at(
+            ["downPayment"],
+            Fault(
+                "Must be less than the selling price, {exclusiveMax}.",
+                Rule.TOO_LARGE,
+                exclusiveMax=price,
+            ),
+        )
     return Price(cost, profit_rate, price - cost, price, down_payment, price - down_payment)
 
 
 def require_rate(profit_rate: Decimal, maximum: Decimal) -> None:
     """Raise ValidationFailed if the profit rate exceeds ``maximum``."""
     if profit_rate > maximum:
-        raise ValidationFailed.at(["profitRate"], f"Must be at most {maximum}.")
+        raise ValidationFailed.at(
+            ["profitRate"], Fault("Must be at most {max}.", Rule.TOO_LARGE, max=maximum)
+        )
 
 
 # The schedule
@@ -72,11 +82,20 @@ def schedule(
     """
     amounts = split_evenly(financed, term_months, currency, step)
     if min(amounts) <= ZERO:
-        raise ValidationFailed.at(["termMonths"], "Too many: an instalment would be 0.")
-    if min(amounts) < minimum:
-        message = f"Too many: an instalment would be {min(amounts)} {currency}."
         raise ValidationFailed.at(
-            ["termMonths"], f"{message} A card payment must be at least {minimum} {currency}."
+            ["termMonths"], Fault("Too many months: an instalment would be 0.", Rule.TOO_LARGE)
+        )
+    if min(amounts) < minimum:
+        raise ValidationFailed.at(
+            ["termMonths"],
+            Fault(
+                "Too many months: an instalment would be {amount} {currency}."
+                " A card payment must be at least {minimum} {currency}.",
+                Rule.TOO_LARGE,
+                amount=min(amounts),
+                minimum=minimum,
+                currency=currency,
+            ),
         )
     return [
         ScheduledInstallment(number + 1, months_after(first_due_on, number), amount)
@@ -102,9 +121,16 @@ def first_due(
     is: from ``earliest_today`` to ``latest_today``, both ``today`` by default.
     """
     latest = months_after(latest_today or today, MAX_FIRST_DUE_MONTHS)
-    if requested is not None and not (earliest_today or today) <= requested <= latest:
+    earliest = earliest_today or today
+    if requested is not None and not earliest <= requested <= latest:
         raise ValidationFailed.at(
-            ["firstDueOn"], f"Must be within {MAX_FIRST_DUE_MONTHS} months from today."
+            ["firstDueOn"],
+            Fault(
+                "Must be a day from {min} to {max}.",
+                Rule.OUT_OF_RANGE,
+                min=earliest,
+                max=latest,
+            ),
         )
     return requested or months_after(today, 1)
 
@@ -112,4 +138,11 @@ def first_due(
 def require_down_payment(down_payment: Decimal, requested_amount: Decimal) -> None:
     """Raise ValidationFailed unless the down payment is less than the requested amount."""
     if down_payment >= requested_amount:
-        raise ValidationFailed.at(["downPayment"], "Must be less than the requested amount.")
+        raise ValidationFailed.at(
+            ["downPayment"],
+            Fault(
+                "Must be less than the requested amount, {exclusiveMax}.",
+                Rule.TOO_LARGE,
+                exclusiveMax=requested_amount,
+            ),
+        )

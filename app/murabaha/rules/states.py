@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from ...errors import Forbidden
+from ...messages import Message
 from ...payments.rules import InvalidTransition
 
 
@@ -84,6 +85,7 @@ STATES = tuple(
         for state in (transition.from_state, transition.to_state)
     )
 )
+NOTHING = Message("none")  # no action or state
 OFFERED = ("approved", "acquired")  # states in which the offer can expire
 BEFORE_SALE = ("pending", *OFFERED)
 SOLD = ("active", "completed")
@@ -116,9 +118,14 @@ def find_transition(state: str, action: str) -> Transition:
     states = dict.fromkeys(transition.to_state for transition in possible)
     states.pop(state, None)
     raise InvalidTransition(
-        f"Cannot {action}: the application is {state}."
-        f" Allowed next: {', '.join(actions) or 'none'}."
-        f" Next states: {', '.join(states) or 'none'}."
+        Message(
+            "Cannot {action}: the application is {state}."
+            " Allowed next: {actions}. Next states: {states}.",
+            action=action,
+            state=state,
+            actions=actions or NOTHING,
+            states=[*states] or NOTHING,
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from ...http.fields import (
     Amount,
@@ -19,6 +19,7 @@ from ...http.fields import (
     UtcDateTime,
 )
 from ...http.schemas import PeriodQuerySchema, Schema
+from ...http.validators import Length, OneOf
 from ...users.schemas import Email, PersonName
 from ..rules import INSTALLMENT_STATUSES, STATES
 from .fields import NOT_NEGATIVE, POSITIVE, Phone, ProfitRate, Reference, Term
@@ -160,9 +161,7 @@ class ApplicationSchema(Schema):
 
 class ItemDescription(Text):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            validate=validate.Length(3, 500), metadata={"example": "A used car"}, **kwargs
-        )
+        super().__init__(validate=Length(3, 500), metadata={"example": "A used car"}, **kwargs)
 
 
 class NewApplicationSchema(Schema):
@@ -192,9 +191,7 @@ class ApplicationPatchSchema(Schema):
 class ApplicationListQuerySchema(PeriodQuerySchema):
     """Filters of the list; the period is that of ``createdAt``."""
 
-    status = Text(
-        load_default=None, validate=validate.OneOf(STATES), metadata={"example": "pending"}
-    )
+    status = Text(load_default=None, validate=OneOf(STATES), metadata={"example": "pending"})
     overdue = QueryBoolean(
         load_default=None,
         metadata={"description": "Whether an instalment is overdue.", "example": True},

@@ -6,10 +6,12 @@ from typing import Any
 from marshmallow import validate
 
 from ...http.fields import ExactDecimal, StrictInteger, Text
+from ...http.validators import Length, Range
+from ...messages import Fault, Rule
 from ..rules import TERM_RANGE
 
-POSITIVE = validate.Range(min=0, min_inclusive=False)
-NOT_NEGATIVE = validate.Range(min=0)
+POSITIVE = Range(min=0, min_inclusive=False)
+NOT_NEGATIVE = Range(min=0)
 # At least three digits and any separators, then an extension. Adjacent parts share no character
 # before the third digit, so that matching takes linear time.
 PHONE_PATTERN = (
@@ -21,7 +23,7 @@ class Term(StrictInteger):
     """A number of months."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(*TERM_RANGE), metadata={"example": 12}, **kwargs)
+        super().__init__(validate=Range(*TERM_RANGE), metadata={"example": 12}, **kwargs)
 
 
 class ProfitRate(ExactDecimal):
@@ -40,7 +42,7 @@ class Reference(Text):
     """A short text, such as an invoice number, a reason or a file name."""
 
     def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(1, max_length), **kwargs)
+        super().__init__(validate=Length(1, max_length), **kwargs)
 
 
 class Phone(Text):
@@ -49,8 +51,15 @@ class Phone(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             validate=[
-                validate.Length(3, 32),
-                validate.Regexp(PHONE_PATTERN, error="Not a telephone number, as +973 1700 0000."),
+                Length(3, 32),
+                validate.Regexp(
+                    PHONE_PATTERN,
+                    error=Fault(
+                        "Must be a telephone number, as {example}.",
+                        Rule.INVALID_FORMAT,
+                        example="+973 1700 0000",
+                    ),
+                ),
             ],
             metadata={"example": "+973 1700 0000"},
             **kwargs,

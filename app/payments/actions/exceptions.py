@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ... import clock
 from ...database.prepared import PreparedQuery
+from ...messages import Message
 from ...money import format_amount
 from ...notifications.actions import notify_staff
 from ..models import Payment, PaymentException
@@ -94,6 +95,6 @@ def resolve_exception(officer: Any, id: UUID, note: str) -> None:
     if exception is None:
         raise ExceptionNotFound
     if exception.resolved_at:
-        raise InvalidTransition("The exception is resolved already.")
+        raise InvalidTransition(Message("The exception is resolved already."))
     exception.resolved_at, exception.resolved_by = clock.now(), officer.id
     exception.note = note

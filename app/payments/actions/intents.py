@@ -24,6 +24,7 @@ from ...integrations.stripe_client import (
     StripeRejected,
 )
 from ...integrations.stripe_updates import StripeUpdate
+from ...messages import Message
 from ..models import Payment, PaymentSnapshot
 from ..rules import BEGUN, PAYMENT_TTL, InvalidTransition
 from .exceptions import record_exception
@@ -33,7 +34,9 @@ STRIPE_KEY_TTL = timedelta(hours=23)  # Stripe forgets idempotency keys after a 
 LIST_CONSISTENCY_DELAY = timedelta(minutes=1)  # until Stripe's lists contain a new object
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
 MAX_ATTEMPTS = 5
-SUPERSEDED = "This payment is no longer valid. It was cancelled or replaced; start a new one."
+SUPERSEDED = Message(
+    "This payment is no longer valid. It was cancelled or replaced; start a new one."
+)
 
 T = TypeVar("T")
 
@@ -137,7 +140,7 @@ class PaymentOperation(PaymentSnapshot):
         A known intent is left alone. Raises PaymentUnavailable.
         """
         if self.status == "cancelled":
-            error = InvalidTransition("The payment is cancelled. Start a new one.")
+            error = InvalidTransition(Message("The payment is cancelled. Start a new one."))
             return StripeResult(error=error)
         result = StripeResult() if self.intent_id else self._ensure_intent(charge=True)
         status = result.update.status if result.update else self.status
@@ -253,7 +256,9 @@ class PaymentOperation(PaymentSnapshot):
                     rejected.update, error=rejected.error, cannot_be_paid=rejected.update is None
                 )
         if intent is None:
-            message = "The payment is cancelled because it was not paid in time. Start a new one."
+            message = Message(
+                "The payment is cancelled because it was not paid in time. Start a new one."
+            )
             return StripeResult(cannot_be_paid=True, error=InvalidTransition(message))
         return StripeResult(*intent)
 

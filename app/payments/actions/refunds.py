@@ -10,6 +10,7 @@ from ...database.base import db
 from ...errors import ValidationFailed
 from ...integrations import stripe_amounts, stripe_client
 from ...integrations.stripe_client import StripeRejected
+from ...messages import Message
 from ..models import Payment, RefundSnapshot, Reversal
 from ..rules import InvalidTransition
 from .intents import STRIPE_KEY_TTL, PaymentOutcome, retry_idempotently
@@ -38,12 +39,19 @@ def checked_refund_amount(payment: Payment, amount: Decimal | None) -> Decimal:
     refundable = payment.refundable_amount
     if refundable <= 0:
         has_succeeded = payment.status == "succeeded"
-        reason = "nothing" if has_succeeded else "only a succeeded payment"
-        raise InvalidTransition(f"The payment is {payment.status}: {reason} can be refunded.")
+        message = (
+            Message("Nothing of the payment is left to refund.")
+            if has_succeeded
+            else Message(
+                "The payment is {status}: only a succeeded payment can be refunded.",
+                status=payment.status,
+            )
+        )
+        raise InvalidTransition(message)
     amount = refundable if amount is None else amount
     if amount > refundable:
         raise InvalidTransition(
-            f"The payment is {payment.status}: at most {refundable} can be refunded."
+            Message("At most {max} of the payment can be refunded.", max=refundable)
         )
     stripe_amounts.to_stripe_amount(amount, payment.currency)
     return amount
@@ -57,7 +65,9 @@ class InsufficientRefundableBalance(StripeRejected):
     """
 
     def __init__(self) -> None:
-        super().__init__(InvalidTransition("The amount has already been refunded or disputed."))
+        super().__init__(
+            InvalidTransition(Message("The amount has already been refunded or disputed."))
+        )
 
 
 class RefundOperation(NamedTuple):
@@ -72,7 +82,7 @@ class RefundOperation(NamedTuple):
         except StripeRejected as rejected:
             self.record_rejection(rejected)
             if isinstance(rejected.error, ValidationFailed):  # the client's request was valid
-                message = (
+                message = Message(
                     "Stripe rejected the refund. The payment may have been refunded at Stripe."
                 )
                 return PaymentOutcome(InvalidTransition(message))
@@ -89,7 +99,9 @@ class RefundOperation(NamedTuple):
             return  # a webhook has reported it meanwhile
         if snapshot.status != "requested":
             raise StripeRejected(
-                InvalidTransition("The refund has failed: nothing was returned to the payer.")
+                InvalidTransition(
+                    Message("The refund has failed: nothing was returned to the payer.")
+                )
             )
         create = partial(
             stripe_client.create_refund,

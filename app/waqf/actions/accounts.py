@@ -7,6 +7,7 @@ from sqlalchemy import literal
 
 from ...database.base import db
 from ...documents.models import Document
+from ...messages import Message
 from ...payments.models import Payment
 from ...users.models import User, on_email_confirmed, on_user_erased, register_erasure_check
 from ..models import Donation, Project
@@ -31,7 +32,7 @@ def adopt_gifts(user: User) -> None:
 
 
 @register_erasure_check
-def find_unfinished_payments(user_id: UUID) -> Iterator[str]:
+def find_unfinished_payments(user_id: UUID) -> Iterator[Message]:
     """Yield whether money is on its way from the donor, or back to them.
 
     A payment's update locks the project before it changes the donation and mails its donor: were
@@ -42,9 +43,9 @@ def find_unfinished_payments(user_id: UUID) -> Iterator[str]:
     payments = db.select(Payment.id).join(Donation, Payment.donation_id == Donation.id)
     own = payments.where(Donation.user_id == user_id).limit(1)
     if db.session.scalar(own.where(Payment.is_begun())):
-        yield "A payment for a donation is not complete."
+        yield Message("A payment for a donation is not complete.")
     if db.session.scalar(own.where(Payment.has_open_refund())):
-        yield "A refund of a donation is not complete."
+        yield Message("A refund of a donation is not complete.")
 
 
 @on_user_erased

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from ...messages import Message
 from ...payments.actions.intents import PaymentOperation, PaymentOutcome
 from ...payments.rules import InvalidTransition
 from ..models import Donation
@@ -26,7 +27,9 @@ class CancelOperation(NamedTuple):
         if status == "cancelled":
             return PaymentOutcome()
         return PaymentOutcome(
-            InvalidTransition(f"The payment is {status}: it cannot be cancelled.")
+            InvalidTransition(
+                Message("The payment is {status}: it cannot be cancelled.", status=status)
+            )
         )
 
 
@@ -39,6 +42,10 @@ def request_cancellation(donor: Any, donation_id: UUID) -> CancelOperation:
         raise DonationNotFound
     payment = lock_donation_payment(donation_id)
     if payment.status != "pending":
-        message = f"The payment is {payment.status}: only a pending one can be cancelled."
-        raise InvalidTransition(message)
+        raise InvalidTransition(
+            Message(
+                "The payment is {status}: only a pending one can be cancelled.",
+                status=payment.status,
+            )
+        )
     return CancelOperation(payment.id)

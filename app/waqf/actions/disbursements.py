@@ -12,6 +12,7 @@ from ...database.base import db
 from ...errors import NotFound, ResourceExists
 from ...ledger.actions import post
 from ...ledger.models import JournalEntry
+from ...messages import Message
 from ...money import require_minor_units
 from ...payments.rules import InvalidTransition, reference_key
 from ..models import Disbursement, DisbursementReversal, Project
@@ -77,7 +78,7 @@ def reverse_disbursement(officer: Any, id: UUID, reason: str) -> Approval | None
     disbursement = lock_disbursement(id)
     project = Project.get_for_update(disbursement.project_id)
     if db.session.get(DisbursementReversal, id):
-        raise InvalidTransition("The disbursement is reversed already.")
+        raise InvalidTransition(Message("The disbursement is reversed already."))
     act = Act(
         "reverse_disbursement",
         "officer",

@@ -13,7 +13,8 @@ from ...errors import ValidationFailed
 from ...integrations import stripe_amounts, stripe_client
 from ...ledger.actions import Target, post_adjustments
 from ...ledger.models import register_check
-from ...money import MAX_DIGITS, require_minor_units
+from ...messages import Fault, Rule
+from ...money import TOTAL_TOO_LARGE, require_minor_units
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment
@@ -49,7 +50,13 @@ def create_donation(
     stripe_client.require_stripe()
     limit = total_limit(currency)
     if guest and donor.id:
-        raise ValidationFailed.at(["donor"], "Only for a donation without an account.")
+        raise ValidationFailed.at(
+            ["donor"],
+            Fault(
+                "Only a donation without an account names its donor: leave this out.",
+                Rule.NOT_ALLOWED,
+            ),
+        )
     values = {
         "session_query": donor.session_query,
         "total_limit": limit,
@@ -100,8 +107,7 @@ def lock_project_and_check(project_id: UUID, amount: Decimal, limit: Decimal) ->
     if total >= project.funding_goal:
         raise GoalMet
     if total + amount >= limit:
-        message = f"The total would need more than {MAX_DIGITS} digits."
-        raise ValidationFailed.at(["amount"], message)
+        raise ValidationFailed.at(["amount"], TOTAL_TOO_LARGE)
     return project.funding_goal - total
 
 

@@ -12,7 +12,8 @@ from ...database.base import db
 from ...errors import Forbidden, ResourceExists, ValidationFailed
 from ...ledger.actions import post
 from ...ledger.models import RECEIVED_OFFLINE, JournalEntry
-from ...money import MAX_DIGITS, require_minor_units
+from ...messages import IN_FUTURE, Message
+from ...money import TOTAL_TOO_LARGE, require_minor_units
 from ...payments.actions.updates import must_exist
 from ...payments.rules import InvalidTransition, reference_key
 from ...users.models import User
@@ -92,14 +93,13 @@ def _require_other_donor(officer: Any, user_id: UUID | None, email: str | None) 
 def require_not_future(name: str, day: date) -> None:
     """Raise ValidationFailed if ``day``, in the body's field ``name``, has begun nowhere yet."""
     if day > clock.latest_today():
-        raise ValidationFailed.at([name], "Must not be in the future.")
+        raise ValidationFailed.at([name], IN_FUTURE)
 
 
 def _require_recordable(project: Project, amount: Decimal, reference_key: str) -> None:
     require_minor_units({"amount": amount}, project.currency)
     if project.raised + project.pledged + amount >= total_limit(project.currency):
-        message = f"The total would need more than {MAX_DIGITS} digits."
-        raise ValidationFailed.at(["amount"], message)
+        raise ValidationFailed.at(["amount"], TOTAL_TOO_LARGE)
     if Donation.has_reference(project.id, reference_key):
         raise ResourceExists
 
@@ -112,9 +112,14 @@ def reverse_donation(officer: Any, donation_id: UUID, reason: str) -> Approval |
     """
     donation = Donation.get_for_update(Donation.id == donation_id)
     if donation.channel != "offline":
-        raise InvalidTransition("The donation was paid through Stripe: refund it instead.")
+        raise InvalidTransition(Message("The donation was paid through Stripe: refund it instead."))
     if donation.status != "succeeded":
-        raise InvalidTransition(f"The donation is {donation.status}.")
+        raise InvalidTransition(
+            Message(
+                "The donation is {status}: only a succeeded one can be reversed.",
+                status=donation.status,
+            )
+        )
     act = Act(
         "reverse_donation",
         "officer",

@@ -7,6 +7,7 @@ from ...database.base import db
 from ...documents.actions import receipts
 from ...documents.models import Document
 from ...http.signed_links import public_address, read_signed, sign
+from ...messages import Message
 from ...notifications.actions import mail_attachments, mail_secrets, notify
 from ...notifications.models import Mail
 from ...payments.actions.updates import must_exist
@@ -46,8 +47,12 @@ def get_receipt(donation: Donation) -> Document:
     A donation that succeeded before receipts were stored gets its receipt here, at the first call.
     """
     if donation.receipt_number is None:
-        message = "A receipt is available once the donation has succeeded."
-        raise InvalidTransition(f"The donation is {donation.status}. {message}")
+        raise InvalidTransition(
+            Message(
+                "The donation is {status}. A receipt is available once it has succeeded.",
+                status=donation.status,
+            )
+        )
     receipt = receipts.find_receipt(donation)
     if receipt is None:
         receipts.issue_receipt(donation, donation.project.name, donation.receipt_name)

@@ -8,6 +8,7 @@ from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...audit.actions import record
 from ...database.base import db
+from ...messages import Message
 from ...money import require_minor_units
 from ...payments.actions.refunds import (
     RefundOperation,
@@ -30,7 +31,9 @@ def lock_donation_payment(donation_id: UUID) -> Payment:
     payment = Payment.get_for_update(Payment.donation_id == donation_id)
     if payment is None:
         if db.session.get(Donation, donation_id):
-            raise InvalidTransition("The donation was not paid through Stripe: reverse it instead.")
+            raise InvalidTransition(
+                Message("The donation was not paid through Stripe: reverse it instead.")
+            )
         raise DonationNotFound
     return payment
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from ...http.fields import (
     Amount,
@@ -19,24 +19,25 @@ from ...http.fields import (
     UtcDateTime,
 )
 from ...http.schemas import Schema
+from ...http.validators import Length, OneOf, Range
 from ...payments.schemas import PaymentMethodId, PaymentSchema
 from ...users.schemas import Email, PersonName
 from ..rules import CATEGORIES, CHANNELS, DEDICATION_KINDS, STATUSES
 
-POSITIVE = validate.Range(min=0, min_inclusive=False)
+POSITIVE = Range(min=0, min_inclusive=False)
 
 
 class OneLine(Text):
     """A short text, such as a reference or a reason."""
 
     def __init__(self, max_length: int = 200, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(1, max_length), **kwargs)
+        super().__init__(validate=Length(1, max_length), **kwargs)
 
 
 class ProjectName(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            validate=validate.Length(3, 200), metadata={"example": "A well for Al-Rayyan"}, **kwargs
+            validate=Length(3, 200), metadata={"example": "A well for Al-Rayyan"}, **kwargs
         )
 
 
@@ -44,7 +45,7 @@ class ProjectDescription(MultilineText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
-            validate=validate.Length(max=5000),
+            validate=Length(max=5000),
             metadata={"example": "Drilling, pump and tank"},
             **kwargs,
         )
@@ -52,9 +53,7 @@ class ProjectDescription(MultilineText):
 
 class Category(Text):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            validate=validate.OneOf(CATEGORIES), metadata={"example": "water"}, **kwargs
-        )
+        super().__init__(validate=OneOf(CATEGORIES), metadata={"example": "water"}, **kwargs)
 
 
 class ProjectSchema(Schema):
@@ -107,9 +106,7 @@ class OwnDonationQuerySchema(Schema):
     """Which of one's own donations are listed."""
 
     project_id = StrictUUID(load_default=None)
-    status = Text(
-        load_default=None, validate=validate.OneOf(STATUSES), metadata={"example": "succeeded"}
-    )
+    status = Text(load_default=None, validate=OneOf(STATUSES), metadata={"example": "succeeded"})
 
 
 class DedicationSchema(Schema):
@@ -123,7 +120,7 @@ class Message(MultilineText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             allow_none=True,
-            validate=validate.Length(max=500),
+            validate=Length(max=500),
             metadata={"example": "For my parents"},
             **kwargs,
         )

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from ...http.fields import Amount, Choice, StrictBoolean, StrictDate, StrictUUID, Text, UtcDateTime
 from ...http.schemas import PeriodQuerySchema, Schema
+from ...http.validators import Length
 from ...payments.schemas import StaffPaymentSchema
 from ...users.schemas import Email, PersonName
 from ..rules import CHANNELS, SORTS, STATUSES
@@ -57,7 +58,7 @@ class StaffDonationQuerySchema(PeriodQuerySchema):
     channel = Choice(*CHANNELS, load_default=None)
     donor = Text(
         load_default=None,
-        validate=validate.Length(1, 254),
+        validate=Length(1, 254),
         metadata={
             "description": "Part of the name or e-mail, or the user's id.",
             "example": "fatima",

@@ -16,6 +16,7 @@ names its rule and source. The result is a calculation, not a fatwa.
 """
 
 from ...errors import ApiError, QuotaExceeded
+from ...messages import Message
 from .assessment import (
     LUNAR_RATE,
     SOLAR_RATE,
@@ -48,15 +49,20 @@ BREAKDOWN_QUOTA = 50 * 1024 * 1024  # bytes that the stored breakdowns of a user
 
 
 class CalculationNotFound(ApiError):
-    status, code, message = 404, "CALCULATION_NOT_FOUND", "Calculation not found"
+    status, code, message = 404, "CALCULATION_NOT_FOUND", Message("Calculation not found")
 
 
 def require_quota(size: int) -> None:
     """Raise QuotaExceeded if the breakdowns of a user may not have ``size`` bytes in all."""
     if size > BREAKDOWN_QUOTA:
         raise QuotaExceeded(
-            f"Your calculations with many items may have {BREAKDOWN_QUOTA} bytes in all."
-            " Delete some of them first."
+            Message.of_count(
+                "Your calculations with many items may have {count} byte in all."
+                " Delete some of them first.",
+                "Your calculations with many items may have {count} bytes in all."
+                " Delete some of them first.",
+                count=BREAKDOWN_QUOTA,
+            )
         )
 
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from ...documents.rules.hijri import HijriDateOutOfRange, one_year_after
 from ...errors import ValidationFailed
+from ...messages import Fault, Rule
 
 PATH = ["hawlStartedOn"]
 
@@ -17,7 +18,7 @@ def hawl_completes_on(started_on: date | None, latest_start: date) -> date | Non
     if started_on is None:
         return None
     if started_on > latest_start:
-        raise ValidationFailed.at(PATH, "A hawl cannot start in the future.")
+        raise ValidationFailed.at(PATH, Fault("A hawl cannot start in the future.", Rule.IN_FUTURE))
     try:
         return one_year_after(started_on)
     except HijriDateOutOfRange as error:

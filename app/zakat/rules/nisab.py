@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Literal
 
 from ...errors import ApiError
+from ...messages import Message
 from ...money import to_minor_unit
 
 Metal = Literal["gold", "silver"]
@@ -18,7 +19,7 @@ NISAB_GRAMS: dict[Metal, int] = {"gold": GOLD_NISAB_GRAMS, "silver": SILVER_NISA
 
 
 class NisabNotFound(ApiError):
-    status, code, message = 404, "NISAB_NOT_FOUND", "Nisab threshold not found"
+    status, code, message = 404, "NISAB_NOT_FOUND", Message("Nisab threshold not found")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from math import floor
 
 from ...errors import ValidationFailed
-from ...money import MAX_DIGITS, apportion, require_exact
+from ...money import MAX_DIGITS, TOTAL_TOO_LARGE, apportion, require_exact
 
 ZERO_FRACTION = Fraction(0)
 GRID = 20  # decimals
@@ -45,4 +45,4 @@ def _truncate_to_grid(total: Fraction) -> Decimal:
 
 def _require_publishable(part: Fraction) -> None:
     if abs(part) >= 10**MAX_DIGITS:
-        raise ValidationFailed.at([], f"An amount would need more than {MAX_DIGITS} digits.")
+        raise ValidationFailed.at([], TOTAL_TOO_LARGE)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import current_app
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from ...http.fields import (
     Amount,
@@ -23,11 +23,13 @@ from ...http.fields import (
     UtcDateTime,
 )
 from ...http.schemas import OneOfSchema, Schema
+from ...http.validators import Length, Range, not_one_of
+from ...messages import Fault, Rule
 from ...money import ZERO
 
-POSITIVE = validate.Range(min=ZERO, min_inclusive=False)
-NOT_NEGATIVE = validate.Range(min=ZERO)
-SHARE = validate.Range(min=ZERO, max=1)
+POSITIVE = Range(min=ZERO, min_inclusive=False)
+NOT_NEGATIVE = Range(min=ZERO)
+SHARE = Range(min=ZERO, max=1)
 LONG_TERM_SHARE = Decimal("0.25")  # of a company's value: its cash, inventory and receivables
 MAX_ASSETS, MAX_LIABILITIES = 200, 100
 MAX_LABEL_LENGTH = 120
@@ -38,7 +40,7 @@ class Label(Text):
         super().__init__(
             load_default=None,
             allow_none=True,
-            validate=validate.Length(max=MAX_LABEL_LENGTH),
+            validate=Length(max=MAX_LABEL_LENGTH),
             metadata={"example": "Savings account"},
         )
 
@@ -48,7 +50,7 @@ class Notes(MultilineText):
         super().__init__(
             load_default=None,
             allow_none=True,
-            validate=validate.Length(max=500),
+            validate=Length(max=500),
             metadata={"example": "Ramadan 1447"},
         )
 
@@ -100,7 +102,7 @@ class GoldSchema(MetalSchema):
     category = Choice("gold", required=True)
     karat = ExactDecimal(
         load_default=Decimal(24),
-        validate=validate.Range(min=ZERO, max=24, min_inclusive=False),
+        validate=Range(min=ZERO, max=24, min_inclusive=False),
         metadata={"example": 21},
     )
 
@@ -131,7 +133,7 @@ class LivestockSchema(Schema):
     label = Label()
     species = Choice("camels", "cattle", "sheep", required=True)
     count = StrictInteger(
-        required=True, validate=validate.Range(0, 1_000_000_000), metadata={"example": 120}
+        required=True, validate=Range(0, 1_000_000_000), metadata={"example": 120}
     )
 
 
@@ -158,7 +160,7 @@ class AssetSchema(OneOfSchema):
         """Return the variant of the asset's category. Raises ValidationError."""
         category = data.get("category")
         if not isinstance(category, str) or category not in self.discriminated:
-            raise ValidationError({"category": [f"One of {', '.join(self.discriminated)}."]})
+            raise ValidationError({"category": [not_one_of(self.discriminated)]})
         return self.discriminated[category]
 
 
@@ -202,7 +204,9 @@ class ItemizedCalculationSchema(Schema):
         """Reject a species that is listed twice: all of its herds are counted as one."""
         herds = [asset["species"] for asset in data["assets"] if asset["category"] == "livestock"]
         if len(set(herds)) < len(herds):
-            error = "List each species of livestock once, with its whole count."
+            error = Fault(
+                "List each species of livestock once, with its whole count.", Rule.DUPLICATE
+            )
             raise ValidationError(error, "assets")
 
 
@@ -272,9 +276,7 @@ class CalculationDeletedSchema(Schema):
 class SummaryQuerySchema(Schema):
     """The year of a summary."""
 
-    year = QueryInteger(
-        required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026}
-    )
+    year = QueryInteger(required=True, validate=Range(1970, 9998), metadata={"example": 2026})
 
 
 class YearTotalSchema(Schema):

@@ -9,7 +9,8 @@ from jinja2 import UndefinedError, meta
 
 from app.integrations.mail import texts
 from app.integrations.mail.formats import format_day, format_moment, format_money
-from app.integrations.mail.texts import LOCALES, load_catalog, render
+from app.integrations.mail.texts import load_catalog, render
+from app.messages import LOCALES
 from app.notifications.rules import KINDS
 
 FACTS = {
