@@ -266,6 +266,7 @@ OTHER_CLOCKS = {
     "app/http/outgoing_response.py": {"time.monotonic"},  # how long a client may take to read
     "app/http/rate_limit_storage.py": {"time.monotonic"},  # when Redis is tried again
     "app/http/worker.py": {"time.monotonic"},  # timeouts of connections
+    "app/jobs/completion.py": {"time.monotonic"},  # how long to repeat the end of a job
     "app/jobs/queue.py": {"time.monotonic"},  # how long a job took
     "app/jobs/actions.py": {"SQL now()"},  # heartbeats and times of the queue, by the database
     "app/system/routes.py": {"time.monotonic"},  # uptime

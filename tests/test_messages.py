@@ -23,8 +23,8 @@ CALCULATE = "/api/zakat/calculate"
 LATIN = re.compile(r"[A-Za-z]+")
 # Names that have no other form in Arabic or Indonesian.
 NAMES = {
-    "ASCII", "Content", "IANA", "ISO", "JSON", "Length", "NUL", "Stripe", "UTC", "UTF", "UUID",
-    "false", "true",
+    "ASCII", "Content", "IANA", "ISO", "JSON", "Length", "NUL", "PaymentIntent", "Stripe", "UTC",
+    "UTF", "UUID", "false", "true",
 }  # fmt: skip
 
 

@@ -3,29 +3,46 @@
 from datetime import timedelta
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from ..http.fields import Choice, StrictInteger, Text, UtcDateTime
 from ..http.schemas import Schema
+from ..http.validators import Range
+from ..messages import Fault, Rule
 from .shared_clock import LIMIT
 
 MAX_ADVANCE = LIMIT // timedelta(seconds=1)
+ONE_OF_BOTH = Fault(
+    "Send either {first} or {second}, not both.",
+    Rule.CONFLICTING_FIELDS,
+    first="now",
+    second="advanceSeconds",
+)
 
 
 class ClockMoveSchema(Schema):
     """Where to move the clock: to a moment (null: to the real time), or by seconds."""
 
-    now = UtcDateTime(allow_none=True, metadata={"example": "2027-01-26T09:30:00Z"})
+    now = UtcDateTime(
+        allow_none=True,
+        metadata={
+            "example": "2027-01-26T09:30:00Z",
+            "description": "The new time; null: the real time.",
+        },
+    )
     advance_seconds = StrictInteger(
-        validate=validate.Range(-MAX_ADVANCE, MAX_ADVANCE),
-        metadata={"example": 86400, "description": "Negative: back; 0: the clock stays."},
+        validate=Range(-MAX_ADVANCE, MAX_ADVANCE),
+        metadata={
+            "example": 86400,
+            "description": "Seconds to move by; negative: back; 0: the clock stays.",
+        },
     )
 
     @validates_schema
     def require_one(self, data: Any, **kwargs: Any) -> None:
         """Reject a body with both or neither."""
         if len(data) != 1:
-            raise ValidationError("Send either now or advanceSeconds.", "now")
+            raise ValidationError(ONE_OF_BOTH, "now")
 
 
 class JobResultSchema(Schema):

@@ -246,7 +246,7 @@ def test_an_unsafe_request_with_the_cookie_needs_the_csrf_header(document):
 def test_the_document_says_where_the_service_is_and_who_makes_it(document):
     assert document["info"]["license"]["name"] == "MIT"
     assert document["info"]["contact"]["name"]
-    assert [server["url"] for server in document["servers"]] == ["/"]
+    assert [server["url"] for server in document["servers"]] == ["http://127.0.0.1:8000"]
 
 
 def test_the_server_is_the_public_address(make_app):

@@ -26,12 +26,21 @@ PROPERTIES = {
     "details": "The faults of the request, at most 100; only with `VALIDATION_ERROR`.",
     "path": "Where the fault is: names of properties and positions in lists. Empty for the whole"
     " body.",
-    "ErrorDetail.message": "What is wrong there, for people.",
     # Health
     "Health.status": "Always `healthy`: the process responds.",
     "Readiness.status": "Whether requests can be served.",
     "timestamp": "The service's time.",
     "uptime": "Seconds since the process was started.",
+    # The service as clients need to know it
+    "Config.name": "Name of the institution (ORGANIZATION_NAME).",
+    "defaultCurrency": "Currency of amounts that come without one.",
+    "currencies": "ISO 4217 codes that are accepted.",
+    "Config.timeZone": "IANA name of the time zone whose days count.",
+    "Config.version": "Version of the service.",
+    "languages": "Languages of messages and documents; the first is the default.",
+    "nisabBasis": "The metal whose price makes the nisab, unless a request names another.",
+    "nisabStandard": "The weights of the nisab: 85 g of gold and 595 g of silver, or by tola.",
+    "stripePublishableKey": "Stripe's key for browsers; null without one.",
     "checks": "State of each dependency by its name: `ok`, or what is wrong.",
     # Examples and confirmations
     "message": "A confirmation, for people.",

@@ -106,7 +106,11 @@ class OwnDonationQuerySchema(Schema):
     """Which of one's own donations are listed."""
 
     project_id = StrictUUID(load_default=None)
-    status = Text(load_default=None, validate=OneOf(STATUSES), metadata={"example": "succeeded"})
+    status = Text(
+        load_default=None,
+        validate=OneOf(STATUSES),
+        metadata={"example": "succeeded", "description": "Only those in this state."},
+    )
 
 
 class DedicationSchema(Schema):
