@@ -112,9 +112,9 @@ def validate(folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess([], returncode=0, stdout=message)
     validator = modules.parent / VALIDATOR  # where it finds Ajv
     shutil.copy(CLIENTS / VALIDATOR, validator)
+    node = shutil.which("node", path=search_path()) or "node"
     return subprocess.run(
-        ["node", str(validator), str(OPENAPI_FILE), str(folder)],
-        executable=shutil.which("node", path=search_path()),
+        [node, str(validator), str(OPENAPI_FILE), str(folder)],
         env=node_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
