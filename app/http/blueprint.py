@@ -7,6 +7,7 @@ The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache, wraps
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -153,6 +154,17 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         if schema is not None and not {"example", "examples"} & kwargs.keys():
             kwargs["example"] = example_of(schema)
         return super().response(status_code, schema, **kwargs)
+
+    def example(self, **values: Any) -> View:
+        """Change values, by wire name, in the response's example, as this view returns others."""
+
+        def decorator(view: View) -> View:
+            for described in chain(*apidoc_of(view)["response"]["responses"].values()):
+                if values.keys() <= described.get("example", {}).keys():
+                    described["example"].update(values)
+            return view
+
+        return decorator
 
     def returns_row(
         self, schema: type[Schema], not_found: type[ApiError], status: int = 200

@@ -13,7 +13,7 @@ from .fields import (
     StrictUUID,
     UtcDateTime,
 )
-from .schemas import OneOfSchema, Schema
+from .schemas import ErrorDetailSchema, OneOfSchema, Schema
 
 # OpenAPI type, format and default example of each of our field types.
 FIELD_TYPES: dict[type, tuple[str, str | None, Any]] = {
@@ -55,18 +55,24 @@ def examples_of(schema: type[Schema]) -> dict[str, Any]:
 
 def fault_example(arguments: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a detail of VALIDATION_ERROR that fits a view with these ``arguments``."""
-    bodies = [argument["schema"] for argument in arguments if argument["in"] == "json"]
-    for schema in bodies:
-        variants = list(schema.variants.values()) if isinstance(schema, OneOfSchema) else [schema]
-        first = variants[0]() if isinstance(variants[0], type) else variants[0]
-        for name, field in first.fields.items():
-            if field.required:
-                path = [field.data_key or name]
-                return {"path": path, "message": "Missing data for required field."}
-    if bodies or arguments:
-        kind = "field" if bodies else "parameter"
-        return {"path": ["unknown"], "message": f"Unknown {kind}."}
-    return {"path": [], "message": "The body is shorter than its Content-Length."}
+    schemas = {argument["in"]: argument["schema"] for argument in arguments}
+    body = schemas.get("json")
+    if isinstance(body, OneOfSchema):
+        body = next(iter(body.variants.values()))()
+    fields = body.fields.values() if body else ()
+    required = [str(field.data_key) for field in fields if field.required]
+    if required:
+        return _detail([required[0]], "Missing data for required field.", "required")
+    if schemas:
+        kind = "parameter" if body is None else "field"
+        return _detail(["unknown"], f"Unknown {kind}.", "unknown_field")
+    return _detail([], "The body is shorter than its Content-Length.", "invalid_format")
+
+
+def _detail(path: list[str], message: str, rule: str) -> dict[str, Any]:
+    detail = {"path": path, "message": message, "rule": rule, "params": {}}
+    names = {field.data_key for field in ErrorDetailSchema().fields.values()}
+    return {name: value for name, value in detail.items() if name in names}
 
 
 def _field_example(field: Any) -> Any:

@@ -36,7 +36,7 @@ NAMED_CHOICES = {
     "RuleName": ("ErrorDetail.rule", "The rule that a value breaks, for programs."),
     "CurrencyCode": ("NewProject.currency", "An ISO 4217 currency code."),
     "UserRole": ("User.role", "What a user may do; an officer and an admin are staff."),
-    "Locale": ("User.locale", "A language of mails and documents."),
+    "Language": ("User.locale", "A language of mails and documents."),
     "ProjectCategory": ("Project.category", "The purpose of a waqf project."),
     "DonationStatus": ("Donation.status", "The state of a donation."),
     "DonationChannel": ("Donation.channel", "How a donation was received."),

@@ -98,6 +98,9 @@ def show_payment_exception(id):
 @payments_bp.returns_etag
 @payments_bp.idempotent
 @payments_bp.arguments(ResolutionSchema)
+@payments_bp.example(
+    status="resolved", resolvedAt="2026-01-26T09:30:00Z", resolvedBy="Omar Haddad", note="Answered"
+)
 @payments_bp.returns_row(PaymentExceptionSchema, ExceptionNotFound)
 @payments_bp.if_match(
     PaymentExceptionSchema, PaymentException.by_id, PaymentException.get_for_update

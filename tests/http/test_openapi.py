@@ -180,6 +180,29 @@ def test_every_json_body_has_examples_that_validate(document):
             assert list_faults(body["schema"], example) == [], where
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/murabaha/applications", {"status": "pending", "contract": None}),
+        ("/api/murabaha/applications/{id}/approve", {"status": "approved", "installments": []}),
+        ("/api/murabaha/applications/{id}/reject", {"status": "rejected", "contract": None}),
+        ("/api/murabaha/applications/{id}/acquire", {"status": "acquired", "installments": []}),
+        ("/api/murabaha/applications/{id}/accept", {"status": "active"}),
+        ("/api/murabaha/applications/{id}/cancel", {"status": "cancelled", "contract": None}),
+        ("/api/waqf/donations", {"status": "pending", "receivedAmount": 0, "receiptNumber": None}),
+        ("/api/waqf/donations/{id}/cancel", {"status": "cancelled", "receivedAmount": 0}),
+        ("/api/waqf/donations/{id}/refund", {"status": "succeeded", "refundedAmount": 10}),
+        ("/api/payments/exceptions/{id}/resolve", {"status": "resolved"}),
+        ("/api/zakat/calculate", {"id": None, "userId": None}),
+    ],
+)
+def test_the_example_of_a_step_shows_its_result(document, path, expected):
+    responses = document["paths"][path]["post"]["responses"]
+    response = responses.get("200") or responses["201"]
+    example = response["content"]["application/json"]["example"]
+    assert {name: example[name] for name in expected} == expected
+
+
 def test_a_property_has_an_example_that_validates(document):
     list_faults = validator_of(document)
     for name, schema in document["components"]["schemas"].items():

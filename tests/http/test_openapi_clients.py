@@ -21,11 +21,11 @@ TAKEN_NAMES = {
     "Comment", "Comparable", "Configuration", "Console", "Data", "Date", "DateTime", "Decimal",
     "Default", "Dict", "Document", "Duration", "Element", "Empty", "Enum", "Error", "Event",
     "Exception", "File", "Function", "Future", "Headers", "Image", "Int", "Integer", "Internal",
-    "Iterator", "List", "Location", "Lock", "Map", "Message", "Model", "Module", "Never", "Node",
-    "Notification", "Null", "Number", "Object", "Operation", "Option", "Optional", "Package",
-    "Pair", "Private", "Process", "Progress", "Promise", "Protected", "Public", "Range", "Record",
-    "Request", "Response", "Result", "Self", "Set", "Some", "Storage", "Stream", "String", "Symbol",
-    "Text", "Thread", "Triple", "Type", "Unit", "Uri", "Url", "Vec", "Void", "Worker",
+    "Iterator", "List", "Locale", "Location", "Lock", "Map", "Message", "Model", "Module", "Never",
+    "Node", "Notification", "Null", "Number", "Object", "Operation", "Option", "Optional",
+    "Package", "Pair", "Private", "Process", "Progress", "Promise", "Protected", "Public", "Range",
+    "Record", "Request", "Response", "Result", "Self", "Set", "Some", "Storage", "Stream", "String",
+    "Symbol", "Text", "Thread", "Triple", "Type", "Unit", "Uri", "Url", "Vec", "Void", "Worker",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from ...approvals.routes import may_need_approval
 from ...database.base import db
 from ...errors import Forbidden
 from ...http.authentication import current_user
+from ...http.examples import example_of
 from ...http.responses import pdf_response
 from ...payments.rules import InvalidTransition
 from ...users.rules import UserNotFound
@@ -24,6 +25,7 @@ from ..schemas.applications import (
     ApplicationPatchSchema,
     ApplicationSchema,
     ApprovalSchema,
+    ContractSchema,
     NewApplicationSchema,
     NewVendorSchema,
     QuoteRequestSchema,
@@ -40,6 +42,8 @@ from .blueprint import (
     require_readable,
     visible_application,
 )
+
+OFFER_EXAMPLE = {**example_of(ContractSchema), "acquiredOn": None, "acceptedAt": None}
 
 # Vendors and quotes
 
@@ -96,6 +100,7 @@ def quote_price(data):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(NewApplicationSchema)
+@bp.example(status="pending", contract=None, installments=[])
 @bp.returns_row(ApplicationSchema, ApplicationNotFound, 201)
 @bp.raises(VendorNotFound, UserNotFound)
 def apply_for_goods(data):
@@ -125,6 +130,7 @@ def show_application(id):
 @bp.login_required
 @bp.returns_etag
 @bp.arguments(ApplicationPatchSchema)
+@bp.example(status="pending", contract=None, installments=[])
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_unchanged
 @bp.raises(Forbidden, ApplicationNotPending, VendorNotFound)
@@ -155,6 +161,7 @@ def list_application_history(id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(ApprovalSchema)
+@bp.example(status="approved", contract=OFFER_EXAMPLE, installments=[])
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_parties_unchanged
 @bp.raises(InvalidTransition)
@@ -169,6 +176,7 @@ def approve_application(data, id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(RejectionSchema)
+@bp.example(status="rejected", contract=None, installments=[])
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_unchanged
 @bp.raises(InvalidTransition)
@@ -183,6 +191,9 @@ def reject_application(data, id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(AcquisitionSchema)
+@bp.example(
+    status="acquired", contract={**OFFER_EXAMPLE, "acquiredOn": "2026-01-26"}, installments=[]
+)
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_parties_unchanged
 @bp.raises(InvalidTransition)
@@ -212,6 +223,7 @@ def accept_offer(data, id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(ApplicationCancellationSchema)
+@bp.example(status="cancelled", contract=None, installments=[])
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_unchanged
 @bp.raises(InvalidTransition)

@@ -145,7 +145,7 @@ class ApplicationSchema(Schema):
     term_months = StrictInteger(required=True, metadata={"example": 12})
     down_payment = Amount(required=True, metadata={"example": 2000})
     documents = fields.List(Text(), required=True, metadata={"example": []})
-    status = Text(required=True, metadata={"example": "pending", "enum": list(STATES)})
+    status = Text(required=True, metadata={"example": "active", "enum": list(STATES)})
     contract = fields.Nested(ContractSchema, required=True, allow_none=True)
     installments = fields.List(fields.Nested(InstallmentSchema), required=True)
     created_at = UtcDateTime(required=True)

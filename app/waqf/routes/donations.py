@@ -9,12 +9,14 @@ from ...approvals.routes import may_need_approval
 from ...database.base import db
 from ...errors import Forbidden
 from ...http.authentication import current_user
+from ...http.examples import example_of
 from ...http.exports import stream_rows
 from ...http.rate_limits import limit
 from ...http.schemas import ExportQuerySchema
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.refunds import RefundOperation
 from ...payments.rules import InvalidTransition
+from ...payments.schemas import PaymentSchema
 from ..actions import changes, donations, projects, refunds
 from ..actions.cancellation import CancelOperation, request_cancellation
 from ..models import Donation, Project
@@ -40,6 +42,8 @@ from .blueprint import (
     require_project,
 )
 from .guests import find_guest, limit_guest
+
+CANCELLED_EXAMPLE = {**example_of(PaymentSchema), "status": "cancelled", "clientSecret": None}
 
 
 def own_donation(id):
@@ -114,6 +118,7 @@ def list_project_donations(id):
 @limit("donations")
 @bp.login_or_guest_required(find_guest)
 @bp.defers_session_check  # insert_pledge verifies it
+@bp.example(status="pending", receivedAmount=0, receiptNumber=None, paidAt=None)
 @bp.idempotent_payment(DonationSchema, Donation.by_payment, PaymentOperation.load)
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
@@ -169,6 +174,9 @@ def update_donation(data, id):
 @bp.post("/donations/<uuid:id>/cancel")
 @bp.login_required
 @bp.returns_etag
+@bp.example(
+    status="cancelled", receivedAmount=0, receiptNumber=None, paidAt=None, payment=CANCELLED_EXAMPLE
+)
 @bp.idempotent_payment(DonationSchema, Donation.by_payment, CancelOperation, status=200)
 @bp.arguments(DonationCancellationSchema)
 @bp.if_match(DonationSchema, own_donation, refunds.lock_donation_payment)
@@ -193,6 +201,7 @@ def show_receipt(id):
 @bp.post("/donations/<uuid:id>/refund")
 @bp.admins_only
 @bp.returns_etag
+@bp.example(refundedAmount=10)
 @bp.idempotent_payment(DonationSchema, Donation.by_refund, RefundOperation, status=200)
 @bp.arguments(NewRefundSchema)
 @bp.if_match(DonationSchema, Donation.by_id, refunds.lock_donation_payment)

@@ -53,6 +53,7 @@ def disburse(data, id):
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(DonationReversalSchema)
+@bp.example(reversedAt="2026-01-26T09:30:00Z", reversalReason="The cheque bounced")
 @bp.returns_row(DisbursementSchema, NotFound)
 @bp.if_match(DisbursementSchema, Disbursement.by_id, disbursements.lock_disbursement)
 @bp.raises(InvalidTransition, Forbidden)
