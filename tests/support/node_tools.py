@@ -21,6 +21,7 @@ QUIET = {  # without telemetry, questions to registries, colours
     "DO_NOT_TRACK": "1",
     "NO_COLOR": "1",
     "NO_UPDATE_NOTIFIER": "1",
+    "NPM_CONFIG_LOGLEVEL": "error",
     "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
     "REDOCLY_TELEMETRY": "off",
 }
@@ -81,6 +82,8 @@ def node_environment() -> dict[str, str]:
 
 def run_tool(command: list[str], folder: Path, **environment: str) -> str:
     """Run ``command`` in ``folder``, return its output; fail with it if the command fails."""
+    if command[0] == "npx":  # which does the same in half a second more
+        command = [str(folder / "node_modules" / ".bin" / command[1]), *command[2:]]
     completed = subprocess.run(
         [shutil.which(command[0], path=search_path()) or command[0], *command[1:]],
         cwd=folder,
