@@ -35,6 +35,7 @@ from app.zakat.actions import build_metal_price
 from .support.cli import run_command
 from .support.recorded_responses import (  # noqa: F401  the hooks of pytest
     pytest_configure,
+    pytest_runtest_setup,
     pytest_sessionfinish,
     pytest_terminal_summary,
 )

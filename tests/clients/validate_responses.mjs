@@ -70,16 +70,19 @@ function check({ method, path, status, type, body }) {
   if (!content) return [`${status} is not documented as ${type}`];
   const validate = validatorOf(content.schema, `${method} ${route.path} ${status}`);
   if (validate(body)) return [];
-  return validate.errors.map(({ instancePath, message, params }) => `${status} ${instancePath}: ${message} ${JSON.stringify(params)}`);
+  return validate.errors.map(
+    ({ instancePath, message, params }) => `${status} ${instancePath.replace(/\d+/g, "0")}: ${message} ${JSON.stringify(params)}`,
+  );
 }
 
+const pathOf = ({ path }) => routes.find(({ pattern }) => pattern.test(path))?.path ?? path;
 const findings = new Set();
 let count = 0;
 for (const file of readdirSync(folder)) {
   for (const line of readFileSync(join(folder, file), "utf8").split("\n").filter(Boolean)) {
     const response = JSON.parse(line);
     count++;
-    for (const problem of check(response)) findings.add(`${response.method} ${response.path} ${problem}`);
+    for (const problem of check(response)) findings.add(`${response.method} ${pathOf(response)} ${problem}`);
   }
 }
 console.log(`${count} responses validated by Ajv`);
