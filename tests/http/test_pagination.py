@@ -288,6 +288,7 @@ def pieces(monkeypatch):
     return sizes
 
 
+@pytest.mark.undocumented
 def test_a_page_of_large_rows_is_read_and_sent_in_pieces(sign_in, fill, pieces):
     user = sign_in()
     fill(user.user, 30, lines=1000)  # 44 kB each
