@@ -35,6 +35,12 @@ from app.waqf.models import Project
 from app.zakat.actions import build_metal_price
 
 from .support.cli import run_command
+from .support.recorded_responses import (  # noqa: F401  the hooks of pytest
+    pytest_configure,
+    pytest_runtest_setup,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 from .support.settings import PASSWORD_HASH, make_settings
 
 DELETE_ALL = "; ".join(f"DELETE FROM {table.name}" for table in db.metadata.sorted_tables)  # noqa: S608

@@ -2,7 +2,8 @@
 
 Generators of clients set its form: a number has one type and no bounds, because doubles miss
 decimal bounds; a property that may be left out has no ``default``, because some would demand it;
-a reference that may be null is ``allOf`` beside ``nullable``.
+a reference that may be null is ``anyOf`` with null, because openapi-python-client ignores
+``nullable`` beside ``allOf``.
 """
 
 import inspect
@@ -16,6 +17,8 @@ from .fields import Amount, Currency, ExactDecimal, Text
 from .glossary import component_name, describe_property
 from .openapi_transforms import TEXT_KEY, text_pattern
 from .schemas import OneOfSchema
+
+NULL = {"type": "object", "nullable": True, "enum": [None]}  # OpenAPI 3.0 has no null type
 
 
 class OpenAPIFieldConverter(OpenAPIConverter):
@@ -80,14 +83,16 @@ class OpenAPIFieldConverter(OpenAPIConverter):
         return attributes
 
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
-        """Allow null; linters want a type beside it, and validators null among the choices."""
+        """Allow null; validators want it among the choices."""
         if not field.allow_none:
             return {}
         if "$ref" in ret:
-            ret["allOf"] = [{"$ref": ret.pop("$ref")}]
+            return {"anyOf": [{"$ref": ret.pop("$ref")}, NULL]}
+        if "allOf" in ret:  # a reference that has a description
+            return {"anyOf": [*ret.pop("allOf"), NULL]}
         if "enum" in ret and None not in ret["enum"]:
             ret["enum"] = [*ret["enum"], None]
-        return {"nullable": True, **({"type": "object"} if "allOf" in ret else {})}
+        return {"nullable": True}
 
 
 class OpenAPIPlugin(MarshmallowPlugin):

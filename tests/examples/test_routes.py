@@ -65,6 +65,7 @@ EXAMPLES = [
 ]  # fmt: skip
 
 
+@pytest.mark.undocumented
 @pytest.mark.parametrize(("method", "path"), EXAMPLES)
 def test_the_examples_can_be_switched_off(make_app, sign_in, method, path):
     client = make_app(examples_enabled=False).test_client()
@@ -826,6 +827,7 @@ def test_an_export_ends_incomplete_after_the_log_out(
     assert small_server.stderr.read_text() == ""
 
 
+@pytest.mark.undocumented
 def test_a_page_of_large_rows_ends_with_the_session(sign_in, sql):
     person = sign_in()
     sql(

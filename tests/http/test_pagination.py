@@ -288,6 +288,7 @@ def pieces(monkeypatch):
     return sizes
 
 
+@pytest.mark.undocumented
 def test_a_page_of_large_rows_is_read_and_sent_in_pieces(sign_in, fill, pieces):
     user = sign_in()
     fill(user.user, 30, lines=1000)  # 44 kB each
@@ -303,6 +304,7 @@ def test_a_page_of_large_rows_is_read_and_sent_in_pieces(sign_in, fill, pieces):
     assert page["pagination"]["total"] == 30
 
 
+@pytest.mark.undocumented
 def test_a_page_of_small_rows_is_one_statement_and_one_piece(sign_in, fill, statements, pieces):
     user = sign_in()
     fill(user.user, 30, lines=3)
@@ -314,6 +316,7 @@ def test_a_page_of_small_rows_is_one_statement_and_one_piece(sign_in, fill, stat
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv"])
+@pytest.mark.undocumented
 def test_an_export_of_large_rows_is_read_and_sent_in_pieces(sign_in, fill, pieces, form):
     user = sign_in()
     fill(user.user, 10)
