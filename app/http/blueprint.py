@@ -6,7 +6,7 @@ The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -58,6 +58,10 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         """Document the routes with the first paragraph of ``description``; the rest is for us."""
         super().__init__(*args, description=description.partition("\n\n")[0], **kwargs)
         self._prepare_doc_cbks.append(self._complete_operation_doc)
+
+    def register_views_in_doc(self, api: Any, *args: Any, **kwargs: Any) -> None:
+        """Document the views when the document is needed, not at the start."""
+        api.document_later(partial(super().register_views_in_doc, api, *args, **kwargs))
 
     # What comes in
 

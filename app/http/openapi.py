@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import flask_smorest
@@ -203,6 +204,8 @@ class Api(flask_smorest.Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(self, app: Flask) -> None:
+        self._undocumented: list[Callable[[], None]] = []
+        self._lock = Lock()
         server = {"url": app.config["PUBLIC_URL"] or "/", "description": "This service"}
         app.config["API_SPEC_OPTIONS"] = {"info": INFO, "servers": [server]}
         super().__init__(
@@ -224,8 +227,18 @@ class Api(flask_smorest.Api):
 
     @cached_property
     def document(self) -> str:
-        """The OpenAPI document as JSON, built once per process."""
-        return strict_json.dumps(finish_document(self.spec.to_dict()))
+        """The OpenAPI document as JSON, built once per process, when it is first needed."""
+        with self._lock:
+            while self._undocumented:
+                self._undocumented.pop(0)()
+            return strict_json.dumps(finish_document(self.spec.to_dict()))
+
+    def document_later(self, register_views: Callable[[], None]) -> None:
+        """Call ``register_views`` when the document is needed.
+
+        To document all views takes most of the time in which a process starts.
+        """
+        self._undocumented.append(register_views)
 
     def _register_method_not_allowed(self) -> None:
         """Register the response that every operation refers to, with its headers."""
