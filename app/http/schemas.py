@@ -19,6 +19,7 @@ from .fields import (
     Text,
     decimals,
 )
+from .languages import LANGUAGES
 
 MAX_OFFSET = 10_000  # rows; a later page is requested by its cursor
 
@@ -127,6 +128,12 @@ class ExportQuerySchema(Schema):
     """The format of an export."""
 
     format = Choice("ndjson", "csv", load_default="ndjson")
+
+
+class LanguageQuerySchema(Schema):
+    """The language of a document; by default that of Accept-Language, else the user's."""
+
+    lang = Choice(*LANGUAGES, load_default=None)
 
 
 class PeriodQuerySchema(Schema):

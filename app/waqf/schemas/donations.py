@@ -11,13 +11,14 @@ from ...http.fields import (
     Currency,
     ExactDecimal,
     MultilineText,
+    QueryInteger,
     StrictBoolean,
     StrictInteger,
     StrictUUID,
     Text,
     UtcDateTime,
 )
-from ...http.schemas import Schema
+from ...http.schemas import LanguageQuerySchema, Schema
 from ...payments.schemas import PaymentMethodId, PaymentSchema
 from ...users.schemas import Email, PersonName
 from ..rules import CATEGORIES, CHANNELS, DEDICATION_KINDS, STATUSES
@@ -186,6 +187,12 @@ class DonationPatchSchema(Schema):
 
 class CancellationSchema(Schema):
     """A body without fields, which may be left out."""
+
+
+class YearReceiptQuerySchema(LanguageQuerySchema):
+    year = QueryInteger(
+        required=True, validate=validate.Range(1970, 9998), metadata={"example": 2026}
+    )
 
 
 class NewRefundSchema(Schema):
