@@ -10,7 +10,7 @@ ALIASES = {"in": "id"}  # Indonesian in ISO 639 until 1989, and in Java until 17
 
 def preferred_language(requested: str | None = None, user: Any = None) -> str:
     """Return ``requested``, else the best of Accept-Language, else that of ``user``."""
-    accepted = request.accept_languages.best_match([*LANGUAGES, *ALIASES])
-    language = requested or accepted or (user.locale if user else "")
-    language = ALIASES.get(language, language)
-    return language if language in LANGUAGES else LANGUAGES[0]
+    accepted = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+    wanted = (ALIASES.get(language, language) for language in accepted)
+    known = next((language for language in wanted if language in LANGUAGES), None)
+    return requested or known or (user.locale if user else LANGUAGES[0])

@@ -92,7 +92,7 @@ def build_content(
     """Return the content of a document of ``day``, in all languages.
 
     ``amounts``, each with its currency, are what the verification shows. ``locales`` are those that
-    it is printed in unless another is asked for.
+    it is printed in unless a request names another.
     """
     return {
         "number": number,

@@ -19,7 +19,7 @@ Column = tuple[str, float, str]  # label, share of the width (0: as its text), a
 
 def block(kind: str, **arguments: Any) -> Block:
     """Return a block; what is iterated over becomes a list, as it is in JSON."""
-    return {"kind": kind, **{name: _listed(value) for name, value in arguments.items()}}
+    return {"kind": kind, **{name: _to_json(value) for name, value in arguments.items()}}
 
 
 def heading(text: str) -> Block:
@@ -44,10 +44,10 @@ def table(
     return block("table", columns=columns, rows=rows, totals=totals)
 
 
-def _listed(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, str | int | float | Decimal | None):
         return value
-    return [_listed(part) for part in value]
+    return [_to_json(part) for part in value]
 
 
 def content_hash(content: dict[str, Any]) -> str:

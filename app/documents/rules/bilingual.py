@@ -9,7 +9,7 @@ from typing import Any
 from . import Block, block
 from .texts import END_ISOLATE, ISOLATE
 
-SIDE_BY_SIDE = {"heading", "paragraph", "note", "clauses"}
+SIDE_BY_SIDE = {"heading", "paragraph", "note"}
 LABELS = {"figures", "amount", "split_bar", "progress", "bars", "signatures"}
 ON_ONE_LINE, ON_TWO_LINES = " · ", "\n"
 
@@ -17,7 +17,11 @@ ON_ONE_LINE, ON_TWO_LINES = " · ", "\n"
 def merge(first: Sequence[Block], second: Sequence[Block]) -> Iterator[Block]:
     """Yield the blocks of a document in both languages; both have the same kinds of blocks."""
     for left, right in zip(first, second, strict=True):
-        if left["kind"] in SIDE_BY_SIDE:
+        if left["kind"] == "clauses":
+            for clauses in zip(left["clauses"], right["clauses"], strict=True):
+                sides = [block("clauses", clauses=[clause]) for clause in clauses]
+                yield {"kind": "pair", "left": sides[0], "right": sides[1]}
+        elif left["kind"] in SIDE_BY_SIDE:
             yield {"kind": "pair", "left": left, "right": right}
         elif left["kind"] == "key_values":
             yield _merge_names(left["pairs"], right["pairs"])

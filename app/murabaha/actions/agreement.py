@@ -78,7 +78,7 @@ def render_agreement(
 ) -> bytes:
     """Render the agreement as it was accepted with an addendum, or the draft if it is None.
 
-    It is in ``lang`` if that was asked for, else in the languages of both parties, and if they have
+    It is in ``lang`` if that is given, else in the languages of both parties, and if they have
     the same one, in the reader's.
     """
     agreed = (

@@ -77,7 +77,7 @@ def _result(texts: Texts, calculation: Any, day: date) -> Block:
 
 def _all_animals(texts: Texts, calculation: Any) -> str:
     lines = calculation.breakdown or []
-    return ", ".join(animal for line in lines for animal in _animals(texts, line))
+    return " + ".join(animal for line in lines for animal in _animals(texts, line))
 
 
 def _animals(texts: Texts, line: dict[str, Any]) -> list[str]:
