@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from pypdf.generic import ContentStream
 
 from app.integrations import pdf_text, typesetter
-from app.integrations.pdf import Column, PdfDocument
+from app.integrations.pdf import Column, PdfDocument, Verification
 from app.integrations.pdf_text import bidi_isolate
 
 from ..support.files import make_png
@@ -31,6 +31,7 @@ SCRIPTS = {
     "Devanagari": "हिन्दी क्षत्रिय",
     "Bengali": "বাংলা",
     "Tamil": "தமிழ்",
+    "Telugu": "తెలుగు",
     "Thai": "ภาษาไทย",
     "Chinese": "中文漢字简体",
     "Japanese": "日本語ひらがなカタカナ",
@@ -42,6 +43,7 @@ SCRIPTS = {
 }
 COPYABLE = {*SCRIPTS} - {
     "Vowelled Arabic",
+    "Telugu",
     "Thai",
     "Khmer",
     "Persian",
@@ -50,6 +52,7 @@ COPYABLE = {*SCRIPTS} - {
     "signs",
     "Devanagari",
 }
+CODE = Verification("Verify", "0000-0000-0000-0000", "https://give.example.org/verify/0")
 COLUMNS = [Column("Name", 1), Column("Amount", 0, "end")]
 DIFFICULT = {
     "one long word": "A" * 5000,
@@ -377,3 +380,32 @@ def test_the_same_content_gives_the_same_small_file():
 def test_typst_is_not_imported_before_the_first_document():
     code = "import sys, app.integrations.pdf; sys.exit('typst' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_document_is_tagged_in_reading_order_and_packed_without_loss():
+    document = PdfDocument("Receipt", facts=[("Number", "R-1")], verification=CODE)
+    document.amount("Amount", "USD 25.00", "Twenty-five").key_values([("From", "Fatima")])
+    reader = PdfReader(io.BytesIO(document.bytes()), strict=True)
+    root = reader.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert "/StructTreeRoot" in root
+    text = " ".join(reader.pages[0].extract_text().split())
+    order = ["Verify", CODE.code, "Receipt", "Number R-1", "Amount USD 25.00 Twenty-five", "Fatima"]
+    positions = [text.index(phrase) for phrase in order]
+    assert positions == sorted(positions)
+
+
+def test_only_an_address_that_a_reader_can_open_has_a_qr_code():
+    with_address, without = (
+        len(PdfDocument("T", verification=CODE._replace(address=address)).bytes())
+        for address in ("https://give.example.org/verify/0", "/verify/0")
+    )
+    assert with_address > without + 500
+
+
+def test_a_bilingual_pair_stands_side_by_side():
+    document = PdfDocument("T", second_title="ت", second_lang="ar")
+    english = {"kind": "clauses", "clauses": [["Price", "One price"]]}
+    arabic = {"kind": "clauses", "clauses": [["الثمن", "ثمن واحد"]]}
+    text = read_text(document.pair(english, arabic).pair(english, arabic))
+    assert text.count("1.") == text.count("2.") == 2
