@@ -5,7 +5,7 @@ from flask import Response, jsonify, render_template, request
 from ..http.blueprint import Blueprint
 from ..http.languages import preferred_language
 from ..http.rate_limits import limit
-from .actions.verification import describe, verify
+from .actions.verification import UNKNOWN, describe, verify
 from .rules.texts import get_texts
 from .schemas import VerificationSchema
 
@@ -24,7 +24,7 @@ FORMS = ("text/html", "application/json")
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
 @bp.response(200, VerificationSchema)
-@bp.alt_response(404, schema=VerificationSchema, example={"genuine": False})
+@bp.alt_response(404, schema=VerificationSchema, example=UNKNOWN)
 def verify_document(code):
     """Show whether the document with this code is genuine, as a page or as JSON by Accept
 

@@ -95,6 +95,11 @@ def _supported_characters() -> frozenset[int]:
     )
 
 
+def load_characters() -> None:
+    """Read the fonts now instead of for the first document."""
+    _supported_characters()
+
+
 def _cmap_ranges(font: Path) -> Iterator[range]:
     """Yield the ranges of characters in the ``cmap`` table of a font.
 

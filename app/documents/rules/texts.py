@@ -109,3 +109,13 @@ def get_texts(lang: str) -> Texts:
     """Return the words of a language."""
     catalog = tomllib.loads((FOLDER / f"{lang}.toml").read_text(encoding="utf-8"))
     return Texts(lang, catalog)
+
+
+def load_languages() -> None:
+    """Load the words and Babel's data of all languages, so that forked workers share them."""
+    for lang in LOCALES:
+        texts = get_texts(lang)
+        texts.both_days(date(2026, 1, 26))
+        texts.day(date(2026, 1, 26), "EEE d MMM y")
+        texts.money(Decimal(1), "USD")
+        texts.amount_in_words(Decimal(1), "USD")
