@@ -41,17 +41,6 @@ def hijri_parts(day: date) -> tuple[int, int, int]:
     return hijri.year, hijri.month, hijri.day
 
 
-def with_hijri(day: date, separator: str = " ") -> str:
-    """Format ``day`` in both calendars: ``2026-02-18 (1447-09-01 AH)``.
-
-    A day outside the tables has no Hijri date, but a document is issued all the same.
-    """
-    try:
-        return f"{day}{separator}({hijri_day(day)} AH)"
-    except HijriDateOutOfRange:
-        return f"{day}"
-
-
 def _to_hijri(day: date) -> Hijri:
     try:
         return Gregorian.fromdate(day).to_hijri()
