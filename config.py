@@ -57,6 +57,7 @@ class Settings:
     ratelimit_second_factor: str = "10 per 15 minutes"  # wrong codes, per user
     ratelimit_password_reset: str = "5 per hour"  # noqa: S105 (mails, per e-mail)
     ratelimit_password_reset_address: str = "20 per hour"  # noqa: S105 (requests, per address)
+    ratelimit_verify: str = "30 per minute"  # codes of documents, per address
     ratelimit_email_change: str = "5 per hour"  # per user
     staff_mfa: bool = False  # staff need a second factor
     upload_dir: str = str(INSTANCE / "uploads")
@@ -65,10 +66,11 @@ class Settings:
     upload_quota: int = 100 * 1024 * 1024  # bytes that the files of a user may take up
     default_currency: str = "USD"
     time_zone: str = "UTC"  # IANA name, such as Asia/Riyadh: decides "today" and a year's end
-    organization_name: str = ""  # printed on documents, as the next four
+    organization_name: str = ""  # printed on documents, as the next five
     organization_address: str = ""
     organization_registration: str = ""  # such as a charity number
     organization_logo: str = ""  # path of a PNG or JPEG file
+    organization_locale: str = "en"  # language of agreements, beside the buyer's: en, ar, id
     receipt_statement: str = ""
     public_url: str = ""  # of this service, such as https://api.example.org
     mail_url: str = ""  # smtp://user:password@host:587 or smtps://; empty: no mail in production
@@ -180,6 +182,7 @@ def _check(settings: Settings) -> None:
     choices = {
         "app_env": {"development", "testing", "production"},
         "nisab_basis": {"gold", "silver"},
+        "organization_locale": {"en", "ar", "id"},
         "log_level": {"debug", "info", "warning", "error", "critical"},
         "default_currency": MINOR_UNITS.keys(),
     }

@@ -14,6 +14,7 @@ import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
 
 from app import logging_config
+from app.documents.rules.texts import load_languages
 from app.errors import (
     ERROR_CODE_KEY,
     MALFORMED_REQUEST,
@@ -25,6 +26,7 @@ from app.errors import (
 )
 from app.http.middleware import default_headers, new_request_id
 from app.http.worker import BufferingWorker
+from app.integrations.pdf_text import load_characters
 from app.messages import LOCALES, Fault
 from app.system import startup
 from config import from_environment
@@ -103,7 +105,12 @@ def when_ready(server):
 
 
 def pre_fork(server, worker):
-    """Exclude preloaded objects from garbage collection, so that workers share their memory."""
+    """Exclude preloaded objects from garbage collection, so that workers share their memory.
+
+    What documents need is loaded now, not by the first document of each worker.
+    """
+    load_languages()
+    load_characters()
     gc.collect()
     gc.freeze()
 

@@ -16,6 +16,7 @@ from .database.base import db
 from .database.connection import MAX_AGE
 from .database.prepared import REPLICA
 from .database.urls import split_options
+from .documents.routes import bp as documents_bp
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
@@ -55,6 +56,7 @@ BLUEPRINTS = (
     users_bp,
     versions_bp,
     uploads_bp,
+    documents_bp,
     approvals_bp,
     audit_bp,
     zakat_bp,

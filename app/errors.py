@@ -214,18 +214,22 @@ def error_body(error: ApiError, request_id: str | None, locale: str) -> dict[str
 
 
 def preferred_locale() -> str:
-    """Return the language of the request's error: the first of Accept-Language that we have.
+    """Return the language of the request's error; the user's counts if their profile was read."""
+    locale: str = accepted_locale() or g.get("user_locale", LOCALES[0])
+    return locale if locale in LOCALES else LOCALES[0]
 
-    Without one it is the user's, if their profile has been read. werkzeug's ``best_match`` would
-    prefer ``en`` to ``ar-SA``, because that is no exact match.
+
+def accepted_locale() -> str | None:
+    """Return the first language of Accept-Language that we have.
+
+    werkzeug's ``best_match`` would prefer ``en`` to ``ar-SA``, because that is no exact match.
     """
     for tag, quality in request.accept_languages:
         language = tag.partition("-")[0].lower()
         language = LANGUAGE_ALIASES.get(language, language)
         if quality > 0 and language in LOCALES:
             return language
-    locale: str = g.get("user_locale", LOCALES[0])
-    return locale if locale in LOCALES else LOCALES[0]
+    return None
 
 
 def handle_api_error(error: ApiError) -> Response:

@@ -1,4 +1,4 @@
-"""Documents as they were issued, the logos that they show, and the counter of statements."""
+"""Documents as they were issued, the logos that they show, and the counters of their numbers."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -24,15 +24,25 @@ GUARDS["document_logos"] = {
 
 
 HAS_SUBJECT = db.text("kind <> 'statement'")  # of which there is one document
+# 80 random bits, of two UUIDs from a cryptographically strong source, without their fixed bits.
+RANDOM_CODE = db.text(
+    "substr(uuid_send(gen_random_uuid()), 1, 5) || substr(uuid_send(gen_random_uuid()), 1, 5)"
+)
 
 
 class Document(UUIDPrimaryKeyMixin, Base):
-    """A receipt, agreement or statement with all that it says. Append-only."""
+    """A receipt, agreement, statement or report, issued under a number. Append-only.
+
+    ``content`` of a receipt or agreement is all that it says. A statement, a report of zakat and a
+    receipt of a year are made of other records, so that theirs is a digest of those.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         Index(None, "kind", "number", unique=True),
+        Index(None, "code", unique=True),
+        Index(None, "user_id"),
         Index(
             "uq_documents_subject",
             "subject_id",
@@ -51,7 +61,9 @@ class Document(UUIDPrimaryKeyMixin, Base):
 
     kind: Mapped[str]
     number: Mapped[str]
-    subject_id: Mapped[UUID]  # of the donation, the application, or the statement's user
+    code: Mapped[bytes] = mapped_column(LargeBinary, server_default=RANDOM_CODE)
+    # Of the donation, the application, or the statement's user; else made from user and content.
+    subject_id: Mapped[UUID]
     # No foreign key: it would keep a user with nothing but statements, which have no name, from
     # being deleted, and the rows of this table cannot be.
     user_id: Mapped[UUID | None]
@@ -73,6 +85,17 @@ class Document(UUIDPrimaryKeyMixin, Base):
         return db.session.scalar(
             db.select(cls).where(cls.kind == kind, HAS_SUBJECT, cls.subject_id == subject_id)
         )
+
+    @classmethod
+    def find_by_code(cls, code: bytes) -> Self | None:
+        """Return the document that ``code`` verifies."""
+        return db.session.scalar(db.select(cls).where(cls.code == code))
+
+    @classmethod
+    def count_since(cls, user_id: UUID, since: datetime) -> int:
+        """Return how many documents were issued to a user from a moment on."""
+        own = (cls.user_id == user_id) & (cls.issued_at >= since)
+        return db.session.scalar(db.select(db.func.count()).select_from(cls).where(own)) or 0
 
     @classmethod
     def find_statement(cls, user_id: UUID, content_hash: str) -> Self | None:
@@ -101,6 +124,27 @@ class DocumentLogo(Base):
         if db.session.scalar(db.select(cls.hash).where(cls.hash == hash)) is None:
             row = insert(cls).values(hash=hash, media_type=media_type, image=image)
             db.session.execute(row.on_conflict_do_nothing())
+
+
+class DocumentCounter(Base):
+    """The last number of a kind of document in each year, without gaps like a statement's."""
+
+    __tablename__ = "document_years"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
+
+    @classmethod
+    def next_number(cls, kind: str, year: int) -> str:
+        """Increment the counter, and return the number, which begins with the kind's letter."""
+        increment = (
+            insert(cls)
+            .values(kind=kind, year=year, last=1)
+            .on_conflict_do_update(index_elements=["kind", "year"], set_={"last": cls.last + 1})
+            .returning(cls.last)
+        )
+        return f"{kind[0].upper()}-{year}-{db.session.scalar(increment):06}"
 
 
 class StatementCounter(Base):
@@ -136,4 +180,15 @@ def statement_numbers_check() -> str:
         FROM document_statement_years y
         LEFT JOIN documents d ON d.kind = 'statement' AND d.number LIKE 'S-' || y.year || '-%'
         GROUP BY y.year
+    """
+
+
+@register_check
+def document_numbers_check() -> str:
+    return """
+        SELECT y.kind || 's of ' || y.year, y.last, count(d.id)
+        FROM document_years y
+        LEFT JOIN documents d ON d.kind = y.kind
+            AND d.number LIKE upper(left(y.kind, 1)) || '-' || y.year || '-%'
+        GROUP BY y.kind, y.year
     """

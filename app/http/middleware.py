@@ -72,5 +72,5 @@ def default_headers(headers: Headers, *, production: bool) -> Headers:
     if "cache-control" not in present:
         added += NO_STORE
     if present.get("content-type", "").startswith("text/html"):
-        added += HTML_HEADERS
+        added += [(name, value) for name, value in HTML_HEADERS if name.lower() not in present]
     return added

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import marshmallow
 from marshmallow import RAISE, ValidationError, validate, validates_schema
 
-from ..messages import Fault, Rule
+from ..messages import LOCALES, Fault, Rule
 from ..money import MINOR_UNITS
 from .error_guide import GUIDE
 from .fields import (
@@ -145,6 +145,12 @@ class ExportQuerySchema(Schema):
     """The format of an export."""
 
     format = Choice("ndjson", "csv", load_default="ndjson")
+
+
+class LanguageQuerySchema(Schema):
+    """The language of a document; by default that of Accept-Language, else the user's."""
+
+    lang = Choice(*LOCALES, load_default=None)
 
 
 class PeriodQuerySchema(Schema):

@@ -147,10 +147,13 @@ def _render_documents(user_id: UUID) -> Iterator[tuple[str, bytes]]:
     """Yield number and PDF of each receipt and agreement; one that is not issued yet is issued."""
     for donation in _iter_rows(Donation, user_id, Donation.receipt_number.is_not(None)):
         receipt = get_receipt(donation)
-        yield receipt.number, render_receipt(receipt, donation)
+        yield receipt.number, render_receipt(receipt, donation, donation.user.locale)
     for application in _iter_rows(Application, user_id, Application.state.in_(SOLD)):
         agreement = get_agreement(application)
-        yield application.application_number, render_agreement(application, agreement)
+        yield (
+            application.application_number,
+            render_agreement(application, agreement, None, application.user.locale),
+        )
     db.session.flush()
 
 

@@ -5,9 +5,11 @@ from urllib.parse import urlencode
 from flask import send_file
 
 from ..database.base import db
+from ..errors import QuotaExceeded
 from ..http import streaming
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.languages import preferred_language
 from ..http.responses import pdf_response
 from ..integrations import storage
 from ..jobs.queue import enqueue
@@ -29,7 +31,7 @@ CSV = "section,date,number,description,status,currency,amount,…\r\nzakat,2026-
 @bp.arguments(StatementQuerySchema, location="query")
 @bp.pdf
 @bp.streamed(**{"text/csv": CSV})
-@bp.raises(InvalidTransition)
+@bp.raises(InvalidTransition, QuotaExceeded)
 def download_statement(query):
     """Download your statement as a PDF, a long one in parts, or all of its lines as CSV
 
@@ -41,9 +43,12 @@ def download_statement(query):
     statement = read_statement(current_user, period, query["part"])
     issued = issue_statement(statement, query["number"])
     db.session.commit()
-    response = pdf_response(render_statement(statement, issued), "report.pdf")
+    lang = preferred_language(query["lang"], current_user)
+    response = pdf_response(render_statement(statement, issued, lang), "report.pdf")
     if statement.part < statement.parts:
-        response.headers["Link"] = f'<{_address(statement, issued.number)}>; rel="next"'
+        response.headers["Link"] = (
+            f'<{_address(statement, issued.number, query["lang"])}>; rel="next"'
+        )
     return response
 
 
@@ -87,8 +92,8 @@ def _stream_csv(period):
     return response
 
 
-def _address(statement, number):
+def _address(statement, number, lang):
     """Return the address of the statement's next part."""
     first, last = statement.period
-    query = {"from": first, "to": last, "part": statement.part + 1, "number": number}
+    query = {"from": first, "to": last, "part": statement.part + 1, "number": number, "lang": lang}
     return f"/api/download?{urlencode({name: value for name, value in query.items() if value})}"

@@ -3,7 +3,7 @@
 from marshmallow import validate
 
 from ..http.fields import Choice, QueryInteger, Text, UtcDateTime
-from ..http.schemas import PeriodQuerySchema, Schema
+from ..http.schemas import LanguageQuerySchema, PeriodQuerySchema, Schema
 from ..http.validators import Range
 from ..messages import Fault, Rule
 
@@ -16,8 +16,8 @@ class DataExportSchema(Schema):
     expires_at = UtcDateTime(required=True, allow_none=True, metadata={"example": None})
 
 
-class StatementQuerySchema(PeriodQuerySchema):
-    """The days of a statement (until today by default), its form, and the part of a long one."""
+class StatementQuerySchema(PeriodQuerySchema, LanguageQuerySchema):
+    """The days of a statement (until today by default), its form, language and part."""
 
     form = Choice("pdf", "csv", data_key="format", load_default="pdf")
     part = QueryInteger(load_default=1, validate=Range(1), metadata={"example": 1})

@@ -11,7 +11,7 @@ from typing import Any
 from .. import clock
 from ..database.base import db
 from ..database.locks import lock_quota
-from ..documents.actions.snapshots import get_issuer, store_logo
+from ..documents.actions.snapshots import get_issuer, require_quota, store_logo
 from ..documents.models import Document, StatementCounter
 from ..documents.rules import content_hash
 from ..errors import ValidationFailed
@@ -24,6 +24,8 @@ from ..payments.rules import InvalidTransition
 from .lines import SECTIONS, Line, Period, read_batches
 
 PART_ROWS = 120  # lines of a PDF
+PAID = ("murabaha payment", "donation", "donation taken back")  # money that moved
+MAX_FINANCINGS = 12  # of which the progress is shown
 LABELS = {section.name: section.total_label for section in SECTIONS}
 COLUMNS = (
     "section",
@@ -74,9 +76,10 @@ class Statement:
     period: Period
     part: int
     totals: Totals = field(default_factory=Totals)
-    zakat_by_year: dict[tuple[str, int], Decimal] = field(
+    by_month: dict[tuple[str, date], Decimal] = field(
         default_factory=lambda: defaultdict(lambda: ZERO)
     )
+    financings: list[Line] = field(default_factory=list)
     rows: int = 0
     lines: list[Line] = field(default_factory=list)
     hash: str = ""
@@ -91,8 +94,15 @@ class Statement:
             self.lines.append(line)
         self.rows += 1
         self.totals.add(line)
-        if line.section == "zakat":
-            self.zakat_by_year[line.currency, line.day.year] += line.amount
+        if line.section in PAID:
+            self.by_month[line.currency, line.day.replace(day=1)] += line.amount
+        if line.financed and len(self.financings) < MAX_FINANCINGS:
+            self.financings.append(line)
+
+    def sums(self, section: str) -> list[tuple[str, Decimal]]:
+        """Return currency and sum of the section's lines."""
+        amounts = self.totals.amounts.items()
+        return sorted((currency, sum_) for (name, currency), sum_ in amounts if name == section)
 
     def content(self) -> dict[str, Any]:
         """Return what is stored of the statement: neither its lines nor the user's name.
@@ -100,8 +110,6 @@ class Statement:
         ``hash`` is that of both: a statement that differs in one of them has another.
         """
         return {
-            "lang": "en",
-            "title": "Statement",
             "from": self.period.first and self.period.first.isoformat(),
             "to": self.period.last.isoformat(),
             "rows": self.rows,
@@ -163,6 +171,7 @@ def issue_statement(statement: Statement, number: str | None) -> Document:
             )
         )
     if issued is None:
+        require_quota(user_id)
         store_logo()
         now = clock.now()
         issued = Document(

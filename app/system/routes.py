@@ -25,7 +25,11 @@ pages = Blueprint("pages", __name__, description="Pages for browsers, outside /a
 
 STARTED = time.monotonic()
 DOCS_FOLDER = str(files("flask_swagger_ui") / "dist")
-SCRIPTS = {"start.js": "docs.js", "account.js": "account.js"}
+TEXTS = {
+    "start.js": ("docs.js", "text/javascript"),
+    "account.js": ("account.js", "text/javascript"),
+    "page.css": ("page.css", "text/css"),
+}
 DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
 
@@ -105,8 +109,9 @@ def show_docs():
 @bp.raises(NotFound)
 def show_docs_asset(name):
     """Get a script, style sheet or image of the documentation page"""
-    if name in SCRIPTS:
-        return Response(render_template(SCRIPTS[name]), mimetype="text/javascript")
+    if name in TEXTS:
+        template, mimetype = TEXTS[name]
+        return Response(render_template(template), mimetype=mimetype)
     if name not in DOCS_ASSETS:  # other files of the package disclose its version
         raise NotFound
     return send_from_directory(DOCS_FOLDER, name, max_age=86400)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from .. import clock, strict_json
@@ -10,16 +11,21 @@ from ..approvals.actions import Act, require_approval
 from ..approvals.models import Approval
 from ..database.base import db
 from ..database.locks import lock_quota
+from ..documents.actions.snapshots import (
+    describe_version,
+    get_issuer,
+    issue_on_demand,
+    render_versions,
+)
+from ..documents.models import Document
+from ..documents.rules import content_hash
+from ..documents.rules.codes import format_code
 from ..documents.rules.hijri import hijri_day
 from ..errors import ValidationFailed
-from ..integrations.pdf import MAX_ROWS, Column, PdfDocument, truncate
 from ..messages import Fault, Rule
-from ..money import format_amount
 from .models import Calculation, MetalPrice, NisabThreshold
 from .rules import (
-    AAOIFI,
     NISAB_GRAMS,
-    NO_FATWA,
     SMALL_BREAKDOWN,
     Metal,
     MetalPrices,
@@ -28,9 +34,7 @@ from .rules import (
     nisab_value,
     require_quota,
 )
-
-# Of all labels in a report: whole ones of 120 characters in 37 lines, 15 of each in 300.
-LABEL_CHARACTERS = 4_500
+from .rules.report import report_blocks
 
 
 def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
@@ -70,108 +74,46 @@ def lock_breakdown_quota(user: Any, breakdown: list[Any] | None) -> None:
         require_quota(Calculation.stored_size(user.id) + size)
 
 
-def render_report(calculation: Calculation, name: str) -> bytes:
-    """Render a calculation of the user called ``name`` as a PDF, with each line's rule."""
-    document = PdfDocument(
-        "Zakat calculation",
-        footer=f"Calculation {calculation.id}",
-        created_at=calculation.calculated_at,
+def issue_report(user: Any, calculation: Calculation) -> Document:
+    """Return the report of the user's calculation, which has a number of its own.
+
+    A report that says the same has the same number. Neither name nor lines are stored with it.
+    Raises QuotaExceeded.
+    """
+    return issue_on_demand(
+        "zakat_report",
+        user,
+        {
+            "day": clock.local_date(calculation.calculated_at).isoformat(),
+            "amounts": [[str(calculation.zakat_amount), calculation.currency]],
+            "issuer": get_issuer(),
+            "hash": content_hash(_facts(user, calculation)),
+        },
     )
-    document.key_values(_summary(calculation, name))
-    document.heading("Breakdown")
-    lines = calculation.breakdown or [_single_line(calculation)]
-    label_length = LABEL_CHARACTERS // len(lines[:MAX_ROWS])
-    document.table(
-        [
-            Column("Item", 2),
-            Column("Rule and source", 4),
-            Column("Counted", align="end"),
-            Column("Rate", align="end"),
-            Column("Zakat", align="end"),
-        ],
-        [_table_row(line, calculation.currency, label_length) for line in lines[:MAX_ROWS]],
-        ["Zakat due", "", "", "", _total_due(calculation)],
+
+
+def _facts(user: Any, calculation: Calculation) -> dict[str, Any]:
+    columns = Calculation.__table__.c.keys()
+    values = {name: getattr(calculation, name) for name in columns if name != "breakdown"}
+    facts = {name: None if value is None else str(value) for name, value in values.items()}
+    lines = sha256()
+    for line in calculation.breakdown or []:  # one at a time: an old one has thousands
+        lines.update(strict_json.dumps(line).encode())
+    return {**facts, "name": user.name, "lines": lines.hexdigest()}
+
+
+def render_report(user: Any, calculation: Calculation, issued: Document, lang: str) -> bytes:
+    """Render the report of a calculation of the user, with each line's rule."""
+    day = clock.local_date(calculation.calculated_at)
+    version = describe_version(
+        lang,
+        issued.number,
+        day,
+        lambda texts: (texts("zakat.title"), report_blocks(texts, calculation, user.name, day)),
     )
-    if len(lines) > MAX_ROWS:
-        document.note(
-            f"The first {MAX_ROWS} of {len(lines)} lines; the calculation has all of them."
-        )
-    if not calculation.eligible:
-        document.paragraph(_reason_for_no_zakat(calculation))
-    if calculation.notes:
-        document.heading("Notes").paragraph(calculation.notes)
-    document.note(NO_FATWA)
-    return document.bytes()
-
-
-def _summary(calculation: Calculation, name: str) -> list[tuple[str, str]]:
-    currency, nisab = calculation.currency, calculation.nisab
-    basis = f", by {calculation.nisab_basis}" if calculation.nisab_basis else ""
-    rows = [
-        ("For", name),
-        ("Calculated on", f"{clock.local_time(calculation.calculated_at):%Y-%m-%d %H:%M %Z}"),
-        ("Net wealth", f"{currency} {format_amount(calculation.wealth, currency)}"),
-        ("Nisab", f"{currency} {format_amount(nisab, currency)}{basis}" if nisab else "Not needed"),
-        ("Year", f"{calculation.year_basis}, at {_format_percent(calculation.rate)}"),
-    ]
-    if calculation.hawl_started_on and calculation.hawl_completes_on:
-        started, completes = calculation.hawl_started_on, calculation.hawl_completes_on
-        rows.append(("Hawl", f"from {started} to {completes}"))
-    return rows
-
-
-def _single_line(calculation: Calculation) -> dict[str, Any]:
-    """Build the breakdown line of a calculation from a single amount of wealth."""
-    return {
-        "category": "wealth",
-        "label": None,
-        "counted": calculation.wealth,
-        "rate": calculation.rate,
-        "zakat": calculation.zakat_amount,
-        "due": [],
-        "rule": "Zakat is due on the whole of net wealth that reaches the nisab.",
-        "source": AAOIFI,
-    }
-
-
-def _total_due(calculation: Calculation) -> str:
-    """Format the total of money and, once the hawl is complete, of animals."""
-    currency = calculation.currency
-    total = [f"{currency} {format_amount(calculation.zakat_amount, currency)}"]
-    if calculation.eligible:
-        for line in calculation.breakdown or []:
-            total += _format_animals(line)
-    return "\n".join(total)
-
-
-def _format_animals(line: dict[str, Any]) -> list[str]:
-    return [f"{due['count']} {due['animal'].replace('_', ' ')}" for due in line["due"]]
-
-
-def _table_row(line: dict[str, Any], currency: str, label_length: int) -> list[str]:
-    """Format a line of the breakdown as a row of the report's table."""
-    category = line["category"].replace("_", " ").capitalize()
-    return [
-        f"{truncate(line['label'], label_length)}\n{category}" if line["label"] else category,
-        f"{line['rule']}\n{line['source']}",
-        format_amount(Decimal(line["counted"]), currency),
-        _format_percent(Decimal(line["rate"])),
-        "\n".join(_format_animals(line)) or format_amount(Decimal(line["zakat"]), currency),
-    ]
-
-
-def _format_percent(rate: Decimal) -> str:
-    return f"{(rate * 100).normalize():f} %"
-
-
-def _reason_for_no_zakat(calculation: Calculation) -> str:
-    completes = calculation.hawl_completes_on
-    if completes and completes > clock.local_date(calculation.calculated_at):
-        return (
-            f"Nothing is due before the hawl completes on {completes}."
-            " The lines show what will be due then."
-        )
-    return "Nothing is due: net wealth does not reach the nisab."
+    return render_versions(
+        {lang: version}, issued.content["issuer"], issued.issued_at, format_code(issued.code)
+    )
 
 
 def get_published_prices(currency: str) -> MetalPrices:

@@ -10,9 +10,16 @@ from ..errors import QuotaExceeded
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
 from ..http.exports import stream_rows
+from ..http.languages import preferred_language
 from ..http.responses import pdf_response
-from ..http.schemas import ExportQuerySchema
-from .actions import lock_breakdown_quota, publish_prices, render_report, run_assessment
+from ..http.schemas import ExportQuerySchema, LanguageQuerySchema
+from .actions import (
+    issue_report,
+    lock_breakdown_quota,
+    publish_prices,
+    render_report,
+    run_assessment,
+)
 from .models import Calculation, MetalPrice
 from .rules import CalculationNotFound, NisabNotFound
 from .schemas.calculations import (
@@ -95,14 +102,19 @@ def export_calculations(query):
 
 @bp.get("/calculations/<uuid:id>/report")
 @bp.login_required
+@bp.arguments(LanguageQuerySchema, location="query")
 @bp.pdf
-@bp.raises(CalculationNotFound)
-def report_calculation(id):
+@bp.raises(CalculationNotFound, QuotaExceeded)
+def report_calculation(query, id):
     """Download one of your calculations as a PDF, with the rule and source of each line"""
-    rows = Calculation.for_user(current_user.id, id).objects()
-    if not rows:
+    found = Calculation.for_user(current_user.id, id).objects()
+    if not found:
         raise CalculationNotFound
-    return pdf_response(render_report(rows[0], current_user.name), "zakat.pdf")
+    (calculation,) = found
+    issued = issue_report(current_user, calculation)
+    db.session.commit()
+    lang = preferred_language(query["lang"], current_user)
+    return pdf_response(render_report(current_user, calculation, issued, lang), "zakat.pdf")
 
 
 @bp.get("/summary")

@@ -9,8 +9,9 @@ from app.documents.rules.hijri import (
     HijriDateOutOfRange,
     hijri_day,
     one_year_after,
-    with_hijri,
 )
+from app.documents.rules.texts import get_texts
+from app.messages import LOCALES
 
 RAMADAN_1447 = date(2026, 2, 18)
 
@@ -35,13 +36,19 @@ def test_a_date_outside_the_calendar_is_rejected(convert, day):
 
 
 def test_a_day_is_printed_with_its_hijri_date():
-    assert with_hijri(RAMADAN_1447) == "2026-02-18 (1447-09-01 AH)"
-    assert with_hijri(RAMADAN_1447 - timedelta(days=1), "\n") == "2026-02-17\n(1447-08-29 AH)"
+    english, arabic, indonesian = (get_texts(lang) for lang in LOCALES)
+    assert english.both_days(RAMADAN_1447) == "18 February 2026 (1 Ramadan 1447 AH)"
+    assert arabic.both_days(RAMADAN_1447) == "18 فبراير 2026 (1 رمضان 1447 هـ)"
+    assert indonesian.both_days(RAMADAN_1447) == "18 Februari 2026 (1 Ramadan 1447 H)"
+    eve = RAMADAN_1447 - timedelta(days=1)
+    assert english.day_in_table(eve) == "17 Feb 2026\n1447-08-29 AH"
 
 
 @pytest.mark.parametrize("day", [date.min, date(1924, 7, 31), date(2077, 11, 17), date.max])
 def test_a_day_outside_the_hijri_calendar_is_printed_alone(day):
-    assert with_hijri(day) == day.isoformat()
+    texts = get_texts("en")
+    assert texts.both_days(day) == texts.day(day)
+    assert texts.hijri_day(day) == ""
 
 
 def test_the_hash_of_a_content_is_that_of_its_words_and_not_of_their_order():

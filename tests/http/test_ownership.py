@@ -4,12 +4,15 @@ import json
 import re
 from types import SimpleNamespace
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 
 from app import create_app
 from app.database.base import db
 from app.dev.fake_stripe.server import StripeServer
+from app.documents.models import Document
+from app.documents.rules.codes import format_code
 from app.notifications.actions import SECRETS
 from app.notifications.models import Mail
 from app.reports.export import make_export
@@ -93,6 +96,7 @@ ROUTES = {
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
     "GET /api/waqf/receipts/<token>": ("receipt_token", None, PUBLIC),
+    "GET /verify/<code>": ("document_code", None, PUBLIC),
     "GET /api/auth/exports/<token>": ("export_token", None, PUBLIC),
     f"PATCH {DONATION}": ("donation", {"message": "For all"}, OWNER_ONLY),
     f"POST {DONATION}/cancel": ("pledge", {}, OWNER_ONLY),
@@ -228,6 +232,11 @@ class Scene:
         with self.owner.application.app_context():
             return {"token": receipt_address(donation).rpartition("/")[2]}
 
+    def create_document_code(self):
+        donation = UUID(self.create_donation()["id"])
+        with self.owner.application.app_context():
+            return {"code": format_code(Document.find("receipt", donation).code)}
+
     def create_export_token(self):
         assert self.owner.get("/api/auth/me/export").status_code == 202
         with self.owner.application.app_context():
@@ -358,6 +367,7 @@ OWN_DATA = [  # the object to create, and a read of the caller's own data that m
     ("donation", "/api/download"),
     ("donation", "/api/waqf/donations"),
     ("donation", "/api/waqf/donations/export"),
+    ("donation", "/api/waqf/donations/receipt?year=2026"),
     ("donation", "/api/waqf/donations/export?format=csv"),
 ]
 

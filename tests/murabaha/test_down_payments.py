@@ -66,7 +66,7 @@ def test_the_price_in_the_books_is_the_financed_amount_and_the_down_payment(acqu
 def test_the_agreement_says_what_is_received_and_what_is_due(acquired):
     acquired.record_down_payment(500).accept()
     text = pdf_text(acquired.owner.get(f"{acquired.path}/agreement"))
-    assert "Down payment: USD 500.00 received, USD 1,500.00 due." in text
+    assert "USD 500.00 of the down payment has been received, USD 1,500.00 is due." in text
 
 
 def test_a_sale_is_completed_once_its_down_payment_is_paid(acquired):

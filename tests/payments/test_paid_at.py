@@ -92,7 +92,7 @@ def test_a_gift_of_the_old_year_gets_a_number_of_the_old_year(  # noqa: PLR0917
         row for row in donor.get(DONATIONS).json["data"] if row["receiptNumber"][2:6] == "2026"
     ]
     receipt = pdf_text(donor.get(f"{DONATIONS}/{donation['id']}/receipt"))
-    assert "2026-12-31" in receipt
+    assert "31 December 2026" in receipt
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_report_of_one_amount_has_one_line(sign_in):
     body = {"wealth": "1234567.5", "nisab": 5950, "currency": "KWD", "notes": "Ramadan 1447"}
     calculation = person.post(CALCULATIONS, json=body).json
     text = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
-    for phrase in ("1,234,567.500", "30,864.188", "5,950.000", "2.5 %", "Ramadan 1447"):
+    for phrase in ("1,234,567.500", "30,864.188", "5,950.000", "2.5%", "Ramadan 1447"):
         assert phrase in text
 
 
@@ -75,7 +75,7 @@ def test_another_users_report_is_not_found(sign_in):
         assert_error(response, 404, "CALCULATION_NOT_FOUND")
 
 
-def test_a_statement_shows_the_user_the_date_and_zakat_by_year(sign_in, make_user, set_clock):
+def test_a_statement_shows_the_user_the_date_and_the_lines(sign_in, make_user, set_clock):
     person = sign_in(user=make_user(name="Aïcha بنت Müller"))
     for year, wealth in ((2024, 8000), (2025, 10000), (2025, 2000)):
         set_clock(f"{year}-05-01T12:00:00")
@@ -88,11 +88,11 @@ def test_a_statement_shows_the_user_the_date_and_zakat_by_year(sign_in, make_use
         "Aïcha",
         "Müller",
         person.user.email,
-        "2026-01-26 (1447-08-07 AH), 09:30 UTC",
+        "Issued 26 January 2026, 09:30 UTC",
         "Page 1 of 1",
     ):
         assert phrase in text
-    for phrase in ("2024 200.00", "2025 300.00", "N8000", "N10000", "N2000", "8,000.00"):
+    for phrase in ("N8000", "N10000", "N2000", "8,000.00"):
         assert phrase in text
 
 
@@ -111,15 +111,14 @@ def test_a_statement_shows_only_the_users_own_records(client, sign_in, sql):
     assert sql("SELECT count(*) FROM documents") == [(1,)]
 
 
-def test_a_statement_has_a_bounded_number_of_charts_and_says_so(sign_in):
-    user = sign_in()
-    for currency in ("AED", "BHD", "CHF", "DKK", "EUR", "GBP", "HKD"):
-        body = {"wealth": 2, "nisab": 1, "currency": currency}
-        assert user.post(CALCULATIONS, json=body).status_code == 201
-    text = pdf_text(user.get(STATEMENT))
-    assert text.count("Zakat by year") == 5
-    assert "The charts show 5 currencies" in text
-    assert "HKD 0.05" in text  # in the totals
+def test_a_statement_has_a_bounded_number_of_charts_and_says_so(waqf, sign_in):
+    donor = sign_in()
+    for currency in ("AED", "CHF", "EUR", "GBP"):
+        waqf.create_paid_donation(donor, waqf.create_project(currency=currency), 20)
+    text = pdf_text(donor.get(STATEMENT))
+    assert text.count("Donations and payments by month") == 3
+    assert "The charts show the first 3 currencies" in text
+    assert text.count("GBP 20.00") == 2  # in the figures and the totals
 
 
 # The period
@@ -138,13 +137,13 @@ def three_days(sign_in, set_clock):
 @pytest.mark.parametrize(
     ("query", "days", "period"),
     [
-        ("", "123", "From the beginning to 2026-05-03 (1447-11-16 AH)"),
-        ("?from=2026-05-02", "23", "From 2026-05-02 (1447-11-15 AH) to 2026-05-03"),
-        ("?to=2026-05-02", "12", "From the beginning to 2026-05-02 (1447-11-15 AH)"),
-        ("?from=2026-05-02&to=2026-05-02", "2", "From 2026-05-02 (1447-11-15 AH) to 2026-05-02"),
-        ("?from=2026-01-01&to=2026-12-31", "123", "From 2026-01-01 (1447-07-12 AH) to 2026-12-31"),
-        ("?from=2026-05-04", "", "From 2026-05-04 (1447-11-17 AH) to 2026-05-04"),
-        ("?from=0001-01-01&to=9999-12-31", "123", "From 0001-01-01 to 9999-12-31"),
+        ("", "123", "until 3 May 2026 (16 Dhu al-Qadah 1447 AH)"),
+        ("?from=2026-05-02", "23", "2 May 2026 (15 Dhu al-Qadah 1447 AH) to 3 May 2026"),
+        ("?to=2026-05-02", "12", "until 2 May 2026 (15 Dhu al-Qadah 1447 AH)"),
+        ("?from=2026-05-02&to=2026-05-02", "2", "2 May 2026 (15 Dhu al-Qadah 1447 AH) to 2 May"),
+        ("?from=2026-01-01&to=2026-12-31", "123", "1 January 2026 (12 Rajab 1447 AH) to 31 Dec"),
+        ("?from=2026-05-04", "", "4 May 2026 (17 Dhu al-Qadah 1447 AH) to 4 May 2026"),
+        ("?from=0001-01-01&to=9999-12-31", "123", "1 January 1 to 31 December 9999"),
     ],
 )
 def test_a_statement_has_the_days_of_its_period(three_days, query, days, period):
@@ -184,7 +183,7 @@ def test_the_days_of_a_statement_are_those_of_the_time_zone(sign_in, app, monkey
     set_clock("2025-12-31T21:30:00")  # half past midnight in Riyadh
     user.post(CALCULATIONS, json={"wealth": 10000, "nisab": 1, "notes": "new year"})
     text = pdf_text(user.get(f"{STATEMENT}?from=2026-01-01"))
-    for phrase in ("2026-01-01 (1447-07-12 AH) new year", "2026 250.00", "AH), 00:30 +03"):
+    for phrase in ("1 Jan 2026 1447-07-12 AH new year", "2026, 00:30 +03"):
         assert phrase in text
     assert "new year" not in pdf_text(user.get(f"{STATEMENT}?to=2025-12-31"))
 
@@ -224,7 +223,7 @@ def test_an_issued_statement_is_stored_with_its_totals_and_without_lines_and_nam
     assert content.pop("hash")
     assert content.pop("issuer").keys() == {"name", "address", "registration", "logo"}
     assert content == {
-        "lang": "en", "title": "Statement", "from": "2026-05-02", "to": "2026-05-03", "rows": 2,
+        "from": "2026-05-02", "to": "2026-05-03", "rows": 2,
         "totals": [["zakat", 2, "USD", "125.00"]],
     }  # fmt: skip
 
@@ -370,7 +369,7 @@ def test_a_statement_lists_the_payments_of_its_period(sale, set_clock):
         sale.record(1 if month == 2 else 2, amount)
     number = sale.application["applicationNumber"]
     text = statement_of(sale.owner, "?from=2026-03-01")
-    assert f"2026-03-10 (1447-09-21 AH) {number} Instalment paid 500.00 USD" in text
+    assert f"10 Mar 2026 1447-09-21 AH {number} Instalment paid 500.00 USD" in text
     assert "2,000.00 USD" not in text.partition("Payments for murabaha")[2]
     assert "Murabaha: paid 1 USD 500.00" in text
     assert "Murabaha: remaining at the end 1 USD 20,500.00" in text
@@ -394,11 +393,11 @@ def test_a_statement_lists_donations_by_the_day_of_payment_and_refunds_by_their_
     january, february = (
         statement_of(donor, query) for query in ("?to=2026-01-31", "?from=2026-02-01")
     )
-    assert "2026-01-26 (1447-08-07 AH) A well R-2026-000001 100.00 – USD" in january
+    assert "26 Jan 2026 1447-08-07 AH A well R-2026-000001 100.00 – USD" in january
     assert "Donations 1 USD 100.00" in january
     assert "refunded" not in january.replace("Donations: refunded or disputed", "")
     assert "100.00" not in february
-    assert "2026-02-18 (1447-09-01 AH) R-2026-000001 Donation refunded 40.00 USD" in february
+    assert "18 Feb 2026 1447-09-01 AH R-2026-000001 Donation refunded 40.00 USD" in february
     assert "Donations: refunded or disputed 1 USD 40.00" in february
     assert "A well R-2026-000001 100.00 40.00 USD" in statement_of(donor)
     assert "77.00" not in january + february

@@ -1,6 +1,7 @@
 """The text of the PDF documents that the service returns."""
 
 import io
+import re
 
 from pypdf import PdfReader
 
@@ -11,4 +12,5 @@ def pdf_text(response) -> str:
     assert response.content_type == "application/pdf"
     pages = PdfReader(io.BytesIO(response.data)).pages
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
-    return text.replace("\u200b", "")  # marks where a long word may be broken
+    # Marks where a long word may be broken, and where a text of another direction begins and ends.
+    return re.sub("[\u200b\u2068\u2069]", "", text)

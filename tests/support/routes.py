@@ -13,6 +13,7 @@ def iter_routes(app, *access):
             path = path.replace("<uuid:receipt_id>", UNKNOWN_ID)
             path = (
                 path.replace("<token>", "x.y")
+                .replace("<code>", "0" * 16)
                 .replace("<filename>", "x.png")
                 .replace("<name>", "x.css")
             )

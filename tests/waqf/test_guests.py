@@ -345,7 +345,7 @@ def test_a_refund_shows_on_the_receipt_of_the_link(waqf, give_paid, sign_in, mai
     donation = give_paid(waqf.create_project())
     sign_in("admin").post(f"{DONATIONS}/{donation['id']}/refund", json={"amount": 5})
     ((_, link),) = mails()
-    assert "Addendum" in pdf_text(client.get(link))
+    assert "What has happened since" in pdf_text(client.get(link))
 
 
 # Adoption

@@ -1,6 +1,6 @@
 """Receipts for donations: issued once, when the money is received."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,27 +10,15 @@ from flask import current_app
 from ... import clock
 from ...database.base import db
 from ...ledger.models import JournalEntry, Posting
-from ...money import ZERO, format_amount
+from ...money import ZERO
 from ..models import Document
-from ..rules import Block, key_values, note, paragraph, table
-from ..rules.hijri import with_hijri
-from .snapshots import (
-    MAX_CHANGES,
-    build_content,
-    issue,
-    latest_changes,
-    local_day,
-    render,
-)
+from ..rules import Block, block, key_values, note, paragraph, table
+from ..rules.texts import Texts
+from .snapshots import MAX_CHANGES, build_content, issue, latest_changes, render
 
-PURPOSE = "This donation is used for this purpose only and is not moved to another."
-NOTHING_REMAINS = "The whole amount was returned to the payer: nothing of this donation remains."
-# What a debit and a credit of an account mean.
-CHANGES = {
-    "refunds": ("Refunded", "Refund failed"),
-    "disputes": ("Disputed by the payer's bank", "Dispute ended: the amount counts again"),
-    "donations": ("Reversed", "Received in addition"),  # reversed: what was recorded in error
-}
+# Accounts of which a debit is a change; a credit ends it.
+CHANGES = ("refunds", "disputes", "donations")
+DIGITS = 4  # the last ones of a reference or card
 
 
 def issue_receipt(donation: Any, project_name: str, donor_name: str) -> None:
@@ -38,20 +26,51 @@ def issue_receipt(donation: Any, project_name: str, donor_name: str) -> None:
 
     It names the donor also if the donation is anonymous in public: only the donor can get it.
     """
-    number = donation.receipt_number
     received_on = donation.received_on or clock.local_date(donation.succeeded_at)
-    rows = [
-        ("Receipt", number),
-        ("Issued", local_day(clock.now())),
-        ("Received", with_hijri(received_on)),
-        ("From", donor_name or "–"),
-        ("For", project_name),
-        ("Amount", _format_money(donation.received_amount, donation.currency)),
-    ]
-    texts = filter(None, (PURPOSE, current_app.config["RECEIPT_STATEMENT"]))
-    blocks = [key_values(rows), *map(paragraph, texts)]
-    content = build_content("Receipt", f"Receipt {number}", blocks)
-    issue("receipt", number, donation.id, donation.user_id, content)
+    amount, currency = donation.received_amount, donation.currency
+    content = build_content(
+        donation.receipt_number,
+        received_on,
+        _describe(donation, project_name, donor_name, current_app.config["RECEIPT_STATEMENT"]),
+        amounts=[(str(amount), currency)],
+    )
+    issue("receipt", donation.receipt_number, donation.id, donation.user_id, content)
+
+
+def _describe(
+    donation: Any, project_name: str, donor_name: str, statement: str
+) -> Callable[[Texts], tuple[str, list[Block]]]:
+    amount, currency = donation.received_amount, donation.currency
+
+    def describe(texts: Texts) -> tuple[str, list[Block]]:
+        rows = [
+            (texts("receipt.donor"), donor_name or "–"),
+            (texts("receipt.project"), project_name),
+            (texts("receipt.method"), _describe_method(texts, donation)),
+        ]
+        if dedication := donation.dedication:
+            words = texts(f"receipt.{dedication.kind}", name=dedication.name)
+            rows.append((texts("receipt.dedication"), words))
+        sentences = filter(None, (texts("receipt.purpose"), statement, texts("receipt.thanks")))
+        return texts("receipt.title"), [
+            block(
+                "amount",
+                label=texts("receipt.amount"),
+                figure=texts.money(amount, currency),
+                words=texts.amount_in_words(amount, currency),
+            ),
+            key_values(rows),
+            *map(paragraph, sentences),
+        ]
+
+    return describe
+
+
+def _describe_method(texts: Texts, donation: Any) -> str:
+    """Return how the donation was paid, with the last digits of what an officer recorded."""
+    method = texts.find("methods", donation.method or donation.channel)
+    digits = (donation.reference or "")[-DIGITS:]
+    return texts("methods.card_ending", method=method, digits=digits) if digits else method
 
 
 def find_receipt(donation: Any) -> Document | None:
@@ -59,38 +78,54 @@ def find_receipt(donation: Any) -> Document | None:
     return Document.find("receipt", donation.id)
 
 
-def render_receipt(receipt: Document, donation: Any) -> bytes:
+def render_receipt(receipt: Document, donation: Any, lang: str) -> bytes:
     """Render a receipt; what was received or taken back of the donation since is an addendum."""
-    addendum = _addendum(donation, receipt.issued_at)
-    return render(receipt.content, receipt.issued_at, addendum)
+    total, changes = _find_changes(donation, receipt.issued_at)
+    return render(
+        receipt, [lang], lambda texts: _addendum(texts, donation, total, changes) if changes else ()
+    )
 
 
-def _addendum(donation: Any, issued_at: datetime) -> Iterable[Block]:
+Change = tuple[date, str, Decimal]  # day, account and amount
+
+
+def _addendum(
+    texts: Texts, donation: Any, total: int, changes: Sequence[Change]
+) -> Iterable[Block]:
     """Yield what has happened with the donation since, and what remains of it."""
-    total, changes = _find_changes(donation, issued_at)
-    if not changes:
-        return
     currency, charged_back = donation.currency, donation.charged_back_amount
     yield table(
-        [("Date", 0, "start"), ("What happened", 1, "start"), ("Amount", 0, "end")],
         [
-            [with_hijri(day), CHANGES[account][amount < 0], _format_money(abs(amount), currency)]
+            (texts("frame.date"), 0, "start"),
+            (texts("receipt.happened"), 1, "start"),
+            (texts("receipt.amount_column"), 0, "end"),
+        ],
+        [
+            [
+                texts.both_days(day),
+                texts(f"changes.{account}{'_back' if amount < 0 else ''}"),
+                texts.money(abs(amount), currency),
+            ]
             for day, account, amount in changes
         ],
     )
-    yield from latest_changes(changes, total)
+    yield from latest_changes(texts, changes, total)
     has_grown = any(account == "donations" and amount < 0 for _, account, amount in changes)
     amounts = {
-        "Received in all": donation.received_amount if has_grown else ZERO,
-        "Refunded": donation.refunded_amount,
-        "Taken back by a chargeback": charged_back,
-        "Withheld by an open dispute": donation.disputed_amount - charged_back,
+        "received_in_all": donation.received_amount if has_grown else ZERO,
+        "refunded": donation.refunded_amount,
+        "charged_back": charged_back,
+        "withheld": donation.disputed_amount - charged_back,
     }
-    rows = [(label, _format_money(amount, currency)) for label, amount in amounts.items() if amount]
-    remaining = ("Remaining", _format_money(donation.countable_amount, currency))
-    yield key_values([*rows, remaining])
+    rows = [
+        (texts(f"receipt.{name}"), texts.money(amount, currency))
+        for name, amount in amounts.items()
+        if amount
+    ]
+    remaining = texts.money(donation.countable_amount, currency)
+    yield key_values([*rows, (texts("receipt.remaining"), remaining)])
     if donation.status == "refunded":
-        yield note(NOTHING_REMAINS)
+        yield note(texts("receipt.nothing_remains"))
 
 
 def _find_changes(
@@ -117,7 +152,3 @@ def _find_changes(
     latest = query.order_by(row.day.desc(), row.created_at.desc(), row.id.desc())
     rows = db.session.execute(latest.limit(MAX_CHANGES)).all()
     return total, [(day, account, amount) for day, account, amount in reversed(rows)]
-
-
-def _format_money(amount: Decimal, currency: str) -> str:
-    return f"{currency} {format_amount(amount, currency)}"

@@ -6,49 +6,48 @@ that its words never change; what happens later is an addendum.
 
 import json
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-KINDS = ("receipt", "agreement", "statement")
+KINDS = ("receipt", "agreement", "statement", "zakat_report", "year_receipt")
 
 # A block has its kind and the arguments of PdfDocument's method of that name.
 Block = dict[str, Any]
 Column = tuple[str, float, str]  # label, share of the width (0: as its text), alignment
 
 
+def block(kind: str, **arguments: Any) -> Block:
+    """Return a block; what is iterated over becomes a list, as it is in JSON."""
+    return {"kind": kind, **{name: _to_json(value) for name, value in arguments.items()}}
+
+
 def heading(text: str) -> Block:
-    return {"kind": "heading", "text": text}
+    return block("heading", text=text)
 
 
 def paragraph(text: str) -> Block:
-    return {"kind": "paragraph", "text": text}
+    return block("paragraph", text=text)
 
 
 def note(text: str) -> Block:
-    return {"kind": "note", "text": text}
+    return block("note", text=text)
 
 
 def key_values(pairs: Iterable[tuple[str, str]]) -> Block:
-    return {"kind": "key_values", "pairs": [list(pair) for pair in pairs]}
+    return block("key_values", pairs=pairs)
 
 
 def table(
     columns: Sequence[Column], rows: Iterable[Sequence[str]], totals: Sequence[str] | None = None
 ) -> Block:
-    return {
-        "kind": "table",
-        "columns": [list(column) for column in columns],
-        "rows": [list(row) for row in rows],
-        "totals": None if totals is None else list(totals),
-    }
+    return block("table", columns=columns, rows=rows, totals=totals)
 
 
-def clauses(clauses: Iterable[tuple[str, str]]) -> Block:
-    return {"kind": "clauses", "clauses": [list(clause) for clause in clauses]}
-
-
-def signatures(parties: Sequence[str]) -> Block:
-    return {"kind": "signatures", "parties": list(parties)}
+def _to_json(value: Any) -> Any:
+    if isinstance(value, str | int | float | Decimal | None):
+        return value
+    return [_to_json(part) for part in value]
 
 
 def content_hash(content: dict[str, Any]) -> str:

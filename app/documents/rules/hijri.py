@@ -41,15 +41,10 @@ def hijri_day(day: date) -> str:
     return _to_hijri(day).isoformat()
 
 
-def with_hijri(day: date, separator: str = " ") -> str:
-    """Format ``day`` in both calendars: ``2026-02-18 (1447-09-01 AH)``.
-
-    A day outside the tables has no Hijri date, but a document is issued all the same.
-    """
-    try:
-        return f"{day}{separator}({hijri_day(day)} AH)"
-    except HijriDateOutOfRange:
-        return f"{day}"
+def hijri_parts(day: date) -> tuple[int, int, int]:
+    """Return year, month and day in the Hijri calendar. Raises HijriDateOutOfRange."""
+    hijri = _to_hijri(day)
+    return hijri.year, hijri.month, hijri.day
 
 
 def _to_hijri(day: date) -> Hijri:

@@ -26,6 +26,14 @@ PROPERTIES = {
     "details": "The faults of the request, at most 100; only with `VALIDATION_ERROR`.",
     "path": "Where the fault is: names of properties and positions in lists. Empty for the whole"
     " body.",
+    # Documents
+    "lang": "Language of the document; by default that of `Accept-Language`, else the user's.",
+    "genuine": "Whether this service has issued a document with the code.",
+    "Verification.kind": "Kind of the document; null if the code is unknown.",
+    "Verification.number": "Number of the document; null if the code is unknown.",
+    "issuer": "The institution that issued it; null if the code is unknown.",
+    "Verification.date": "Day on which it was issued; null if the code is unknown.",
+    "amounts": "The amounts that it states.",
     # Health
     "Health.status": "Always `healthy`: the process responds.",
     "Readiness.status": "Whether requests can be served.",
@@ -81,6 +89,7 @@ PROPERTIES = {
 # By the name, or after its collection where the name is `id`.
 PATH_PARAMETERS = {
     "sessions/id": "Id of one of your sessions.",
+    "verify/code": "The code that is printed on the document, with or without hyphens.",
     "users/id": "Id of the user.",
     "calculations/id": "Id of one of your calculations.",
     "vendors/id": "Id of the vendor.",

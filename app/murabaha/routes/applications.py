@@ -5,7 +5,9 @@ from ...database.base import db
 from ...errors import Forbidden
 from ...http.authentication import current_user
 from ...http.examples import example_of
+from ...http.languages import preferred_language
 from ...http.responses import pdf_response
+from ...http.schemas import LanguageQuerySchema
 from ...payments.rules import InvalidTransition
 from ...users.rules import UserNotFound
 from ..actions import applications, transitions, vendors
@@ -246,15 +248,22 @@ def show_schedule(id):
 
 @bp.get("/applications/<uuid:id>/agreement")
 @bp.login_required
+@bp.arguments(LanguageQuerySchema, location="query")
 @bp.pdf
 @bp.raises(ApplicationNotFound, InvalidTransition)
-def show_agreement(id):
-    """Download the agreement as a PDF; before the acceptance it is a draft"""
+def show_agreement(query, id):
+    """Download the agreement as a PDF; before the acceptance it is a draft
+
+    It is in the institution's language and, if theirs is another, in the buyer's beside it;
+    with `lang` in that language alone.
+    """
     found = visible_application(id).objects()
     if not found:
         raise ApplicationNotFound
     (application,) = found
     agreement = get_agreement(application)
     db.session.commit()
-    pdf = render_agreement(application, agreement)
+    pdf = render_agreement(
+        application, agreement, query["lang"], preferred_language(None, current_user)
+    )
     return pdf_response(pdf, f"{application.application_number}.pdf")

@@ -88,5 +88,6 @@ def render_attachment(mail: Mail) -> list[tuple[str, bytes, str]]:
     """Return the PDF in the mail of a receipt: as it was issued, with its addendum."""
     donation = db.session.get_one(Donation, UUID(mail.facts["donation_id"]))
     receipt = get_receipt(donation)
-    pdf = receipts.render_receipt(receipt, donation)
+    locale = mail.locale or (donation.user.locale if donation.user else "en")
+    pdf = receipts.render_receipt(receipt, donation, locale)
     return [(f"{receipt.number}.pdf", pdf, "application/pdf")]

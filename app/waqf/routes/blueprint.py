@@ -28,8 +28,8 @@ def require_project(id):
         raise ProjectNotFound
 
 
-def receipt_response(donation):
+def receipt_response(donation, lang):
     """Render a donation's receipt. Raises InvalidTransition before the donation has succeeded."""
     receipt = get_receipt(donation)
     db.session.commit()
-    return pdf_response(render_receipt(receipt, donation), f"{receipt.number}.pdf")
+    return pdf_response(render_receipt(receipt, donation, lang), f"{receipt.number}.pdf")

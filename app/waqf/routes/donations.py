@@ -7,17 +7,19 @@ renders the response, and commits the result together with the stored response.
 
 from ...approvals.routes import may_need_approval
 from ...database.base import db
-from ...errors import Forbidden
+from ...errors import Forbidden, QuotaExceeded
 from ...http.authentication import current_user
 from ...http.examples import example_of
 from ...http.exports import stream_rows
+from ...http.languages import preferred_language
 from ...http.rate_limits import limit
-from ...http.schemas import ExportQuerySchema
+from ...http.responses import pdf_response
+from ...http.schemas import ExportQuerySchema, LanguageQuerySchema
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.refunds import RefundOperation
 from ...payments.rules import InvalidTransition
 from ...payments.schemas import PaymentSchema
-from ..actions import changes, donations, projects, refunds
+from ..actions import changes, donations, projects, refunds, year_receipts
 from ..actions.cancellation import CancelOperation, request_cancellation
 from ..models import Donation, Project
 from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
@@ -34,6 +36,7 @@ from ..schemas.donations import (
     ProjectPatchSchema,
     ProjectSchema,
     PublicDonationSchema,
+    YearReceiptQuerySchema,
 )
 from .blueprint import (
     EXPORTS,
@@ -190,14 +193,33 @@ def cancel_donation(_, id):
 
 @bp.get("/donations/<uuid:id>/receipt")
 @bp.login_required
+@bp.arguments(LanguageQuerySchema, location="query")
 @bp.pdf
 @bp.raises(DonationNotFound, InvalidTransition)
-def show_receipt(id):
+def show_receipt(query, id):
     """Download the receipt for one of your donations as a PDF, once it has succeeded"""
     own = own_donation(id).objects()
     if not own:
         raise DonationNotFound
-    return receipt_response(own[0])
+    return receipt_response(own[0], preferred_language(query["lang"], current_user))
+
+
+@bp.get("/donations/receipt")
+@bp.login_required
+@bp.arguments(YearReceiptQuerySchema, location="query")
+@bp.pdf
+@bp.raises(QuotaExceeded)
+def show_year_receipt(query):
+    """Download one receipt for all of your donations of a year as a PDF, with their total
+
+    A donation belongs to the year of its own receipt's number.
+    """
+    gifts = year_receipts.read_gifts(current_user.id, query["year"])
+    issued = year_receipts.issue_year_receipt(current_user, query["year"], gifts)
+    db.session.commit()
+    lang = preferred_language(query["lang"], current_user)
+    pdf = year_receipts.render_year_receipt(current_user, query["year"], gifts, issued, lang)
+    return pdf_response(pdf, f"{issued.number}.pdf")
 
 
 @bp.post("/donations/<uuid:id>/refund")

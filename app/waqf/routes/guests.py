@@ -8,7 +8,9 @@ from flask import request
 from ...errors import ApiError, AuthRequired
 from ...http import rate_limits
 from ...http.authentication import Guest
+from ...http.languages import preferred_language
 from ...http.parsing import read_json_body
+from ...http.schemas import LanguageQuerySchema
 from ...users.rules import normalize_email
 from ..actions import receipts
 from ..rules import ReceiptNotFound
@@ -40,8 +42,10 @@ def limit_guest(guest):
 
 @bp.get("/receipts/<token>")
 @bp.public
+@bp.arguments(LanguageQuerySchema, location="query")
 @bp.pdf
 @bp.raises(ReceiptNotFound)
-def show_linked_receipt(token):
+def show_linked_receipt(query, token):
     """Download the receipt whose link was mailed to the donor as a PDF"""
-    return receipt_response(receipts.find_by_token(token))
+    donation = receipts.find_by_token(token)
+    return receipt_response(donation, preferred_language(query["lang"], donation.user))

@@ -5,6 +5,8 @@ from ...database.base import db
 from ...errors import Forbidden, ResourceExists
 from ...http.authentication import current_user
 from ...http.exports import stream_rows
+from ...http.languages import preferred_language
+from ...http.schemas import LanguageQuerySchema
 from ...payments.rules import InvalidTransition
 from ...users.rules import UserNotFound
 from ..actions import changes, offline, staff
@@ -56,14 +58,16 @@ def show_any_donation(id):
 
 @bp.get("/donations/all/<uuid:id>/receipt")
 @bp.officers_only
+@bp.arguments(LanguageQuerySchema, location="query")
 @bp.pdf
 @bp.raises(DonationNotFound, InvalidTransition)
-def show_any_receipt(id):
+def show_any_receipt(query, id):
     """Download a donation's receipt as a PDF, to hand it to a donor without an account"""
     found = Donation.by_id(id).objects()
     if not found:
         raise DonationNotFound
-    return receipt_response(found[0])
+    (donation,) = found
+    return receipt_response(donation, preferred_language(query["lang"], donation.user))
 
 
 @bp.post("/donations/<uuid:id>/reverse")

@@ -12,13 +12,14 @@ from ...http.fields import (
     ExactDecimal,
     MultilineText,
     QueryBoolean,
+    QueryInteger,
     StrictBoolean,
     StrictInteger,
     StrictUUID,
     Text,
     UtcDateTime,
 )
-from ...http.schemas import Schema
+from ...http.schemas import LanguageQuerySchema, Schema
 from ...http.validators import Length, OneOf, Range
 from ...payments.schemas import PaymentMethodId, PaymentSchema
 from ...users.schemas import Email, PersonName
@@ -204,6 +205,12 @@ class DonationPatchSchema(Schema):
 
 class DonationCancellationSchema(Schema):
     """A body without fields, which may be left out."""
+
+
+class YearReceiptQuerySchema(LanguageQuerySchema):
+    """The year and the language of a receipt."""
+
+    year = QueryInteger(required=True, validate=Range(1970, 9998), metadata={"example": 2026})
 
 
 class NewRefundSchema(Schema):

@@ -1,0 +1,51 @@
+"""What anyone may know of an issued document by its code: no names."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ... import clock
+from ...integrations.pdf import ISSUER
+from ..models import Document
+from ..rules.codes import parse_code
+from ..rules.texts import Texts
+
+UNKNOWN: dict[str, Any] = {
+    "genuine": False, "kind": None, "number": None, "issuer": None, "date": None, "amounts": [],
+}  # fmt: skip
+
+
+def verify(text: str) -> dict[str, Any]:
+    """Return the facts of the document whose code is ``text``, or UNKNOWN."""
+    code = parse_code(text)
+    document = Document.find_by_code(code) if code else None
+    if document is None:
+        return UNKNOWN
+    content = document.content
+    day = content.get("day")
+    return {
+        "genuine": True,
+        "kind": document.kind,
+        "number": document.number,
+        "issuer": content["issuer"]["name"] or ISSUER,
+        "date": date.fromisoformat(day) if day else clock.local_date(document.issued_at),
+        "amounts": [
+            {"amount": Decimal(amount), "currency": currency}
+            for amount, currency in content.get("amounts", [])
+        ],
+    }
+
+
+def describe(facts: dict[str, Any], texts: Texts) -> list[tuple[str, str]]:
+    """Return names and values of ``facts`` in a language; none of an unknown document."""
+    if not facts["genuine"]:
+        return []
+    amounts = [texts.money(each["amount"], each["currency"]) for each in facts["amounts"]]
+    rows = {
+        "kind": texts.find("kinds", facts["kind"]),
+        "number": facts["number"],
+        "issuer": facts["issuer"],
+        "date": texts.both_days(facts["date"]),
+        "amount": " + ".join(amounts),
+    }
+    return [(texts(f"verify.{name}"), value) for name, value in rows.items() if value]

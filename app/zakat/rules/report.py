@@ -1,0 +1,204 @@
+"""What the report of a calculation says: the result, what counted, and the rule of each line."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from ...documents.rules import Block, block, heading, key_values, note, paragraph, table
+from ...documents.rules.texts import Texts
+from ...money import ZERO
+from .assets import AAOIFI
+
+MAX_LINES = 300
+# Of all labels in a report: whole ones of 120 characters in 37 lines, 15 of each in 300.
+LABEL_CHARACTERS = 4_500
+MAX_PARTS = 7  # of the bar: the largest categories, and the others together
+OWN_RATES = ("crops", "rikaz", "livestock")  # apart from the wealth that is compared with the nisab
+
+
+def report_blocks(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[Block]:
+    """Yield the blocks of a report of ``day`` for the user called ``name``."""
+    lines = calculation.breakdown or [_single_line(calculation)]
+    shown = lines[:MAX_LINES]
+    yield _result(texts, calculation, day)
+    yield key_values(_summary(texts, calculation, name, day))
+    if bar := _counted_bar(texts, calculation, lines):
+        yield bar
+    yield heading(texts("zakat.lines"))
+    notes = _number_rules(shown)
+    yield _line_table(texts, calculation, shown, notes)
+    if len(lines) > len(shown):
+        yield note(texts("zakat.shortened", shown=str(len(shown)), total=str(len(lines))))
+    yield heading(texts("zakat.rules"))
+    rules = [f"{_rule(texts, rule)} — {_rule(texts, source)}" for rule, source in notes]
+    yield block("clauses", clauses=rules)
+    if calculation.notes:
+        yield heading(texts("zakat.notes"))
+        yield paragraph(calculation.notes)
+    yield note(texts("frame.no_fatwa"))
+
+
+def _single_line(calculation: Any) -> dict[str, Any]:
+    """Build the breakdown line of a calculation from a single amount of wealth."""
+    return {
+        "category": "wealth",
+        "label": None,
+        "counted": calculation.wealth,
+        "rate": calculation.rate,
+        "zakat": calculation.zakat_amount,
+        "due": [],
+        "rule": "Zakat is due on the whole of net wealth that reaches the nisab.",
+        "source": AAOIFI,
+    }
+
+
+def _result(texts: Texts, calculation: Any, day: date) -> Block:
+    """Return what is due, in money and animals, or why nothing is."""
+    currency, zakat = calculation.currency, calculation.zakat_amount
+    figure = texts.money(zakat, currency)
+    if not calculation.eligible:
+        completes = calculation.hawl_completes_on
+        is_early = bool(completes and completes > day)
+        reason = (
+            texts("zakat.reason_hawl", day=texts.both_days(completes))
+            if is_early
+            else texts("zakat.reason_nisab")
+        )
+        label = texts("zakat.later" if is_early else "zakat.nothing")
+        return block("amount", label=label, figure=figure, words=reason)
+    words = texts.amount_in_words(zakat, currency)
+    if animals := _all_animals(texts, calculation):
+        words = f"{words}\n{texts('zakat.animals', animals=animals)}"
+    return block("amount", label=texts("zakat.due"), figure=figure, words=words)
+
+
+def _all_animals(texts: Texts, calculation: Any) -> str:
+    lines = calculation.breakdown or []
+    return " + ".join(animal for line in lines for animal in _animals(texts, line))
+
+
+def _animals(texts: Texts, line: dict[str, Any]) -> list[str]:
+    return [f"{due['count']} {texts.find('livestock', due['animal'])}" for due in line["due"]]
+
+
+def _summary(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[tuple[str, str]]:
+    currency, nisab = calculation.currency, calculation.nisab
+    nisab_text = texts("zakat.not_needed")
+    if nisab:
+        nisab_text = texts.money(nisab, currency)
+        if calculation.nisab_basis:
+            metal = texts(f"zakat.{calculation.nisab_basis}")
+            nisab_text = texts("zakat.basis", amount=nisab_text, metal=metal)
+    year = texts(f"zakat.{calculation.year_basis}")
+    yield texts("zakat.for"), name
+    yield texts("zakat.calculated"), texts.both_days(day)
+    yield texts("zakat.wealth"), texts.money(calculation.wealth, currency)
+    yield texts("zakat.nisab"), nisab_text
+    rate = texts.percent(calculation.rate)
+    yield texts("zakat.year"), texts("zakat.year_rate", year=year, rate=rate)
+    first, last = calculation.hawl_started_on, calculation.hawl_completes_on
+    if first and last:
+        days = {"first": texts.both_days(first), "last": texts.both_days(last)}
+        yield texts("zakat.hawl"), texts("zakat.hawl_range", **days)
+
+
+def _counted_bar(texts: Texts, calculation: Any, lines: Sequence[dict[str, Any]]) -> Block | None:
+    """Return a bar of the wealth by category above one of debts and net wealth, with the nisab."""
+    currency, nisab = calculation.currency, calculation.nisab or ZERO
+    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for line in lines:
+        if line["category"] not in OWN_RATES:
+            sums[line["category"]] += Decimal(line["counted"])
+    debts = -sums.pop("liability", ZERO)
+    scale = max(sum(sums.values(), ZERO), nisab)
+    if not scale:
+        return None
+
+    def part(label: str, amount: Decimal) -> tuple[str, float, str]:
+        return label, float(amount / scale), texts.money(amount, currency)
+
+    largest = sorted(sums.items(), key=lambda item: -item[1])
+    parts = [
+        part(texts.find("categories", name), sum_) for name, sum_ in largest[:MAX_PARTS] if sum_
+    ]
+    if rest := sum((sum_ for _, sum_ in largest[MAX_PARTS:]), ZERO):
+        parts.append(part(texts.find("categories", "other"), rest))
+    net = [part(texts("zakat.debts"), debts), part(texts("zakat.wealth"), calculation.wealth)]
+    mark = [f"{texts('zakat.nisab_mark')} {texts.money(nisab, currency)}", float(nisab / scale)]
+    return block(
+        "split_bar",
+        title=texts("zakat.counted_bar"),
+        bars=[parts, net] if debts else [parts],
+        mark=mark if nisab else None,
+    )
+
+
+def _number_rules(lines: Sequence[dict[str, Any]]) -> dict[tuple[str, str], int]:
+    """Return the number of each rule with its source, in the order of the groups of lines."""
+    ordered = [line for _, group in _by_category(lines) for line in group]
+    pairs = dict.fromkeys((line["rule"], line["source"]) for line in ordered)
+    return {pair: number for number, pair in enumerate(pairs, 1)}
+
+
+def _by_category(lines: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the lines of each category, in the order in which the categories first appear."""
+    order = {line["category"]: None for line in lines}
+    rank = {category: place for place, category in enumerate(order)}
+    ordered = sorted(lines, key=lambda line: rank[line["category"]])
+    for category, group in groupby(ordered, key=lambda line: line["category"]):
+        yield category, [*group]
+
+
+def _line_table(
+    texts: Texts,
+    calculation: Any,
+    lines: Sequence[dict[str, Any]],
+    notes: dict[tuple[str, str], int],
+) -> Block:
+    currency, length = calculation.currency, LABEL_CHARACTERS // len(lines)
+    rows: list[list[str]] = []
+    for category, group in _by_category(lines):
+        rows.append([texts.find("categories", category)])
+        rows += [_row(texts, line, currency, length, notes) for line in group]
+    total = [texts.money(calculation.zakat_amount, currency)]
+    if calculation.eligible:
+        total += [
+            animal for line in calculation.breakdown or [] for animal in _animals(texts, line)
+        ]
+    return table(
+        [
+            (texts("zakat.item"), 1, "start"),
+            (texts("zakat.note"), 0, "end"),
+            (texts("zakat.counted"), 0, "end"),
+            (texts("zakat.rate"), 0, "end"),
+            (texts("zakat.zakat"), 0, "end"),
+        ],
+        rows,
+        [texts("zakat.due"), "", "", "", "\n".join(total)],
+    )
+
+
+def _row(
+    texts: Texts,
+    line: dict[str, Any],
+    currency: str,
+    length: int,
+    notes: dict[tuple[str, str], int],
+) -> list[str]:
+    """Return a line of the breakdown as a row, its label cut to ``length``."""
+    label = " ".join((line["label"] or texts.find("categories", line["category"])).split())
+    animals = "\n".join(_animals(texts, line))
+    return [
+        label if len(label) <= length else label[: length - 1] + "…",
+        str(notes[line["rule"], line["source"]]),
+        "–" if line["due"] else texts.number(Decimal(line["counted"]), currency),
+        "–" if line["due"] else texts.percent(Decimal(line["rate"])),
+        animals or texts.number(Decimal(line["zakat"]), currency),
+    ]
+
+
+def _rule(texts: Texts, rule: str) -> str:
+    return texts.find("rules", rule)
