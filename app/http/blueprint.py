@@ -4,9 +4,9 @@ The decorators of a view say, from the top: where, who, what comes in, what goes
 The idempotent ones also commit, and ``idempotent_payment`` calls Stripe.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ from .access import AccessDecorators, View, defer_session_check
 from .examples import example_of, examples_of
 from .glossary import component_name
 from .openapi import apidoc_of, complete_operation, copy_apidoc, with_operation_doc
-from .pagination import page_response, read_cursor, within_period
+from .pagination import page_response, read_cursor, read_requested_page, within_period
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema, list_query_schema
@@ -231,7 +231,9 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                requested = _requested_page(request.query_string, request.endpoint, query_schema)
+                requested = read_requested_page(
+                    request.query_string, request.endpoint, query_schema
+                )
                 if requested["after"] is not None:
                     read_cursor(requested["after"])  # before the view, like any other parameter
                 query = within_period(view(*args, **kwargs), requested)
@@ -312,13 +314,3 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
     @staticmethod
     def _complete_operation_doc(doc: Any, doc_info: Any, *, method: str, **kwargs: Any) -> Any:
         return complete_operation(doc, doc_info, method)
-
-
-@lru_cache(maxsize=256)
-def _requested_page(query_string: bytes, endpoint: str, schema: type[Schema]) -> Mapping[str, Any]:
-    """Load the current request's page; cached, because clients repeat a few query strings.
-
-    Which other parameters are accepted depends on the endpoint.
-    """
-    page: Mapping[str, Any] = PARSER.parse(schema(), location="query")
-    return page

@@ -21,12 +21,25 @@ from .. import clock, strict_json
 from ..database.prepared import PreparedQuery, list_keys
 from ..errors import ValidationFailed
 from . import row_batches, sql_json, streaming
+from .parsing import PARSER
 from .responses import json_response
 from .schemas import INVALID_CURSOR
 from .sql_json import MAX_TOTAL, Page, Start
 
 TAG_BYTES = 6
 PAGE_PARAMETERS = {"limit", "offset", "after"}
+
+
+@lru_cache(maxsize=256)
+def read_requested_page(
+    query_string: bytes, endpoint: str, schema: type[Schema]
+) -> Mapping[str, Any]:
+    """Load the current request's page; cached, because clients repeat a few query strings.
+
+    Which other parameters are accepted depends on the endpoint.
+    """
+    page: Mapping[str, Any] = PARSER.parse(schema(), location="query")
+    return page
 
 
 def page_response(

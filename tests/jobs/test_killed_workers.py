@@ -219,7 +219,8 @@ CASES = {  # job: prepare, days until it runs, effects that it must have
     "expire_offers": (prepare_offers, 30, {"application expired": 2, "refund of 70000": 2}),
     "prune": (prepare_old_rows, 100, {"key": 0, "file invoice": 0, "file export": 0}),
     "check_ledger": (
-        prepare_discrepancy, 0, {"exception other": 1, "received payment_exception": 1},
+        prepare_discrepancy, 0,
+        {"exception ledger_difference": 1, "received ledger_check_failed": 1},
     ),
     "remind_clients": (prepare_offers, 29, {"received offer_expiring": 2}),
     "remind_of_hawls": (prepare_hawl, 24, {"received hawl_completed": 2}),

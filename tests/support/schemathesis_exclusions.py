@@ -31,7 +31,8 @@ EXCLUSIONS = [
         r"(Must have at most|A total would need more than) 15 digits.*", "no schema counts digits"
     ),
     Exclusion(
-        r"(Must be (greater|less) than .+|Must have at most \d decimals?\.)",
+        r"(Must be (greater|less) than .+|Must be at (least|most) -?[\d.]+\."
+        r"|Must have at most \d decimals?\.)",
         "the bounds of a decimal are in its description: validators that use doubles miss them",
     ),
     Exclusion(
