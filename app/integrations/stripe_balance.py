@@ -49,6 +49,7 @@ class BalanceFacts(NamedTuple):
     source_currency: str
     charge_id: str | None
     intent_id: str | None
+    paid_with: str | None  # brand or type of the payment method, and its last four digits
     description: str | None
     available_on: datetime
     occurred_at: datetime
@@ -143,6 +144,7 @@ def from_balance_transaction(transaction: Mapping[str, Any]) -> BalanceFacts:
         source_currency=source_currency,
         charge_id=_charge_id(source),
         intent_id=_id(source.get("payment_intent")) if isinstance(source, Mapping) else None,
+        paid_with=_paid_with(source),
         description=_optional(transaction.get("description")),
         available_on=_time(transaction["available_on"]),
         occurred_at=_time(transaction["created"]),
@@ -166,6 +168,17 @@ def _charge_id(source: Any) -> str | None:
     if isinstance(source, Mapping):
         return _id(source.get("charge"))
     return source if isinstance(source, str) and source.startswith(("ch_", "py_")) else None
+
+
+def _paid_with(source: Any) -> str | None:
+    """Return brand and last digits of what a charge was paid with, such as ``visa 4242``."""
+    if _object_type(source) != "charge":
+        return None
+    details = source.get("payment_method_details") or {}
+    kind = str(details.get("type"))
+    method = details.get(kind) or {}
+    digits = _optional(method.get("last4"))
+    return f"{method.get('brand') or kind} {digits}" if digits else None
 
 
 def _read_all(read: Callable[[Any], T], objects: list[Any], unreadable: list[str]) -> Iterator[T]:

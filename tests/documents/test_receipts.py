@@ -49,6 +49,19 @@ def receipt_of(donor, donation):
     return pdf_text(donor.get(f"{DONATIONS}/{donation['id']}/receipt"))
 
 
+def test_a_receipt_shows_the_card_once_stripe_has_reported_it(waqf, sign_in, reconcile, set_clock):
+    donor, project = sign_in(), waqf.create_project()
+    donation = waqf.create_paid_donation(donor, project)
+    before = receipt_of(donor, donation)
+    assert "4242" not in before
+    set_clock("2026-01-26T10:30:00")
+    assert reconcile() == 0
+    after = receipt_of(donor, donation)
+    assert "Paid with Visa, ending in 4242" in after
+    assert donation["receiptNumber"] in before
+    assert donation["receiptNumber"] in after
+
+
 def test_a_receipt_never_changes_its_words(waqf, sign_in, configure, set_clock):
     configure(**ISSUER)
     admin, donor = sign_in("admin"), sign_in()

@@ -81,9 +81,22 @@ def find_receipt(donation: Any) -> Document | None:
 def render_receipt(receipt: Document, donation: Any, lang: str) -> bytes:
     """Render a receipt; what was received or taken back of the donation since is an addendum."""
     total, changes = _find_changes(donation, receipt.issued_at)
-    return render(
-        receipt, [lang], lambda texts: _addendum(texts, donation, total, changes) if changes else ()
-    )
+
+    def addendum(texts: Texts) -> Iterable[Block]:
+        yield from _describe_card(texts, donation.paid_with)
+        if changes:
+            yield from _addendum(texts, donation, total, changes)
+
+    return render(receipt, [lang], addendum)
+
+
+def _describe_card(texts: Texts, paid_with: str | None) -> Iterable[Block]:
+    """Yield what the donor paid with, which Stripe reports after the receipt was issued."""
+    if paid_with:
+        method, _, digits = paid_with.rpartition(" ")
+        name = method.replace("_", " ").title()
+        words = texts("methods.card_ending", method=name, digits=digits)
+        yield key_values([(texts("receipt.paid_with"), words)])
 
 
 Change = tuple[date, str, Decimal]  # day, account and amount

@@ -119,6 +119,7 @@ class BalanceTransaction(UUIDPrimaryKeyMixin, Base):
     source_currency: Mapped[str]
     charge_id: Mapped[str | None]
     intent_id: Mapped[str | None]
+    paid_with: Mapped[str | None]  # brand or type of the payment method, and its last four digits
     description: Mapped[str | None]
     match: Mapped[str]
     payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
@@ -162,6 +163,12 @@ class BalanceTransaction(UUIDPrimaryKeyMixin, Base):
         """Select the lines of a payout, newest first."""
         query = db.select(cls).where(cls.payout_id == payout_id)
         return newest_first(query, cls.occurred_at, cls.id)
+
+    @classmethod
+    def paid_with_of(cls, payment_id: UUID) -> str | None:
+        """Return what a payment was paid with; None until Stripe has reported it."""
+        methods = db.select(cls.paid_with).where(cls.payment_id == payment_id, cls.paid_with != "")
+        return db.session.scalar(methods.limit(1))
 
     @classmethod
     def fee_of(cls, payment_id: Any) -> Any:

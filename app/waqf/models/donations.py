@@ -20,7 +20,7 @@ from ...database.prepared import (
     prepared_query,
 )
 from ...money import ZERO
-from ...payments.models import Payment, Reversal
+from ...payments.models import BalanceTransaction, Payment, Reversal
 from ...users.models import User
 from ..rules import (
     STATUSES,
@@ -150,6 +150,10 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     def charged_back_amount(self) -> Decimal:
         """The part that lost disputes have taken; the payment is read only if there is one."""
         return self.payment.amount_charged_back if self.disputed_amount else ZERO
+
+    @property
+    def paid_with(self) -> str | None:
+        return BalanceTransaction.paid_with_of(self.payment.id) if self.payment else None
 
     @property
     def receipt_name(self) -> str:
