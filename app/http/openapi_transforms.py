@@ -117,7 +117,8 @@ def describe_paths(document: dict[str, Any]) -> None:
             name = parameter["name"]
             found = re.search(rf"([a-z-]+)/{{{name}}}", path)
             collection = f"{found[1]}/{name}" if found else name
-            parameter["description"] = PATH_PARAMETERS.get(name) or PATH_PARAMETERS[collection]
+            known = PATH_PARAMETERS.get(name) or PATH_PARAMETERS.get(collection, "")
+            parameter["description"] = known
 
 
 def remove_unused(document: dict[str, Any]) -> None:

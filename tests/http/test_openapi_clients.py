@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app import create_app
 from app.errors import ApiError
 from app.http import glossary
 from app.http.error_guide import GUIDE, guide_table
@@ -12,6 +13,7 @@ from app.http.glossary.common import PATH_PARAMETERS
 from app.http.schemas import Schema
 
 from ..support.openapi_document import nested_objects, operations, resolve_ref
+from ..support.settings import make_settings
 
 API_GUIDE = Path(__file__).parents[2] / "docs" / "api.md"
 # Names of types that Swift, Kotlin, Dart, TypeScript, Rust, Java or Python have without an import,
@@ -27,6 +29,12 @@ TAKEN_NAMES = {
     "Record", "Request", "Response", "Result", "Self", "Set", "Some", "Storage", "Stream", "String",
     "Symbol", "Text", "Thread", "Triple", "Type", "Unit", "Uri", "Url", "Vec", "Void", "Worker",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def the_app(database_url):
+    """Return an app of development: it has the routes of production, and those of suites."""
+    return create_app(make_settings(database_url=database_url, dev_routes=True))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +108,7 @@ def test_every_schema_has_a_description_of_its_own(the_app, document):
         assert not issubclass(schema_class, Schema) or text != Schema.__doc__
 
 
-def test_the_glossary_has_no_entry_that_is_not_used(the_app):
+def test_the_glossary_has_no_entry_that_is_not_used(the_app, document):
     classes = schema_classes(the_app)
     for view in the_app.view_functions.values():
         for argument in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", []):

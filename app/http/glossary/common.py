@@ -34,6 +34,11 @@ PROPERTIES = {
     "issuer": "The institution that issued it; null if the code is unknown.",
     "Verification.date": "Day on which it was issued; null if the code is unknown.",
     "amounts": "The amounts that it states.",
+    # Control by integration suites
+    "now": "The service's time.",
+    "jobs": "The scheduled jobs that ran because the clock was moved.",
+    "JobResult.outcome": "How it ended.",
+    "accounts": "The accounts of the sample data.",
     # Health
     "Health.status": "Always `healthy`: the process responds.",
     "Readiness.status": "Whether requests can be served.",
@@ -100,9 +105,11 @@ PATH_PARAMETERS = {
     "disbursements/id": "Id of the disbursement.",
     "exceptions/id": "Id of the exception.",
     "payouts/id": "Id of the payout.",
+    "payments/id": "Id of the payment, as in `payment.id` of a donation.",
     "receipt_id": "Id of the receipt.",
     "number": "Number of the instalment, from 1 on.",
     "filename": "Name of the stored file, as the upload returned it.",
     "name": "Name of a file of the documentation page.",
+    "act": "What happens to the payment at Stripe.",
     "token": "The token of a link that was sent by mail.",
 }
