@@ -14,11 +14,17 @@ from decimal import Decimal
 from typing import Any
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued, JobAborted, TaskNotFound
+from procrastinate.exceptions import (
+    AlreadyEnqueued,
+    ConnectorException,
+    JobAborted,
+    TaskNotFound,
+)
 from procrastinate.jobs import Job
 
 from .. import clock
 from ..database.base import db
+from ..database.prepared import driver_connection
 from ..errors import describe_database_error
 from .completion import CompletingJobManager
 from .models import JobRun
@@ -132,11 +138,15 @@ def enqueue(
         raise TaskNotFound(name)
 
     def defer() -> None:
-        connection = db.session.connection().connection.driver_connection
-        task = inserter.configure_task(
-            name, connection=connection, schedule_at=at, queueing_lock=waiting_once
-        )
-        task.defer(**arguments)
+        db.session.connection()  # begins the transaction
+        with driver_connection() as connection:
+            task = inserter.configure_task(
+                name, connection=connection, schedule_at=at, queueing_lock=waiting_once
+            )
+            try:
+                task.defer(**arguments)
+            except ConnectorException as error:
+                raise error.__cause__ or error from None  # a lost connection is seen as one
 
     if waiting_once is None:
         defer()

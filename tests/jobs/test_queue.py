@@ -4,6 +4,7 @@ import pytest
 from procrastinate.exceptions import TaskNotFound
 
 from app.database.base import db
+from app.errors import DATABASE_UNAVAILABLE
 from app.jobs import queue
 from app.jobs.models import JOBS
 
@@ -41,6 +42,20 @@ def test_a_job_with_a_key_waits_once_and_the_transaction_goes_on(app):
         assert queue.enqueue("tests.nothing", waiting_once="b") is True
         db.session.commit()
     assert waiting(app) == ["tests.nothing"] * 2
+
+
+@pytest.mark.parametrize("key", [None, "a"])
+def test_a_connection_that_is_lost_while_a_job_is_enqueued_is_seen_as_lost(app, sql, key):
+    """Clients then get 503, and the next request another connection."""
+    with app.app_context():
+        pid = db.session.scalar(db.text("SELECT pg_backend_pid()"))
+        sql("SELECT pg_terminate_backend(%s)", pid)
+        with pytest.raises(DATABASE_UNAVAILABLE):
+            queue.enqueue("tests.nothing", waiting_once=key)
+        db.session.rollback()
+        queue.enqueue("tests.nothing", waiting_once=key)
+        db.session.commit()
+    assert waiting(app) == ["tests.nothing"]
 
 
 def test_an_unknown_job_is_refused_when_it_is_enqueued(app):
