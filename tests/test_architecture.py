@@ -260,7 +260,8 @@ OTHER_CLOCKS = {
     "app/clock.py": {"datetime.now"},  # ours itself
     "app/dev/shared_clock.py": {"datetime.now"},  # what it moves
     "app/dev/fake_stripe/delivery.py": {"time.monotonic"},  # pauses between attempts
-    "app/dev/reset.py": {"time.monotonic"},  # how long to wait for requests
+    # how long to wait for requests; heartbeats, by the database
+    "app/dev/reset.py": {"SQL clock_timestamp()", "time.monotonic"},
     "app/http/authentication.py": {"time.monotonic"},  # a cache against floods, for 5 seconds
     "app/http/incoming_request.py": {"time.monotonic"},  # how long a request may take to arrive
     "app/http/outgoing_response.py": {"time.monotonic"},  # how long a client may take to read

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import string
+from uuid import uuid4
 
 import marshmallow
 import pytest
@@ -191,6 +192,16 @@ def test_the_client_chooses_the_language_of_errors(client, accepted, locale):
     assert response.json["error"] == errors.NotFound.message.render(locale)
     assert response.headers["Content-Language"] == locale
     assert "Accept-Language" in response.vary
+
+
+@pytest.mark.parametrize("path", ["waqf/donations", "zakat/calculations", "murabaha/applications"])
+def test_a_missing_row_is_an_error_in_the_users_language(sign_in, path):
+    user = sign_in()
+    assert user.patch("/api/auth/me", json={"locale": "ar"}).status_code == 200
+    for headers, locale in (({}, "ar"), ({"Accept-Language": "id"}, "id")):
+        response = user.get(f"/api/{path}/{uuid4()}", headers=headers)
+        assert response.status_code == 404
+        assert response.headers["Content-Language"] == locale
 
 
 def test_the_users_language_is_that_of_a_client_that_accepts_none_of_ours(sign_in, statements):

@@ -5,6 +5,8 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
+from ..audit.actions import record
+from ..audit.origin import current_origin
 from ..auth.actions.recovery import create_reset_link
 from ..auth.actions.second_factor import turn_off
 from ..database.base import db
@@ -62,7 +64,10 @@ def disable_user_command(email: str) -> None:
 @click.option("--email", required=True)
 def reset_password_command(email: str) -> None:
     """Print a link that resets a user's password within an hour."""
-    reset_url, expires_at = create_reset_link(_find_user(email))
+    user = _find_user(email)
+    reset_url, expires_at = create_reset_link(user)
+    after = {"expiresAt": expires_at.isoformat()}
+    record(current_origin().action, "user", user.id, after=after)
     db.session.commit()
     click.echo(f"{reset_url}\nvalid until {expires_at:%Y-%m-%dT%H:%M:%SZ}")
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ STRIPE_ADDRESS_FILE = config.INSTANCE / "stripe"  # the fake's address, while it
 LOCK_FILE = config.INSTANCE / "make-run.lock"
 STRIPE_KEY, STRIPE_SECRET = "sk_test_local", "whsec_local"
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
+RESTART_DELAY = 1  # seconds after a worker has ended
 FAKE_STRIPE = [sys.executable, "-m", "app.dev.fake_stripe"]
 
 
@@ -130,7 +132,7 @@ def serve(settings: config.Settings, address: str) -> int:
         report("Adding the sample data")
         has_demo = add_sample_data(own_database=server is not None)
         report("Starting the service and a worker")
-        worker = subprocess.Popen([*FLASK, "jobs", "work"], start_new_session=True)
+        worker = Worker()
         return run_gunicorn(address, has_demo=has_demo)
     except KeyboardInterrupt:
         return 0
@@ -138,14 +140,44 @@ def serve(settings: config.Settings, address: str) -> int:
         return 1
     finally:
         if worker:
-            worker.terminate()
-            worker.wait()
+            worker.stop()
         if fake_stripe:
             STRIPE_ADDRESS_FILE.unlink()
             fake_stripe.terminate()
             fake_stripe.wait()
         if server:
             stop_postgres(server)
+
+
+class Worker:
+    """A worker of jobs, and another one after it whenever it has ended by itself."""
+
+    def __init__(self) -> None:
+        self.process, self.stopping = self._start(), threading.Event()
+        self.lock = threading.Lock()  # none starts after the last one was stopped
+        self.thread = threading.Thread(target=self._restart, daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Let the running jobs end."""
+        with self.lock:
+            self.stopping.set()
+            self.process.terminate()
+        self.thread.join()
+
+    @staticmethod
+    def _start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*FLASK, "jobs", "work"], start_new_session=True)
+
+    def _restart(self) -> None:
+        while True:
+            code = self.process.wait()
+            self.stopping.wait(RESTART_DELAY)
+            with self.lock:
+                if self.stopping.is_set():
+                    return
+                report(f"The worker ended with status {code}: starting another")
+                self.process = self._start()
 
 
 def add_sample_data(*, own_database: bool) -> bool:

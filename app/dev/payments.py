@@ -27,10 +27,9 @@ VOUCHER = {"kind": "boleto"}
 TIMEOUT = 10  # seconds
 
 
-class NoStandIn(NotFound):
-    message = Message(
-        "This service uses Stripe itself: only the local stand-in can act on a payment."
-    )
+NO_STAND_IN = Message(
+    "This service uses Stripe itself: only the local stand-in can act on a payment."
+)
 
 
 def act_on_payment(id: UUID, act: str) -> None:
@@ -53,9 +52,9 @@ def act_on_payment(id: UUID, act: str) -> None:
 
 
 def require_stand_in() -> None:
-    """Raise NoStandIn unless the service uses the fake of Stripe."""
+    """Raise NotFound unless the service uses the fake of Stripe."""
     if not has_stand_in():
-        raise NoStandIn
+        raise NotFound(NO_STAND_IN)
 
 
 def has_stand_in() -> bool:

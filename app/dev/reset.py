@@ -28,7 +28,11 @@ SEQUENCES = """
     SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = current_schema()
     AND sequencename NOT LIKE 'procrastinate%'
 """
-RUNNING_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+# A worker that was killed does not end its jobs; its heartbeat, every 10 seconds, ends.
+RUNNING_JOBS = """
+    SELECT count(*) FROM procrastinate_jobs j JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.status = 'doing' AND w.last_heartbeat > clock_timestamp() - interval '20 seconds'
+"""
 # The workers and what they have scheduled stay: they are running.
 DELETE_JOBS = "DELETE FROM procrastinate_jobs"
 

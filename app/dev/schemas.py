@@ -45,6 +45,10 @@ class ClockMoveSchema(Schema):
             raise ValidationError(ONE_OF_BOTH, "now")
 
 
+class NoFieldsSchema(Schema):
+    """A body without fields, which may be left out."""
+
+
 class JobResultSchema(Schema):
     """A scheduled job that became due when the clock was moved, and how it ended."""
 

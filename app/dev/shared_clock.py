@@ -5,8 +5,10 @@ maps it into its memory, so that reading the clock costs no system call, and a c
 in the workers, in the worker of jobs and in the fake of Stripe.
 """
 
+import fcntl
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from .. import clock
 
 SIZE = 16  # bytes: two native integers of 64 bits, each read and written at once
 LIMIT = timedelta(days=100 * 366)  # by which the clock may be moved
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # Unix times, as Stripe's, must be positive
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -21,7 +24,7 @@ class SharedClock:
     """The system's clock plus an offset, which the file ``path`` holds for all processes."""
 
     def __init__(self, path: str) -> None:
-        file = Path(path)
+        file = self._path = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a+b") as content:
             if file.stat().st_size < SIZE:
@@ -32,16 +35,23 @@ class SharedClock:
         """Return the current time of the service."""
         return datetime.now(UTC) + timedelta(microseconds=self._values[0])
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep other requests from moving the clock, or from acting at its time, meanwhile."""
+        with self._path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+            yield
+
     @property
     def offset(self) -> timedelta:
         """By how much the clock is ahead of the system's."""
         return timedelta(microseconds=self._values[0])
 
     def move_by(self, delta: timedelta) -> None:
-        """Move the clock by ``delta``, also back. Raises ValueError beyond LIMIT."""
+        """Move the clock by ``delta``, also back. Raises ValueError beyond LIMIT and EARLIEST."""
         offset = self.offset + delta
-        if abs(offset) > LIMIT:
-            raise ValueError("Must be within a hundred years of the real time.")
+        if abs(offset) > LIMIT or datetime.now(UTC) + offset < EARLIEST:
+            raise ValueError("Must be after 1990, and within a hundred years of the real time.")
         self._values[0] = offset // MICROSECOND
 
     def restore(self) -> None:

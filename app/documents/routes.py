@@ -24,6 +24,9 @@ FORMS = ("text/html", "application/json")
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
 @bp.response(200, VerificationSchema)
+@bp.alt_response(
+    404, schema={"type": "string"}, content_type="text/html", example="<!doctype html>…"
+)
 @bp.alt_response(404, schema=VerificationSchema, example=UNKNOWN)
 def verify_document(code):
     """Show whether the document with this code is genuine, as a page or as JSON by Accept

@@ -95,8 +95,7 @@ class AccessDecorators:
         return view
 
     def _require_role(self, view: View, role: str, *errors: type[ApiError]) -> View:
-        if errors:
-            errors = *errors, EnrolmentRequired
+        errors = *errors, EnrolmentRequired
         guarded = self.raises(*TOKEN_ERRORS, *errors)(authentication.login_required(view, role))
         return with_access(guarded, SESSION_SECURITY, ROLE_SENTENCES[role])
 

@@ -25,6 +25,7 @@ from ..errors import (
     EnrolmentRequired,
     Forbidden,
     TokenRevoked,
+    accepted_locale,
 )
 from .tokens import SAFE_METHODS, TokenClaims, token_from_request
 
@@ -120,6 +121,13 @@ class Guest(NamedTuple):
     def raise_if_revoked(self, row: Any) -> Any:
         """Return ``row``."""
         return row
+
+
+def load_locale() -> None:
+    """Load the user's language for an error, if the request names none and it is not known yet."""
+    user = g.get("authenticated_user")
+    if user and not g.get("user_locale") and not accepted_locale():
+        user.load_profile()
 
 
 def init_app(app: Flask, query: SessionQuery, lock_query: SessionQuery, users: UserLock) -> None:

@@ -29,6 +29,7 @@ from ..errors import (
 from ..integrations.stripe_client import InsufficientFunds, PaymentDeclined, PaymentUnavailable
 from . import conditional, idempotency, sql_json
 from .access import AccessDecorators, View, defer_session_check
+from .authentication import load_locale
 from .examples import example_of, examples_of
 from .glossary import component_name
 from .openapi import apidoc_of, complete_operation, copy_apidoc, with_operation_doc
@@ -186,6 +187,7 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
                     return query
                 body = sql_json.select_one_json(query, schema)
                 if not body:
+                    load_locale()
                     raise not_found
                 return json_response(body, status)
 

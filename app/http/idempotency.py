@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any, Protocol
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response, g, request
 
 from .. import clock
 from ..database.base import db
@@ -196,6 +196,7 @@ def _replay_or_claim(body: bytes) -> Response | None:
     if encrypted is None:
         return None
     stored = decrypt(body, encrypted)
+    g.is_replayed = stored.status != STARTED
     headers = {"Idempotent-Replayed": "true"}
     return Response(stored.content, stored.status, headers, content_type=stored.content_type)
 

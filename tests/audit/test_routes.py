@@ -276,6 +276,16 @@ def test_a_replayed_request_leaves_one_event(scene, read_events):
     assert len(read_events(action="create_vendor")) == 1
 
 
+def test_a_replayed_refund_leaves_no_further_event(scene, read_events):
+    donation, headers = scene.create_paid_donation(), {"Idempotency-Key": "k"}
+    path = f"{DONATIONS}/{donation}/refund"
+    assert scene.admin.post(path, json={"amount": 5}, headers=headers).status_code == 200
+    events = read_events(action="refund_donation")
+    again = scene.admin.post(path, json={"amount": 5}, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert read_events(action="refund_donation") == events
+
+
 # What an event shows
 
 

@@ -66,7 +66,7 @@ const isTooLarge = (response) => response.status === 413 && isRefused(response);
 /** Return what is wrong with a recorded response. */
 function check({ method, path, status, type, body }) {
   const route = routes.find(({ pattern }) => pattern.test(path));
-  if (!route) return body.code === "NOT_FOUND" ? [] : ["no such path in the document"];
+  if (!route) return isRefused({ status, body }) ? [] : ["no such path in the document"];
   const operation = route.item[method.toLowerCase()];
   if (!operation) return isRefused({ status, body }) ? [] : ["no such operation in the document"];
   const response = resolve(operation.responses[status]);

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import stat
 import subprocess
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from app.database.base import db
+from app.dev import local
 from app.dev.demo import DEMO_USERS
 from app.users.models import User
 
@@ -205,3 +207,17 @@ def test_the_documented_commands_print_the_documented_output(checkout, name):
 def files_of(checkout):
     """Return the files in the checkout's folder, which might contain tokens."""
     return {path.name for path in checkout.instance.parent.iterdir()}
+
+
+def test_a_worker_that_ends_by_itself_is_replaced(monkeypatch, capfd):
+    monkeypatch.setattr(local, "FLASK", [sys.executable, "-c", "import time; time.sleep(600)"])
+    monkeypatch.setattr(local, "RESTART_DELAY", 0)
+    worker = local.Worker()
+    first = worker.process
+    first.kill()
+    wait_until(lambda: worker.process is not first)
+    second = worker.process
+    worker.stop()
+    assert second.poll() == -signal.SIGTERM
+    assert worker.process is second
+    assert "starting another" in capfd.readouterr().out

@@ -12,7 +12,8 @@ import pytest
 from app import clock
 from app.dev import reset
 from app.dev.demo import DEMO_USERS, PASSWORD
-from app.dev.shared_clock import SharedClock
+from app.dev.shared_clock import LIMIT, SharedClock
+from app.errors import ServiceUnavailable
 from app.extensions import limiter
 from app.integrations import storage
 from app.jobs.models import JobRun
@@ -166,6 +167,7 @@ def test_the_clock_goes_on_and_back_and_returns_to_the_real_time(dev):
         {"now": None, "advanceSeconds": 1},
         {"now": "9999-01-01T00:00:00Z"},
         {"now": "0001-01-01T00:00:00Z"},
+        {"now": "1969-12-31T00:00:00Z"},
         {"advanceSeconds": 10**12},
         {"advanceSeconds": 1.5},
         {"now": "2027-01-01"},
@@ -175,6 +177,13 @@ def test_another_move_is_refused_and_leaves_the_clock(dev, body):
     before = clock.now()
     assert_error(dev.post(CLOCK, json=body), 400, "VALIDATION_ERROR")
     assert clock.now() - before < timedelta(minutes=1)
+
+
+def test_a_fault_names_the_field_as_it_was_sent(dev):
+    seconds = int(LIMIT.total_seconds())
+    move(dev, advanceSeconds=1)
+    response = dev.post(CLOCK, json={"advanceSeconds": seconds})
+    assert_error(response, 400, "VALIDATION_ERROR", ["advanceSeconds"])
 
 
 def test_all_processes_have_the_clock_of_the_file(dev, clock_file):
@@ -309,6 +318,34 @@ def test_a_reset_gives_up_when_a_request_does_not_end(dev, database_url, sql, mo
     assert sql("SELECT DISTINCT name FROM users") == [("In progress",)]
 
 
+def test_a_refused_reset_leaves_the_payments_at_the_stand_in(dev, donation, sql, monkeypatch):
+    monkeypatch.setattr(reset, "lock_when_idle", raise_unavailable)
+    assert_error(dev.post(RESET), 503, "SERVICE_UNAVAILABLE")
+    assert act_on(dev, donation[0], "succeed").json["status"] == "succeeded"
+
+
+def raise_unavailable(_):
+    raise ServiceUnavailable
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(1, 503), (3600, 200)])
+def test_a_reset_waits_for_the_jobs_of_living_workers_only(dev, sql, monkeypatch, seconds, status):
+    dev.post(RESET)
+    monkeypatch.setattr(reset, "PATIENCE", 0)
+    ((worker,),) = sql(
+        "INSERT INTO procrastinate_workers (last_heartbeat)"
+        " VALUES (clock_timestamp() - %s * interval '1 second') RETURNING id",
+        seconds,
+    )
+    sql(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)"
+        " VALUES ('default', 'prune', 'doing', %s)",
+        worker,
+    )
+    assert dev.post(RESET).status_code == status
+    sql("DELETE FROM procrastinate_jobs; DELETE FROM procrastinate_workers")
+
+
 # Payments
 
 
@@ -368,6 +405,12 @@ def test_an_act_that_does_not_fit_changes_nothing(dev, donation, sql):
     for act in ("succeed", "decline", "expire"):
         assert_error(act_on(dev, created, act), 409, "INVALID_TRANSITION")
     assert sql("SELECT count(*) FROM webhook_events") == events
+
+
+def test_a_field_that_no_act_has_is_refused(dev, donation, sql):
+    for path in (f"/api/dev/payments/{donation[0]['payment']['id']}/refund", RESET):
+        assert_error(dev.post(path, json={"amount": 5}), 400, "VALIDATION_ERROR", ["amount"])
+    assert sql("SELECT status FROM waqf_donations") == [("pending",)]
 
 
 def test_an_unknown_payment_or_act_is_not_found(dev, donation):

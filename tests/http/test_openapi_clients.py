@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app import create_app
+from app.database.base import db
 from app.errors import ApiError
 from app.http import glossary
 from app.http.error_guide import GUIDE, guide_table
@@ -33,8 +34,11 @@ TAKEN_NAMES = {
 
 @pytest.fixture(scope="module")
 def the_app(database_url):
-    """Return an app of development: it has the routes of production, and those of suites."""
-    return create_app(make_settings(database_url=database_url, dev_routes=True))
+    """Yield an app of development: it has the routes of production, and those of suites."""
+    app = create_app(make_settings(database_url=database_url, dev_routes=True))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,8 @@ def assert_consistent(load):
 def assert_responses(load, expected, possible, broken):
     """Assert that clients got only errors that they can handle, and soon."""
     errors = {*load.errors}
-    assert expected <= errors <= possible, load.errors
+    bugs = [line for line in load.system.server.log() if "Exception on" in line.get("message", "")]
+    assert expected <= errors <= possible, f"{load.errors} {bugs[-1:]}"
     assert {*load.broken} <= {*broken}, load.broken
     assert load.slowest < TIMEOUT / 2
 

@@ -63,6 +63,12 @@ if ROLE:
 
 
 @schemathesis.hook
+def before_call(context, case, kwargs):
+    """Ask for messages in English, which the exclusions name, not in the language of the user."""
+    case.headers["Accept-Language"] = "en"
+
+
+@schemathesis.hook
 def after_call(context, case, response):
     """Record routes that succeeded; forget a session that this request may have ended."""
     if response.status_code < 300:

@@ -33,6 +33,8 @@ def test_the_last_admin_cannot_remove_themself(sign_in, act):
 def test_commands_reset_a_password_and_take_one_by_prompt_or_environment(app, make_user, sql):
     user, run = make_user(), app.test_cli_runner().invoke
     output = run(args=["users", "reset-password", "--email", user.email.upper()]).output
+    events = sql("SELECT action, subject_type, subject_id FROM audit_events")
+    assert events == [("users reset-password", "user", user.id)]
     token = output.split("#token=")[1].split()[0]
     body = {"token": token, "newPassword": "an entirely new password"}
     response = app.test_client().post("/api/auth/password/reset", json=body)

@@ -15,6 +15,8 @@ from cryptography.fernet import InvalidToken
 from flask import current_app
 
 from ... import clock
+from ...audit.actions import record
+from ...audit.origin import current_origin
 from ...database.base import db
 from ...http.encryption import cipher
 from ...messages import Message
@@ -100,7 +102,8 @@ def _make_recovery_codes(user_id: UUID) -> list[str]:
 
 
 def _notify_of_change(user: User, change: str) -> None:
-    """Send a mail about ``change``: the second factor is ``on``, ``off``, or has new ``codes``."""
+    """Record ``change`` (the factor is ``on`` or ``off``, or has new ``codes``), and mail it."""
+    record(current_origin().action, "user", user.id, after={"secondFactor": change})
     now = clock.now().isoformat()
     facts = {"at": now, "change": change}
     notify("second_factor_changed", f"{user.id} {change} {now}", user_id=user.id, facts=facts)
