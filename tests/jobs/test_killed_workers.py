@@ -27,6 +27,7 @@ from ..support.killed_worker import WorkerFactory
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
 from ..support.settings import SOAK
 from ..support.smtp_server import run_smtp_server
+from ..support.tables import format_table
 from ..support.waqf import DONATIONS, WaqfFlow
 
 pytestmark = [
@@ -266,14 +267,7 @@ def workers(database_url, stripe_settings, tmp_path_factory, smtp):
     factory.settings = settings
     yield factory
     factory.stop()
-    print(format_table())
-
-
-def format_table():
-    lines = [COLUMNS, *(tuple(map(str, row)) for row in RESULTS)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    cells = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    return "\n\n" + "\n".join("  ".join(line) for line in cells)
+    print(format_table(COLUMNS, RESULTS))
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from ..support.fault_injection import (
 )
 from ..support.redis_server import RedisServer
 from ..support.settings import SOAK
+from ..support.tables import format_table
 
 pytestmark = pytest.mark.soak
 
@@ -65,14 +66,7 @@ def redis():
 def system(redis):
     with contextlib.ExitStack() as stack:
         yield SystemUnderTest(stack.enter_context(StripeServer()), redis, stack)
-    print(format_table())
-
-
-def format_table():
-    lines = [COLUMNS, *(tuple(map(str, row)) for row in RESULTS)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    cells = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    return "\n\n" + "\n".join("  ".join(line) for line in cells)
+    print(format_table(COLUMNS, RESULTS))
 
 
 @pytest.fixture
