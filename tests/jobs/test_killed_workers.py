@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from app.database.base import db
+from app.extensions import limiter
 from app.jobs import queue
 from app.ledger import actions as ledger
 from app.ledger import digests
@@ -76,6 +77,7 @@ class World:
 
     def reset(self):
         """Delete what the last worker has left."""
+        limiter.storage.reset()  # each run requests a password again
         with self.app.app_context():
             db.session.execute(text("SET LOCAL session_replication_role = replica"))
             db.session.execute(text(DELETE_ALL))
