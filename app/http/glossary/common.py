@@ -104,5 +104,8 @@ PATH_PARAMETERS = {
     "number": "Number of the instalment, from 1 on.",
     "filename": "Name of the stored file, as the upload returned it.",
     "name": "Name of a file of the documentation page.",
+    "page": "The address of a page of the web client.",
+    "digest": "The digest of the web client's files.",
+    "path": "The path of a file of the web client.",
     "token": "The token of a link that was sent by mail.",
 }
