@@ -1,7 +1,8 @@
 // Bundle the pinned packages into ../static/vendor, with their licences and hashes beside them.
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
+import { Logger, compile } from "sass";
 
 const TARGET = "../static/vendor";
 const PACKAGES = ["preact", "@preact/signals", "@preact/signals-core", "htm", "@fluent/bundle", "@picocss/pico"];
@@ -15,12 +16,8 @@ await build({
   minify: true,
   legalComments: "none",
 });
-await build({
-  entryPoints: { pico: "node_modules/@picocss/pico/css/pico.classless.min.css" },
-  outdir: TARGET,
-  minify: true,
-  legalComments: "none",
-});
+const { css } = compile("pico.scss", { loadPaths: ["node_modules"], quietDeps: true, logger: Logger.silent });
+writeFileSync(`${TARGET}/pico.css`, (await transform(css, { loader: "css", minify: true, legalComments: "none" })).code);
 
 const licences = PACKAGES.map((name) => {
   const folder = `node_modules/${name}`;
