@@ -115,7 +115,7 @@ def test_a_known_amount_is_compared_with_the_published_nisab(browser, prices):
 
 
 def test_a_calculation_is_saved_and_offers_its_report(browser, prices, make_user):
-    sign_in(browser, make_user("user"))
+    sign_in_on_the_page(browser, make_user("user"))
     browser.open("/dashboard/zakat")
     browser.fill(cash__amount="20000")
     browser.wait_for_text("$500.00", ".total")
@@ -160,11 +160,55 @@ def test_a_user_signs_in_and_out(browser, make_user):
     browser.fill(email=user.email, password="not the password")
     browser.click("form button")
     browser.wait_for_text("Invalid credentials", ".summary")
-    sign_in(browser, user)
+    sign_in_on_the_page(browser, user)
     assert browser.text(".account bdi") == user.name
     browser.click(".account button")
     browser.wait_for_text("Sign in", ".account")
     assert browser.driver.get_cookie("auth-token") is None
+
+
+def test_a_mailed_link_sets_a_new_password_and_leaves_no_token_behind(browser, sign_in, make_user):
+    user = make_user("user")
+    url = sign_in("admin").post(f"/api/users/{user.id}/password-reset").json["resetUrl"]
+    browser.open("/reset-password#" + url.partition("#")[2])
+    assert browser.driver.current_url == f"{browser.address}/reset-password"
+    browser.fill(newPassword="short")
+    browser.click("form button")
+    browser.wait_for_text("12", ".field .error")
+    browser.fill(newPassword="a longer pass phrase")
+    browser.click("form button")
+    browser.wait_for_text("The new password is set", "h1")
+    sign_in_on_the_page(browser, user, "a longer pass phrase")
+
+
+def test_a_used_link_is_refused(browser):
+    browser.open("/confirm-email#token=unknown")
+    browser.click("form button")
+    browser.wait(lambda: browser.text(".summary"))
+    assert browser.text("h1") == "Confirm the e-mail"
+
+
+def test_what_was_typed_stays_when_the_page_is_loaded_again(browser, prices):
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="20000")
+    browser.driver.refresh()
+    browser.wait_for_text("$500.00", ".total")
+
+
+def test_without_a_connection_the_page_says_so(browser):
+    browser.open("/dashboard/murabaha")
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    browser.command("Network.enable")
+    browser.command("Network.emulateNetworkConditions", **offline)
+    browser.fill(cost="20000")
+    browser.click("form button")
+    browser.wait_for_text("cannot be reached", ".summary")
+    assert "You are offline" in browser.text(".banner.warning")
+    online = {**offline, "offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.command("Network.emulateNetworkConditions", **online)
+    browser.click("form button")
+    browser.wait_for_text("$23,000.00")
+    assert browser.text(".banner.warning") == ""
 
 
 def test_the_language_changes_in_place(browser):
@@ -179,9 +223,9 @@ def test_the_language_changes_in_place(browser):
     assert browser.script("return document.documentElement.dir") == "rtl"
 
 
-def sign_in(browser, user):
-    """Sign in on the page, with the password of the suite's users."""
+def sign_in_on_the_page(browser, user, password=PASSWORD):
+    """Sign in on the page and wait for the user's name."""
     browser.open("/dashboard/sign-in")
-    browser.fill(email=user.email, password=PASSWORD)
+    browser.fill(email=user.email, password=password)
     browser.click("form button")
     browser.wait(lambda: browser.text(".account bdi"))

@@ -3,6 +3,7 @@
 import { html, render, useEffect, useSignal } from "./vendor/preact.js";
 import { Layout } from "./components/layout.js";
 import { Failure, Skeleton } from "./components/states.js";
+import { ApiError } from "./lib/api.js";
 import { language, preferredLanguage, setLanguage, t } from "./lib/i18n.js";
 import { matchPath, path } from "./lib/router.js";
 import { config, loadConfig, loadUser } from "./lib/session.js";
@@ -29,6 +30,8 @@ function findPage(address) {
   return NOT_FOUND;
 }
 
+const LoadFailure = () => html`<${Failure} error=${new ApiError(0, {})} onRetry=${() => location.reload()} />`;
+
 function App() {
   const shown = useSignal(null);
   const address = path.value;
@@ -38,7 +41,7 @@ function App() {
       (module) => {
         if (path.value === address) shown.value = { address, params, Page: module.default, title: module.title };
       },
-      () => location.reload(), // a new release has replaced the modules
+      () => (shown.value = { address, params: {}, Page: LoadFailure, title: "try-again" }), // offline, or a new release has replaced the modules
     );
   }, [address]);
   useEffect(() => {
@@ -55,6 +58,7 @@ async function start() {
     await setLanguage(preferredLanguage(config.value.languages));
     render(html`<${App} />`, document.body);
   } catch (error) {
+    await texts.catch(() => {});
     render(html`<main><${Failure} error=${error} onRetry=${() => location.reload()} /></main>`, document.body);
   }
 }

@@ -2,8 +2,9 @@
 
 import { html, useSignal } from "../vendor/preact.js";
 import { isOnline } from "../lib/api.js";
-import { LANGUAGES, language, readSetting, setLanguage, storeSetting, t } from "../lib/i18n.js";
+import { LANGUAGES, language, setLanguage, t } from "../lib/i18n.js";
 import { navigate, path } from "../lib/router.js";
+import { readSetting, storeSetting } from "../lib/storage.js";
 import { config, signOut, user } from "../lib/session.js";
 import { Toasts, notify } from "./toast.js";
 import { describeError } from "./fields.js";

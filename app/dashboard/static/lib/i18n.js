@@ -3,6 +3,7 @@
 import { FluentBundle, FluentResource } from "../vendor/fluent.js";
 import { signal } from "../vendor/preact.js";
 import { setApiLanguage } from "./api.js";
+import { readSetting } from "./storage.js";
 
 export const LANGUAGES = { en: "English", ar: "العربية", id: "Bahasa Indonesia" };
 export const language = signal("en");
@@ -41,20 +42,4 @@ export function preferredLanguage(available = Object.keys(LANGUAGES)) {
   const known = available.filter((code) => code in LANGUAGES);
   const wanted = [readSetting("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))];
   return wanted.find((code) => known.includes(code)) || known[0] || "en";
-}
-
-export function readSetting(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null; // storage is denied
-  }
-}
-
-export function storeSetting(name, value) {
-  try {
-    value ? localStorage.setItem(name, value) : localStorage.removeItem(name);
-  } catch {
-    // The choice then holds for this page only.
-  }
 }

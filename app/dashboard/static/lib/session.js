@@ -2,6 +2,7 @@
 
 import { signal } from "../vendor/preact.js";
 import { get, post } from "./api.js";
+import { storeDraft } from "./storage.js";
 
 /** The signed-in user, or null. */
 export const user = signal(null);
@@ -11,6 +12,8 @@ export const config = signal(null);
 export async function loadConfig() {
   config.value = await get("/config");
 }
+
+const DRAFTS = ["zakat"]; // what the next user of the browser must not see
 
 const hasSession = () => document.cookie.includes("csrf-token=");
 
@@ -35,5 +38,6 @@ export async function register(account) {
 
 export async function signOut() {
   await post("/auth/logout");
+  for (const name of DRAFTS) storeDraft(name, null);
   user.value = null;
 }

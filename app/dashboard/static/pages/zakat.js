@@ -11,11 +11,12 @@ import { formatMoney } from "../lib/format.js";
 import { language, t } from "../lib/i18n.js";
 import { useResource } from "../lib/resource.js";
 import { config, user } from "../lib/session.js";
+import { readDraft, storeDraft } from "../lib/storage.js";
 import { CARDS, bodyOf, fieldsOf, isComplete, placeErrors } from "../lib/zakat-form.js";
 
 export const title = "zakat";
 const PAUSE = 400; // milliseconds without typing, until the sum is calculated
-const DRAFT = "zakat-draft"; // what was typed stays in this tab, until it is closed
+const DRAFT = "zakat"; // what was typed stays in this tab, until it is closed or the user signs out
 
 const firstValues = () => ({
   mode: "itemised",
@@ -25,14 +26,14 @@ const firstValues = () => ({
   school: "majority",
   wealth: "",
   nisab: "",
-  ...JSON.parse(sessionStorage.getItem(DRAFT) || "{}"),
+  ...readDraft(DRAFT),
 });
 
 export default function Zakat() {
   const values = useSignal(firstValues());
   const set = (name, value) => {
     values.value = { ...values.value, [name]: value };
-    sessionStorage.setItem(DRAFT, JSON.stringify(values.value));
+    storeDraft(DRAFT, values.value);
   };
   const { calculation, error, errors } = useCalculation(values.value);
   const form = { values: values.value, set, errors };
