@@ -24,7 +24,7 @@ CONTENT_SECURITY_POLICY = (
 YEAR = 365 * 24 * 60 * 60  # seconds
 
 
-@bp.get("/dashboard")
+@bp.get("/dashboard", strict_slashes=False)
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
 def show_dashboard():

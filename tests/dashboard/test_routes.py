@@ -14,6 +14,7 @@ from ..support.assertions import assert_error
 
 ADDRESSES = [
     "/dashboard",
+    "/dashboard/",
     "/dashboard/zakat",
     "/dashboard/a/b",
     "/reset-password",

@@ -64,7 +64,6 @@ no-entries = لا قيود في هذه الفترة
 no-entries-hint = اختر فترة أطول، أو عُد بعد أول تبرع.
 date = التاريخ
 entry = القيد
-who = من أو إلى
 amount = المبلغ
 entry-donation = تبرع
 entry-refund = إعادة مبلغ

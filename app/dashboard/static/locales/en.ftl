@@ -60,7 +60,6 @@ no-entries = No entries in this period
 no-entries-hint = Choose a longer period, or come back after the first gift.
 date = Date
 entry = Entry
-who = From or to
 amount = Amount
 entry-donation = Gift
 entry-refund = Refund

@@ -57,7 +57,6 @@ no-entries = Tidak ada entri pada periode ini
 no-entries-hint = Pilih periode yang lebih panjang, atau kembali setelah donasi pertama.
 date = Tanggal
 entry = Entri
-who = Dari atau kepada
 amount = Jumlah
 entry-donation = Donasi
 entry-refund = Pengembalian

@@ -54,11 +54,10 @@ function Entries({ ledger }) {
   const { data } = ledger.entries;
   if (!data.length) return html`<${Empty} title=${t("no-entries")}>${t("no-entries-hint")}</${Empty}>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("entries")}><table>
-    <thead><tr><th scope="col">${t("date")}</th><th scope="col">${t("entry")}</th><th scope="col">${t("who")}</th><th scope="col" class="number">${t("amount")}</th></tr></thead>
+    <thead><tr><th scope="col">${t("date")}</th><th scope="col">${t("entry")}</th><th scope="col" class="number">${t("amount")}</th></tr></thead>
     <tbody>${data.map((entry) => html`<tr>
       <td>${formatDate(entry.date)}</td>
-      <td>${t(`entry-${entry.kind}`)}${entry.purpose && html`<br /><small dir="auto">${entry.purpose}</small>`}</td>
-      <td><bdi>${entry.recipient || entry.donorName || t("anonymous")}</bdi></td>
+      <td>${t(`entry-${entry.kind}`)} · <bdi>${entry.recipient || entry.donorName || t("anonymous")}</bdi>${entry.purpose && html`<br /><small dir="auto">${entry.purpose}</small>`}</td>
       <td class="number">${formatMoney(entry.amount, ledger.currency)}</td>
     </tr>`)}</tbody>
   </table></div>`;
