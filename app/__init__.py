@@ -12,6 +12,7 @@ from . import cli, errors, logging_config, strict_json
 from .approvals.routes import bp as approvals_bp
 from .audit.routes import bp as audit_bp
 from .auth.routes import bp as auth_bp
+from .dashboard.routes import bp as dashboard_bp
 from .database.base import db
 from .database.connection import MAX_AGE
 from .database.prepared import REPLICA
@@ -50,6 +51,7 @@ JOBS = (notification_jobs, murabaha_jobs, zakat_jobs, report_jobs)
 BLUEPRINTS = (
     system_bp,
     pages_bp,
+    dashboard_bp,
     examples_bp,
     reports_bp,
     auth_bp,

@@ -29,7 +29,7 @@ LAYERS = [
     {"auth", "uploads", "payments", "approvals", "documents"},
     {"zakat", "murabaha", "waqf"},
     {"reports", "examples"},
-    {"system"},
+    {"system", "dashboard"},
     {"cli", "dev"},
     {"__init__"},
 ]

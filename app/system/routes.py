@@ -27,7 +27,6 @@ STARTED = time.monotonic()
 DOCS_FOLDER = str(files("flask_swagger_ui") / "dist")
 TEXTS = {
     "start.js": ("docs.js", "text/javascript"),
-    "account.js": ("account.js", "text/javascript"),
     "page.css": ("page.css", "text/css"),
 }
 DOCS_ASSETS = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
@@ -137,34 +136,3 @@ def show_metrics():
     """
     require_metrics_token(request.headers.get("Authorization", ""))
     return Response(render_metrics(), content_type=CONTENT_TYPE_LATEST)
-
-
-@pages.get("/dashboard")
-@bp.public
-@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
-def show_dashboard():
-    """Show what this service is, with links to its documentation"""
-    return Response(render_template("dashboard.html", version=VERSION))
-
-
-@pages.get("/reset-password")
-@bp.public
-@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
-def show_password_reset():
-    """Show the form that the link of a forgotten password leads to"""
-    action = "/api/auth/password/reset"
-    return _account_page("Set a new password", action, asks_password=True)
-
-
-@pages.get("/confirm-email")
-@bp.public
-@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
-def show_email_confirmation():
-    """Show the button that the link to a new e-mail leads to"""
-    return _account_page("Confirm the e-mail", "/api/auth/email/confirm", asks_password=False)
-
-
-def _account_page(title: str, action: str, *, asks_password: bool) -> Response:
-    return Response(
-        render_template("account.html", title=title, action=action, asks_password=asks_password)
-    )

@@ -75,6 +75,7 @@ CODES: dict[str, tuple[int, str | None]] = {
 }
 UNLIMITED = {  # exempt from rate limits
     "/api/health", "/api/health/ready", "/api/docs/{name}", "/api/webhooks/stripe", "/metrics",
+    "/dashboard/static/{digest}/{path}",
 }  # fmt: skip
 ASSET_TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
 

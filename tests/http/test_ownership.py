@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from app import create_app
+from app.dashboard.static_files import static_digest
 from app.database.base import db
 from app.dev.fake_stripe.server import StripeServer
 from app.documents.models import Document
@@ -96,6 +97,8 @@ ROUTES = {
     f"GET {DONATION}/receipt": ("donation", None, OWNER_ONLY),
     f"POST {DONATION}/refund": ("donation", {"amount": 1}, ADMINS_ONLY),
     "GET /api/waqf/receipts/<token>": ("receipt_token", None, PUBLIC),
+    "GET /dashboard/<path:page>": ("dashboard_page", None, PUBLIC),
+    "GET /dashboard/static/<digest>/<path:path>": ("dashboard_file", None, PUBLIC),
     "GET /verify/<code>": ("document_code", None, PUBLIC),
     "GET /api/auth/exports/<token>": ("export_token", None, PUBLIC),
     f"PATCH {DONATION}": ("donation", {"message": "For all"}, OWNER_ONLY),
@@ -231,6 +234,12 @@ class Scene:
         donation = self.create_donation()["id"]
         with self.owner.application.app_context():
             return {"token": receipt_address(donation).rpartition("/")[2]}
+
+    def create_dashboard_page(self):
+        return {"page": "zakat"}
+
+    def create_dashboard_file(self):
+        return {"digest": static_digest(), "path": "app.js"}
 
     def create_document_code(self):
         donation = UUID(self.create_donation()["id"])

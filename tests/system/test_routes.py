@@ -1,7 +1,6 @@
-"""The dashboard, the redirect to it, and the caching of public and private reads."""
+"""The redirect of the root, and the caching of public and private reads."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -16,56 +15,12 @@ def cors_client(make_app):
     return make_app(cors_origins=(LISTED,)).test_client()
 
 
-class Page(HTMLParser):
-    """The links, scripts and inline handlers or styles of a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.links, self.scripts, self.inline = [], 0, []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.links += [value for name, value in attrs if name in ("href", "src", "action")]
-        self.inline += [name for name, _ in attrs if name.startswith("on") or name == "style"]
-        self.scripts += tag == "script"
-
-
-# Dashboard
+# The root
 
 
 def test_the_root_redirects_to_the_dashboard(client):
     response = client.get("/")
     assert (response.status_code, response.headers["Location"]) == (302, "/dashboard")
-
-
-def test_the_dashboard_cannot_be_framed_and_has_no_scripts(client):
-    response = client.get("/dashboard")
-    assert (response.status_code, response.mimetype) == (200, "text/html")
-    assert response.content_type == "text/html; charset=utf-8"
-    policy = response.headers["Content-Security-Policy"]
-    assert "frame-ancestors 'none'" in policy
-    assert "default-src 'self'" in policy
-    assert response.headers["X-Frame-Options"] == "DENY"
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.headers["Referrer-Policy"]
-    page = Page(response.text)
-    assert (page.scripts, page.inline) == (0, [])
-    assert response.text.startswith("<!doctype html>")
-    assert "<title>" in response.text
-
-
-def test_every_link_of_the_dashboard_works(client):
-    links = Page(client.get("/dashboard").text).links
-    assert {"/api/docs", DOCUMENT, HEALTH} <= set(links)
-    for link in links:
-        with client.get(link) as response:
-            assert response.status_code == 200, link
-
-
-def test_the_dashboard_does_not_reveal_software_versions(client):
-    response = client.get("/dashboard")
-    text = response.text + str(response.headers)
-    assert not re.search(r"\d+\.\d+\.\d+|werkzeug|flask|gunicorn|python", text, re.IGNORECASE)
 
 
 # Public and private reads
@@ -165,20 +120,3 @@ def test_private_reads_are_not_cacheable(sign_in, path):
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
     assert "ETag" not in response.headers
-
-
-@pytest.mark.parametrize(
-    ("path", "action"),
-    [
-        ("/reset-password", "/api/auth/password/reset"),
-        ("/confirm-email", "/api/auth/email/confirm"),
-    ],
-)
-def test_the_pages_of_mailed_links_send_the_token_to_their_route(client, path, action):
-    page = client.get(path)
-    assert (page.status_code, page.mimetype) == (200, "text/html")
-    assert f'data-action="{action}"' in page.text
-    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
-    script = client.get("/api/docs/account.js")
-    assert (script.status_code, script.mimetype) == (200, "text/javascript")
-    assert "history.replaceState" in script.text

@@ -111,5 +111,8 @@ PATH_PARAMETERS = {
     "filename": "Name of the stored file, as the upload returned it.",
     "name": "Name of a file of the documentation page.",
     "act": "What happens to the payment at Stripe.",
+    "page": "The address of a page of the web client.",
+    "digest": "The digest of the web client's files.",
+    "path": "The path of a file of the web client.",
     "token": "The token of a link that was sent by mail.",
 }

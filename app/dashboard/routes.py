@@ -1,0 +1,85 @@
+"""The web client: its page, the same at every address, and its scripts, styles and texts.
+
+It uses the public API only, with the session in the cookie.
+"""
+
+from flask import Response, render_template, request
+
+from ..errors import NotFound
+from ..http.blueprint import Blueprint
+from .static_files import read_static_files, static_digest
+
+bp = Blueprint(
+    "dashboard",
+    __name__,
+    template_folder="templates",
+    description="The web client, outside /api",
+)
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+YEAR = 365 * 24 * 60 * 60  # seconds
+
+
+@bp.get("/dashboard", strict_slashes=False)
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_dashboard():
+    """Show the web client"""
+    return index_page()
+
+
+@bp.get("/dashboard/<path:page>")
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_dashboard_page(page):
+    """Show a page of the web client, which finds it by the address"""
+    return index_page()
+
+
+@bp.get("/reset-password")
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_password_reset():
+    """Show the form that the link of a forgotten password leads to"""
+    return index_page()
+
+
+@bp.get("/confirm-email")
+@bp.public
+@bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+def show_email_confirmation():
+    """Show the button that the link to a new e-mail leads to"""
+    return index_page()
+
+
+@bp.get("/dashboard/static/<digest>/<path:path>")
+@bp.rate_limit_exempt
+@bp.public
+@bp.streamed(**{"text/javascript": "…", "text/css": "…", "text/plain": "…"})
+@bp.raises(NotFound)
+def show_dashboard_file(digest, path):
+    """Get a script, style sheet or text of the web client; ``digest`` is in its page"""
+    file = read_static_files().get(path)
+    if file is None or digest != static_digest():  # else caches would keep another release's file
+        raise NotFound
+    is_compressed = request.accept_encodings["gzip"] > 0
+    response = Response(
+        file.compressed if is_compressed else file.content, content_type=file.media_type
+    )
+    if is_compressed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+    return response
+
+
+def index_page() -> Response:
+    """Return the page that loads the client's modules."""
+    response = Response(render_template("index.html", digest=static_digest()))
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response

@@ -1,0 +1,73 @@
+// What the zakat calculator asks, and how the answers become the body of a calculation.
+
+import { normalizeAmount } from "../components/fields.js";
+
+/** The cards of the calculator, each with its items; an item is one asset of that category. */
+export const CARDS = {
+  money: ["cash", "bank", "crypto"],
+  metals: ["gold", "silver"],
+  trade: ["trade_goods", "property_for_sale", "receivable"],
+  investments: ["shares_trading", "shares_long_term", "retirement"],
+  harvest: ["crops", "rikaz"],
+  livestock: ["camels", "cattle", "sheep"],
+  other: ["other"],
+};
+const SPECIES = CARDS.livestock;
+
+/** The fields of a category: their names in the API, and how they are entered. */
+export const FIELDS = {
+  gold: { grams: "number", karat: "number", personalUse: "check" },
+  silver: { grams: "number", fineness: "number", personalUse: "check" },
+  receivable: { amount: "money", doubtful: "check" },
+  crops: { amount: "money", kilograms: "number", watering: ["rain", "irrigated", "mixed"] },
+  camels: { count: "number" },
+  cattle: { count: "number" },
+  sheep: { count: "number" },
+};
+export const fieldsOf = (category) => FIELDS[category] || { amount: "money" };
+
+/** The field of a category that decides whether there is such an asset. */
+const leadOf = (category) => Object.keys(fieldsOf(category))[0];
+
+/** Return the body of a calculation, and for each asset its category, to place errors. */
+export function bodyOf(values) {
+  const common = { currency: values.currency };
+  if (values.mode === "known") {
+    const body = { ...common, wealth: normalizeAmount(values.wealth), nisab: normalizeAmount(values.nisab) };
+    return { body, categories: [] };
+  }
+  const categories = Object.values(CARDS).flat().filter((category) => values[`${category}.${leadOf(category)}`]?.trim());
+  const body = { ...common, nisabBasis: values.nisabBasis, yearBasis: values.yearBasis, school: values.school };
+  body.assets = categories.map((category) => assetOf(category, values));
+  if (values.liabilities?.trim()) body.liabilities = [{ amount: normalizeAmount(values.liabilities) }];
+  if (values.hawlStartedOn) body.hawlStartedOn = values.hawlStartedOn;
+  return { body, categories };
+}
+
+function assetOf(category, values) {
+  const asset = SPECIES.includes(category) ? { category: "livestock", species: category } : { category };
+  for (const [field, kind] of Object.entries(fieldsOf(category))) {
+    const value = values[`${category}.${field}`];
+    if (field === "doubtful") asset.collectible = !value;
+    else if (kind === "check") asset[field] = Boolean(value);
+    else if (Array.isArray(kind)) asset[field] = value || kind[0];
+    else if (value?.trim()) asset[field] = field === "count" ? countOf(value) : normalizeAmount(value);
+  }
+  return asset;
+}
+
+/** A count is a JSON integer; other text is sent as it is, so that the API says what is wrong. */
+function countOf(text) {
+  const number = normalizeAmount(text);
+  return /^\d+$/.test(number) ? Number(number) : number;
+}
+
+/** Return whether there is enough to calculate. */
+export const isComplete = ({ body }) => (body.assets ? body.assets.length > 0 : Boolean(body.wealth && body.nisab));
+
+/** Name the API's errors by the fields of the form: "assets.0.grams" is "gold.grams". */
+export function placeErrors(fields, categories) {
+  const place = (path) =>
+    path.replace(/^assets\.(\d+)\./, (_, index) => `${categories[index]}.`).replace(/^liabilities\.0\.amount$/, "liabilities");
+  return Object.fromEntries(Object.entries(fields).map(([path, message]) => [place(path), message]));
+}

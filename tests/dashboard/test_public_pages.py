@@ -1,0 +1,231 @@
+"""The public pages in a real browser: their texts, policy, errors and accessibility."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ..support.node_tools import node_modules
+from ..support.settings import PASSWORD
+
+PAGES = [
+    "/dashboard", "/dashboard/zakat", "/dashboard/murabaha", "/dashboard/sign-in",
+    "/dashboard/register", "/dashboard/forgot-password", "/reset-password", "/confirm-email",
+    "/dashboard/nothing",
+]  # fmt: skip
+RUN_AXE = """
+const done = arguments[arguments.length - 1];
+const describe = ({id, impact, nodes}) => `${id} (${impact}): ${nodes.map((n) => n.html)}`;
+axe.run(document).then(({passes, violations}) => done([passes.length, violations.map(describe)]));
+"""
+
+
+@pytest.fixture
+def project(make_project):
+    """Return the id of a project, which the pages show."""
+    return make_project(funding_goal="5000")
+
+
+@pytest.fixture
+def prices(publish_prices):
+    """Publish prices that are valid for the server, whose clock is the real one."""
+    publish_prices(effective_at=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """Return the source of axe-core."""
+    return (node_modules() / "axe-core" / "axe.min.js").read_text()
+
+
+def find_violations(browser, axe):
+    browser.script(axe)
+    passes, violations = browser.driver.execute_async_script(RUN_AXE)
+    assert passes > 10  # rules that apply to the page
+    return violations
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_pages_load_under_their_policy_and_from_this_server_alone(
+    browser, project, prices, language
+):
+    for page in [*PAGES, f"/dashboard/projects/{project}"]:
+        browser.open(page, language)
+        expected = [language, "rtl" if language == "ar" else "ltr"]
+        root = "const root = document.documentElement; return [root.lang, root.dir]"
+        assert browser.script(root) == expected, page
+        browser.assert_nothing_blocked_or_foreign()
+    assert browser.errors() == []
+
+
+def test_the_pages_have_no_accessibility_violations(browser, project, prices, axe):
+    found = {}
+    for width, scheme, language in [(1280, "light", "en"), (320, "dark", "ar")]:
+        browser.resize(width, scheme)
+        for page in [*PAGES, f"/dashboard/projects/{project}"]:
+            browser.open(page, language)
+            if page == "/dashboard/zakat":
+                browser.fill(cash__amount="20000")
+                browser.wait_for_text("500.00")
+            if violations := find_violations(browser, axe):
+                found[page, scheme, language] = violations
+            root = "const root = document.documentElement; return root.scrollWidth - innerWidth"
+            assert browser.script(root) <= 0, f"{page} is wider than {width} pixels"
+    assert found == {}
+
+
+def test_a_project_shows_its_progress_and_leads_to_its_ledger(browser, project):
+    browser.open("/dashboard")
+    assert "$0.00 of $5,000.00 (0%)" in browser.text()
+    browser.click(f"h2 a[href$='{project}']")
+    browser.wait_for_text("No entries in this period")
+    browser.wait_until_loaded()
+    assert browser.driver.title.startswith("Project")
+    assert browser.script("return document.activeElement.tagName") == "H1"
+
+
+def test_the_back_button_returns_to_the_page_before(browser, project):
+    browser.open("/dashboard")
+    browser.click("nav a[href='/dashboard/murabaha']")
+    browser.wait_for_text("Murabaha quote", "h1")
+    browser.driver.back()
+    browser.wait_for_text("Waqf projects", "h1")
+    browser.driver.forward()
+    browser.wait_for_text("Murabaha quote", "h1")
+
+
+def test_the_calculator_shows_the_figure_of_the_api(browser, prices, client):
+    assets = [{"category": "cash", "amount": 12345.67}, {"category": "bank", "amount": 9000}]
+    zakat = client.post("/api/zakat/calculate", json={"assets": assets}).json["zakatAmount"]
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="12,345.67", bank__amount="9000")
+    browser.wait_for_text(f"${zakat:,.2f}", ".total")
+    assert "Money counts in full." in browser.text(".lines")
+    assert "AAOIFI" in browser.text(".lines")
+
+
+def test_a_known_amount_is_compared_with_the_published_nisab(browser, prices):
+    browser.open("/dashboard/zakat")
+    browser.click("input[value='known']")
+    published = "return document.querySelector('[name=nisab]')?.value"
+    browser.wait(lambda: browser.script(published) == "11071.25")
+    browser.fill(wealth="11071.24")
+    browser.wait_for_text("below the nisab", ".sum")
+    browser.fill(wealth="11071.25")
+    browser.wait_for_text("$276.78", ".total")
+
+
+def test_a_calculation_is_saved_and_offers_its_report(browser, prices, make_user):
+    sign_in_on_the_page(browser, make_user("user"))
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="20000")
+    browser.wait_for_text("$500.00", ".total")
+    browser.click(".sum button")
+    browser.wait_for_text("Download as PDF", ".sum")
+    report = browser.script("return document.querySelector('.sum a[download]').href")
+    fetch = "const done = arguments[1]; fetch(arguments[0]).then((r) => done(r.status))"
+    assert browser.driver.execute_async_script(fetch, report) == 200
+
+
+def test_errors_stand_beside_their_fields_and_in_a_summary(browser):
+    browser.open("/dashboard/murabaha")
+    browser.fill(cost="20000", termMonths="90")
+    browser.click("form button")
+    browser.wait_for_text("Must be at most 60.", ".summary")
+    described = (
+        "const field = document.querySelector('[name=termMonths]');"
+        "const ids = field.getAttribute('aria-describedby').split(' ');"
+        "return [field.getAttribute('aria-invalid'),"
+        " ids.map((id) => document.getElementById(id).innerText).join(' ')]"
+    )
+    is_invalid, description = browser.script(described)
+    assert (is_invalid, "Must be at most 60." in description) == ("true", True)
+    assert browser.script("return document.activeElement.className") == "summary"
+    browser.fill(termMonths="12")
+    browser.click("form button")
+    browser.wait_for_text("$23,000.00")
+    assert browser.text(".summary") == ""
+
+
+def test_errors_of_assets_stand_beside_their_fields(browser, prices):
+    browser.open("/dashboard/zakat")
+    browser.fill(bank__amount="12.345")
+    browser.wait_for_text("decimal", ".field .error")
+    beside = "return document.querySelector('.field .error').closest('.field').innerText"
+    assert "Bank accounts" in browser.script(beside)
+
+
+def test_a_user_signs_in_and_out(browser, make_user):
+    user = make_user("user", name="Aisha")
+    browser.open("/dashboard/sign-in")
+    browser.fill(email=user.email, password="not the password")
+    browser.click("form button")
+    browser.wait_for_text("Invalid credentials", ".summary")
+    sign_in_on_the_page(browser, user)
+    assert browser.text(".account bdi") == user.name
+    browser.click(".account button")
+    browser.wait_for_text("Sign in", ".account")
+    assert browser.driver.get_cookie("auth-token") is None
+
+
+def test_a_mailed_link_sets_a_new_password_and_leaves_no_token_behind(browser, sign_in, make_user):
+    user = make_user("user")
+    url = sign_in("admin").post(f"/api/users/{user.id}/password-reset").json["resetUrl"]
+    browser.open("/reset-password#" + url.partition("#")[2])
+    assert browser.driver.current_url == f"{browser.address}/reset-password"
+    browser.fill(newPassword="short")
+    browser.click("form button")
+    browser.wait_for_text("12", ".field .error")
+    browser.fill(newPassword="a longer pass phrase")
+    browser.click("form button")
+    browser.wait_for_text("The new password is set", "h1")
+    sign_in_on_the_page(browser, user, "a longer pass phrase")
+
+
+def test_a_used_link_is_refused(browser):
+    browser.open("/confirm-email#token=unknown")
+    browser.click("form button")
+    browser.wait(lambda: browser.text(".summary"))
+    assert browser.text("h1") == "Confirm the e-mail"
+
+
+def test_what_was_typed_stays_when_the_page_is_loaded_again(browser, prices):
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="20000")
+    browser.driver.refresh()
+    browser.wait_for_text("$500.00", ".total")
+
+
+def test_without_a_connection_the_page_says_so(browser):
+    browser.open("/dashboard/murabaha")
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    browser.command("Network.enable")
+    browser.command("Network.emulateNetworkConditions", **offline)
+    browser.fill(cost="20000")
+    browser.click("form button")
+    browser.wait_for_text("cannot be reached", ".summary")
+    assert "You are offline" in browser.text(".banner.warning")
+    online = {**offline, "offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.command("Network.emulateNetworkConditions", **online)
+    browser.click("form button")
+    browser.wait_for_text("$23,000.00")
+    assert browser.text(".banner.warning") == ""
+
+
+def test_the_language_changes_in_place(browser):
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="7")
+    browser.script(
+        "const select = document.querySelector('footer select'); select.value = 'ar';"
+        "select.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    browser.wait_for_text("حاسبة الزكاة", "h1")
+    assert browser.script("return document.querySelector('[name=\"cash.amount\"]').value") == "7"
+    assert browser.script("return document.documentElement.dir") == "rtl"
+
+
+def sign_in_on_the_page(browser, user, password=PASSWORD):
+    """Sign in on the page and wait for the user's name."""
+    browser.open("/dashboard/sign-in")
+    browser.fill(email=user.email, password=password)
+    browser.click("form button")
+    browser.wait(lambda: browser.text(".account bdi"))

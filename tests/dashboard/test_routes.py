@@ -1,0 +1,107 @@
+"""The page and the files of the web client: caching, its policy, and what is vendored."""
+
+import gzip
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from app.dashboard.static_files import FOLDER, read_static_files, static_digest
+
+from ..support.assertions import assert_error
+
+ADDRESSES = [
+    "/dashboard",
+    "/dashboard/",
+    "/dashboard/zakat",
+    "/dashboard/a/b",
+    "/reset-password",
+    "/confirm-email",
+]
+MAX_COMPRESSED = 60_000  # bytes, of the whole client
+BASE = f"/dashboard/static/{static_digest()}"
+
+
+class Page(HTMLParser):
+    """The links, scripts, and inline scripts, styles and handlers of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.inline = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("href", "src", "action")]
+        self.inline += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        if tag == "style" or (tag == "script" and "src" not in dict(attrs)):
+            self.inline.append(tag)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_address_shows_the_client_under_a_strict_policy(client, address):
+    response = client.get(address)
+    assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
+    policy = response.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'"} <= set(policy)
+    assert {"base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy)
+    assert "unsafe" not in " ".join(policy)
+    assert response.headers["X-Frame-Options"] == "DENY"
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert Page(response.text).inline == []
+    assert response.text.startswith("<!doctype html>")
+
+
+def test_every_link_of_the_page_works(client):
+    links = Page(client.get("/dashboard").text).links
+    assert {"/api/docs", "/api/openapi.json", "/api/health", f"{BASE}/app.js"} <= set(links)
+    for link in links:
+        with client.get(link) as response:
+            assert response.status_code == 200, link
+
+
+def test_the_page_does_not_reveal_software_versions(client):
+    response = client.get("/dashboard")
+    text = response.text + str(response.headers)
+    assert not re.search(r"\d+\.\d+\.\d+|werkzeug|flask|gunicorn|python", text, re.IGNORECASE)
+
+
+def test_a_file_is_cached_for_good_under_the_digest_of_the_content(client):
+    response = client.get(f"{BASE}/app.js")
+    assert (response.status_code, response.mimetype) == (200, "text/javascript")
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response.data == (FOLDER / "app.js").read_bytes()
+
+
+def test_a_file_is_compressed_for_clients_that_accept_it(client):
+    response = client.get(f"{BASE}/app.js", headers={"Accept-Encoding": "gzip, br"})
+    assert (response.headers["Content-Encoding"], response.vary.to_header()) == (
+        "gzip",
+        "Accept-Encoding",
+    )
+    assert gzip.decompress(response.data) == (FOLDER / "app.js").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"{BASE}/nothing.js", f"{BASE}/../routes.py", "/dashboard/static/0123456789abcdef/app.js"],
+)
+def test_another_file_is_not_found(client, path):
+    assert_error(client.get(path), 404, "NOT_FOUND")
+
+
+def test_the_vendored_files_are_those_that_were_built():
+    folder = FOLDER / "vendor"
+    hashes = json.loads((folder / "hashes.json").read_text())
+    assert set(hashes) == {path.name for path in folder.iterdir()} - {"hashes.json"}
+    for name, expected in hashes.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected, name
+
+
+def test_the_whole_client_is_small():
+    """What a browser loads that visits every page in one language."""
+    sizes = {path: len(file.compressed) for path, file in read_static_files().items()}
+    texts = [size for path, size in sizes.items() if path.endswith(".ftl")]
+    modules = [size for path, size in sizes.items() if path.endswith((".js", ".css"))]
+    assert sum(modules) + max(texts) <= MAX_COMPRESSED
