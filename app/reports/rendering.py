@@ -134,8 +134,8 @@ def _header(texts: Texts, statement: Statement, issued_at: datetime) -> Iterator
     yield texts("statement.name"), statement.user.name
     yield texts("statement.email"), statement.user.email
     yield texts("statement.period"), period
-    issued = clock.local_time(issued_at)
-    yield texts("statement.issued"), f"{texts.day(clock.local_date(issued_at))}, {issued:%H:%M %Z}"
+    day, time = texts.day(clock.local_date(issued_at)), f"{clock.local_time(issued_at):%H:%M %Z}"
+    yield texts("statement.issued"), texts("statement.moment", day=day, time=time)
     if statement.parts > 1:
         part, parts = str(statement.part), str(statement.parts)
         yield texts("statement.part"), texts("statement.parts", part=part, parts=parts)

@@ -24,7 +24,8 @@ from ..payments.rules import InvalidTransition
 from .lines import SECTIONS, Line, Period, read_batches
 
 PART_ROWS = 120  # lines of a PDF
-PAID = ("murabaha payment", "donation", "donation taken back")  # money that moved
+# Money that the user paid; what was taken back of a donation came back.
+PAID = {"murabaha payment": 1, "donation": 1, "donation taken back": -1}
 MAX_FINANCINGS = 12  # of which the progress is shown
 LABELS = {section.name: section.total_label for section in SECTIONS}
 COLUMNS = (
@@ -95,7 +96,9 @@ class Statement:
         self.rows += 1
         self.totals.add(line)
         if line.section in PAID:
-            self.by_month[line.currency, line.day.replace(day=1)] += line.amount
+            self.by_month[line.currency, line.day.replace(day=1)] += (
+                PAID[line.section] * line.amount
+            )
         if line.financed and len(self.financings) < MAX_FINANCINGS:
             self.financings.append(line)
 

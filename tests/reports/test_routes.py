@@ -116,7 +116,7 @@ def test_a_statement_has_a_bounded_number_of_charts_and_says_so(waqf, sign_in):
     for currency in ("AED", "CHF", "EUR", "GBP"):
         waqf.create_paid_donation(donor, waqf.create_project(currency=currency), 20)
     text = pdf_text(donor.get(STATEMENT))
-    assert text.count("Donations and payments by month") == 3
+    assert text.count("Donations and payments by month, less refunds") == 3
     assert "The charts show the first 3 currencies" in text
     assert text.count("GBP 20.00") == 2  # in the figures and the totals
 
@@ -371,7 +371,7 @@ def test_a_statement_lists_the_payments_of_its_period(sale, set_clock):
     text = statement_of(sale.owner, "?from=2026-03-01")
     assert f"10 Mar 2026 1447-09-21 AH {number} Instalment paid 500.00 USD" in text
     assert "2,000.00 USD" not in text.partition("Payments for murabaha")[2]
-    assert "Murabaha: paid 1 USD 500.00" in text
+    assert "Murabaha: paid, with down payments 1 USD 500.00" in text
     assert "Murabaha: remaining at the end 1 USD 20,500.00" in text
 
 
@@ -394,13 +394,26 @@ def test_a_statement_lists_donations_by_the_day_of_payment_and_refunds_by_their_
         statement_of(donor, query) for query in ("?to=2026-01-31", "?from=2026-02-01")
     )
     assert "26 Jan 2026 1447-08-07 AH A well R-2026-000001 100.00 – USD" in january
-    assert "Donations 1 USD 100.00" in january
+    assert "Donations received 1 USD 100.00" in january
     assert "refunded" not in january.replace("Donations: refunded or disputed", "")
     assert "100.00" not in february
     assert "18 Feb 2026 1447-09-01 AH R-2026-000001 Donation refunded 40.00 USD" in february
     assert "Donations: refunded or disputed 1 USD 40.00" in february
     assert "A well R-2026-000001 100.00 40.00 USD" in statement_of(donor)
     assert "77.00" not in january + february
+
+
+def test_the_bars_of_the_months_add_up_to_what_was_given_less_refunds(waqf, sign_in, set_clock):
+    admin, donor, project = sign_in("admin"), sign_in(), waqf.create_project()
+    set_clock("2026-01-26T09:30:00")
+    donation = waqf.create_paid_donation(donor, project, 100)
+    set_clock("2026-02-18T09:30:00")
+    admin.post(f"{DONATIONS}/{donation['id']}/refund", json={"amount": 40})
+    text = statement_of(donor)
+    assert "Donated, less what was taken back" in text
+    chart = text.partition("by month, less refunds")[2].partition("Totals of the period")[0]
+    assert re.findall(r"-?\d+\.\d\d", chart) == ["100.00", "-40.00"]
+    assert re.search(r"-\s?USD 40.00|USD 60.00", text.partition("by month")[0])[0] == "USD 60.00"
 
 
 def test_a_dispute_that_ends_well_is_reversed_in_the_statement(waqf, sign_in):
