@@ -84,7 +84,9 @@ def test_an_agreement_is_in_both_languages_if_the_buyers_is_another(sale):
     sale.owner.patch("/api/auth/me", json={"locale": "ar"})
     sale.accept()
     path = f"{sale.path}/agreement"
-    both = pdf_text(sale.owner.get(path))
+    response = sale.owner.get(path)
+    assert response.headers["Content-Language"] == "en, ar"
+    both = pdf_text(response)
     for phrase in ("Murabaha agreement", "Lateness", "التأخر", "المشتري", "Buyer"):
         assert phrase in both, phrase
     assert both.count("1,916.67") == 8, "figures stand once"

@@ -30,7 +30,10 @@ def test_a_report_shows_each_line_with_its_rule_and_source(sign_in, publish_pric
     calculation = person.post(CALCULATIONS, json=ITEMIZED).json
     response = person.get(f"{CALCULATIONS}/{calculation['id']}/report")
     text = pdf_text(response)
-    assert response.headers["Content-Disposition"] == 'attachment; filename="zakat.pdf"'
+    assert response.headers["Content-Disposition"] == (
+        'attachment; filename="zakat-Z-2026-000001.pdf"'
+    )
+    assert response.headers["Content-Language"] == "en"
     assert response.headers["Cache-Control"] == "no-store"
     for line in calculation["breakdown"]:
         for word in (line["rule"] + " " + line["source"]).split():
@@ -83,7 +86,9 @@ def test_a_statement_shows_the_user_the_date_and_the_lines(sign_in, make_user, s
     set_clock("2026-01-26T09:30:00")
     response = person.get(STATEMENT)
     text = pdf_text(response)
-    assert response.headers["Content-Disposition"] == 'attachment; filename="report.pdf"'
+    assert response.headers["Content-Disposition"] == (
+        'attachment; filename="statement-S-2026-000001.pdf"'
+    )
     for phrase in (
         "Aïcha",
         "Müller",
@@ -295,7 +300,7 @@ def test_a_statement_as_csv_has_all_lines_and_the_totals(sign_in, sql):
     )
     response = person.get(f"{STATEMENT}?format=csv")
     assert (response.status_code, response.mimetype) == (200, "text/csv")
-    assert response.headers["Content-Disposition"] == 'attachment; filename="report.csv"'
+    assert response.headers["Content-Disposition"] == 'attachment; filename="statement.csv"'
     rows = [*csv.DictReader(io.StringIO(response.text))]
     lines, totals = rows[:-2], rows[-2:]
     assert [row["description"] for row in lines] == [

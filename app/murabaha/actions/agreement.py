@@ -76,13 +76,13 @@ def get_agreement(application: Application) -> Document | None:
     return agreement
 
 
-def render_agreement(
+def choose_languages(
     application: Application,
     agreement: Document | None,
     lang: str | None = None,
     reader_lang: str | None = None,
-) -> bytes:
-    """Render the agreement as it was accepted with an addendum, or the draft if it is None.
+) -> Sequence[str]:
+    """Return the languages of an agreement, or of the draft if it is None.
 
     It is in ``lang`` if that is given, else in the languages of both parties, and if they have
     the same one, in the reader's.
@@ -93,6 +93,13 @@ def render_agreement(
     langs = [lang] if lang else agreed
     if len(langs) == 1 and not lang and reader_lang:
         langs = [reader_lang]
+    return agreement.languages(langs) if agreement else langs
+
+
+def render_agreement(
+    application: Application, agreement: Document | None, langs: Sequence[str]
+) -> bytes:
+    """Render the agreement as it was accepted with an addendum, or the draft if it is None."""
     if agreement:
         total, events = _find_changes(application)
         return snapshots.render(
