@@ -34,7 +34,7 @@ from .rules import (
     nisab_value,
     require_quota,
 )
-from .rules.report import report_blocks
+from .rules.report import animals_due, report_blocks
 
 
 def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
@@ -80,15 +80,17 @@ def issue_report(user: Any, calculation: Calculation) -> Document:
     A report that says the same has the same number. Neither name nor lines are stored with it.
     Raises QuotaExceeded.
     """
+    day = clock.local_date(calculation.calculated_at)
+    animals = animals_due(calculation, day)
+    content = {
+        "day": day.isoformat(),
+        "amounts": [[str(calculation.zakat_amount), calculation.currency]],
+        "issuer": get_issuer(),
+        "hash": content_hash(_facts(user, calculation)),
+    }
+    # Left out if there is none, so that earlier reports keep their number.
     return issue_on_demand(
-        "zakat_report",
-        user,
-        {
-            "day": clock.local_date(calculation.calculated_at).isoformat(),
-            "amounts": [[str(calculation.zakat_amount), calculation.currency]],
-            "issuer": get_issuer(),
-            "hash": content_hash(_facts(user, calculation)),
-        },
+        "zakat_report", user, {**content, "animals": animals} if animals else content
     )
 
 

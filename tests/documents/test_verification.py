@@ -62,6 +62,7 @@ def test_a_program_gets_the_facts_as_json(client, issued):
         "issuer": "OSE Platform",
         "date": "2026-01-26",
         "amounts": [{"amount": 1234.5, "currency": "USD"}],
+        "animals": [],
     }
 
 

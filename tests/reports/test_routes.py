@@ -46,6 +46,42 @@ def test_a_report_shows_each_line_with_its_rule_and_source(sign_in, publish_pric
     assert "no fatwa" in text
 
 
+HERDS = {
+    "assets": [
+        {"category": "rikaz", "amount": 100},
+        {"category": "livestock", "species": "camels", "count": 25},
+    ]
+}
+
+
+def test_animals_that_are_due_are_in_the_statement_and_the_verification(sign_in, client, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    person = sign_in()
+    calculation = person.post(CALCULATIONS, json=HERDS).json
+    text = pdf_text(person.get(STATEMENT))
+    assert "Zakat calculated USD 20.00 1 bint makhad" in text, "the figure"
+    assert "Zakat calculated 1 USD 20.00 1 bint makhad" in text, "the totals"
+    assert "– 20.00 1 bint makhad USD" in text, "the line"
+    rows = [*csv.DictReader(io.StringIO(person.get(f"{STATEMENT}?format=csv").text))]
+    assert [row["animals"] for row in rows] == ["1 bint_makhad", "1 bint_makhad"]
+    report = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    code = re.search(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}", report)[0]
+    facts = client.get(f"/verify/{code}", headers={"Accept": "application/json"}).json
+    assert facts["animals"] == [{"animal": "bint_makhad", "count": 1}]
+    assert "USD\u00a020.00 + 1 bint makhad" in client.get(f"/verify/{code}").text
+
+
+def test_animals_are_not_due_before_the_hawl_completes(sign_in, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    person = sign_in()
+    body = {**HERDS, "hawlStartedOn": "2025-12-01"}
+    calculation = person.post(CALCULATIONS, json=body).json
+    assert calculation["eligible"] is True, "found treasure is due at once"
+    assert "bint makhad" not in pdf_text(person.get(STATEMENT))
+    report = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    assert "Zakat due USD 20.00" in report.rpartition("Rules and sources")[0][-40:]
+
+
 def test_a_report_of_one_amount_has_one_line(sign_in):
     person = sign_in()
     body = {"wealth": "1234567.5", "nisab": 5950, "currency": "KWD", "notes": "Ramadan 1447"}

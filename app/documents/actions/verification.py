@@ -12,6 +12,7 @@ from ..rules.texts import Texts
 
 UNKNOWN: dict[str, Any] = {
     "genuine": False, "kind": None, "number": None, "issuer": None, "date": None, "amounts": [],
+    "animals": [],
 }  # fmt: skip
 
 
@@ -33,6 +34,10 @@ def verify(text: str) -> dict[str, Any]:
             {"amount": Decimal(amount), "currency": currency}
             for amount, currency in content.get("amounts", [])
         ],
+        "animals": [
+            {"animal": animal, "count": count}
+            for animal, count in content.get("animals", {}).items()
+        ],
     }
 
 
@@ -41,6 +46,7 @@ def describe(facts: dict[str, Any], texts: Texts) -> list[tuple[str, str]]:
     if not facts["genuine"]:
         return []
     amounts = [texts.money(each["amount"], each["currency"]) for each in facts["amounts"]]
+    amounts += texts.animals({each["animal"]: each["count"] for each in facts["animals"]})
     rows = {
         "kind": texts.find("kinds", facts["kind"]),
         "number": facts["number"],

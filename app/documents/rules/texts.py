@@ -70,6 +70,13 @@ class Texts:
         sign = get_minus_sign_symbol(self.lang) if amount < ZERO else ""
         return f"{sign}{currency}\u00a0{self.number(abs(amount), currency)}"
 
+    def animals(self, counts: Mapping[str, int]) -> list[str]:
+        """Format each number of animals, in its own direction: ``1 bint makhad``."""
+        return [
+            self._isolate(f"{count} {self.find('livestock', animal)}")
+            for animal, count in counts.items()
+        ]
+
     def amount_in_words(self, amount: Decimal, currency: str) -> str:
         """Return an amount in words."""
         return amount_in_words(amount, currency, self.lang)

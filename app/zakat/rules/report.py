@@ -1,6 +1,6 @@
 """What the report of a calculation says: the result, what counted, and the rule of each line."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ def report_blocks(texts: Texts, calculation: Any, name: str, day: date) -> Itera
         yield bar
     yield heading(texts("zakat.lines"))
     notes = _number_rules(shown)
-    yield _line_table(texts, calculation, shown, notes)
+    yield _line_table(texts, calculation, shown, notes, day)
     if len(lines) > len(shown):
         yield note(texts("zakat.shortened", shown=str(len(shown)), total=str(len(lines))))
     yield heading(texts("zakat.rules"))
@@ -70,18 +70,22 @@ def _result(texts: Texts, calculation: Any, day: date) -> Block:
         label = texts("zakat.later" if is_early else "zakat.nothing")
         return block("amount", label=label, figure=figure, words=reason)
     words = texts.amount_in_words(zakat, currency)
-    if animals := _all_animals(texts, calculation):
+    if animals := " + ".join(texts.animals(animals_due(calculation, day))):
         words = f"{words}\n{texts('zakat.animals', animals=animals)}"
     return block("amount", label=texts("zakat.due"), figure=figure, words=words)
 
 
-def _all_animals(texts: Texts, calculation: Any) -> str:
-    lines = calculation.breakdown or []
-    return " + ".join(animal for line in lines for animal in _animals(texts, line))
+def animals_due(calculation: Any, day: date) -> dict[str, int]:
+    """Return the animals that are due on ``day`` by kind; none before the hawl completes."""
+    completes_on, counts = calculation.hawl_completes_on, Counter[str]()
+    if calculation.eligible and not (completes_on and completes_on > day):
+        for line in calculation.breakdown or []:
+            counts.update({due["animal"]: due["count"] for due in line["due"]})
+    return dict(counts)
 
 
 def _animals(texts: Texts, line: dict[str, Any]) -> list[str]:
-    return [f"{due['count']} {texts.find('livestock', due['animal'])}" for due in line["due"]]
+    return texts.animals({due["animal"]: due["count"] for due in line["due"]})
 
 
 def _summary(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[tuple[str, str]]:
@@ -157,6 +161,7 @@ def _line_table(
     calculation: Any,
     lines: Sequence[dict[str, Any]],
     notes: dict[tuple[str, str], int],
+    day: date,
 ) -> Block:
     currency, length = calculation.currency, LABEL_CHARACTERS // len(lines)
     rows: list[list[str]] = []
@@ -164,10 +169,7 @@ def _line_table(
         rows.append([texts.find("categories", category)])
         rows += [_row(texts, line, currency, length, notes) for line in group]
     total = [texts.money(calculation.zakat_amount, currency)]
-    if calculation.eligible:
-        total += [
-            animal for line in calculation.breakdown or [] for animal in _animals(texts, line)
-        ]
+    total += texts.animals(animals_due(calculation, day))
     return table(
         [
             (texts("zakat.item"), 1, "start"),
