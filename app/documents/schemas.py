@@ -31,3 +31,12 @@ class VerificationSchema(Schema):
     date = StrictDate(required=True, allow_none=True, metadata={"example": "2026-01-26"})
     amounts = fields.List(fields.Nested(VerifiedAmountSchema), required=True)
     animals = fields.List(fields.Nested(VerifiedAnimalsSchema), required=True)
+    returned = fields.List(
+        fields.Nested(VerifiedAmountSchema),
+        required=True,
+        metadata={"description": "What was returned to the payer, or disputed, since."},
+    )
+    amended = StrictBoolean(
+        required=True,
+        metadata={"description": "Whether what was agreed has changed since.", "example": False},
+    )

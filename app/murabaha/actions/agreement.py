@@ -7,12 +7,15 @@ what was stored, and what has changed since is an addendum.
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from flask import current_app
 
 from ... import clock
 from ...database.base import db
 from ...documents.actions import snapshots
+from ...documents.actions.verification import changes_since
 from ...documents.models import Document
 from ...documents.rules import Block, note, table
 from ...documents.rules.texts import Texts
@@ -101,7 +104,7 @@ def render_agreement(
 ) -> bytes:
     """Render the agreement as it was accepted with an addendum, or the draft if it is None."""
     if agreement:
-        total, events = _find_changes(application)
+        total, events = _find_changes(application.id)
         return snapshots.render(
             agreement,
             langs,
@@ -143,9 +146,9 @@ def _addendum(
     yield installments_block(texts, present, currency)
 
 
-def _find_changes(application: Application) -> tuple[int, list[ApplicationEvent]]:
+def _find_changes(application_id: UUID) -> tuple[int, list[ApplicationEvent]]:
     """Return the number of changes since the acceptance, and the latest, the oldest first."""
-    own = ApplicationEvent.application_id == application.id
+    own = ApplicationEvent.application_id == application_id
     accepted = db.select(db.func.max(ApplicationEvent.position)).where(
         own, ApplicationEvent.action == "accept"
     )
@@ -157,6 +160,13 @@ def _find_changes(application: Application) -> tuple[int, list[ApplicationEvent]
     total = db.session.scalar(db.select(db.func.count()).select_from(since.subquery())) or 0
     latest = since.order_by(ApplicationEvent.position.desc()).limit(snapshots.MAX_CHANGES)
     return total, [*reversed([*db.session.scalars(latest)])]
+
+
+@changes_since("agreement")
+def find_amendments(agreement: Document) -> dict[str, Any]:
+    """Return whether what was agreed has changed since the sale."""
+    total, _ = _find_changes(agreement.subject_id)
+    return {"amended": total > 0}
 
 
 def _describe_event(texts: Texts, event: ApplicationEvent, currency: str) -> str:
