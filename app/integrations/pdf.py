@@ -21,7 +21,7 @@ import segno
 
 from ..errors import ServiceUnavailable
 from . import typesetter
-from .pdf_text import clean_text, cut, one_line, without_marks
+from .pdf_text import clean_text, cut, one_line, without_isolates, without_marks
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class PdfDocument:
         self._created_at = created_at and created_at.replace(microsecond=0)  # typst needs seconds
         self._page = {
             "title": one_line(title, 200),
+            "plain_title": without_isolates(one_line(title, 200)),  # for readers' title bars
             "second_title": one_line(second_title, 200),
             "second": _language_settings(second_lang),
             "issuer": one_line(issuer),

@@ -28,7 +28,11 @@ VIRAMA = 9  # the combining class of the sign that joins an Indic letter to the 
 
 def bidi_isolate(text: str) -> str:
     """Isolate ``text``, so that its direction does not reorder the sentence around it."""
-    return f"{ISOLATE}{re.sub(f'[{ISOLATE}{END_ISOLATE}]', '', text)}{END_ISOLATE}"
+    return f"{ISOLATE}{without_isolates(text)}{END_ISOLATE}"
+
+
+def without_isolates(text: str) -> str:
+    return re.sub(f"[{ISOLATE}{END_ISOLATE}]", "", text)
 
 
 def truncate(text: str, max_length: int = 80) -> str:

@@ -116,6 +116,8 @@ def test_the_pdf_has_the_documents_title_and_language():
     created_at = datetime(2026, 11, 23, tzinfo=UTC)
     reader = read_pdf(PdfDocument("كشف الزكاة", "ar", created_at=created_at))
     assert reader.metadata.title == "كشف الزكاة"
+    isolated = PdfDocument("كشف \u2068S-1\u2069", lang="ar").paragraph("x").bytes()
+    assert PdfReader(io.BytesIO(isolated)).metadata.title == "كشف S-1"
     assert reader.metadata.creation_date == created_at
     assert reader.trailer["/Root"]["/Lang"] == "ar"
 

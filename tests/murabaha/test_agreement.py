@@ -80,6 +80,13 @@ def test_an_agreement_says_for_ever_what_was_accepted(sale, sign_in, app, monkey
         assert client.get(f"{sale.path}/agreement").data == before
 
 
+def test_the_seller_has_the_name_at_the_top_of_the_page(sale):
+    text = agreement_of(sale.owner, sale.accept())
+    assert text.startswith("OSE Platform")
+    assert "Seller OSE Platform" in text
+    assert "Signatures OSE Platform" in text
+
+
 def test_an_agreement_is_in_both_languages_if_the_buyers_is_another(sale):
     sale.owner.patch("/api/auth/me", json={"locale": "ar"})
     sale.accept()
