@@ -121,8 +121,12 @@ def render_report(user: Any, calculation: Calculation, issued: Document, lang: s
 def get_published_prices(currency: str) -> MetalPrices:
     """Return the prices in effect for ``currency``; they are None if missing or too old."""
     table = MetalPrice.__table__.c
-    prices = table.gold_price_per_gram, table.silver_price_per_gram
-    return MetalPrices(*(MetalPrice.current(currency).select_columns(*prices).row() or ()))
+    prices = table.gold_price_per_gram, table.silver_price_per_gram, table.effective_at
+    row = MetalPrice.current(currency).select_columns(*prices).row()
+    if row is None:
+        return MetalPrices()
+    gold, silver, effective_at = row
+    return MetalPrices(gold, silver, clock.local_date(effective_at))
 
 
 def publish_prices(admin: Any, values: dict[str, Any]) -> MetalPrice | Approval:

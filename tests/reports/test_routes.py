@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 
@@ -80,6 +81,34 @@ def test_animals_are_not_due_before_the_hawl_completes(sign_in, set_clock):
     assert "bint makhad" not in pdf_text(person.get(STATEMENT))
     report = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
     assert "Zakat due USD 20.00" in report.rpartition("Rules and sources")[0][-40:]
+
+
+def test_a_report_says_what_each_line_was_counted_from(sign_in, publish_prices, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    publish_prices(gold="130.25", silver="1.55")
+    person = sign_in()
+    assets = [
+        {"category": "gold", "grams": 100, "karat": 21, "personalUse": True},
+        {"category": "silver", "grams": 50, "fineness": "0.925", "pricePerGram": 2},
+        {"category": "retirement", "amount": 100000},
+        {"category": "livestock", "species": "camels", "count": 25},
+        {"category": "crops", "amount": 900, "kilograms": 700, "watering": "rain"},
+    ]
+    body = {"assets": assets, "school": "hanafi"}
+    calculation = person.post(CALCULATIONS, json=body).json
+    assert calculation["breakdown"][0]["inputs"] == {
+        "grams": 100, "karat": 21, "price": Decimal("130.25"), "priced": "2026-01-26",
+        "school": "hanafi",
+    }  # fmt: skip
+    stored = person.get(f"{CALCULATIONS}/{calculation['id']}").json
+    assert stored["breakdown"] == calculation["breakdown"]
+    text = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    for phrase in (
+        "100 g × 21/24 × USD 130.25, price of 26 Jan 2026, Hanafi school",
+        "50 g × 0.925 × USD 2, Hanafi school", "USD 100,000.00 × 25%", "25 camels",
+        "700 kg, watered by rain",
+    ):  # fmt: skip
+        assert phrase in text, phrase
 
 
 def test_a_report_of_one_amount_has_one_line(sign_in):

@@ -42,10 +42,10 @@ class Texts:
         """
         section, _, key = name.partition(".")
         text: str = self.catalog[section][key]
-        isolated = {key: self._isolate(value) for key, value in values.items()}
+        isolated = {key: self.isolate(value) for key, value in values.items()}
         return text.format(**isolated) if values else text
 
-    def _isolate(self, value: str) -> str:
+    def isolate(self, value: str) -> str:
         """Isolate ``value`` if its direction may be another than the sentence's."""
         is_alike = self.catalog["direction"] == "ltr" and not RTL_LETTERS.search(value)
         return value if is_alike else f"{ISOLATE}{value}{END_ISOLATE}"
@@ -70,10 +70,14 @@ class Texts:
         sign = get_minus_sign_symbol(self.lang) if amount < ZERO else ""
         return f"{sign}{currency}\u00a0{self.number(abs(amount), currency)}"
 
+    def quantity(self, number: Decimal | int) -> str:
+        """Format an exact number: ``1,234.5``."""
+        return format_decimal(number, "#,##0.##########", self.lang)
+
     def animals(self, counts: Mapping[str, int]) -> list[str]:
         """Format each number of animals, in its own direction: ``1 bint makhad``."""
         return [
-            self._isolate(f"{count} {self.find('livestock', animal)}")
+            self.isolate(f"{count} {self.find('livestock', animal)}")
             for animal, count in counts.items()
         ]
 
@@ -100,7 +104,7 @@ class Texts:
             return ""
         names = self.catalog["hijri"]
         if short:
-            return f"{self._isolate(f'{year}-{month:02}-{number:02}')}\u00a0{names['era']}"
+            return f"{self.isolate(f'{year}-{month:02}-{number:02}')}\u00a0{names['era']}"
         # The era does not stand alone on a line.
         return f"{number} {names['months'][month - 1]} {year}\u00a0{names['era']}"
 

@@ -192,14 +192,57 @@ def _row(
 ) -> list[str]:
     """Return a line of the breakdown as a row, its label cut to ``length``."""
     label = " ".join((line["label"] or texts.find("categories", line["category"])).split())
+    label = label if len(label) <= length else label[: length - 1] + "…"
+    detail = _describe_inputs(texts, line, currency)
     animals = "\n".join(_animals(texts, line))
     return [
-        label if len(label) <= length else label[: length - 1] + "…",
+        texts("zakat.line", label=label, detail=detail) if detail else label,
         str(notes[line["rule"], line["source"]]),
         "–" if line["due"] else texts.number(Decimal(line["counted"]), currency),
         "–" if line["due"] else texts.percent(Decimal(line["rate"])),
         animals or texts.number(Decimal(line["zakat"]), currency),
     ]
+
+
+def _describe_inputs(texts: Texts, line: dict[str, Any], currency: str) -> str:
+    """Say what a line was counted from, unless that is the amount counted itself."""
+    inputs = line.get("inputs") or {}
+    factors = " × ".join(_factors(texts, inputs, Decimal(line["counted"]), currency))
+    return texts("zakat.separator").join(filter(None, [factors, *_remarks(texts, inputs)]))
+
+
+def _factors(
+    texts: Texts, inputs: dict[str, Any], counted: Decimal, currency: str
+) -> Iterator[str]:
+    """Yield what was multiplied."""
+    if inputs.get("amount") not in (None, abs(counted)):
+        yield texts.money(Decimal(inputs["amount"]), currency)
+    patterns = {
+        "share": "{}",
+        "grams": "{} g",
+        "karat": "{}/24",
+        "fineness": "{}",
+        "price": f"{currency}\u00a0{{}}",
+    }
+    for name, pattern in patterns.items():
+        if (value := inputs.get(name)) is not None:
+            number = texts.percent(Decimal(value)) if name == "share" else texts.quantity(value)
+            yield pattern.format(number)
+
+
+def _remarks(texts: Texts, inputs: dict[str, Any]) -> Iterator[str]:
+    """Yield the price's day, the school where it matters, and what harvests and herds have."""
+    if "priced" in inputs:
+        day = date.fromisoformat(inputs["priced"])
+        yield texts("zakat.priced", day=texts.day(day, "d MMM y"))
+    if inputs.get("school") == "hanafi":
+        yield texts("zakat.hanafi")
+    if "kilograms" in inputs:
+        yield f"{texts.quantity(inputs['kilograms'])} kg"
+        yield texts(f"zakat.{inputs['watering']}")
+    if "count" in inputs:
+        species = texts(f"zakat.{inputs['species']}")
+        yield texts.isolate(f"{texts.quantity(inputs['count'])} {species}")
 
 
 def _rule(texts: Texts, rule: str) -> str:
