@@ -107,7 +107,8 @@ class PdfDocument:
 
     def note(self, text: str) -> Self:
         """Add a paragraph in small print."""
-        return self._add("note", text=self._clean(text))
+        # One below a heading stays with it, and both with what is next.
+        return self._add("note", text=self._clean(text), sticky=self._ends_with_heading())
 
     def amount(self, label: str, figure: str, words: str = "") -> Self:
         """Add a large figure with its label, and what it is in words."""
@@ -217,12 +218,13 @@ class PdfDocument:
 
     def pair(self, left: dict[str, Any], right: dict[str, Any]) -> Self:
         """Add a block in both languages side by side, each with its ``kind`` and arguments."""
+        is_sticky = left["kind"] == "note" and self._ends_with_heading()
         blocks, self._blocks, clauses = self._blocks, [], self._clauses
         self.add(**left)
         self._clauses = clauses
         self.add(**right)
         sides, self._blocks = self._blocks, blocks
-        return self._add("pair", sides=sides)
+        return self._add("pair", sides=sides, sticky=is_sticky)
 
     def add(self, kind: str, **arguments: Any) -> Self:
         """Add a block of a ``kind``, the name of a method, with its arguments."""
@@ -252,6 +254,10 @@ class PdfDocument:
     def _add(self, kind: str, **content: Any) -> Self:
         self._blocks.append({"kind": kind, **content})
         return self
+
+    def _ends_with_heading(self) -> bool:
+        last: dict[str, Any] = self._blocks[-1] if self._blocks else {"kind": ""}
+        return bool((last["sides"][0] if last["kind"] == "pair" else last)["kind"] == "heading")
 
     def _clean_row(self, columns: Sequence[Column], row: Sequence[str]) -> list[str]:
         return [self._clean(cell) for _, cell in zip(columns, row, strict=True)]

@@ -36,8 +36,12 @@ def without_isolates(text: str) -> str:
 
 
 def truncate(text: str, max_length: int = 80) -> str:
-    """Shorten ``text`` to one line of a list."""
-    return one_line(text, max_length)
+    """Shorten ``text`` to one line of a list, at the end of a word unless that is a long one."""
+    line = " ".join(clean_text(text).split())
+    if len(line) <= max_length:
+        return line
+    whole, _, last = line[:max_length].rpartition(" ")
+    return f"{whole}…" if whole and len(last) < max_length // 2 else cut(line, max_length)
 
 
 def one_line(text: str, max_length: int = 120) -> str:

@@ -208,7 +208,8 @@ def _describe_inputs(texts: Texts, line: dict[str, Any], currency: str) -> str:
     """Say what a line was counted from, unless that is the amount counted itself."""
     inputs = line.get("inputs") or {}
     factors = " × ".join(_factors(texts, inputs, Decimal(line["counted"]), currency))
-    return texts("zakat.separator").join(filter(None, [factors, *_remarks(texts, inputs)]))
+    parts = [texts.isolate(factors) if factors else "", *_remarks(texts, inputs)]
+    return texts("zakat.separator").join(filter(None, parts))
 
 
 def _factors(
