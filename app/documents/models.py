@@ -1,5 +1,6 @@
 """Documents as they were issued, the logos that they show, and the counters of their numbers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -70,6 +71,13 @@ class Document(UUIDPrimaryKeyMixin, Base):
     issued_at: Mapped[datetime]
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
     content_hash: Mapped[str]
+
+    def languages(self, requested: Sequence[str]) -> Sequence[str]:
+        """Return the languages it is rendered in, of those requested.
+
+        A document of a release that knew English only has no others.
+        """
+        return requested if "versions" in self.content else ["en"]
 
     @classmethod
     def insert_once(cls, **values: Any) -> None:

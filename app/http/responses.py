@@ -8,10 +8,12 @@ def json_response(body: str, status: int = 200) -> Response:
     return Response(body, status, content_type="application/json")
 
 
-def pdf_response(pdf: bytes, filename: str) -> Response:
-    """Return a PDF to be saved as ``filename``."""
-    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
-    return Response(pdf, headers=headers, content_type="application/pdf")
+def pdf_response(pdf: bytes, name: str, *langs: str) -> Response:
+    """Return a PDF in ``langs``, to be saved under ``name``."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"'}
+    response = Response(pdf, headers=headers, content_type="application/pdf")
+    response.content_language.update(langs)
+    return response
 
 
 def no_content() -> Response:

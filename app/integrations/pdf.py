@@ -21,7 +21,7 @@ import segno
 
 from ..errors import ServiceUnavailable
 from . import typesetter
-from .pdf_text import clean_text, cut, one_line, without_marks
+from .pdf_text import clean_text, cut, one_line, without_isolates, without_marks
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class PdfDocument:
         self._created_at = created_at and created_at.replace(microsecond=0)  # typst needs seconds
         self._page = {
             "title": one_line(title, 200),
+            "plain_title": without_isolates(one_line(title, 200)),  # for readers' title bars
             "second_title": one_line(second_title, 200),
             "second": _language_settings(second_lang),
             "issuer": one_line(issuer),
@@ -106,7 +107,8 @@ class PdfDocument:
 
     def note(self, text: str) -> Self:
         """Add a paragraph in small print."""
-        return self._add("note", text=self._clean(text))
+        # One below a heading stays with it, and both with what is next.
+        return self._add("note", text=self._clean(text), sticky=self._ends_with_heading())
 
     def amount(self, label: str, figure: str, words: str = "") -> Self:
         """Add a large figure with its label, and what it is in words."""
@@ -216,12 +218,13 @@ class PdfDocument:
 
     def pair(self, left: dict[str, Any], right: dict[str, Any]) -> Self:
         """Add a block in both languages side by side, each with its ``kind`` and arguments."""
+        is_sticky = left["kind"] == "note" and self._ends_with_heading()
         blocks, self._blocks, clauses = self._blocks, [], self._clauses
         self.add(**left)
         self._clauses = clauses
         self.add(**right)
         sides, self._blocks = self._blocks, blocks
-        return self._add("pair", sides=sides)
+        return self._add("pair", sides=sides, sticky=is_sticky)
 
     def add(self, kind: str, **arguments: Any) -> Self:
         """Add a block of a ``kind``, the name of a method, with its arguments."""
@@ -251,6 +254,10 @@ class PdfDocument:
     def _add(self, kind: str, **content: Any) -> Self:
         self._blocks.append({"kind": kind, **content})
         return self
+
+    def _ends_with_heading(self) -> bool:
+        last: dict[str, Any] = self._blocks[-1] if self._blocks else {"kind": ""}
+        return bool((last["sides"][0] if last["kind"] == "pair" else last)["kind"] == "heading")
 
     def _clean_row(self, columns: Sequence[Column], row: Sequence[str]) -> list[str]:
         return [self._clean(cell) for _, cell in zip(columns, row, strict=True)]

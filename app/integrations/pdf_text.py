@@ -28,12 +28,20 @@ VIRAMA = 9  # the combining class of the sign that joins an Indic letter to the 
 
 def bidi_isolate(text: str) -> str:
     """Isolate ``text``, so that its direction does not reorder the sentence around it."""
-    return f"{ISOLATE}{re.sub(f'[{ISOLATE}{END_ISOLATE}]', '', text)}{END_ISOLATE}"
+    return f"{ISOLATE}{without_isolates(text)}{END_ISOLATE}"
+
+
+def without_isolates(text: str) -> str:
+    return re.sub(f"[{ISOLATE}{END_ISOLATE}]", "", text)
 
 
 def truncate(text: str, max_length: int = 80) -> str:
-    """Shorten ``text`` to one line of a list."""
-    return one_line(text, max_length)
+    """Shorten ``text`` to one line of a list, at the end of a word unless that is a long one."""
+    line = " ".join(clean_text(text).split())
+    if len(line) <= max_length:
+        return line
+    whole, _, last = line[:max_length].rpartition(" ")
+    return f"{whole}…" if whole and len(last) < max_length // 2 else cut(line, max_length)
 
 
 def one_line(text: str, max_length: int = 120) -> str:

@@ -18,7 +18,7 @@ from ..http import sql_json
 from ..http.row_batches import iter_batches
 from ..http.signed_links import public_address, read_signed, sign
 from ..integrations import storage
-from ..murabaha.actions.agreement import get_agreement, render_agreement
+from ..murabaha.actions.agreement import choose_languages, get_agreement, render_agreement
 from ..murabaha.models import Application
 from ..murabaha.rules import SOLD
 from ..notifications.actions import mail_secrets, notify
@@ -150,10 +150,8 @@ def _render_documents(user_id: UUID) -> Iterator[tuple[str, bytes]]:
         yield receipt.number, render_receipt(receipt, donation, donation.user.locale)
     for application in _iter_rows(Application, user_id, Application.state.in_(SOLD)):
         agreement = get_agreement(application)
-        yield (
-            application.application_number,
-            render_agreement(application, agreement, None, application.user.locale),
-        )
+        langs = choose_languages(application, agreement, None, application.user.locale)
+        yield application.application_number, render_agreement(application, agreement, langs)
     db.session.flush()
 
 

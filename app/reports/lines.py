@@ -5,7 +5,7 @@ turned into days of the institution's time zone; a period ends before ``end``. M
 date of its entry in the ledger: a payment counts on the day of payment, not of hearing of it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -40,6 +40,7 @@ FIRST_DAY: Any = bindparam("first_day")
 LAST_DAY: Any = bindparam("last_day")
 NOW: Any = bindparam("now")
 GIFTS = "donations"  # the account of gifts; a debit takes back what was recorded in error
+ANIMALS_PATH: Any = db.literal_column("'$[*].due[*]'::jsonpath")  # of a breakdown
 TAKEN_BACK = ("refunds", "disputes")  # accounts of what was taken back of a donation
 
 
@@ -73,6 +74,7 @@ class Line(NamedTuple):
     financed: Decimal | None = None
     paid: Decimal | None = None
     taken_back: Decimal | None = None
+    animals: Mapping[str, int] | None = None  # that are due beside the amount, by kind
 
 
 class Section(NamedTuple):
@@ -128,7 +130,22 @@ def _calculations() -> Any:
         Calculation.nisab,
         Calculation.zakat_amount,
         Calculation.currency,
+        _animals(),
     ).where(Calculation.user_id == USER, Calculation.calculated_at >= BEGIN)
+
+
+def _animals() -> Any:
+    """Build the animals that are due by a calculation as JSON, by kind; None before its hawl."""
+    row = Calculation.__table__.c
+    each = db.func.jsonb_path_query(row.breakdown, ANIMALS_PATH).column_valued("due")
+    kind = each.op("->>")(db.literal_column("'animal'"))
+    count = db.cast(each.op("->>")(db.literal_column("'count'")), db.Numeric)
+    by_kind = db.select(kind.label("kind"), db.func.sum(count).label("count")).group_by(kind)
+    sums = by_kind.correlate(Calculation).subquery()
+    animals = db.select(db.func.jsonb_object_agg(sums.c.kind, sums.c.count)).scalar_subquery()
+    is_complete = row.hawl_completes_on <= local_date(row.calculated_at)
+    is_due = row.eligible & db.func.coalesce(is_complete, True)
+    return db.case((is_due, animals))
 
 
 def _sales() -> Any:
@@ -269,7 +286,7 @@ SECTIONS = (
         "zakat",
         "Zakat calculated",
         _calculations,
-        ("description", "wealth", "nisab", "amount", "currency"),
+        ("description", "wealth", "nisab", "amount", "currency", "animals"),
     ),
     Section(
         "murabaha",

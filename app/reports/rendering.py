@@ -52,7 +52,7 @@ TABLES = {
             truncate(line.description),
             _amount(texts, line.wealth, line),
             _amount(texts, line.nisab, line),
-            _amount(texts, line.amount, line),
+            "\n".join([_amount(texts, line.amount, line), *texts.animals(line.animals or {})]),
         ],
     ),
     "murabaha": Layout(
@@ -134,8 +134,8 @@ def _header(texts: Texts, statement: Statement, issued_at: datetime) -> Iterator
     yield texts("statement.name"), statement.user.name
     yield texts("statement.email"), statement.user.email
     yield texts("statement.period"), period
-    issued = clock.local_time(issued_at)
-    yield texts("statement.issued"), f"{texts.day(clock.local_date(issued_at))}, {issued:%H:%M %Z}"
+    day, time = texts.day(clock.local_date(issued_at)), f"{clock.local_time(issued_at):%H:%M %Z}"
+    yield texts("statement.issued"), texts("statement.moment", day=day, time=time)
     if statement.parts > 1:
         part, parts = str(statement.part), str(statement.parts)
         yield texts("statement.part"), texts("statement.parts", part=part, parts=parts)
@@ -167,13 +167,19 @@ def _figures(texts: Texts, statement: Statement) -> list[tuple[str, str]]:
         "owed": statement.sums("murabaha"),
         "zakat": statement.sums("zakat"),
     }
-    return [
-        (
-            texts(f"statement.{name}"),
-            "\n".join(texts.money(amount, currency) for currency, amount in amounts) or "–",
-        )
+    rows = {
+        name: [line for row in amounts for line in _sum_lines(texts, statement, name, *row)]
         for name, amounts in figures.items()
-    ]
+    }
+    return [(texts(f"statement.{name}"), "\n".join(rows[name]) or "–") for name in rows]
+
+
+def _sum_lines(
+    texts: Texts, statement: Statement, section: str, currency: str, amount: Decimal
+) -> list[str]:
+    """Return a sum, and the animals that are due beside it."""
+    animals = statement.totals.animals[section, currency]
+    return [texts.money(amount, currency), *texts.animals(animals)]
 
 
 def _months(texts: Texts, statement: Statement) -> Iterator[Block]:
@@ -225,12 +231,18 @@ def _totals(texts: Texts, statement: Statement) -> Block:
     rows = []
     for section, totals in groupby(statement.totals.rows(), lambda row: row[0]):
         keys = [(number, currency) for _, number, currency, _ in totals]
+        sums = statement.totals.amounts
         amounts = [
-            texts.money(statement.totals.amounts[section, currency], currency)
+            _sum_lines(texts, statement, section, currency, sums[section, currency])
             for _, currency in keys
         ]
-        numbers = "\n".join(str(number) for number, _ in keys)
-        rows.append([texts.find("totals", section), numbers, "\n".join(amounts)])
+        # A number stands beside the first line of its sum.
+        numbers = [
+            str(number) + "\n" * (len(lines) - 1)
+            for (number, _), lines in zip(keys, amounts, strict=True)
+        ]
+        money = "\n".join(line for lines in amounts for line in lines)
+        rows.append([texts.find("totals", section), "\n".join(numbers), money])
     columns = [
         ("", 1.0, "start"),
         (texts("statement.number"), 0.0, "end"),

@@ -44,7 +44,8 @@ def download_statement(query):
     issued = issue_statement(statement, query["number"])
     db.session.commit()
     lang = preferred_language(query["lang"], current_user)
-    response = pdf_response(render_statement(statement, issued, lang), "report.pdf")
+    name = issued.number if statement.parts == 1 else f"{issued.number}-{statement.part}"
+    response = pdf_response(render_statement(statement, issued, lang), f"statement-{name}", lang)
     if statement.part < statement.parts:
         response.headers["Link"] = (
             f'<{_address(statement, issued.number, query["lang"])}>; rel="next"'
@@ -88,7 +89,7 @@ def download_data_export(token):
 def _stream_csv(period):
     lines = streaming.join_pieces(csv_lines(current_user.id, period))
     response = streaming.streaming_response(lines, "text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="report.csv"'
+    response.headers["Content-Disposition"] = 'attachment; filename="statement.csv"'
     return response
 
 

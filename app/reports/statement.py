@@ -1,7 +1,7 @@
 """A user's statement: issued under a number, and rendered as a PDF in parts, or as CSV."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -24,7 +24,8 @@ from ..payments.rules import InvalidTransition
 from .lines import SECTIONS, Line, Period, read_batches
 
 PART_ROWS = 120  # lines of a PDF
-PAID = ("murabaha payment", "donation", "donation taken back")  # money that moved
+# Money that the user paid; what was taken back of a donation came back.
+PAID = {"murabaha payment": 1, "donation": 1, "donation taken back": -1}
 MAX_FINANCINGS = 12  # of which the progress is shown
 LABELS = {section.name: section.total_label for section in SECTIONS}
 COLUMNS = (
@@ -40,6 +41,7 @@ COLUMNS = (
     "financed",
     "paid",
     "taken_back",
+    "animals",
 )
 
 
@@ -51,9 +53,13 @@ class Totals:
     amounts: dict[tuple[str, str], Decimal] = field(
         default_factory=lambda: defaultdict(lambda: ZERO)
     )
+    animals: dict[tuple[str, str], Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
 
     def add(self, line: Line) -> None:
         key = (line.section, line.currency)
+        self.animals[key].update(line.animals or {})
         self.numbers[key] += 1
         self.amounts[key] += line.amount
 
@@ -95,7 +101,9 @@ class Statement:
         self.rows += 1
         self.totals.add(line)
         if line.section in PAID:
-            self.by_month[line.currency, line.day.replace(day=1)] += line.amount
+            self.by_month[line.currency, line.day.replace(day=1)] += (
+                PAID[line.section] * line.amount
+            )
         if line.financed and len(self.financings) < MAX_FINANCINGS:
             self.financings.append(line)
 
@@ -139,7 +147,7 @@ def read_statement(user: Any, period: Period, part: int) -> Statement:
     for batch in read_batches(user.id, period):
         for line in batch:
             statement.add(line)
-            digest.update(_csv_row(line).encode())
+            digest.update(_csv_row(line, COLUMNS if line.animals else COLUMNS[:-1]).encode())
     statement.hash = digest.hexdigest()
     if part > statement.parts:
         raise ValidationFailed.at(
@@ -206,17 +214,24 @@ def csv_lines(user_id: Any, period: Period) -> Iterator[str]:
             "description": LABELS[section],
             "currency": currency,
             "amount": amount.replace(",", ""),
+            "animals": _list_animals(totals.animals[section, currency]),
         }
         yield csv_line(values.get(column, "") for column in COLUMNS)
 
 
-def _csv_row(line: Line) -> str:
-    return csv_line(_csv_cells(line))
+def _list_animals(counts: Mapping[str, int] | None) -> str:
+    return " + ".join(f"{count} {animal}" for animal, count in sorted((counts or {}).items()))
 
 
-def _csv_cells(line: Line) -> Iterable[str]:
-    for column in COLUMNS:
+def _csv_row(line: Line, columns: Sequence[str] = COLUMNS) -> str:
+    return csv_line(_csv_cells(line, columns))
+
+
+def _csv_cells(line: Line, columns: Sequence[str]) -> Iterable[str]:
+    for column in columns:
         value = line.day if column == "date" else getattr(line, column)
+        if column == "animals":
+            value = _list_animals(line.animals)
         if isinstance(value, Decimal):
             value = format_amount(value, line.currency).replace(",", "")
         yield "" if value is None else str(value)

@@ -34,7 +34,7 @@ from .rules import (
     nisab_value,
     require_quota,
 )
-from .rules.report import report_blocks
+from .rules.report import animals_due, report_blocks
 
 
 def run_assessment(new_calculation: dict[str, Any]) -> dict[str, Any]:
@@ -80,15 +80,17 @@ def issue_report(user: Any, calculation: Calculation) -> Document:
     A report that says the same has the same number. Neither name nor lines are stored with it.
     Raises QuotaExceeded.
     """
+    day = clock.local_date(calculation.calculated_at)
+    animals = animals_due(calculation, day)
+    content = {
+        "day": day.isoformat(),
+        "amounts": [[str(calculation.zakat_amount), calculation.currency]],
+        "issuer": get_issuer(),
+        "hash": content_hash(_facts(user, calculation)),
+    }
+    # Left out if there is none, so that earlier reports keep their number.
     return issue_on_demand(
-        "zakat_report",
-        user,
-        {
-            "day": clock.local_date(calculation.calculated_at).isoformat(),
-            "amounts": [[str(calculation.zakat_amount), calculation.currency]],
-            "issuer": get_issuer(),
-            "hash": content_hash(_facts(user, calculation)),
-        },
+        "zakat_report", user, {**content, "animals": animals} if animals else content
     )
 
 
@@ -119,8 +121,12 @@ def render_report(user: Any, calculation: Calculation, issued: Document, lang: s
 def get_published_prices(currency: str) -> MetalPrices:
     """Return the prices in effect for ``currency``; they are None if missing or too old."""
     table = MetalPrice.__table__.c
-    prices = table.gold_price_per_gram, table.silver_price_per_gram
-    return MetalPrices(*(MetalPrice.current(currency).select_columns(*prices).row() or ()))
+    prices = table.gold_price_per_gram, table.silver_price_per_gram, table.effective_at
+    row = MetalPrice.current(currency).select_columns(*prices).row()
+    if row is None:
+        return MetalPrices()
+    gold, silver, effective_at = row
+    return MetalPrices(gold, silver, clock.local_date(effective_at))
 
 
 def publish_prices(admin: Any, values: dict[str, Any]) -> MetalPrice | Approval:

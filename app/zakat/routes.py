@@ -114,7 +114,8 @@ def report_calculation(query, id):
     issued = issue_report(current_user, calculation)
     db.session.commit()
     lang = preferred_language(query["lang"], current_user)
-    return pdf_response(render_report(current_user, calculation, issued, lang), "zakat.pdf")
+    pdf = render_report(current_user, calculation, issued, lang)
+    return pdf_response(pdf, f"zakat-{issued.number}", lang)
 
 
 @bp.get("/summary")

@@ -1,6 +1,7 @@
 """Rules of documents: days in both calendars, and the hash of what a document says."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -37,11 +38,11 @@ def test_a_date_outside_the_calendar_is_rejected(convert, day):
 
 def test_a_day_is_printed_with_its_hijri_date():
     english, arabic, indonesian = (get_texts(lang) for lang in LOCALES)
-    assert english.both_days(RAMADAN_1447) == "18 February 2026 (1 Ramadan 1447 AH)"
-    assert arabic.both_days(RAMADAN_1447) == "18 فبراير 2026 (1 رمضان 1447 هـ)"
-    assert indonesian.both_days(RAMADAN_1447) == "18 Februari 2026 (1 Ramadan 1447 H)"
+    assert english.both_days(RAMADAN_1447) == "18 February 2026 (1 Ramadan 1447\u00a0AH)"
+    assert arabic.both_days(RAMADAN_1447) == "18 فبراير 2026 (1 رمضان 1447\u00a0هـ)"
+    assert indonesian.both_days(RAMADAN_1447) == "18 Februari 2026 (1 Ramadan 1447\u00a0H)"
     eve = RAMADAN_1447 - timedelta(days=1)
-    assert english.day_in_table(eve) == "17 Feb 2026\n1447-08-29 AH"
+    assert english.day_in_table(eve) == "17 Feb 2026\n1447-08-29\u00a0AH"
 
 
 @pytest.mark.parametrize("day", [date.min, date(1924, 7, 31), date(2077, 11, 17), date.max])
@@ -49,6 +50,20 @@ def test_a_day_outside_the_hijri_calendar_is_printed_alone(day):
     texts = get_texts("en")
     assert texts.both_days(day) == texts.day(day)
     assert texts.hijri_day(day) == ""
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("en", "-USD\u00a02,000.00"),
+        ("ar", "\u200e-USD\u00a02,000.00"),
+        ("id", "-USD\u00a02.000,00"),
+    ],
+)
+def test_the_sign_of_an_amount_is_before_its_currency(lang, text):
+    texts = get_texts(lang)
+    assert texts.money(Decimal(-2000), "USD") == text
+    assert texts.money(Decimal(2000), "USD").startswith("USD")
 
 
 def test_the_hash_of_a_content_is_that_of_its_words_and_not_of_their_order():

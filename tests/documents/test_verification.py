@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from ..support.murabaha import VENDORS, ApplicationFlow
 from ..support.pdf import pdf_text
-from ..support.waqf import DONATIONS, WaqfFlow
+from ..support.waqf import DONATIONS, WaqfFlow, get_intent_id
 
 CODE = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}"
 
@@ -62,7 +63,47 @@ def test_a_program_gets_the_facts_as_json(client, issued):
         "issuer": "OSE Platform",
         "date": "2026-01-26",
         "amounts": [{"amount": 1234.5, "currency": "USD"}],
+        "animals": [],
+        "returned": [],
+        "amended": False,
     }
+
+
+def facts_of(client, code):
+    return client.get(f"/verify/{code}", headers={"Accept": "application/json"}).json
+
+
+def test_the_page_shows_what_was_returned_later(client, issued, waqf, sign_in, set_clock):
+    donor, code = issued
+    donation = donor.get(DONATIONS).json["data"][0]
+    disputed = waqf.create_paid_donation(donor, waqf.create_project(), 25)
+    year = re.search(CODE, pdf_text(donor.get(f"{DONATIONS}/receipt?year=2026")))[0]
+    set_clock("2026-02-01T09:30:00")
+    sign_in("admin").post(f"{DONATIONS}/{donation['id']}/refund", json={"amount": 34.5})
+    events = waqf.stripe.dispute(get_intent_id(disputed))
+    events += waqf.stripe.close_dispute(events[0]["data"]["object"]["id"], "lost")
+    waqf.deliver_events(events)
+    for each, amount in ((code, 34.5), (year, 59.5)):
+        facts = facts_of(client, each)
+        assert facts["genuine"] is True
+        assert facts["returned"] == [{"amount": amount, "currency": "USD"}]
+    page = client.get(f"/verify/{code}").text
+    assert re.search(r"Returned or disputed since</dt><dd><bdi>USD\s34.50", page)
+    set_clock("2026-02-02T09:30:00")
+    again = re.search(CODE, pdf_text(donor.get(f"{DONATIONS}/receipt?year=2026")))[0]
+    assert facts_of(client, again)["returned"] == [], "it deducts them"
+
+
+def test_an_agreement_that_was_changed_later_is_amended(client, sign_in, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    officer = sign_in("officer")
+    vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
+    sale = ApplicationFlow(sign_in(), officer, vendor).approve(downPayment=0).acquire().accept()
+    code = re.search(CODE, pdf_text(sale.owner.get(f"{sale.path}/agreement")))[0]
+    assert facts_of(client, code)["amended"] is False
+    sale.perform(officer, "settle", {"rebate": 100})
+    assert facts_of(client, code)["amended"] is True
+    assert "Changed since" in client.get(f"/verify/{code}").text
 
 
 @pytest.mark.parametrize("code", ["0000-0000-0000-0000", "<script>", "x"])

@@ -15,7 +15,7 @@ from pypdf.generic import ContentStream
 
 from app.integrations import pdf_text, typesetter
 from app.integrations.pdf import Column, PdfDocument, Verification
-from app.integrations.pdf_text import bidi_isolate
+from app.integrations.pdf_text import bidi_isolate, truncate
 
 from ..support.files import make_png
 
@@ -112,10 +112,38 @@ def x_positions(document: PdfDocument) -> dict[str, float]:
     return positions
 
 
+@pytest.mark.parametrize(
+    ("text", "shortened"),
+    [
+        ("short", "short"),
+        ("a car of white colour", "a car of white…"),
+        ("سيارة لون أبيض ناصع", "سيارة لون أبيض…"),
+        ("x" * 30, f"{'x' * 15}…"),
+    ],
+)
+def test_a_long_text_is_cut_at_the_end_of_a_word(text, shortened):
+    assert truncate(text, 16) == shortened
+
+
+def test_a_heading_and_its_note_stay_with_the_table_below():
+    for lines in range(30, 38, 2):
+        document = PdfDocument("Report")
+        for n in range(lines):
+            document.paragraph(f"line {n}")
+        years = [("2026", [(str(n), "Mon 1 Jan", "", "1.00") for n in range(1, 13)])]
+        document.heading("Instalments").note("These dates apply.").schedule(years, ["Total", "12"])
+        pages = [page.extract_text() for page in read_pdf(document).pages]
+        (page,) = [text for text in pages if "Instalments" in text]
+        assert "These dates apply." in page
+        assert "Mon 1 Jan" in page, lines
+
+
 def test_the_pdf_has_the_documents_title_and_language():
     created_at = datetime(2026, 11, 23, tzinfo=UTC)
     reader = read_pdf(PdfDocument("كشف الزكاة", "ar", created_at=created_at))
     assert reader.metadata.title == "كشف الزكاة"
+    isolated = PdfDocument("كشف \u2068S-1\u2069", lang="ar").paragraph("x").bytes()
+    assert PdfReader(io.BytesIO(isolated)).metadata.title == "كشف S-1"
     assert reader.metadata.creation_date == created_at
     assert reader.trailer["/Root"]["/Lang"] == "ar"
 

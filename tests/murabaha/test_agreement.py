@@ -80,14 +80,26 @@ def test_an_agreement_says_for_ever_what_was_accepted(sale, sign_in, app, monkey
         assert client.get(f"{sale.path}/agreement").data == before
 
 
+def test_the_seller_has_the_name_at_the_top_of_the_page(sale):
+    text = agreement_of(sale.owner, sale.accept())
+    assert text.startswith("OSE Platform")
+    assert "Seller OSE Platform" in text
+    assert "Signatures OSE Platform" in text
+
+
 def test_an_agreement_is_in_both_languages_if_the_buyers_is_another(sale):
     sale.owner.patch("/api/auth/me", json={"locale": "ar"})
     sale.accept()
     path = f"{sale.path}/agreement"
-    both = pdf_text(sale.owner.get(path))
+    response = sale.owner.get(path)
+    assert response.headers["Content-Language"] == "en, ar"
+    both = pdf_text(response)
     for phrase in ("Murabaha agreement", "Lateness", "التأخر", "المشتري", "Buyer"):
         assert phrase in both, phrase
-    assert both.count("1,916.67") == 8, "figures stand once"
+    assert both.count("1,916.67") == 8, "the instalments stand once"
+    assert both.count("USD 20,000.00") == 3, "the price in both columns, and in the bar"
+    assert both.count("Owned by the seller since 20 January 2026") == 1
+    assert both.count(sale.owner.user.email) == 2, "the parties in both columns"
     sale.owner.patch("/api/auth/me", json={"locale": "id"})
     assert pdf_text(sale.owner.get(path)) == both, "the language of the day of the sale"
     english, arabic = (pdf_text(sale.officer.get(f"{path}?lang={lang}")) for lang in ("en", "ar"))

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 
@@ -30,7 +31,10 @@ def test_a_report_shows_each_line_with_its_rule_and_source(sign_in, publish_pric
     calculation = person.post(CALCULATIONS, json=ITEMIZED).json
     response = person.get(f"{CALCULATIONS}/{calculation['id']}/report")
     text = pdf_text(response)
-    assert response.headers["Content-Disposition"] == 'attachment; filename="zakat.pdf"'
+    assert response.headers["Content-Disposition"] == (
+        'attachment; filename="zakat-Z-2026-000001.pdf"'
+    )
+    assert response.headers["Content-Language"] == "en"
     assert response.headers["Cache-Control"] == "no-store"
     for line in calculation["breakdown"]:
         for word in (line["rule"] + " " + line["source"]).split():
@@ -41,6 +45,70 @@ def test_a_report_shows_each_line_with_its_rule_and_source(sign_in, publish_pric
     assert "2 sheep" in text
     assert person.user.name in text
     assert "no fatwa" in text
+
+
+HERDS = {
+    "assets": [
+        {"category": "rikaz", "amount": 100},
+        {"category": "livestock", "species": "camels", "count": 25},
+    ]
+}
+
+
+def test_animals_that_are_due_are_in_the_statement_and_the_verification(sign_in, client, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    person = sign_in()
+    calculation = person.post(CALCULATIONS, json=HERDS).json
+    text = pdf_text(person.get(STATEMENT))
+    assert "Zakat calculated USD 20.00 1 bint makhad" in text, "the figure"
+    assert "Zakat calculated 1 USD 20.00 1 bint makhad" in text, "the totals"
+    assert "– 20.00 1 bint makhad USD" in text, "the line"
+    rows = [*csv.DictReader(io.StringIO(person.get(f"{STATEMENT}?format=csv").text))]
+    assert [row["animals"] for row in rows] == ["1 bint_makhad", "1 bint_makhad"]
+    report = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    code = re.search(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}", report)[0]
+    facts = client.get(f"/verify/{code}", headers={"Accept": "application/json"}).json
+    assert facts["animals"] == [{"animal": "bint_makhad", "count": 1}]
+    assert "USD\u00a020.00 + 1 bint makhad" in client.get(f"/verify/{code}").text
+
+
+def test_animals_are_not_due_before_the_hawl_completes(sign_in, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    person = sign_in()
+    body = {**HERDS, "hawlStartedOn": "2025-12-01"}
+    calculation = person.post(CALCULATIONS, json=body).json
+    assert calculation["eligible"] is True, "found treasure is due at once"
+    assert "bint makhad" not in pdf_text(person.get(STATEMENT))
+    report = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    assert "Zakat due USD 20.00" in report.rpartition("Rules and sources")[0][-40:]
+
+
+def test_a_report_says_what_each_line_was_counted_from(sign_in, publish_prices, set_clock):
+    set_clock("2026-01-26T09:30:00")
+    publish_prices(gold="130.25", silver="1.55")
+    person = sign_in()
+    assets = [
+        {"category": "gold", "grams": 100, "karat": 21, "personalUse": True},
+        {"category": "silver", "grams": 50, "fineness": "0.925", "pricePerGram": 2},
+        {"category": "retirement", "amount": 100000},
+        {"category": "livestock", "species": "camels", "count": 25},
+        {"category": "crops", "amount": 900, "kilograms": 700, "watering": "rain"},
+    ]
+    body = {"assets": assets, "school": "hanafi"}
+    calculation = person.post(CALCULATIONS, json=body).json
+    assert calculation["breakdown"][0]["inputs"] == {
+        "grams": 100, "karat": 21, "price": Decimal("130.25"), "priced": "2026-01-26",
+        "school": "hanafi",
+    }  # fmt: skip
+    stored = person.get(f"{CALCULATIONS}/{calculation['id']}").json
+    assert stored["breakdown"] == calculation["breakdown"]
+    text = pdf_text(person.get(f"{CALCULATIONS}/{calculation['id']}/report"))
+    for phrase in (
+        "100 g × 21/24 × USD 130.25, price of 26 Jan 2026, Hanafi school",
+        "50 g × 0.925 × USD 2, Hanafi school", "USD 100,000.00 × 25%", "25 camels",
+        "700 kg, watered by rain",
+    ):  # fmt: skip
+        assert phrase in text, phrase
 
 
 def test_a_report_of_one_amount_has_one_line(sign_in):
@@ -83,7 +151,9 @@ def test_a_statement_shows_the_user_the_date_and_the_lines(sign_in, make_user, s
     set_clock("2026-01-26T09:30:00")
     response = person.get(STATEMENT)
     text = pdf_text(response)
-    assert response.headers["Content-Disposition"] == 'attachment; filename="report.pdf"'
+    assert response.headers["Content-Disposition"] == (
+        'attachment; filename="statement-S-2026-000001.pdf"'
+    )
     for phrase in (
         "Aïcha",
         "Müller",
@@ -116,7 +186,7 @@ def test_a_statement_has_a_bounded_number_of_charts_and_says_so(waqf, sign_in):
     for currency in ("AED", "CHF", "EUR", "GBP"):
         waqf.create_paid_donation(donor, waqf.create_project(currency=currency), 20)
     text = pdf_text(donor.get(STATEMENT))
-    assert text.count("Donations and payments by month") == 3
+    assert text.count("Donations and payments by month, less refunds") == 3
     assert "The charts show the first 3 currencies" in text
     assert text.count("GBP 20.00") == 2  # in the figures and the totals
 
@@ -295,7 +365,7 @@ def test_a_statement_as_csv_has_all_lines_and_the_totals(sign_in, sql):
     )
     response = person.get(f"{STATEMENT}?format=csv")
     assert (response.status_code, response.mimetype) == (200, "text/csv")
-    assert response.headers["Content-Disposition"] == 'attachment; filename="report.csv"'
+    assert response.headers["Content-Disposition"] == 'attachment; filename="statement.csv"'
     rows = [*csv.DictReader(io.StringIO(response.text))]
     lines, totals = rows[:-2], rows[-2:]
     assert [row["description"] for row in lines] == [
@@ -371,7 +441,7 @@ def test_a_statement_lists_the_payments_of_its_period(sale, set_clock):
     text = statement_of(sale.owner, "?from=2026-03-01")
     assert f"10 Mar 2026 1447-09-21 AH {number} Instalment paid 500.00 USD" in text
     assert "2,000.00 USD" not in text.partition("Payments for murabaha")[2]
-    assert "Murabaha: paid 1 USD 500.00" in text
+    assert "Murabaha: paid, with down payments 1 USD 500.00" in text
     assert "Murabaha: remaining at the end 1 USD 20,500.00" in text
 
 
@@ -394,13 +464,26 @@ def test_a_statement_lists_donations_by_the_day_of_payment_and_refunds_by_their_
         statement_of(donor, query) for query in ("?to=2026-01-31", "?from=2026-02-01")
     )
     assert "26 Jan 2026 1447-08-07 AH A well R-2026-000001 100.00 – USD" in january
-    assert "Donations 1 USD 100.00" in january
+    assert "Donations received 1 USD 100.00" in january
     assert "refunded" not in january.replace("Donations: refunded or disputed", "")
     assert "100.00" not in february
     assert "18 Feb 2026 1447-09-01 AH R-2026-000001 Donation refunded 40.00 USD" in february
     assert "Donations: refunded or disputed 1 USD 40.00" in february
     assert "A well R-2026-000001 100.00 40.00 USD" in statement_of(donor)
     assert "77.00" not in january + february
+
+
+def test_the_bars_of_the_months_add_up_to_what_was_given_less_refunds(waqf, sign_in, set_clock):
+    admin, donor, project = sign_in("admin"), sign_in(), waqf.create_project()
+    set_clock("2026-01-26T09:30:00")
+    donation = waqf.create_paid_donation(donor, project, 100)
+    set_clock("2026-02-18T09:30:00")
+    admin.post(f"{DONATIONS}/{donation['id']}/refund", json={"amount": 40})
+    text = statement_of(donor)
+    assert "Donated, less what was taken back" in text
+    chart = text.partition("by month, less refunds")[2].partition("Totals of the period")[0]
+    assert re.findall(r"-?\d+\.\d\d", chart) == ["100.00", "-40.00"]
+    assert re.search(r"-\s?USD 40.00|USD 60.00", text.partition("by month")[0])[0] == "USD 60.00"
 
 
 def test_a_dispute_that_ends_well_is_reversed_in_the_statement(waqf, sign_in):

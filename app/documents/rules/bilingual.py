@@ -1,6 +1,7 @@
 """Documents in two languages: the blocks of both, merged into those of a single document.
 
-Sentences stand side by side. What has figures stands once, with its words in both languages.
+What is agreed stands side by side: parties, goods, price and terms. Charts, instalments and
+signatures stand once, with their words in both languages.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 from . import Block, block
 from .texts import END_ISOLATE, ISOLATE
 
-SIDE_BY_SIDE = {"heading", "paragraph", "note"}
+SIDE_BY_SIDE = {"heading", "paragraph", "note", "cards"}
 LABELS = {"figures", "amount", "split_bar", "progress", "bars", "signatures"}
 ON_ONE_LINE, ON_TWO_LINES = " · ", "\n"
 
@@ -21,7 +22,7 @@ def merge(first: Sequence[Block], second: Sequence[Block]) -> Iterator[Block]:
             for clauses in zip(left["clauses"], right["clauses"], strict=True):
                 sides = [block("clauses", clauses=[clause]) for clause in clauses]
                 yield {"kind": "pair", "left": sides[0], "right": sides[1]}
-        elif left["kind"] in SIDE_BY_SIDE:
+        elif left["kind"] in SIDE_BY_SIDE or left.get("totals"):  # such as the price's table
             yield {"kind": "pair", "left": left, "right": right}
         elif left["kind"] == "key_values":
             yield _merge_names(left["pairs"], right["pairs"])

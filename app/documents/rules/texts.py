@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_date
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_minus_sign_symbol
 
 from ...messages import LOCALES
-from ...money import MINOR_UNITS, minor_unit
+from ...money import MINOR_UNITS, ZERO, minor_unit
 from .hijri import HijriDateOutOfRange, hijri_parts
 from .words import amount_in_words
 
@@ -42,10 +42,10 @@ class Texts:
         """
         section, _, key = name.partition(".")
         text: str = self.catalog[section][key]
-        isolated = {key: self._isolate(value) for key, value in values.items()}
+        isolated = {key: self.isolate(value) for key, value in values.items()}
         return text.format(**isolated) if values else text
 
-    def _isolate(self, value: str) -> str:
+    def isolate(self, value: str) -> str:
         """Isolate ``value`` if its direction may be another than the sentence's."""
         is_alike = self.catalog["direction"] == "ltr" and not RTL_LETTERS.search(value)
         return value if is_alike else f"{ISOLATE}{value}{END_ISOLATE}"
@@ -66,8 +66,20 @@ class Texts:
         return format_decimal(amount.quantize(minor_unit(currency)), pattern, self.lang)
 
     def money(self, amount: Decimal, currency: str) -> str:
-        """Format an amount with its currency: ``USD 1,916.60``."""
-        return f"{currency}\u00a0{self.number(amount, currency)}"
+        """Format an amount with its currency: ``USD 1,916.60``, or ``-USD 1,916.60``."""
+        sign = get_minus_sign_symbol(self.lang) if amount < ZERO else ""
+        return f"{sign}{currency}\u00a0{self.number(abs(amount), currency)}"
+
+    def quantity(self, number: Decimal | int) -> str:
+        """Format an exact number: ``1,234.5``."""
+        return format_decimal(number, "#,##0.##########", self.lang)
+
+    def animals(self, counts: Mapping[str, int]) -> list[str]:
+        """Format each number of animals, in its own direction: ``1 bint makhad``."""
+        return [
+            self.isolate(f"{count} {self.find('livestock', animal)}")
+            for animal, count in counts.items()
+        ]
 
     def amount_in_words(self, amount: Decimal, currency: str) -> str:
         """Return an amount in words."""
@@ -92,8 +104,9 @@ class Texts:
             return ""
         names = self.catalog["hijri"]
         if short:
-            return f"{self._isolate(f'{year}-{month:02}-{number:02}')} {names['era']}"
-        return f"{number} {names['months'][month - 1]} {year} {names['era']}"
+            return f"{self.isolate(f'{year}-{month:02}-{number:02}')}\u00a0{names['era']}"
+        # The era does not stand alone on a line.
+        return f"{number} {names['months'][month - 1]} {year}\u00a0{names['era']}"
 
     def both_days(self, day: date) -> str:
         """Format a day in both calendars: ``26 January 2026 (7 Shaban 1447 AH)``."""

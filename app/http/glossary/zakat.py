@@ -48,6 +48,13 @@ PROPERTIES = {
     "Livestock.count": "Number of animals in all herds of the species.",
     "dueWithinYear": "Whether the debt is due within the year; only then it is deducted.",
     # Results
+    "BreakdownLine.inputs": "What the line was valued from; earlier calculations have none.",
+    "BreakdownInputs.amount": "The value, or what is owed.",
+    "BreakdownInputs.share": "The share of the amount that counts.",
+    "BreakdownInputs.price": "The price of a gram of pure metal.",
+    "BreakdownInputs.priced": "The day from which that published price is in effect; left out if"
+    " the request had a price.",
+    "BreakdownInputs.count": "Number of animals of the herd.",
     "BreakdownLine.category": "Category of the asset, or `liability`.",
     "counted": "What of it counts towards the wealth; negative for a debt.",
     "zakat": "Zakat on this item, in money.",

@@ -7,12 +7,15 @@ what was stored, and what has changed since is an addendum.
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from flask import current_app
 
 from ... import clock
 from ...database.base import db
 from ...documents.actions import snapshots
+from ...documents.actions.verification import changes_since
 from ...documents.models import Document
 from ...documents.rules import Block, note, table
 from ...documents.rules.texts import Texts
@@ -76,13 +79,13 @@ def get_agreement(application: Application) -> Document | None:
     return agreement
 
 
-def render_agreement(
+def choose_languages(
     application: Application,
     agreement: Document | None,
     lang: str | None = None,
     reader_lang: str | None = None,
-) -> bytes:
-    """Render the agreement as it was accepted with an addendum, or the draft if it is None.
+) -> Sequence[str]:
+    """Return the languages of an agreement, or of the draft if it is None.
 
     It is in ``lang`` if that is given, else in the languages of both parties, and if they have
     the same one, in the reader's.
@@ -93,8 +96,15 @@ def render_agreement(
     langs = [lang] if lang else agreed
     if len(langs) == 1 and not lang and reader_lang:
         langs = [reader_lang]
+    return agreement.languages(langs) if agreement else langs
+
+
+def render_agreement(
+    application: Application, agreement: Document | None, langs: Sequence[str]
+) -> bytes:
+    """Render the agreement as it was accepted with an addendum, or the draft if it is None."""
     if agreement:
-        total, events = _find_changes(application)
+        total, events = _find_changes(application.id)
         return snapshots.render(
             agreement,
             langs,
@@ -136,9 +146,9 @@ def _addendum(
     yield installments_block(texts, present, currency)
 
 
-def _find_changes(application: Application) -> tuple[int, list[ApplicationEvent]]:
+def _find_changes(application_id: UUID) -> tuple[int, list[ApplicationEvent]]:
     """Return the number of changes since the acceptance, and the latest, the oldest first."""
-    own = ApplicationEvent.application_id == application.id
+    own = ApplicationEvent.application_id == application_id
     accepted = db.select(db.func.max(ApplicationEvent.position)).where(
         own, ApplicationEvent.action == "accept"
     )
@@ -150,6 +160,13 @@ def _find_changes(application: Application) -> tuple[int, list[ApplicationEvent]
     total = db.session.scalar(db.select(db.func.count()).select_from(since.subquery())) or 0
     latest = since.order_by(ApplicationEvent.position.desc()).limit(snapshots.MAX_CHANGES)
     return total, [*reversed([*db.session.scalars(latest)])]
+
+
+@changes_since("agreement")
+def find_amendments(agreement: Document) -> dict[str, Any]:
+    """Return whether what was agreed has changed since the sale."""
+    total, _ = _find_changes(agreement.subject_id)
+    return {"amended": total > 0}
 
 
 def _describe_event(texts: Texts, event: ApplicationEvent, currency: str) -> str:

@@ -10,6 +10,7 @@ from ... import clock
 from ...documents.actions import snapshots
 from ...documents.rules import Block, block, heading, note, table
 from ...documents.rules.texts import Texts
+from ...integrations.pdf import ISSUER
 from ...money import ZERO
 from ..models import Application, ApplicationEvent, Contract
 from ..rules import GRACE_PERIOD, ScheduledInstallment, months_after
@@ -62,7 +63,7 @@ def _agreement(
     yield heading(texts("agreement.signatures"))
     yield block(
         "signatures",
-        parties=[_seller(texts), application.user.name],
+        parties=[_seller(), application.user.name],
         lines=[texts(f"agreement.{line}") for line in SIGNATURE_LINES],
     )
 
@@ -79,8 +80,8 @@ def _agreed_schedule(
     ]
 
 
-def _seller(texts: Texts) -> str:
-    return snapshots.get_issuer()["name"] or texts("agreement.institution")
+def _seller() -> str:
+    return str(snapshots.get_issuer()["name"] or ISSUER)
 
 
 def _cards(
@@ -90,7 +91,7 @@ def _cards(
     issuer, buyer = snapshots.get_issuer(), application.user
     accepted_at = contract.accepted_at
     sold = texts.both_days(clock.local_date(accepted_at)) if accepted_at else None
-    seller = [_seller(texts), issuer["address"], issuer["registration"]]
+    seller = [_seller(), issuer["address"], issuer["registration"]]
     yield texts("agreement.seller"), [("", "\n".join(filter(None, seller)))]
     yield texts("agreement.buyer"), [("", f"{buyer.name}\n{buyer.email}")]
     yield (

@@ -11,7 +11,7 @@ from ...http.schemas import LanguageQuerySchema
 from ...payments.rules import InvalidTransition
 from ...users.rules import UserNotFound
 from ..actions import applications, transitions, vendors
-from ..actions.agreement import get_agreement, render_agreement
+from ..actions.agreement import choose_languages, get_agreement, render_agreement
 from ..models import ApplicationEvent, Vendor
 from ..rules import (
     ApplicationNotFound,
@@ -263,7 +263,8 @@ def show_agreement(query, id):
     (application,) = found
     agreement = get_agreement(application)
     db.session.commit()
-    pdf = render_agreement(
+    langs = choose_languages(
         application, agreement, query["lang"], preferred_language(None, current_user)
     )
-    return pdf_response(pdf, f"{application.application_number}.pdf")
+    pdf = render_agreement(application, agreement, langs)
+    return pdf_response(pdf, application.application_number, *langs)

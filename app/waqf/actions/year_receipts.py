@@ -31,6 +31,7 @@ from ...documents.rules.codes import format_code
 from ...documents.rules.texts import Texts
 from ...money import ZERO
 from ..models import Donation, Project
+from ..rules import ReceiptNotFound
 
 MAX_GIFTS = 300  # rows of its table
 
@@ -45,9 +46,16 @@ class Gift(NamedTuple):
     received: Decimal
     remaining: Decimal
 
+    @property
+    def returned(self) -> Decimal:
+        return self.received - self.remaining
+
 
 def read_gifts(user_id: Any, year: int) -> list[Gift]:
-    """Return the user's donations with a receipt of ``year``, the oldest first."""
+    """Return the user's donations with a receipt of ``year``, the oldest first.
+
+    Raises ReceiptNotFound if there is none.
+    """
     query = (
         db.select(Donation, Project.name)
         .join(Project, Project.id == Donation.project_id)
@@ -64,6 +72,8 @@ def read_gifts(user_id: Any, year: int) -> list[Gift]:
         )
         for donation, project in db.session.execute(query)
     ]
+    if not gifts:
+        raise ReceiptNotFound
     return sorted(gifts, key=lambda gift: (gift.day, gift.receipt))
 
 
@@ -122,15 +132,12 @@ def _blocks(texts: Texts, user: Any, year: int, gifts: Sequence[Gift]) -> Iterat
         (texts("year.period"), texts("year.range", **days)),
     ]
     yield key_values(rows)
-    if not gifts:
-        yield paragraph(texts("year.none"))
-        return
     yield heading(texts("year.gifts"))
     yield _gift_table(texts, gifts)
     if len(gifts) > MAX_GIFTS:
         numbers = {"shown": str(MAX_GIFTS), "total": str(len(gifts))}
         yield note(texts("year.shortened", **numbers))
-    sentences = (texts("receipt.purpose"), current_app.config["RECEIPT_STATEMENT"])
+    sentences = (texts("year.purpose"), current_app.config["RECEIPT_STATEMENT"])
     yield from map(paragraph, filter(None, (*sentences, texts("receipt.thanks"))))
     yield note(texts("year.note"))
 
@@ -155,12 +162,10 @@ def _gift_table(texts: Texts, gifts: Sequence[Gift]) -> Block:
                 gift.project,
                 gift.receipt,
                 texts.money(gift.received, gift.currency),
-                texts.number(gift.received - gift.remaining, gift.currency)
-                if gift.received != gift.remaining
-                else "–",
+                texts.money(gift.returned, gift.currency) if gift.returned else "–",
                 texts.money(gift.remaining, gift.currency),
             ]
             for gift in gifts[:MAX_GIFTS]
         ],
-        [texts("year.total_row"), "", "", sums("received"), "", sums("remaining")],
+        [texts("year.total_row"), "", "", sums("received"), sums("returned"), sums("remaining")],
     )

@@ -32,4 +32,5 @@ def receipt_response(donation, lang):
     """Render a donation's receipt. Raises InvalidTransition before the donation has succeeded."""
     receipt = get_receipt(donation)
     db.session.commit()
-    return pdf_response(render_receipt(receipt, donation, lang), f"{receipt.number}.pdf")
+    pdf = render_receipt(receipt, donation, lang)
+    return pdf_response(pdf, receipt.number, *receipt.languages([lang]))

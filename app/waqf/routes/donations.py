@@ -22,7 +22,7 @@ from ...payments.schemas import PaymentSchema
 from ..actions import changes, donations, projects, refunds, year_receipts
 from ..actions.cancellation import CancelOperation, request_cancellation
 from ..models import Donation, Project
-from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound
+from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound, ReceiptNotFound
 from ..schemas.donations import (
     DonationCancellationSchema,
     DonationExportSchema,
@@ -208,7 +208,7 @@ def show_receipt(query, id):
 @bp.login_required
 @bp.arguments(YearReceiptQuerySchema, location="query")
 @bp.pdf
-@bp.raises(QuotaExceeded)
+@bp.raises(ReceiptNotFound, QuotaExceeded)
 def show_year_receipt(query):
     """Download one receipt for all of your donations of a year as a PDF, with their total
 
@@ -219,7 +219,7 @@ def show_year_receipt(query):
     db.session.commit()
     lang = preferred_language(query["lang"], current_user)
     pdf = year_receipts.render_year_receipt(current_user, query["year"], gifts, issued, lang)
-    return pdf_response(pdf, f"{issued.number}.pdf")
+    return pdf_response(pdf, issued.number, lang)
 
 
 @bp.post("/donations/<uuid:id>/refund")

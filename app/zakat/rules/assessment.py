@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from ...money import ZERO, to_minor_unit
-from .assets import Item, School, Valuation, deduct_liabilities, value_asset
+from .assets import Item, School, Valuation, deduct_liabilities, describe_inputs, value_asset
 from .hawl import hawl_completes_on, hawl_is_complete
 from .livestock import AnimalsDue
 from .nisab import Metal, MetalPrices, nisab_value
@@ -33,6 +33,7 @@ class BreakdownLine:
     due: list[AnimalsDue]
     rule: str
     source: str
+    inputs: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def assess(
     wealth = round_published(_wealth(valuations), currency)
     if nisab is not None and wealth >= nisab:
         valuations = [_with_zakat(valuation, rate) for valuation in valuations]
-    lines = _lines([*assets, *liabilities], valuations, rate, currency)
+    items = [*assets, *liabilities]
+    inputs = [describe_inputs(item, prices, school) for item in items]
+    lines = _lines(items, inputs, valuations, rate, currency)
     zakat_amount, eligible = _due_now(valuations, lines, hawl_is_complete(completes_on, today))
     return Assessment(
         wealth=wealth,
@@ -129,7 +132,11 @@ def _with_zakat(valuation: Valuation, rate: Decimal) -> Valuation:
 
 
 def _lines(
-    items: Sequence[Item], valuations: Sequence[Valuation], rate: Decimal, currency: str
+    items: Sequence[Item],
+    inputs: Sequence[dict[str, Any]],
+    valuations: Sequence[Valuation],
+    rate: Decimal,
+    currency: str,
 ) -> list[BreakdownLine]:
     counted = _round_each(valuations, [valuation.counted for valuation in valuations], currency)
     zakat = _round_each(valuations, [valuation.zakat for valuation in valuations], currency)
@@ -143,6 +150,7 @@ def _lines(
             due=valuation.due,
             rule=valuation.rule,
             source=valuation.source,
+            inputs=inputs[i],
         )
         for i, (item, valuation) in enumerate(zip(items, valuations, strict=True))
     ]

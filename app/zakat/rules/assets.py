@@ -54,6 +54,20 @@ CROPS_RATES = {
 }
 CROPS_RULE = "A harvest of at least 653 kg owes the rate of its watering, apart from the wealth."
 
+# What a line of the breakdown has of its item, under short names: it is stored with each line.
+INPUTS = {
+    "amount": "amount",
+    "share": "zakatable_share",
+    "grams": "grams",
+    "karat": "karat",
+    "fineness": "fineness",
+    "price": "price_per_gram",
+    "kilograms": "kilograms",
+    "watering": "watering",
+    "species": "species",
+    "count": "count",
+}
+
 RIKAZ_RATE = Decimal("0.2")  # a fifth (al-Bukhari 1499)
 
 
@@ -73,6 +87,18 @@ class Valuation:
     def is_wealth(self) -> bool:
         """Whether the amount is part of the wealth that is compared with the nisab."""
         return self.own_rate is None
+
+
+def describe_inputs(item: Item, prices: MetalPrices, school: School) -> dict[str, Any]:
+    """Return what an asset or debt is valued from, by which a report can be recomputed."""
+    inputs = {name: item[key] for name, key in INPUTS.items() if item.get(key) is not None}
+    category = item.get("category")
+    if category in PURITY_RULES:
+        if "price" not in inputs:
+            day = prices.day and prices.day.isoformat()
+            inputs |= {"price": prices.price_by(category), "priced": day}
+        inputs["school"] = school
+    return {name: value for name, value in inputs.items() if value is not None}
 
 
 def value_asset(asset: Item, prices: MetalPrices, school: School) -> Valuation:

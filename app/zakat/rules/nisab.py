@@ -1,6 +1,7 @@
 """The nisab in money: a weight of gold or silver at its published price."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -28,10 +29,15 @@ class MetalPrices:
 
     gold: Decimal | None = None
     silver: Decimal | None = None
+    day: date | None = None  # from which they are in effect
+
+    def price_by(self, metal: Metal) -> Decimal | None:
+        """Return the price of ``metal``, or None if it is not published."""
+        return self.gold if metal == "gold" else self.silver
 
     def price_of(self, metal: Metal) -> Decimal:
         """Return the price of ``metal``. Raises NisabNotFound: a price is never guessed."""
-        price = self.gold if metal == "gold" else self.silver
+        price = self.price_by(metal)
         if price is None:
             raise NisabNotFound
         return price

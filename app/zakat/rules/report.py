@@ -1,6 +1,6 @@
 """What the report of a calculation says: the result, what counted, and the rule of each line."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ def report_blocks(texts: Texts, calculation: Any, name: str, day: date) -> Itera
         yield bar
     yield heading(texts("zakat.lines"))
     notes = _number_rules(shown)
-    yield _line_table(texts, calculation, shown, notes)
+    yield _line_table(texts, calculation, shown, notes, day)
     if len(lines) > len(shown):
         yield note(texts("zakat.shortened", shown=str(len(shown)), total=str(len(lines))))
     yield heading(texts("zakat.rules"))
@@ -70,18 +70,22 @@ def _result(texts: Texts, calculation: Any, day: date) -> Block:
         label = texts("zakat.later" if is_early else "zakat.nothing")
         return block("amount", label=label, figure=figure, words=reason)
     words = texts.amount_in_words(zakat, currency)
-    if animals := _all_animals(texts, calculation):
+    if animals := " + ".join(texts.animals(animals_due(calculation, day))):
         words = f"{words}\n{texts('zakat.animals', animals=animals)}"
     return block("amount", label=texts("zakat.due"), figure=figure, words=words)
 
 
-def _all_animals(texts: Texts, calculation: Any) -> str:
-    lines = calculation.breakdown or []
-    return " + ".join(animal for line in lines for animal in _animals(texts, line))
+def animals_due(calculation: Any, day: date) -> dict[str, int]:
+    """Return the animals that are due on ``day`` by kind; none before the hawl completes."""
+    completes_on, counts = calculation.hawl_completes_on, Counter[str]()
+    if calculation.eligible and not (completes_on and completes_on > day):
+        for line in calculation.breakdown or []:
+            counts.update({due["animal"]: due["count"] for due in line["due"]})
+    return dict(counts)
 
 
 def _animals(texts: Texts, line: dict[str, Any]) -> list[str]:
-    return [f"{due['count']} {texts.find('livestock', due['animal'])}" for due in line["due"]]
+    return texts.animals({due["animal"]: due["count"] for due in line["due"]})
 
 
 def _summary(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[tuple[str, str]]:
@@ -157,6 +161,7 @@ def _line_table(
     calculation: Any,
     lines: Sequence[dict[str, Any]],
     notes: dict[tuple[str, str], int],
+    day: date,
 ) -> Block:
     currency, length = calculation.currency, LABEL_CHARACTERS // len(lines)
     rows: list[list[str]] = []
@@ -164,10 +169,7 @@ def _line_table(
         rows.append([texts.find("categories", category)])
         rows += [_row(texts, line, currency, length, notes) for line in group]
     total = [texts.money(calculation.zakat_amount, currency)]
-    if calculation.eligible:
-        total += [
-            animal for line in calculation.breakdown or [] for animal in _animals(texts, line)
-        ]
+    total += texts.animals(animals_due(calculation, day))
     return table(
         [
             (texts("zakat.item"), 1, "start"),
@@ -190,14 +192,58 @@ def _row(
 ) -> list[str]:
     """Return a line of the breakdown as a row, its label cut to ``length``."""
     label = " ".join((line["label"] or texts.find("categories", line["category"])).split())
+    label = label if len(label) <= length else label[: length - 1] + "…"
+    detail = _describe_inputs(texts, line, currency)
     animals = "\n".join(_animals(texts, line))
     return [
-        label if len(label) <= length else label[: length - 1] + "…",
+        texts("zakat.line", label=label, detail=detail) if detail else label,
         str(notes[line["rule"], line["source"]]),
         "–" if line["due"] else texts.number(Decimal(line["counted"]), currency),
         "–" if line["due"] else texts.percent(Decimal(line["rate"])),
         animals or texts.number(Decimal(line["zakat"]), currency),
     ]
+
+
+def _describe_inputs(texts: Texts, line: dict[str, Any], currency: str) -> str:
+    """Say what a line was counted from, unless that is the amount counted itself."""
+    inputs = line.get("inputs") or {}
+    factors = " × ".join(_factors(texts, inputs, Decimal(line["counted"]), currency))
+    parts = [texts.isolate(factors) if factors else "", *_remarks(texts, inputs)]
+    return texts("zakat.separator").join(filter(None, parts))
+
+
+def _factors(
+    texts: Texts, inputs: dict[str, Any], counted: Decimal, currency: str
+) -> Iterator[str]:
+    """Yield what was multiplied."""
+    if inputs.get("amount") not in (None, abs(counted)):
+        yield texts.money(Decimal(inputs["amount"]), currency)
+    patterns = {
+        "share": "{}",
+        "grams": "{} g",
+        "karat": "{}/24",
+        "fineness": "{}",
+        "price": f"{currency}\u00a0{{}}",
+    }
+    for name, pattern in patterns.items():
+        if (value := inputs.get(name)) is not None:
+            number = texts.percent(Decimal(value)) if name == "share" else texts.quantity(value)
+            yield pattern.format(number)
+
+
+def _remarks(texts: Texts, inputs: dict[str, Any]) -> Iterator[str]:
+    """Yield the price's day, the school where it matters, and what harvests and herds have."""
+    if "priced" in inputs:
+        day = date.fromisoformat(inputs["priced"])
+        yield texts("zakat.priced", day=texts.day(day, "d MMM y"))
+    if inputs.get("school") == "hanafi":
+        yield texts("zakat.hanafi")
+    if "kilograms" in inputs:
+        yield f"{texts.quantity(inputs['kilograms'])} kg"
+        yield texts(f"zakat.{inputs['watering']}")
+    if "count" in inputs:
+        species = texts(f"zakat.{inputs['species']}")
+        yield texts.isolate(f"{texts.quantity(inputs['count'])} {species}")
 
 
 def _rule(texts: Texts, rule: str) -> str:

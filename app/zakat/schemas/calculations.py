@@ -227,6 +227,23 @@ class AnimalsDueSchema(Schema):
     count = StrictInteger(required=True, metadata={"example": 1})
 
 
+class BreakdownInputsSchema(Schema):
+    """What a line was valued from, as far as its category has it."""
+
+    amount = Amount(metadata={"example": 10000})
+    share = ExactDecimal(metadata={"example": Decimal("0.25")})
+    grams = ExactDecimal(metadata={"example": 100})
+    karat = ExactDecimal(metadata={"example": 21})
+    fineness = ExactDecimal(metadata={"example": Decimal("0.925")})
+    price = ExactDecimal(metadata={"example": Decimal("130.25")})
+    priced = Text(metadata={"example": "2026-01-26"})
+    school = Choice("majority", "hanafi")
+    kilograms = ExactDecimal(metadata={"example": 653})
+    watering = Choice("rain", "irrigated", "mixed")
+    species = Choice("camels", "cattle", "sheep")
+    count = StrictInteger(metadata={"example": 25})
+
+
 class BreakdownLineSchema(Schema):
     """An asset or debt: the amount that counts, the zakat on it, and the rule applied."""
 
@@ -238,6 +255,7 @@ class BreakdownLineSchema(Schema):
     due = fields.List(fields.Nested(AnimalsDueSchema), required=True)
     rule = Text(required=True, metadata={"example": "Money counts in full."})
     source = Text(required=True, metadata={"example": "AAOIFI Shari'ah Standard 35 (Zakah)"})
+    inputs = fields.Nested(BreakdownInputsSchema)  # calculations of earlier releases have none
 
 
 class UnstoredCalculationSchema(Schema):
