@@ -34,6 +34,8 @@ PROPERTIES = {
     "issuer": "The institution that issued it; null if the code is unknown.",
     "Verification.date": "Day on which it was issued; null if the code is unknown.",
     "amounts": "The amounts that it states.",
+    "Verification.animals": "The animals that are due by it, in a report of zakat.",
+    "VerifiedAnimals.count": "Number of animals of this kind.",
     # Control by integration suites
     "now": "The service's time.",
     "jobs": "The scheduled jobs that ran because the clock was moved.",
