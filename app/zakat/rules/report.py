@@ -13,6 +13,7 @@ from ...money import ZERO
 from .assets import AAOIFI
 
 MAX_LINES = 300
+LINES_OF_MORE = 150  # of an old calculation: its lines take memory, also those left out
 # Of all labels in a report: whole ones of 120 characters in 37 lines, 15 of each in 300.
 LABEL_CHARACTERS = 4_500
 MAX_PARTS = 7  # of the bar: the largest categories, and the others together
@@ -22,7 +23,7 @@ OWN_RATES = ("crops", "rikaz", "livestock")  # apart from the wealth that is com
 def report_blocks(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[Block]:
     """Yield the blocks of a report of ``day`` for the user called ``name``."""
     lines = calculation.breakdown or [_single_line(calculation)]
-    shown = lines[:MAX_LINES]
+    shown = lines if len(lines) <= MAX_LINES else lines[:LINES_OF_MORE]
     yield _result(texts, calculation, day)
     yield key_values(_summary(texts, calculation, name, day))
     if bar := _counted_bar(texts, calculation, lines):
