@@ -35,6 +35,7 @@ def show_dashboard():
 @bp.get("/dashboard/<path:page>")
 @bp.public
 @bp.response(200, {"type": "string"}, content_type="text/html", example="<!doctype html>…")
+@bp.raises(NotFound)  # a path that begins with a slash
 def show_dashboard_page(page):
     """Show a page of the web client, which finds it by the address"""
     return index_page()
