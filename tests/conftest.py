@@ -208,7 +208,7 @@ def set_clock(monkeypatch):
 
 @pytest.fixture
 def advance_clock(monkeypatch):
-    """Return a function that moves the service's clock by seconds; it goes on from there."""
+    """Return a function that moves the service's clock by seconds; it continues from there."""
 
     def advance(seconds: float) -> None:
         source = clock.source

@@ -36,7 +36,7 @@ TOO_FAR = Fault("Must be after 1990, and within a hundred years of now.", Rule.O
 @bp.response(200, ClockSchema)
 @bp.raises(Forbidden, NotFound)
 def move_clock(move):
-    """Move the service's clock, forward or back; it goes on from there, in all workers
+    """Move the service's clock, forward or back; it continues from there, in all workers
 
     Scheduled jobs that are due meanwhile run once each, before the answer.
     """

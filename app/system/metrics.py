@@ -57,7 +57,7 @@ def _queue_metrics() -> Iterator[GaugeMetricFamily]:
     )
     yield GaugeMetricFamily(
         "ose_jobs_oldest_due_seconds",
-        "Seconds for which the first waiting job has been due; 0 if none is due.",
+        "Seconds for which the first waiting job has been due; 0 without one.",
         value=jobs.read_state().longest_wait,
     )
     counts = {name: len(ids) for name, ids in jobs.failed_jobs().items()}
