@@ -55,7 +55,7 @@ def test_a_password_that_was_reset_by_a_link_is_mailed(client, sign_in, notices)
     assert notices(person) == [("password_changed", None)]
 
 
-def test_each_change_of_the_second_factor_is_mailed(sign_in, notices):
+def test_each_change_of_the_second_factor_is_mailed_and_audited(sign_in, notices, sql):
     officer = sign_in("officer")
     codes = enrol(officer)
     both = {"currentPassword": PASSWORD, "code": codes[0]}
@@ -63,6 +63,8 @@ def test_each_change_of_the_second_factor_is_mailed(sign_in, notices):
     assert officer.post(f"{FACTOR}/disable", json={**both, "code": codes[0]}).status_code == 204
     changes = ["on", "codes", "off"]
     assert notices(officer) == [("second_factor_changed", change) for change in changes]
+    query = "SELECT changes->'secondFactor'->>'after' FROM audit_events WHERE subject_id = %s"
+    assert sql(f"{query} ORDER BY id", officer.user.id) == [(change,) for change in changes]
 
 
 def test_a_second_factor_that_an_operator_removes_is_mailed(app, sign_in, notices):
