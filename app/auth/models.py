@@ -21,7 +21,7 @@ DEVICE_TTL = timedelta(days=365)  # after its last log-in
 
 
 def hash_secret(secret: str) -> bytes:
-    """Return the hash that stands for a random ``secret`` at rest; it needs no salt or cost."""
+    """Hash a random ``secret``, to be stored in place of it; it needs no salt or cost."""
     return sha256(secret.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""Real workers over PostgreSQL: jobs run once in effect, whatever happens to a worker."""
+"""Real workers over PostgreSQL: jobs take effect once, also when a worker is killed."""
 
 import time
 

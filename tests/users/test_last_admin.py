@@ -1,4 +1,4 @@
-"""At least one admin remains, whatever admins do to each other at the same moment."""
+"""At least one admin remains when admins demote, disable or delete each other at once."""
 
 import pytest
 

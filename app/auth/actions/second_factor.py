@@ -60,20 +60,20 @@ def confirm(user: User, code: str) -> list[str]:
     if not _accept_totp(factor, code):
         raise InvalidCredentials
     factor.confirmed_at, user.second_factor = clock.now(), True
-    _notify_of_change(user, "on")
+    _record_and_mail(user, "on")
     return _make_recovery_codes(user.id)
 
 
 def replace_recovery_codes(user: User) -> list[str]:
     """Make new recovery codes; earlier ones are void."""
-    _notify_of_change(user, "codes")
+    _record_and_mail(user, "codes")
     return _make_recovery_codes(user.id)
 
 
 def turn_off(user: User) -> None:
     """Delete the user's second factor and recovery codes."""
     user.second_factor = False
-    _notify_of_change(user, "off")
+    _record_and_mail(user, "off")
     RecoveryCode.replace_all(user.id, [])
     db.session.execute(db.delete(SecondFactor).where(SecondFactor.user_id == user.id))
 
@@ -101,7 +101,7 @@ def _make_recovery_codes(user_id: UUID) -> list[str]:
     return codes
 
 
-def _notify_of_change(user: User, change: str) -> None:
+def _record_and_mail(user: User, change: str) -> None:
     """Record ``change`` (the factor is ``on`` or ``off``, or has new ``codes``), and mail it."""
     record(current_origin().action, "user", user.id, after={"secondFactor": change})
     now = clock.now().isoformat()

@@ -46,7 +46,7 @@ class Delivery:
         self._schedule(event, 1, FIRST_DELAY)
 
     def clear(self) -> None:
-        """Forget the events that wait, and wait until none is being delivered."""
+        """Forget the events that wait, and wait for the end of a delivery that has begun."""
         with self.changed:
             self.waiting.clear()
             self.clears += 1
