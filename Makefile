@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE # else every process that starts compiles the service again
-.PHONY: help run test soak bench lint format messages openapi vendor audit lock
+.PHONY: help run test soak bench lint format messages openapi vendor bundle audit lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,7 +39,10 @@ openapi: $(VENV)/test ## write docs/openapi.json
 	@$(BIN)/python -m tests.support.openapi_file
 
 vendor: $(VENV)/test ## bundle the packages of app/dashboard/vendor for the pages (needs the npm registry)
-	@cd app/dashboard/vendor && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'npm ci --loglevel=error && node build.mjs'
+	@cd app/dashboard/vendor && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c 'npm ci --loglevel=error && node build.mjs && node bundle.mjs'
+
+bundle: $(VENV)/test ## bundle the modules of app/dashboard/static (after make vendor)
+	@cd app/dashboard/vendor && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c '[ -d node_modules ] || npm ci --loglevel=error; node bundle.mjs'
 
 audit: $(VENV)/test ## check the pinned packages for known vulnerabilities (needs PyPI)
 	@$(BIN)/pip-audit --strict -r requirements.txt -r tests/requirements.txt --disable-pip --require-hashes

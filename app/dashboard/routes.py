@@ -7,7 +7,7 @@ from flask import Response, render_template, request
 
 from ..errors import NotFound
 from ..http.blueprint import Blueprint
-from .static_files import read_static_files, static_digest
+from .static_files import entry_folder, read_static_files, static_digest
 
 bp = Blueprint(
     "dashboard",
@@ -80,7 +80,8 @@ def show_dashboard_file(digest, path):
 
 def index_page() -> Response:
     """Return the page that loads the client's modules."""
-    response = Response(render_template("index.html", digest=static_digest()))
+    page = render_template("index.html", digest=static_digest(), entry_folder=entry_folder())
+    response = Response(page)
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["Cache-Control"] = "no-cache"
     return response

@@ -1,16 +1,19 @@
 """The files of the web client, compressed once, under an address that names their content.
 
 All files have the same digest in their address. The modules import one another by relative paths,
-so a page loads modules of one release only.
+so a page loads modules of one release only. ``bundle`` has the modules and style sheets as
+``make bundle`` has put them together; it is served as long as they have not been changed since.
 """
 
 import gzip
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
+BUNDLE = FOLDER / "bundle"
 MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -52,3 +55,25 @@ def static_digest() -> str:
         digest.update(f"{path}\0{len(file.content)}\0".encode())
         digest.update(file.content)
     return digest.hexdigest()[:16]
+
+
+@cache
+def entry_folder() -> str:
+    """Return the path below ``static`` of the ``app.js`` and ``app.css`` to serve."""
+    return "bundle/" if is_bundle_current() else ""
+
+
+def is_bundle_current() -> bool:
+    """Whether ``bundle`` was made of the modules and style sheets as they are now."""
+    source = BUNDLE / "source.json"
+    return source.exists() and json.loads(source.read_text())["sha256"] == source_digest()
+
+
+def source_digest() -> str:
+    """Return the digest of the modules and style sheets outside of ``bundle``."""
+    digest = hashlib.sha256()
+    for path in sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.[jc]s*")):
+        if path.endswith((".js", ".css")) and not path.startswith("bundle/"):
+            digest.update(f"{path}\0".encode())
+            digest.update((FOLDER / path).read_bytes())
+    return digest.hexdigest()

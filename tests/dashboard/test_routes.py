@@ -8,7 +8,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.dashboard.static_files import FOLDER, read_static_files, static_digest
+from app.dashboard.static_files import (
+    FOLDER,
+    entry_folder,
+    is_bundle_current,
+    read_static_files,
+    static_digest,
+)
+from app.messages import LOCALES
 
 from ..support.assertions import assert_error
 
@@ -55,7 +62,7 @@ def test_every_address_shows_the_client_under_a_strict_policy(client, address):
 
 def test_every_link_of_the_page_works(client):
     links = Page(client.get("/dashboard").text).links
-    assert {"/api/docs", "/api/openapi.json", "/api/health", f"{BASE}/app.js"} <= set(links)
+    assert {"/api/docs", "/api/openapi.json", "/api/health", f"{BASE}/{entry_folder()}app.js"} <= set(links)
     for link in links:
         with client.get(link) as response:
             assert response.status_code == 200, link
@@ -99,9 +106,16 @@ def test_the_vendored_files_are_those_that_were_built():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected, name
 
 
+def test_the_bundle_is_made_of_the_modules_as_they_are():
+    assert is_bundle_current(), "run: make bundle"
+
+
 def test_the_whole_client_is_small():
     """What a browser loads that visits every page in one language."""
     sizes = {path: len(file.compressed) for path, file in read_static_files().items()}
-    texts = [size for path, size in sizes.items() if path.endswith(".ftl")]
-    modules = [size for path, size in sizes.items() if path.endswith((".js", ".css"))]
-    assert sum(modules) + max(texts) <= MAX_COMPRESSED
+    bundle = sum(size for path, size in sizes.items() if re.match(r"bundle/.*\.(js|css)$", path))
+    texts = [
+        sum(size for path, size in sizes.items() if path.startswith(f"locales/{language}/"))
+        for language in LOCALES
+    ]
+    assert bundle + sizes["start.js"] + max(texts) <= MAX_COMPRESSED

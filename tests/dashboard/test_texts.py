@@ -12,8 +12,15 @@ USED = re.compile(r'\bt\("([\w-]+)"|^export const title = "([\w-]+)"', re.MULTIL
 PREFIX = re.compile(r"\bt\(`([\w-]+-)\$\{")
 
 
+def texts(language):
+    return {path.name: path.read_text() for path in sorted((FOLDER / "locales" / language).iterdir())}
+
+
 def messages(language):
-    return dict(MESSAGE.findall((FOLDER / "locales" / f"{language}.ftl").read_text()))
+    """Return the messages of all groups of pages; none is in two of them."""
+    found = [pair for text in texts(language).values() for pair in MESSAGE.findall(text)]
+    assert len(dict(found)) == len(found)
+    return dict(found)
 
 
 def variables(text):
@@ -21,12 +28,14 @@ def variables(text):
 
 
 def source():
-    files = [path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts]
+    files = [path for path in FOLDER.rglob("*.js") if not {"vendor", "bundle"} & set(path.parts)]
     return "\n".join(path.read_text() for path in files)
 
 
 def test_there_are_texts_of_each_language_of_the_api():
-    assert {path.stem for path in (FOLDER / "locales").iterdir()} == set(LOCALES)
+    assert {path.name for path in (FOLDER / "locales").iterdir()} == set(LOCALES)
+    for language in LOCALES:
+        assert list(texts(language)) == list(texts("en"))
 
 
 @pytest.mark.parametrize("language", [code for code in LOCALES if code != "en"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import create_app
+from app import clock, create_app
 from app.database.base import db
 from app.errors import ApiError
 from app.http import glossary
@@ -33,12 +33,16 @@ TAKEN_NAMES = {
 
 
 @pytest.fixture(scope="module")
-def the_app(database_url):
+def the_app(database_url, tmp_path_factory):
     """Yield an app of development: it has the routes of production, and those of suites."""
-    app = create_app(make_settings(database_url=database_url, dev_routes=True))
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    file = str(tmp_path_factory.mktemp("clock") / "clock")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "source", clock.source)  # which an app of development replaces
+        settings = make_settings(database_url=database_url, dev_routes=True, dev_clock_file=file)
+        app = create_app(settings)
+        yield app
+        with app.app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="module")

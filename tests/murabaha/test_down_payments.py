@@ -11,7 +11,7 @@ from ..support.pdf import pdf_text
 pytestmark = pytest.mark.usefixtures("ledger_agrees")
 
 EXCEPTIONS = "SELECT kind, amount, currency, resolved_at IS NOT NULL FROM payment_exceptions"
-PAYMENTS = "SELECT status, superseded FROM payments ORDER BY created_at"
+PAYMENTS = "SELECT status, superseded FROM payments ORDER BY id"
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from ..support.concurrency import wait_until
 from ..support.murabaha import APPLICATIONS, TERMS, VENDORS, ApplicationFlow
 
 PAYMENTS = "SELECT count(*) FROM payments"
-STATUSES = "SELECT status FROM payments ORDER BY created_at"
+STATUSES = "SELECT status FROM payments ORDER BY id"
 INTENTS_PATH = "/v1/payment_intents"
 VISA, MASTERCARD = {"paymentMethodId": "pm_card_visa"}, {"paymentMethodId": "pm_card_mastercard"}
 ACCOUNT_BALANCE = (

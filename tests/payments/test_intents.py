@@ -425,7 +425,7 @@ def test_a_failing_handler_does_not_stop_the_other_payments(
         donate()
     for intent in stripe_server.intents:
         stripe_server.succeed(intent)
-    first_id = sql("SELECT id FROM payments ORDER BY created_at")[0][0]
+    first_id = sql("SELECT id FROM payments ORDER BY id")[0][0]
     handler = updates.HANDLERS["donation"]
 
     def fail_for_first(payment, changed_at):

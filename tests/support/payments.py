@@ -11,7 +11,7 @@ from .concurrency import wait_until
 
 EXCEPTIONS = "/api/payments/exceptions"
 PROJECT_TOTALS = "SELECT raised, pledged, donor_count, donation_count FROM waqf_projects"
-DONATION_STATUSES = "SELECT status FROM waqf_donations ORDER BY created_at"
+DONATION_STATUSES = "SELECT status FROM waqf_donations ORDER BY id"
 _numbers = itertools.count(1)
 
 

@@ -10,7 +10,7 @@ from ..support.concurrency import run_concurrently
 from ..support.waqf import DONATIONS, get_intent_id
 
 TOTALS = "SELECT raised, pledged FROM waqf_projects"
-HELD = "SELECT held_amount FROM waqf_donations ORDER BY created_at"
+HELD = "SELECT held_amount FROM waqf_donations ORDER BY id"
 
 pytestmark = pytest.mark.usefixtures("ledger_agrees")
 

@@ -4,51 +4,59 @@ import { html, render, useEffect, useSignal } from "./vendor/preact.js";
 import { Layout } from "./components/layout.js";
 import { Failure, Skeleton } from "./components/states.js";
 import { ApiError } from "./lib/api.js";
-import { language, preferredLanguage, setLanguage, t } from "./lib/i18n.js";
-import { matchPath, path } from "./lib/router.js";
-import { config, loadConfig, loadUser } from "./lib/session.js";
+import { language, loadTexts, preferredLanguage, setLanguage, t } from "./lib/i18n.js";
+import { matchPath, navigate, path, search } from "./lib/router.js";
+import { config, loadConfig, loadUser, user } from "./lib/session.js";
+import * as publicPages from "./pages/public/index.js";
+import * as notFound from "./pages/public/not-found.js";
 
-/** The pages by address. A page is a module that is loaded when it is shown first. */
-const PAGES = [
-  ["/dashboard", () => import("./pages/projects.js")],
-  ["/dashboard/projects/:id", () => import("./pages/project.js")],
-  ["/dashboard/zakat", () => import("./pages/zakat.js")],
-  ["/dashboard/murabaha", () => import("./pages/murabaha.js")],
-  ["/dashboard/sign-in", () => import("./pages/sign-in.js")],
-  ["/dashboard/register", () => import("./pages/register.js")],
-  ["/dashboard/forgot-password", () => import("./pages/forgot-password.js")],
-  ["/reset-password", () => import("./pages/reset-password.js")],
-  ["/confirm-email", () => import("./pages/confirm-email.js")],
+/** The groups of pages: their addresses, and who may see them. A group is loaded when it is shown first. */
+const GROUPS = [
+  { name: "account", roles: ["user", "officer", "admin"], load: () => import("./pages/account/index.js") },
+  { name: "staff", roles: ["officer", "admin"], load: () => import("./pages/staff/index.js") },
+  { name: "admin", roles: ["admin"], load: () => import("./pages/admin/index.js") },
 ];
-const NOT_FOUND = [{}, () => import("./pages/not-found.js")];
+const PUBLIC = { name: "public", load: async () => publicPages };
 
-function findPage(address) {
-  for (const [pattern, load] of PAGES) {
+/** Load the page at `address`, with its group's links and its texts. */
+async function loadPage(address) {
+  const group = GROUPS.find(({ name }) => address.split("/")[2] === name) || PUBLIC;
+  if (group.roles && !user.value) return { Page: SignInFirst };
+  if (group.roles && !group.roles.includes(user.value.role)) return NOT_FOUND;
+  const [{ pages, links }] = await Promise.all([group.load(), loadTexts(group.name)]);
+  for (const [pattern, { default: Page, title }] of pages) {
     const params = matchPath(pattern, address);
-    if (params) return [params, load];
+    if (params) return { Page, title, params, links };
   }
   return NOT_FOUND;
 }
 
-const LoadFailure = () => html`<${Failure} error=${new ApiError(0, {})} onRetry=${() => location.reload()} />`;
+const NOT_FOUND = { Page: notFound.default, title: notFound.title };
+const LOAD_FAILURE = { Page: () => html`<${Failure} error=${new ApiError(0, {})} onRetry=${() => location.reload()} />`, title: "try-again" };
+
+/** Send a visitor to sign in, and from there back to this address. */
+function SignInFirst() {
+  const next = encodeURIComponent(path.value + search.value);
+  useEffect(() => navigate(`/dashboard/sign-in?next=${next}`, { replace: true }), []);
+  return html`<${Skeleton} lines=${6} />`;
+}
 
 function App() {
-  const shown = useSignal(null);
+  const shown = useSignal({});
   const address = path.value;
   useEffect(() => {
-    const [params, load] = findPage(address);
-    load().then(
-      (module) => {
-        if (path.value === address) shown.value = { address, params, Page: module.default, title: module.title };
+    loadPage(address).then(
+      (page) => {
+        if (path.value === address) shown.value = { ...page, address };
       },
-      () => (shown.value = { address, params: {}, Page: LoadFailure, title: "try-again" }), // offline, or a new release has replaced the modules
+      () => (shown.value = { ...LOAD_FAILURE, address }), // offline, or a new release has replaced the modules
     );
-  }, [address]);
+  }, [address, user.value?.role]);
+  const { Page, title, params, links, address: key } = shown.value;
   useEffect(() => {
-    if (shown.value) document.title = `${t(shown.value.title)} · ${config.value.name}`;
-  }, [shown.value, language.value]);
-  const { Page, params, address: key } = shown.value || {};
-  return html`<${Layout}>${Page ? html`<${Page} key=${key} ...${params} />` : html`<${Skeleton} lines=${6} />`}</${Layout}>`;
+    if (title) document.title = `${t(title)} · ${config.value.name}`;
+  }, [title, language.value]);
+  return html`<${Layout} links=${links}>${Page ? html`<${Page} key=${key} ...${params} />` : html`<${Skeleton} lines=${6} />`}</${Layout}>`;
 }
 
 async function start() {

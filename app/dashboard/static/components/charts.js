@@ -32,3 +32,36 @@ export function MarkedBar({ label, value, mark }) {
     <rect class="mark" x=${Math.max(0, Math.min(mark, 1)) * 99.4} y="0" width="0.6" height="10" />
   </svg>`;
 }
+
+/** Bars of `points` ({name, value, text}), each named below. */
+export function BarChart({ label, points }) {
+  const highest = Math.max(...points.map((point) => point.value), 0) || 1;
+  const step = 100 / points.length;
+  return html`<figure class="chart">
+    <svg class="tall" viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label=${label}>
+      ${points.map((point, index) => {
+        const height = (point.value / highest) * 38;
+        return html`<rect class="series-1" x=${index * step + step * 0.15} y=${40 - height} width=${step * 0.7} height=${height}><title>${point.name}: ${point.text}</title></rect>`;
+      })}
+    </svg>
+    <figcaption class="names">${points.map((point) => html`<span>${point.name}</span>`)}</figcaption>
+  </figure>`;
+}
+
+/** A line through `points` ({name, value, text}). */
+export function LineChart({ label, points }) {
+  const values = points.map((point) => point.value);
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)];
+  const x = (index) => (points.length > 1 ? (index / (points.length - 1)) * 100 : 50);
+  const y = (value) => 37 - ((value - lowest) / (highest - lowest || 1)) * 34;
+  const line = points.map((point, index) => `${x(index)},${y(point.value)}`).join(" ");
+  return html`<figure class="chart">
+    <svg class="tall" viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label=${label}>
+      <polyline class="line" points=${line} />
+    </svg>
+    <figcaption class="ends">
+      <span>${points[0]?.name} <strong>${points[0]?.text}</strong></span>
+      <span>${points.at(-1)?.name} <strong>${points.at(-1)?.text}</strong></span>
+    </figcaption>
+  </figure>`;
+}

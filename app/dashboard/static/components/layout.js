@@ -14,11 +14,20 @@ const LINKS = [
   ["/dashboard/zakat", "nav-zakat"],
   ["/dashboard/murabaha", "nav-murabaha"],
 ];
+const OWN_LINKS = {
+  user: [["/dashboard/account", "nav-account"]],
+  officer: [["/dashboard/account", "nav-account"], ["/dashboard/staff", "nav-staff"]],
+  admin: [["/dashboard/account", "nav-account"], ["/dashboard/staff", "nav-staff"], ["/dashboard/admin", "nav-admin"]],
+};
 
-const NavLink = ({ to, children }) =>
-  html`<a href=${to} aria-current=${path.value === to ? "page" : undefined}>${children}</a>`;
+/** A link that is marked on its page, and on the pages below it if it leads to a group of pages. */
+const NavLink = ({ to, isGroup, children }) => {
+  const isHere = path.value === to || (isGroup && path.value.startsWith(`${to}/`));
+  return html`<a href=${to} aria-current=${isHere ? "page" : undefined}>${children}</a>`;
+};
 
-export function Layout({ children }) {
+/** The frame of a page; `links` are those of its group of pages. */
+export function Layout({ links, children }) {
   return html`
     <a class="skip" href="#content">${t("skip")}</a>
     <header>
@@ -28,12 +37,14 @@ export function Layout({ children }) {
       </a>
       <nav aria-label=${t("nav")}>
         ${LINKS.map(([to, text]) => html`<${NavLink} to=${to}>${t(text)}</${NavLink}>`)}
+        ${(OWN_LINKS[user.value?.role] || []).map(([to, text]) => html`<${NavLink} to=${to} isGroup>${t(text)}</${NavLink}>`)}
       </nav>
       <${Account} />
     </header>
     <main id="content">
       ${config.value.testMode && html`<p class="banner">${t("test-mode")}</p>`}
       ${!isOnline.value && html`<p class="banner warning" role="alert">${t("offline")}</p>`}
+      ${links?.length > 1 && html`<nav class="sub" aria-label=${t("nav-group")}>${links.map(([to, text]) => html`<${NavLink} to=${to}>${t(text)}</${NavLink}>`)}</nav>`}
       ${children}
     </main>
     <footer><${Preferences} />

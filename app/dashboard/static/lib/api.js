@@ -68,6 +68,8 @@ function queryString(query = {}) {
 
 export const get = (path, query, options) => request("GET", path, { query, ...options });
 export const post = (path, body, options) => request("POST", path, { body, ...options });
+export const patch = (path, body, options) => request("PATCH", path, { body, ...options });
+export const remove = (path, options) => request("DELETE", path, options);
 
 /** Return a key for a form: the same until its content changes, so that a retry is no second effect. */
 export function makeIdempotencyKey() {
@@ -77,4 +79,37 @@ export function makeIdempotencyKey() {
     if (text !== content) [key, content] = [crypto.randomUUID(), text];
     return key;
   };
+}
+
+const pause = (ms, abort) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    abort?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+
+/**
+ * Read a resource again and again until `isDone(body)`, with its ETag and a growing interval.
+ * @param {(body: object) => void} onChange
+ */
+export async function poll(path, { isDone, onChange, abort, interval = 1000, maximum = 15000 }) {
+  let etag, body;
+  while (!abort?.aborted) {
+    let wait = interval;
+    try {
+      const response = await send("GET", path, { headers: etag ? { "If-None-Match": etag } : {}, signal: abort });
+      if (response.status === 200) {
+        etag = response.headers.get("ETag");
+        body = await response.json();
+        onChange(body);
+        if (isDone(body)) return body;
+      }
+    } catch (error) {
+      if (error.name === "AbortError") break;
+      if (error.status && error.status < 500 && error.status !== 429) throw error;
+      wait = Math.max(wait, error.retryAfter * 1000);
+    }
+    await pause(wait, abort);
+    interval = Math.min(interval * 1.5, maximum);
+  }
+  return body;
 }

@@ -8,6 +8,7 @@ import { readSetting } from "./storage.js";
 export const LANGUAGES = { en: "English", ar: "العربية", id: "Bahasa Indonesia" };
 export const language = signal("en");
 const current = signal(null);
+const bundles = {};
 const loading = {};
 
 /** Return the text of message `id`; all languages have the same messages. */
@@ -16,14 +17,26 @@ export function t(id, args) {
   return message?.value ? current.value.formatPattern(message.value, args, []) : id;
 }
 
-const loadBundle = (code) => (loading[code] ??= fetchBundle(code));
+/** The parts of the texts that are in use; each group of pages has one. */
+const parts = ["public"];
 
-async function fetchBundle(code) {
-  const response = await fetch(new URL(`../locales/${code}.ftl`, import.meta.url));
+async function loadBundle(code) {
   // Western digits in all languages. Directional isolates keep "$5" in Arabic text as it is.
-  const bundle = new FluentBundle(`${code}-u-nu-latn`);
-  bundle.addResource(new FluentResource(await response.text()));
+  const bundle = (bundles[code] ??= new FluentBundle(`${code}-u-nu-latn`));
+  await Promise.all(parts.map((part) => (loading[`${code}/${part}`] ??= loadPart(bundle, code, part))));
   return bundle;
+}
+
+async function loadPart(bundle, code, part) {
+  const response = await fetch(new URL(`../locales/${code}/${part}.ftl`, import.meta.url));
+  if (!response.ok) throw new Error(`The texts ${code}/${part} are not there.`);
+  bundle.addResource(new FluentResource(await response.text()));
+}
+
+/** Load the texts of a group of pages, in the language of the page and later in each other one. */
+export async function loadTexts(part) {
+  if (!parts.includes(part)) parts.push(part);
+  await loadBundle(language.value);
 }
 
 /** Load the texts of `code` and show the page in them. */

@@ -1,9 +1,9 @@
-import { html, useMemo, useSignal } from "../vendor/preact.js";
-import { AccountForm, takeToken } from "../components/account-form.js";
-import { useForm } from "../components/fields.js";
-import { Heading } from "../components/heading.js";
-import { post } from "../lib/api.js";
-import { t } from "../lib/i18n.js";
+import { html, useMemo, useSignal } from "../../vendor/preact.js";
+import { AccountForm, takeToken } from "../../components/account-form.js";
+import { useForm } from "../../components/fields.js";
+import { Heading } from "../../components/heading.js";
+import { post } from "../../lib/api.js";
+import { t } from "../../lib/i18n.js";
 
 export const title = "confirm-email";
 

@@ -1,10 +1,10 @@
-import { html, useMemo, useSignal } from "../vendor/preact.js";
-import { AccountForm, PasswordField, takeToken } from "../components/account-form.js";
-import { useForm } from "../components/fields.js";
-import { Heading } from "../components/heading.js";
-import { post } from "../lib/api.js";
-import { t } from "../lib/i18n.js";
-import { user } from "../lib/session.js";
+import { html, useMemo, useSignal } from "../../vendor/preact.js";
+import { AccountForm, PasswordField, takeToken } from "../../components/account-form.js";
+import { useForm } from "../../components/fields.js";
+import { Heading } from "../../components/heading.js";
+import { post } from "../../lib/api.js";
+import { t } from "../../lib/i18n.js";
+import { user } from "../../lib/session.js";
 
 export const title = "reset-password";
 

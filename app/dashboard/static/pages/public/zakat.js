@@ -1,18 +1,18 @@
-import { html, useEffect, useMemo, useSignal } from "../vendor/preact.js";
-import { Card } from "../components/card.js";
-import { CurrencyField } from "../components/currency.js";
-import { CheckField, Choice, ErrorSummary, Field, MoneyField, SelectField, SubmitButton, useForm } from "../components/fields.js";
-import { Heading } from "../components/heading.js";
-import { Empty, Failure } from "../components/states.js";
-import { notify } from "../components/toast.js";
-import { ZakatBreakdown, ZakatSum } from "../components/zakat.js";
-import { get, makeIdempotencyKey, post } from "../lib/api.js";
-import { formatMoney } from "../lib/format.js";
-import { language, t } from "../lib/i18n.js";
-import { useResource } from "../lib/resource.js";
-import { config, user } from "../lib/session.js";
-import { readDraft, storeDraft } from "../lib/storage.js";
-import { CARDS, bodyOf, fieldsOf, isComplete, placeErrors } from "../lib/zakat-form.js";
+import { html, useEffect, useMemo, useSignal } from "../../vendor/preact.js";
+import { Card } from "../../components/card.js";
+import { CurrencyField } from "../../components/currency.js";
+import { CheckField, Choice, ErrorSummary, Field, MoneyField, SelectField, SubmitButton, useForm } from "../../components/fields.js";
+import { Heading } from "../../components/heading.js";
+import { Empty, Failure } from "../../components/states.js";
+import { notify } from "../../components/toast.js";
+import { ZakatBreakdown, ZakatSum } from "../../components/zakat.js";
+import { get, makeIdempotencyKey, post } from "../../lib/api.js";
+import { formatMoney } from "../../lib/format.js";
+import { language, t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
+import { config, user } from "../../lib/session.js";
+import { readDraft, storeDraft } from "../../lib/storage.js";
+import { CARDS, bodyOf, fieldsOf, isComplete, placeErrors } from "../../lib/zakat-form.js";
 
 export const title = "zakat";
 const PAUSE = 400; // milliseconds without typing, until the sum is calculated

@@ -1,12 +1,12 @@
-import { html, useSignal } from "../vendor/preact.js";
-import { Card } from "../components/card.js";
-import { SelectField } from "../components/fields.js";
-import { Heading } from "../components/heading.js";
-import { CATEGORIES, Gift, ProjectProgress } from "../components/project.js";
-import { Empty, Failure, Skeleton } from "../components/states.js";
-import { get } from "../lib/api.js";
-import { t } from "../lib/i18n.js";
-import { useResource } from "../lib/resource.js";
+import { html, useSignal } from "../../vendor/preact.js";
+import { Card } from "../../components/card.js";
+import { SelectField } from "../../components/fields.js";
+import { Heading } from "../../components/heading.js";
+import { CATEGORIES, Gift, ProjectProgress } from "../../components/project.js";
+import { Empty, Failure, Skeleton } from "../../components/states.js";
+import { get } from "../../lib/api.js";
+import { t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
 
 export const title = "projects";
 const GIFTS = 3;

@@ -1,10 +1,10 @@
-import { html, useSignal } from "../vendor/preact.js";
-import { AccountForm, EmailField, PasswordField } from "../components/account-form.js";
-import { Field, useForm } from "../components/fields.js";
-import { notify } from "../components/toast.js";
-import { t } from "../lib/i18n.js";
-import { navigate, search } from "../lib/router.js";
-import { signIn } from "../lib/session.js";
+import { html, useSignal } from "../../vendor/preact.js";
+import { AccountForm, EmailField, PasswordField } from "../../components/account-form.js";
+import { Field, useForm } from "../../components/fields.js";
+import { notify } from "../../components/toast.js";
+import { t } from "../../lib/i18n.js";
+import { navigate, search } from "../../lib/router.js";
+import { signIn } from "../../lib/session.js";
 
 export const title = "sign-in";
 

@@ -1,9 +1,9 @@
-import { html, useSignal } from "../vendor/preact.js";
-import { AccountForm, EmailField } from "../components/account-form.js";
-import { useForm } from "../components/fields.js";
-import { Heading } from "../components/heading.js";
-import { request } from "../lib/api.js";
-import { t } from "../lib/i18n.js";
+import { html, useSignal } from "../../vendor/preact.js";
+import { AccountForm, EmailField } from "../../components/account-form.js";
+import { useForm } from "../../components/fields.js";
+import { Heading } from "../../components/heading.js";
+import { request } from "../../lib/api.js";
+import { t } from "../../lib/i18n.js";
 
 export const title = "forgot-password";
 

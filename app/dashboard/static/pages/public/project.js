@@ -1,14 +1,14 @@
-import { html, useSignal } from "../vendor/preact.js";
-import { Card, Figures } from "../components/card.js";
-import { Field } from "../components/fields.js";
-import { Heading } from "../components/heading.js";
-import { ProjectProgress } from "../components/project.js";
-import { StackedBar } from "../components/charts.js";
-import { Empty, Failure, Skeleton } from "../components/states.js";
-import { get } from "../lib/api.js";
-import { formatDate, formatMoney } from "../lib/format.js";
-import { t } from "../lib/i18n.js";
-import { useResource } from "../lib/resource.js";
+import { html, useSignal } from "../../vendor/preact.js";
+import { Card, Figures } from "../../components/card.js";
+import { Field } from "../../components/fields.js";
+import { Heading } from "../../components/heading.js";
+import { ProjectProgress } from "../../components/project.js";
+import { StackedBar } from "../../components/charts.js";
+import { Empty, Failure, Skeleton } from "../../components/states.js";
+import { get } from "../../lib/api.js";
+import { formatDate, formatMoney } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
 
 export const title = "project";
 

@@ -1,14 +1,14 @@
-import { html, useSignal } from "../vendor/preact.js";
-import { Card, Figures } from "../components/card.js";
-import { StackedBar } from "../components/charts.js";
-import { ErrorSummary, Field, MoneyField, SubmitButton, normalizeAmount, useForm } from "../components/fields.js";
-import { CurrencyField } from "../components/currency.js";
-import { Heading } from "../components/heading.js";
-import { Empty } from "../components/states.js";
-import { post } from "../lib/api.js";
-import { formatDate, formatMoney, formatPercent } from "../lib/format.js";
-import { t } from "../lib/i18n.js";
-import { config } from "../lib/session.js";
+import { html, useSignal } from "../../vendor/preact.js";
+import { Card, Figures } from "../../components/card.js";
+import { StackedBar } from "../../components/charts.js";
+import { ErrorSummary, Field, MoneyField, SubmitButton, normalizeAmount, useForm } from "../../components/fields.js";
+import { CurrencyField } from "../../components/currency.js";
+import { Heading } from "../../components/heading.js";
+import { Empty } from "../../components/states.js";
+import { post } from "../../lib/api.js";
+import { formatDate, formatMoney, formatPercent } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { config } from "../../lib/session.js";
 
 export const title = "murabaha";
 

@@ -1,0 +1,1 @@
+admin-overview = Ikhtisar
