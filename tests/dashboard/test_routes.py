@@ -62,7 +62,12 @@ def test_every_address_shows_the_client_under_a_strict_policy(client, address):
 
 def test_every_link_of_the_page_works(client):
     links = Page(client.get("/dashboard").text).links
-    assert {"/api/docs", "/api/openapi.json", "/api/health", f"{BASE}/{entry_folder()}app.js"} <= set(links)
+    assert {
+        "/api/docs",
+        "/api/openapi.json",
+        "/api/health",
+        f"{BASE}/{entry_folder()}app.js",
+    } <= set(links)
     for link in links:
         with client.get(link) as response:
             assert response.status_code == 200, link

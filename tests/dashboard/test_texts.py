@@ -13,7 +13,9 @@ PREFIX = re.compile(r"\bt\(`([\w-]+-)\$\{")
 
 
 def texts(language):
-    return {path.name: path.read_text() for path in sorted((FOLDER / "locales" / language).iterdir())}
+    return {
+        path.name: path.read_text() for path in sorted((FOLDER / "locales" / language).iterdir())
+    }
 
 
 def messages(language):

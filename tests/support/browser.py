@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from .settings import PASSWORD
+
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
@@ -100,6 +102,13 @@ class Browser:
     def click(self, selector: str) -> None:
         """Click the element that ``selector`` finds."""
         self.driver.find_element("css selector", selector).click()
+
+    def sign_in(self, user, password: str = PASSWORD) -> None:
+        """Sign in on the page and wait for the user's name."""
+        self.open("/dashboard/sign-in")
+        self.fill(email=user.email, password=password)
+        self.click("form button")
+        self.wait(lambda: self.text(".account bdi"))
 
     def assert_nothing_blocked_or_foreign(self) -> None:
         """Assert that the policy blocked nothing, and that only this server was asked."""
