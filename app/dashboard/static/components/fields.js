@@ -54,6 +54,12 @@ export function normalizeAmount(text) {
   return western.replace(/[,٬\s]/g, "");
 }
 
+/** Write a percentage as the fraction that the API takes: "15" is "0.15". */
+export function fractionOf(percent) {
+  const number = Number(normalizeAmount(percent));
+  return percent.trim() === "" || Number.isNaN(number) ? percent : String(Number((number / 100).toFixed(8)));
+}
+
 /** Return what a person can do about `error`. */
 export function describeError(error) {
   if (!(error instanceof ApiError)) return t("error-unexpected");

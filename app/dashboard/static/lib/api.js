@@ -32,7 +32,7 @@ const readCookie = (name) =>
  * Send a request and return its body; throw an ApiError if it fails.
  * @param {string} method
  * @param {string} path below /api
- * @param {{body?: object, query?: object, key?: string, headers?: object, signal?: AbortSignal}} options
+ * @param {{body?: object, query?: object, key?: string, headers?: object, cache?: RequestCache, signal?: AbortSignal}} options
  */
 export async function request(method, path, options = {}) {
   const response = await send(method, path, options);
@@ -40,14 +40,15 @@ export async function request(method, path, options = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-async function send(method, path, { body, query, key, headers = {}, signal: abort } = {}) {
+async function send(method, path, { body, query, key, headers = {}, cache, signal: abort } = {}) {
   const sent = { Accept: "application/json", "Accept-Language": language, ...headers };
-  if (body !== undefined) sent["Content-Type"] = "application/json";
+  const isFile = body instanceof FormData; // the browser then sets its type and boundary
+  if (body !== undefined && !isFile) sent["Content-Type"] = "application/json";
   if (key) sent["Idempotency-Key"] = key;
   const csrf = readCookie("csrf-token");
   if (csrf && method !== "GET") sent["X-CSRF-Token"] = decodeURIComponent(csrf);
-  const init = { method, headers: sent, signal: abort, credentials: "same-origin" };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  const init = { method, headers: sent, cache, signal: abort, credentials: "same-origin" };
+  if (body !== undefined) init.body = isFile ? body : JSON.stringify(body);
   let response;
   try {
     response = await fetch(`/api${path}${queryString(query)}`, init);
@@ -61,7 +62,8 @@ async function send(method, path, { body, query, key, headers = {}, signal: abor
   throw new ApiError(response.status, await response.json().catch(() => ({})), response.headers);
 }
 
-function queryString(query = {}) {
+/** Return the query string with the parameters that have a value. */
+export function queryString(query = {}) {
   const pairs = Object.entries(query).filter(([, value]) => value !== "" && value != null);
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 }
@@ -70,6 +72,12 @@ export const get = (path, query, options) => request("GET", path, { query, ...op
 export const post = (path, body, options) => request("POST", path, { body, ...options });
 export const patch = (path, body, options) => request("PATCH", path, { body, ...options });
 export const remove = (path, options) => request("DELETE", path, options);
+
+/** Read a resource as it is now, with its ETag, which a change of it sends as If-Match. */
+export async function getTagged(path, options) {
+  const response = await send("GET", path, { cache: "no-cache", ...options });
+  return { body: await response.json(), tag: response.headers.get("ETag") };
+}
 
 /** Return a key for a form: the same until its content changes, so that a retry is no second effect. */
 export function makeIdempotencyKey() {

@@ -33,3 +33,15 @@ export const minorUnits = (currency) =>
 
 /** Return today's day in `timeZone`, as "2026-01-26". */
 export const today = (timeZone) => new Intl.DateTimeFormat("en-CA", { timeZone }).format(new Date());
+
+const DAY = 86400000; // milliseconds
+
+/** Return how many days it is from today in `timeZone` to a day or moment; negative in the past. */
+export const daysUntil = (value, timeZone) => Math.floor((Date.parse(value) - Date.parse(today(timeZone))) / DAY);
+
+/** Return `amount` less `paid`, in whole minor units, so that nothing is rounded. */
+export function subtract(amount, paid, currency) {
+  const digits = minorUnits(currency);
+  const [whole, part] = [amount, paid].map((value) => Math.round(value * 10 ** digits));
+  return ((whole - part) / 10 ** digits).toFixed(digits);
+}

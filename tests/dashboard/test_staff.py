@@ -1,0 +1,388 @@
+"""The pages of officers in a real browser: decisions, receipts, projects, donations, exceptions."""
+
+import base64
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from ..support.accessibility import find_faults
+from ..support.murabaha import VENDORS, ApplicationFlow
+from ..support.waqf import PROJECTS
+
+STAFF = "/dashboard/staff"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+OPEN_ALL = """
+for (const step of document.querySelectorAll("details")) {
+  step.removeAttribute("name");
+  step.open = true;
+}
+"""
+
+
+@pytest.fixture
+def officer(browser, make_user):
+    """Return an officer who is signed in on the pages."""
+    officer = make_user("officer", name="Omar Haddad")
+    browser.sign_in(officer)
+    return officer
+
+
+@pytest.fixture
+def client(sign_in):
+    """Return another officer, for what the API does besides the pages."""
+    return sign_in("officer")
+
+
+@pytest.fixture
+def apply(sign_in, client):
+    """Return a maker of applications of one client, in the state in which they are made."""
+    owner = sign_in()
+    vendor = client.post(
+        VENDORS, json={"name": "Bait al-Sayyarat", "email": "sales@vendor.example"}
+    )
+    return lambda **values: ApplicationFlow(owner, client, vendor.json["id"], **values)
+
+
+def today():
+    return datetime.now(UTC).date().isoformat()
+
+
+def make_active(flow):
+    return flow.approve().acquire(today()).record_down_payment().accept()
+
+
+def open_application(browser, flow):
+    browser.open(f"{STAFF}/applications/{flow.application['id']}")
+
+
+def read(client, flow):
+    return client.get(flow.path).json
+
+
+def press(browser, label, scope="main", index=-1):
+    """Click the last visible button or summary with this label, or the one at ``index``."""
+    found = browser.script(
+        "return [...document.querySelectorAll(`${arguments[1]} button, ${arguments[1]} summary`)]"
+        ".filter((e) => e.checkVisibility()"
+        " && e.innerText.replace(/[\u2066-\u2069]/g, '').trim().startsWith(arguments[0])).at(arguments[2])",
+        label,
+        scope,
+        index,
+    )
+    assert found, f"no {label!r} in: {browser.text()}"
+    browser.script("arguments[0].scrollIntoView({block: 'center'})", found)
+    found.click()
+
+
+def type_into(browser, scope, **values):
+    """Type into fields below the elements that ``scope`` finds."""
+    for name, value in values.items():
+        field = browser.driver.find_element("css selector", f"{scope} [name='{name}']")
+        browser.script("arguments[0].value = ''", field)
+        if field.get_attribute("type") == "date":
+            set_value(browser, field, value)
+        else:
+            field.send_keys(value)
+
+
+def set_value(browser, field, value):
+    browser.script(
+        "arguments[0].value = arguments[1];"
+        "for (const name of ['input', 'change'])"
+        " arguments[0].dispatchEvent(new Event(name, {bubbles: true}))",
+        field,
+        value,
+    )
+
+
+def choose(browser, name, value):
+    set_value(browser, browser.driver.find_element("name", name), value)
+
+
+def open_step(browser, label):
+    """Open the step with this label and return the selector of its form."""
+    press(browser, label)
+    return "details[open]"
+
+
+def confirm(browser):
+    """Confirm the dialog that asks."""
+    browser.wait(lambda: browser.script("return !!document.querySelector('dialog[open]')"))
+    browser.click("dialog[open] footer button:last-child")
+
+
+def test_an_officer_approves_with_the_price_in_view(browser, officer, client, apply):
+    flow = apply()
+    browser.open(STAFF)
+    browser.click(f".todo a[href$='{flow.application['id']}']")
+    browser.wait_for_text("Approve")
+    assert "Fatima al-Fihri" in browser.text()
+    browser.fill(profitRate="15")
+    browser.wait_for_text("$23,000.00")
+    assert "$1,750.00" in browser.text()  # of 12 instalments
+    browser.fill(profitRate="10")
+    browser.wait_for_text("$22,000.00")
+    press(browser, "Approve", "details[open]")
+    confirm(browser)
+    browser.wait_for_text("Record the acquisition")
+    application = read(client, flow)
+    assert (application["status"], float(application["contract"]["profitRate"])) == (
+        "approved", 0.1,
+    )  # fmt: skip
+    browser.assert_nothing_blocked_or_foreign()
+
+
+def test_errors_of_an_approval_stand_beside_their_fields(browser, officer, apply):
+    open_application(browser, apply())
+    browser.fill(profitRate="15", termMonths="90")
+    browser.wait_for_text("Must be at most 60.")
+    press(browser, "Approve", "details[open]")
+    confirm(browser)
+    browser.wait_for_text("Must be at most 60.", ".field .error")
+    assert "Approve" in browser.text()
+
+
+def test_goods_are_acquired_with_evidence(browser, officer, client, apply, tmp_path):
+    flow = apply().approve()
+    invoice = tmp_path / "invoice.png"
+    invoice.write_bytes(PNG)
+    open_application(browser, flow)
+    browser.fill(invoice="INV-7")
+    browser.driver.find_element("name", "evidence").send_keys(str(invoice))
+    press(browser, "Record the acquisition", "details[open]")
+    browser.wait_for_text("Goods acquired", ".tag")
+    browser.wait(lambda: browser.script(
+        "const image = document.querySelector('.documents img');"
+        "image?.scrollIntoView(); return image?.complete && image.naturalWidth === 1"
+    ))  # fmt: skip
+    contract = read(client, flow)["contract"]
+    assert contract["acquiredOn"] == today()
+    browser.assert_nothing_blocked_or_foreign()
+
+
+def test_a_receipt_is_recorded_in_two_taps_and_reversed(browser, officer, client, apply):
+    flow = make_active(apply())
+    open_application(browser, flow)
+    press(browser, "Record a receipt for instalment 1")
+    press(browser, "Record a receipt for instalment 1", "details[open] form")
+    browser.wait_for_text("Record a receipt for instalment 2")
+    receipt = client.get(f"{flow.path}/receipts").json["data"][0]
+    number = flow.application["applicationNumber"]
+    assert (receipt["amount"], receipt["method"]) == (1750, "bank_transfer")
+    assert (receipt["reference"], receipt["receivedOn"]) == (f"{number}/2", today())
+    press(browser, "Reverse", index=0)  # the newest
+    browser.fill(reason="The cheque bounced")
+    press(browser, "Reverse", "section form")
+    confirm(browser)
+    browser.wait_for_text("Record a receipt for instalment 1")
+    browser.wait_for_text("The cheque bounced")
+    assert read(client, flow)["installments"][0]["paidAmount"] == 0
+
+
+def test_a_down_payment_is_recorded_and_a_sale_is_settled_early(browser, officer, client, apply):
+    flow = apply().approve().acquire(today())
+    open_application(browser, flow)
+    press(browser, "Record the down payment")
+    press(browser, "Record the down payment", "details[open] form")
+    browser.wait(lambda: read(client, flow)["contract"]["downPaymentPaid"] == 2000)
+    flow.accept()
+    open_application(browser, flow)
+    scope = open_step(browser, "Settle early")
+    type_into(browser, scope, rebate="250")
+    press(browser, "Settle early", "details[open] form")
+    confirm(browser)
+    browser.wait(lambda: read(client, flow)["contract"]["rebate"] == 250)
+
+
+def test_a_conflict_keeps_what_was_typed(browser, officer, client, apply):
+    flow = apply()
+    open_application(browser, flow)
+    browser.fill(profitRate="12")
+    body = {"itemDescription": "Another car", "requestedAmount": 21000}
+    assert flow.owner.patch(flow.path, json=body).status_code == 200
+    browser.wait_for_text("$22,400.00")
+    press(browser, "Approve", "details[open]")
+    confirm(browser)
+    browser.wait_for_text("It has changed meanwhile", ".summary")
+    browser.wait_for_text("Another car")
+    values = "return ['cost', 'profitRate'].map((n) => document.getElementsByName(n)[0].value)"
+    assert browser.script(values) == ["20000", "12"]
+    assert read(client, flow)["status"] == "pending"
+    press(browser, "Approve", "details[open]")
+    confirm(browser)
+    browser.wait_for_text("Approved", ".tag")
+
+
+def test_an_officer_rejects_with_a_reason(browser, officer, client, apply):
+    flow = apply()
+    open_application(browser, flow)
+    scope = open_step(browser, "Reject")
+    type_into(browser, scope, reason="Papers are missing")
+    press(browser, "Reject", "details[open] form")
+    confirm(browser)
+    browser.wait_for_text("Rejected", ".tag")
+    browser.wait_for_text("Papers are missing")
+    assert "Approve" not in browser.text()
+
+
+def test_nobody_decides_on_their_own_application(browser, officer, sign_in, client, apply):
+    flow = apply()
+    own = ApplicationFlow(sign_in(user=officer), client, flow.application["vendorId"])
+    open_application(browser, own)
+    assert "another officer decides" in browser.text()
+    assert browser.script("return document.querySelector('details')") is None
+
+
+def test_filters_stay_after_a_reload_and_with_the_back_button(browser, officer, client, apply):
+    pending, approved = apply().application, apply().approve().application
+    browser.open(f"{STAFF}/applications")
+    choose(browser, "status", "approved")
+    browser.wait(lambda: pending["applicationNumber"] not in browser.text())
+    assert browser.driver.current_url.endswith("/applications?status=approved")
+    browser.driver.refresh()
+    browser.wait_for_text(approved["applicationNumber"])
+    browser.click(f"td a[href$='{approved['id']}']")
+    browser.wait_for_text("Record the acquisition")
+    browser.driver.back()
+    browser.wait_for_text("1 of 1")
+    assert browser.script("return document.querySelector('[name=status]').value") == "approved"
+    browser.driver.back()
+    browser.wait_for_text(pending["applicationNumber"])
+
+
+def test_a_project_is_created_changed_and_closed(browser, officer, client):
+    browser.open(f"{STAFF}/projects")
+    scope = open_step(browser, "Create a project")
+    press(browser, "Create a project", f"{scope} form")
+    browser.wait(lambda: browser.text(".field .error"))
+    type_into(browser, scope, name="A school", fundingGoal="5,000")
+    choose(browser, "category", "education")
+    press(browser, "Create a project", f"{scope} form")
+    browser.wait_for_text("A school", "h1")
+    path = f"{PROJECTS}/{browser.driver.current_url.rpartition('/')[2]}"
+    scope = open_step(browser, "Edit")
+    type_into(browser, scope, fundingGoal="6000")
+    press(browser, "Edit", f"{scope} form")
+    browser.wait_for_text("$6,000.00")
+    open_step(browser, "Close the project")
+    press(browser, "Close the project", "details[open] form")
+    confirm(browser)
+    browser.wait_for_text("Closed", ".tag")
+    project = client.get(path).json
+    assert (project["category"], project["fundingGoal"], project["active"]) == (
+        "education", 6000, False,
+    )  # fmt: skip
+
+
+def test_an_offline_gift_is_recorded_paid_out_and_reversed(browser, officer, client, make_project):
+    project = make_project()
+    browser.open(f"{STAFF}/projects/{project}")
+    scope = open_step(browser, "Record a gift received elsewhere")
+    type_into(browser, scope, amount="400", reference="TRX-1", donorName="Aisha", message="For all")
+    press(browser, "Record a gift", f"{scope} form")
+    browser.wait_for_text("$400.00")
+    scope = open_step(browser, "Record a payment from the fund")
+    type_into(browser, scope, amount="500", recipient="Bait al-Hafr", purpose="Drilling")
+    type_into(browser, scope, reference="PAY-1")
+    press(browser, "Record a payment", f"{scope} form")
+    browser.wait_for_text("The fund does not hold this amount", ".summary")
+    type_into(browser, scope, amount="100")
+    press(browser, "Record a payment", f"{scope} form")
+    browser.wait_for_text("Bait al-Hafr")
+    press(browser, "Reverse")
+    browser.fill(reason="It came back")
+    press(browser, "Reverse", "section form")
+    confirm(browser)
+    browser.wait_for_text("It came back")
+    gift = client.get("/api/waqf/donations/all").json["data"][0]
+    assert (gift["amount"], gift["donor"]["name"]) == (400, "Aisha")
+    browser.open(f"{STAFF}/donations/{gift['id']}")
+    open_step(browser, "Hide the message")
+    press(browser, "Hide the message", "details[open] form")
+    confirm(browser)
+    browser.wait_for_text("Hidden message")
+    scope = open_step(browser, "Reverse")
+    type_into(browser, scope, reason="Recorded twice")
+    press(browser, "Reverse", f"{scope} form")
+    confirm(browser)
+    browser.wait_for_text("Refunded", ".tag")
+    assert "Recorded twice" in browser.text()
+
+
+def test_donations_are_exported_as_they_are_filtered(browser, officer, client, make_project):
+    project = make_project()
+    gift = {"amount": 40, "method": "cash", "reference": "C-1", "receivedOn": today()}
+    client.post(f"{PROJECTS}/{project}/offline-donations", json=gift)
+    browser.open(f"{STAFF}/donations?channel=offline")
+    browser.wait_for_text("$40.00")
+    link = browser.script("return document.querySelector('.links a').href")
+    assert link.endswith("/api/waqf/donations/all/export?channel=offline&format=csv")
+    fetch = "const done = arguments[1]; fetch(arguments[0]).then((r) => r.text()).then(done)"
+    assert "C-1" in browser.driver.execute_async_script(fetch, link)
+    choose(browser, "channel", "stripe")
+    browser.wait_for_text("Nothing here yet")
+
+
+def test_vendors_are_created_and_changed(browser, officer, client):
+    browser.open(f"{STAFF}/vendors")
+    scope = open_step(browser, "Create a vendor")
+    type_into(browser, scope, name="Bait al-Sayyarat", phone="+973 1700 0000")
+    press(browser, "Create a vendor", f"{scope} form")
+    browser.wait_for_text("1 of 1")
+    press(browser, "Edit", "table")
+    browser.click("article [name=active]")
+    press(browser, "Edit", "article")
+    browser.wait_for_text("No", "tbody")
+    vendor = client.get(VENDORS).json["data"][0]
+    assert (vendor["name"], vendor["phone"], vendor["active"]) == (
+        "Bait al-Sayyarat", "+973 1700 0000", False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def exception(sql, client):
+    """Return the id of an open exception about a payment of Stripe."""
+    query = (
+        "INSERT INTO payment_exceptions (id, kind, key, message, facts, created_at)"
+        " VALUES (gen_random_uuid(), 'other', 'a', 'It has to be looked at', '{}', now())"
+        " RETURNING id"
+    )
+    return str(sql(query)[0][0])
+
+
+def test_an_exception_is_resolved_with_a_note(browser, officer, client, exception):
+    browser.open(f"{STAFF}/exceptions?status=open")
+    browser.click(f"td a[href$='{exception}']")
+    browser.wait_for_text("Mark as handled")
+    browser.fill(note="Answered in the dashboard")
+    press(browser, "Mark as handled", "details[open] form")
+    browser.wait_for_text("Handled", ".tag")
+    assert client.get(f"/api/payments/exceptions/{exception}").json["note"] == (
+        "Answered in the dashboard"
+    )
+
+
+def test_the_pages_of_staff_have_no_faults(
+    browser, officer, client, apply, make_project, exception
+):
+    flows, project = [apply(), apply().approve(), make_active(apply())], make_project()
+    gift = {"amount": 40, "method": "cash", "reference": "C-1", "receivedOn": today()}
+    gift = client.post(f"{PROJECTS}/{project}/offline-donations", json=gift).json["id"]
+    pages = [
+        STAFF, f"{STAFF}/applications", f"{STAFF}/projects", f"{STAFF}/vendors",
+        f"{STAFF}/donations", f"{STAFF}/exceptions", f"{STAFF}/projects/{project}",
+        f"{STAFF}/donations/{gift}", f"{STAFF}/exceptions/{exception}",
+        *(f"{STAFF}/applications/{flow.application['id']}" for flow in flows),
+    ]  # fmt: skip
+
+    def check(page):
+        """Open all steps, on a page that has loaded under its policy, with all its texts."""
+        browser.assert_nothing_blocked_or_foreign()
+        assert re.search(r"\bstaff-[a-z]", browser.text("body")) is None, page
+        browser.script(OPEN_ALL)
+
+    assert find_faults(browser, pages, check) == {}
