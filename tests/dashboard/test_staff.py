@@ -3,18 +3,27 @@
 import base64
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
 from ..support.accessibility import find_faults
-from ..support.murabaha import VENDORS, ApplicationFlow
+from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
 from ..support.waqf import PROJECTS
 
 STAFF = "/dashboard/staff"
+LISTS = ("applications", "projects", "vendors", "donations", "exceptions")
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
 
+FIND_BUTTON = r"""
+const [label, scope, index] = arguments;
+const textOf = (button) => button.innerText.replace(/[\u2066-\u2069]/g, "").trim();
+const buttons = [...document.querySelectorAll(`${scope} button, ${scope} summary`)];
+const shown = buttons.filter((button) => button.checkVisibility());
+return shown.filter((button) => textOf(button).startsWith(label)).at(index);
+"""
 OPEN_ALL = """
 for (const step of document.querySelectorAll("details")) {
   step.removeAttribute("name");
@@ -65,14 +74,7 @@ def read(client, flow):
 
 def press(browser, label, scope="main", index=-1):
     """Click the last visible button or summary with this label, or the one at ``index``."""
-    found = browser.script(
-        "return [...document.querySelectorAll(`${arguments[1]} button, ${arguments[1]} summary`)]"
-        ".filter((e) => e.checkVisibility()"
-        " && e.innerText.replace(/[\u2066-\u2069]/g, '').trim().startsWith(arguments[0])).at(arguments[2])",
-        label,
-        scope,
-        index,
-    )
+    found = browser.script(FIND_BUTTON, label, scope, index)
     assert found, f"no {label!r} in: {browser.text()}"
     browser.script("arguments[0].scrollIntoView({block: 'center'})", found)
     found.click()
@@ -215,6 +217,24 @@ def test_a_conflict_keeps_what_was_typed(browser, officer, client, apply):
     press(browser, "Approve", "details[open]")
     confirm(browser)
     browser.wait_for_text("Approved", ".tag")
+
+
+def test_a_second_officer_confirms_what_the_first_has_asked_for(
+    browser, officer, client, apply, monkeypatch
+):
+    flow = apply()
+    with monkeypatch.context() as patch:
+        patch.setitem(client.application.config, "FOUR_EYES_ABOVE", Decimal(1000))
+        assert flow.post(client, "approve", {**TERMS, "profitRate": 0.125}).status_code == 202
+    browser.open(STAFF)
+    browser.wait_for_text("Approve an application")
+    browser.click(f"article:last-child a[href$='{flow.application['id']}']")
+    browser.wait_for_text("Another officer has asked for this")
+    browser.wait_for_text("$22,500.00")
+    press(browser, "Approve", "details[open]")
+    confirm(browser)
+    browser.wait_for_text("Approved", ".tag")
+    assert float(read(client, flow)["contract"]["profitRate"]) == 0.125
 
 
 def test_an_officer_rejects_with_a_reason(browser, officer, client, apply):
@@ -366,19 +386,20 @@ def test_an_exception_is_resolved_with_a_note(browser, officer, client, exceptio
     )
 
 
-def test_the_pages_of_staff_have_no_faults(
-    browser, officer, client, apply, make_project, exception
-):
+@pytest.fixture
+def pages(client, apply, make_project, exception):
+    """Return the addresses of all pages, each with something to show."""
     flows, project = [apply(), apply().approve(), make_active(apply())], make_project()
     gift = {"amount": 40, "method": "cash", "reference": "C-1", "receivedOn": today()}
     gift = client.post(f"{PROJECTS}/{project}/offline-donations", json=gift).json["id"]
-    pages = [
-        STAFF, f"{STAFF}/applications", f"{STAFF}/projects", f"{STAFF}/vendors",
-        f"{STAFF}/donations", f"{STAFF}/exceptions", f"{STAFF}/projects/{project}",
+    return [
+        STAFF, *(f"{STAFF}/{name}" for name in LISTS), f"{STAFF}/projects/{project}",
         f"{STAFF}/donations/{gift}", f"{STAFF}/exceptions/{exception}",
         *(f"{STAFF}/applications/{flow.application['id']}" for flow in flows),
     ]  # fmt: skip
 
+
+def test_the_pages_of_staff_have_no_faults(browser, officer, pages):
     def check(page):
         """Open all steps, on a page that has loaded under its policy, with all its texts."""
         browser.assert_nothing_blocked_or_foreign()

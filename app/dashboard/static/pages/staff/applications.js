@@ -11,7 +11,7 @@ export default function Applications() {
   const filters = [
     ["status", "select", { options: optionsOf(STATUSES) }],
     ["overdue", "select", { options: booleanOptions("overdue", "on-time") }],
-    ["applicant", "search", { hint: t("staff-person-hint") }],
+    ["applicant", "text", { hint: t("staff-person-hint") }],
     ["from", "date"],
     ["to", "date"],
     ["sort", "select", { options: optionsOf(["createdAt"], t("staff-newest")) }],

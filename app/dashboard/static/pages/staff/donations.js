@@ -14,7 +14,7 @@ export default function Donations() {
     ["projectId", "select", { options: [["", t("staff-any")], ...(projects.value?.data || []).map(({ id, name }) => [id, name])] }],
     ["status", "select", { options: optionsOf(["pending", "succeeded", "failed", "cancelled", "refunded"]) }],
     ["channel", "select", { options: optionsOf(["stripe", "offline"]) }],
-    ["donor", "search", { hint: t("staff-person-hint") }],
+    ["donor", "text", { hint: t("staff-person-hint") }],
     ["from", "date"],
     ["to", "date"],
     ["sort", "select", { options: optionsOf(["createdAt", "-amount", "amount"], t("staff-newest")) }],
