@@ -69,7 +69,10 @@ def test_the_sum_of_the_projects_is_the_sum_of_the_month(waqf):
         record(waqf, waqf.create_project(), "2026-01-02", amount, str(amount))
     month = months(waqf)[-1]
     assert month["received"] == Decimal("30.3")
-    assert sorted(project["received"] for project in month["projects"]) == [Decimal("10.1"), Decimal("20.2")]
+    assert sorted(project["received"] for project in month["projects"]) == [
+        Decimal("10.1"),
+        Decimal("20.2"),
+    ]
 
 
 def test_the_period_has_at_most_sixty_months(waqf):
