@@ -36,6 +36,7 @@ from .payments.routes import payments_bp
 from .reports import jobs as report_jobs
 from .reports.journal_routes import bp as journal_bp
 from .reports.routes import bp as reports_bp
+from .system.job_routes import bp as jobs_bp
 from .system.routes import bp as system_bp
 from .system.routes import pages as pages_bp
 from .uploads.routes import bp as uploads_bp
@@ -67,6 +68,7 @@ BLUEPRINTS = (
     payments_bp,
     webhooks_bp,
     journal_bp,
+    jobs_bp,
 )
 
 

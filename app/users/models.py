@@ -122,13 +122,22 @@ class User(UUIDPrimaryKeyMixin, Base):
         return newest_first(db.select(cls), cls.created_at, cls.id)
 
     @prepared_query
-    def search(cls: Any, role, disabled):
-        """Select users, newest first, filtered by what is not None."""
+    def search(cls: Any, role, disabled, part=None):
+        """Select users, newest first, filtered by what is not None.
+
+        ``part`` is a part of the name or e-mail, in any case.
+        """
         query = db.select(cls)
         if role is not None:
             query = query.where(cls.role == role)
         if disabled is not None:
             query = query.where(cls.disabled == disabled)
+        if part is not None:
+            text = db.func.lower(db.cast(part, db.Text))
+            in_name, in_email = (
+                db.func.strpos(db.func.lower(column), text) > 0 for column in (cls.name, cls.email)
+            )
+            query = query.where(in_name | in_email)
         return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query

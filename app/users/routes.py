@@ -64,7 +64,7 @@ if_unchanged = bp.if_match(UserSchema, visible_user, User.get_for_update)
 @bp.response(200, UserSchema(many=True))
 def list_users(page):
     """List all users, newest first, as a plain array; see X-Total-Count and Link"""
-    users = within_period(User.search(page["role"], page["disabled"]), page)
+    users = within_period(User.search(page["role"], page["disabled"], page["search"]), page)
     return page_response(users, UserSchema, page, head="", tail="", has_pagination=False)
 
 

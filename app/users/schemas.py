@@ -190,6 +190,11 @@ class UserListQuerySchema(PeriodQuerySchema, PaginationQuerySchema):
 
     role = Text(load_default=None, validate=OneOf(ROLES), metadata={"example": "officer"})
     disabled = QueryBoolean(load_default=None, metadata={"example": False})
+    search = Text(
+        load_default=None,
+        validate=Length(1, 254),
+        metadata={"description": "A part of the name or e-mail address.", "example": "fatima"},
+    )
     sort = Choice("-createdAt", "createdAt", load_default="-createdAt")
 
     limit = QueryInteger(load_default=100, validate=Range(1, 100), metadata={"example": 100})

@@ -25,7 +25,7 @@ LISTS = {
     "/api/payments/payouts": {"status", *PERIOD, *SORT},
     "/api/payments/payouts/{id}": set(),  # the lines of one payout
     "/api/uploads": PERIOD | SORT,
-    "/api/users": {"role", "disabled", *PERIOD, *SORT},
+    "/api/users": {"role", "disabled", "search", *PERIOD, *SORT},
     "/api/v1/users": set(),  # an example of a version that is frozen
     "/api/v2/users": set(),
     "/api/waqf/donations": {"projectId", "status", *PERIOD, *SORT},

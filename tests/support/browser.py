@@ -103,6 +103,11 @@ class Browser:
         """Click the element that ``selector`` finds."""
         self.driver.find_element("css selector", selector).click()
 
+    def confirm(self) -> None:
+        """Take the step that the open dialog asks about."""
+        self.wait(lambda: self.script("return !!document.querySelector('dialog[open]')"))
+        self.click("dialog[open] footer button:last-child")
+
     def sign_in(self, user, password: str = PASSWORD) -> None:
         """Sign in on the page and wait for the user's name."""
         self.open("/dashboard/sign-in")

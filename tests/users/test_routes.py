@@ -565,3 +565,12 @@ def test_published_prices_survive_deleting_the_admin(client, admin, sign_in):
     before = client.get("/api/zakat/nisab").json
     assert delete_by_path(admin, other.user.id).status_code == 200
     assert client.get("/api/zakat/nisab").json == before
+
+
+def test_users_are_found_by_a_part_of_name_or_email(sign_in, make_user):
+    admin, wanted = sign_in("admin"), make_user("user", name="Zaynab bint Jahsh")
+    path = "/api/users?search="
+    assert [user["id"] for user in admin.get(f"{path}ZAYNAB").json] == [str(wanted.id)]
+    assert [user["id"] for user in admin.get(path + wanted.email[:-4]).json] == [str(wanted.id)]
+    assert admin.get(f"{path}zay%25").json == []
+    assert_error(admin.get(path), 400, "VALIDATION_ERROR")

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { PurgeCSS } from "purgecss";
 
 const SOURCE = "../static";
 const TARGET = `${SOURCE}/bundle`;
@@ -19,6 +20,15 @@ await build({
   legalComments: "none",
   chunkNames: "[name]-[hash]",
 });
+
+// Only rules and variables that some page can use.
+const [purged] = await new PurgeCSS().purge({
+  content: [`${SOURCE}/*.js`, `${SOURCE}/{components,lib,pages}/**/*.js`, "../templates/*.html"],
+  css: [`${TARGET}/app.css`],
+  variables: true,
+  keyframes: true,
+});
+writeFileSync(`${TARGET}/app.css`, purged.css);
 
 // The digest of what was bundled, as app/dashboard/static_files.py computes it.
 const files = readdirSync(SOURCE, { recursive: true }).filter((path) => /\.(js|css)$/.test(path) && !path.startsWith("bundle"));

@@ -26,6 +26,15 @@ PROPERTIES = {
     "details": "The faults of the request, at most 100; only with `VALIDATION_ERROR`.",
     "path": "Where the fault is: names of properties and positions in lists. Empty for the whole"
     " body.",
+    # Jobs
+    "lastRun": "The last run, also one that failed; null if the job has never run.",
+    "startedAt": "When the run began.",
+    "outcome": "How the run ended.",
+    "jobs": "The jobs, by name.",
+    "queue": "The state of the queue of all jobs.",
+    "workers": "How many workers have reported in the last seconds.",
+    "running": "How many jobs run now.",
+    "Queue.failed": "How many jobs failed for good.",
     # Documents
     "lang": "Language of the document; by default that of `Accept-Language`, else the user's.",
     "genuine": "Whether this service has issued a document with the code.",

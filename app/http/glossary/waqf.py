@@ -80,4 +80,13 @@ PROPERTIES = {
     "disbursed": "What the fund paid out in the period.",
     "balance": "What the fund holds at the end of the period.",
     "entries": "A page of the entries of the period, the latest first.",
+    # What was raised
+    "months": "The months of the period, the oldest first.",
+    "month": "The month, as year and number.",
+    "projects": "The projects that received or returned money in the month.",
+    "Raised.from": "First day of the period.",
+    "Raised.to": "Last day of the period.",
+    "MonthRaised.received": "What all projects received in the month.",
+    "ProjectRaised.received": "What the project received in the month.",
+    "ProjectRaised.refunded": "What was returned to donors in the month.",
 }

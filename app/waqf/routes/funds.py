@@ -3,11 +3,11 @@
 from ... import strict_json
 from ...approvals.models import Approval
 from ...approvals.routes import may_need_approval
-from ...errors import Forbidden, NotFound, ResourceExists
+from ...errors import Forbidden, NotFound, ResourceExists, ValidationFailed
 from ...http.authentication import current_user
 from ...http.pagination import page_response
 from ...payments.rules import InvalidTransition
-from ..actions import disbursements, projects
+from ..actions import disbursements, projects, raised
 from ..models import Disbursement, FundEntry, fund_of
 from ..rules import FundInsufficient, ProjectNotFound
 from ..schemas.funds import (
@@ -16,6 +16,8 @@ from ..schemas.funds import (
     FundLedgerQuerySchema,
     FundLedgerSchema,
     NewDisbursementSchema,
+    RaisedQuerySchema,
+    RaisedSchema,
 )
 from ..schemas.staff import DonationReversalSchema
 from .blueprint import bp, if_project_unchanged, require_project
@@ -76,3 +78,13 @@ def show_project_ledger(query, id):
     entries = FundEntry.for_fund(fund_of(id), since, until)
     head = f'{strict_json.dumps(totals)[:-1]},"entries":{{"data":'
     return page_response(entries, FundEntrySchema, query, head=head, tail="}}")
+
+
+@bp.get("/raised")
+@bp.officers_only
+@bp.arguments(RaisedQuerySchema, location="query")
+@bp.response(200, RaisedSchema)
+@bp.raises(ValidationFailed)
+def show_raised(query):
+    """Report what projects received in each month, the last twelve by default, at most 60"""
+    return raised.report_raised(query["currency"], query["since"], query["until"])

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ...http.fields import Amount, Choice, StrictDate, StrictUUID, Text, UtcDateTime
+from ...http.fields import Amount, Choice, Currency, StrictDate, StrictUUID, Text, UtcDateTime
 from ...http.schemas import PaginationQuerySchema, PaginationSchema, PeriodQuerySchema, Schema
 from ...users.schemas import PersonName
 from ..rules import ENTRY_KINDS
@@ -78,3 +78,42 @@ class FundLedgerSchema(Schema):
     disbursed = Amount(required=True, metadata={"example": 250})
     balance = Amount(required=True, metadata={"example": 150})
     entries = fields.Nested(FundEntryPageSchema, required=True)
+
+
+class RaisedQuerySchema(PeriodQuerySchema):
+    """The currency and the days of the report of what was raised."""
+
+    currency = Currency()
+
+
+class ProjectRaisedSchema(Schema):
+    """What a project received in a month."""
+
+    project_id = StrictUUID(required=True)
+    project_name = Text(required=True, metadata={"example": "A well for Tamale"})
+    received = Amount(required=True, metadata={"example": 400})
+    refunded = Amount(required=True, metadata={"example": 0})
+
+
+class MonthRaisedSchema(Schema):
+    """What all projects of a currency received in a month, by the days of the ledger."""
+
+    month = Text(required=True, metadata={"example": "2026-01"})
+    received = Amount(required=True, metadata={"example": 400})
+    refunded = Amount(
+        required=True,
+        metadata={
+            "example": 0,
+            "description": "Also what disputes withhold or have taken, in the month of that.",
+        },
+    )
+    projects = fields.List(fields.Nested(ProjectRaisedSchema), required=True)
+
+
+class RaisedSchema(Schema):
+    """What was raised in each month of a period, the oldest first, also months without a gift."""
+
+    currency = Text(required=True, metadata={"example": "USD"})
+    since = StrictDate(data_key="from", required=True, metadata={"example": "2025-02-01"})
+    until = StrictDate(data_key="to", required=True, metadata={"example": "2026-01-26"})
+    months = fields.List(fields.Nested(MonthRaisedSchema), required=True)

@@ -33,20 +33,35 @@ export function MarkedBar({ label, value, mark }) {
   </svg>`;
 }
 
-/** Bars of `points` ({name, value, text}), each named below. */
-export function BarChart({ label, points }) {
-  const highest = Math.max(...points.map((point) => point.value), 0) || 1;
+/**
+ * Columns in parts, each named below, with a legend of the parts' names.
+ * @param {{label: string, names: string[], points: {name: string, parts: {name: string, value: number, text: string}[]}[]}} props
+ */
+export function StackedColumns({ label, names, points }) {
+  const sum = (parts) => parts.reduce((total, part) => total + part.value, 0);
+  const highest = Math.max(...points.map((point) => sum(point.parts)), 0) || 1;
   const step = 100 / points.length;
+  const column = ({ name, parts }, index) => {
+    let top = 40;
+    return parts.map((part) => {
+      const height = (part.value / highest) * 38;
+      top -= height;
+      return html`<rect class=${seriesOf(names.indexOf(part.name))} x=${index * step + step * 0.15} y=${top} width=${step * 0.7} height=${height}><title>${name}: ${part.name} ${part.text}</title></rect>`;
+    });
+  };
   return html`<figure class="chart">
-    <svg class="tall" viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label=${label}>
-      ${points.map((point, index) => {
-        const height = (point.value / highest) * 38;
-        return html`<rect class="series-1" x=${index * step + step * 0.15} y=${40 - height} width=${step * 0.7} height=${height}><title>${point.name}: ${point.text}</title></rect>`;
-      })}
-    </svg>
-    <figcaption class="names">${points.map((point) => html`<span>${point.name}</span>`)}</figcaption>
+    <svg class="tall" viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label=${label}>${points.map(column)}</svg>
+    <div class="ends"><span>${points[0]?.name}</span><span>${points.at(-1)?.name}</span></div>
+    <figcaption>${names.map((name, index) => html`<span class="key"><svg viewBox="0 0 8 8" aria-hidden="true"><rect class=${seriesOf(index)} width="8" height="8" /></svg><bdi>${name}</bdi></span>`)}</figcaption>
   </figure>`;
 }
+
+/** Bars of `points` ({name, value, text}), without a legend. */
+export const BarChart = ({ label, points }) =>
+  html`<${StackedColumns} label=${label} names=${[]} points=${points.map((point) => ({ name: point.name, parts: [point] }))} />`;
+
+/** There are four colours; further parts share the last one. */
+const seriesOf = (index) => `series-${Math.min(Math.max(index, 0) + 1, 4)}`;
 
 /** A line through `points` ({name, value, text}). */
 export function LineChart({ label, points }) {

@@ -7,8 +7,8 @@ import { t } from "../lib/i18n.js";
 import { useResource } from "../lib/resource.js";
 import { config } from "../lib/session.js";
 import { Card } from "./card.js";
+import { FilteredList, TwoLines, named } from "./filtered-list.js";
 import { Heading } from "./heading.js";
-import { List, TwoLines, named } from "./list.js";
 import { Failure, Skeleton } from "./states.js";
 import { StepForm } from "./step.js";
 
@@ -55,7 +55,7 @@ export function Reversible({ title, path, version, step, reversal, text }) {
     return reversal(row) && html`<button type="button" class="plain" aria-label=${`${t("staff-reverse")}: ${row.reference}`} onClick=${() => (chosen.value = row)}>${t("staff-reverse")}</button>`;
   };
   return html`<${Card} title=${title}>
-    <${List} path=${path} label=${title} version=${version} columns=${[[t("date")], [t("entry")], [t("amount"), "number"], [t("staff-status")]]}
+    <${FilteredList} path=${path} label=${title} version=${version} columns=${[[t("date")], [t("entry")], [t("amount"), "number"], [t("staff-status")]]}
       row=${(row) => [formatDate(row.receivedOn ?? row.paidOn), text(row), money(row), stateOf(row)]} />
     ${item && html`<section key=${item.id}>
       <h3>${t("staff-reverse")} ${item.reference}: ${money(item)}</h3>

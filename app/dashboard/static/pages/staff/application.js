@@ -2,8 +2,8 @@ import { html } from "../../vendor/preact.js";
 import { ApplicationSteps } from "../../components/application-steps.js";
 import { Card, Figures } from "../../components/card.js";
 import { Documents } from "../../components/documents.js";
+import { FilteredList, TwoLines, named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { List, TwoLines, named } from "../../components/list.js";
 import { Loaded, Reversible } from "../../components/staff.js";
 import { Table } from "../../components/table.js";
 import { daysUntil, formatDate, formatMoney, formatPercent } from "../../lib/format.js";
@@ -80,7 +80,7 @@ function History({ path, currency, version }) {
     return [sum && formatMoney(sum, currency), method && named(method), invoice, reference, reason].filter(Boolean).join(" · ");
   };
   return html`<${Card} title=${t("staff-history")}>
-    <${List} path=${`${path}/history`} label=${t("staff-history")} version=${version} columns=${[[t("date")], [t("entry")]]}
+    <${FilteredList} path=${`${path}/history`} label=${t("staff-history")} version=${version} columns=${[[t("date")], [t("entry")]]}
       row=${({ at, from, to, action, facts }) => [
         formatDate(at, { dateStyle: "medium", timeStyle: "short" }),
         html`<${TwoLines} small=${describe(facts)}>${from === to ? t("staff-action", { action }) : named(to)}</${TwoLines}>${facts.evidence && html`<${Documents} names=${[facts.evidence]} />`}`,

@@ -1,6 +1,6 @@
 import { html } from "../../vendor/preact.js";
+import { FilteredList, booleanOptions, named, optionsOf } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { List, booleanOptions, named, optionsOf } from "../../components/list.js";
 import { formatDate, formatMoney } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 
@@ -17,7 +17,7 @@ export default function Applications() {
     ["sort", "select", { options: optionsOf(["createdAt"], t("staff-newest")) }],
   ];
   return html`<${Heading}>${t(title)}</${Heading}>
-    <${List} path="/murabaha/applications" label=${t(title)} filters=${filters}
+    <${FilteredList} path="/murabaha/applications" label=${t(title)} filters=${filters}
       columns=${[[t("number")], [t("staff-applicant")], [t("staff-goods")], [t("amount"), "number"], [t("staff-status")], [t("date")]]}
       row=${(item) => [
         html`<a href=${`/dashboard/staff/applications/${item.id}`}>${item.applicationNumber}</a>`,

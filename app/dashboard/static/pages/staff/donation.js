@@ -1,7 +1,7 @@
 import { html } from "../../vendor/preact.js";
 import { Card, Figures } from "../../components/card.js";
+import { named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { named } from "../../components/list.js";
 import { Loaded, REVERSAL } from "../../components/staff.js";
 import { Step } from "../../components/step.js";
 import { formatDate, formatMoney } from "../../lib/format.js";

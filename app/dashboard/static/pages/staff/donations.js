@@ -1,6 +1,6 @@
 import { html } from "../../vendor/preact.js";
+import { FilteredList, TwoLines, named, optionsOf, readFilters } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { List, TwoLines, named, optionsOf, readFilters } from "../../components/list.js";
 import { get, queryString } from "../../lib/api.js";
 import { formatDate, formatMoney } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
@@ -22,7 +22,7 @@ export default function Donations() {
   const exported = (format) => `/api/waqf/donations/all/export${queryString({ ...readFilters(filters), format })}`;
   return html`<${Heading}>${t(title)}</${Heading}>
     <p class="links">${["csv", "ndjson"].map((format) => html`<a href=${exported(format)} download>${t("staff-export", { format: format.toUpperCase() })}</a>`)}</p>
-    <${List} path="/waqf/donations/all" label=${t(title)} filters=${filters} columns=${[[t("date")], [t("staff-donor")], [t("project")], [t("amount"), "number"], [t("staff-status")]]}
+    <${FilteredList} path="/waqf/donations/all" label=${t(title)} filters=${filters} columns=${[[t("date")], [t("staff-donor")], [t("project")], [t("amount"), "number"], [t("staff-status")]]}
       row=${(item) => [
         html`<a href=${`/dashboard/staff/donations/${item.id}`}>${formatDate(item.createdAt)}</a>`,
         html`<bdi>${item.donor.name || item.donor.email || t("anonymous")}</bdi>`,

@@ -1,7 +1,7 @@
 import { html } from "../../vendor/preact.js";
 import { Card } from "../../components/card.js";
+import { named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { named } from "../../components/list.js";
 import { Failure, Skeleton } from "../../components/states.js";
 import { get } from "../../lib/api.js";
 import { daysUntil, formatDate, formatMoney } from "../../lib/format.js";

@@ -1,7 +1,7 @@
 import { html } from "../../vendor/preact.js";
 import { Figures } from "../../components/card.js";
+import { TwoLines, named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { TwoLines, named } from "../../components/list.js";
 import { CATEGORIES, ProjectProgress } from "../../components/project.js";
 import { Loaded, Reversible, receiptFields, receiptValues, thisDay } from "../../components/staff.js";
 import { Step } from "../../components/step.js";

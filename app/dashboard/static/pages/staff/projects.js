@@ -1,6 +1,6 @@
 import { html } from "../../vendor/preact.js";
+import { FilteredList, booleanOptions, named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { List, booleanOptions, named } from "../../components/list.js";
 import { CATEGORIES } from "../../components/project.js";
 import { Step } from "../../components/step.js";
 import { formatMoney } from "../../lib/format.js";
@@ -20,7 +20,7 @@ export default function Projects() {
   return html`<${Heading}>${t(title)}</${Heading}>
     <${Step} label=${t("staff-new-project")} path="/waqf/projects" initial=${{ category: CATEGORIES[0], currency: defaultCurrency }}
       fields=${[...projectFields(), ["currency", "select", { options: currencies.map((code) => [code, code]) }]]} onDone=${({ id }) => navigate(`/dashboard/staff/projects/${id}`)} />
-    <${List} path="/waqf/projects" label=${t(title)} filters=${filters} columns=${[[t("project")], [t("category")], [t("staff-raised"), "number"], [t("staff-status")]]}
+    <${FilteredList} path="/waqf/projects" label=${t(title)} filters=${filters} columns=${[[t("project")], [t("category")], [t("staff-raised"), "number"], [t("staff-status")]]}
       row=${(item) => [
         html`<a href=${`/dashboard/staff/projects/${item.id}`}><bdi>${item.name}</bdi></a>`,
         t(`category-${item.category}`),

@@ -1,7 +1,7 @@
 import { html, useSignal } from "../../vendor/preact.js";
 import { Card } from "../../components/card.js";
+import { FilteredList, booleanOptions, named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
-import { List, booleanOptions, named } from "../../components/list.js";
 import { Step, StepForm } from "../../components/step.js";
 import { t } from "../../lib/i18n.js";
 
@@ -21,7 +21,7 @@ export default function Vendors() {
     ${vendor && html`<${Card} key=${vendor.id} title=${html`<bdi>${vendor.name}</bdi>`}>
       <${StepForm} label=${t("staff-edit")} method="PATCH" path=${`/murabaha/vendors/${vendor.id}`} fields=${[...FIELDS, ["active", "check"]]} initial=${vendor} onDone=${reload} />
     </${Card}>`}
-    <${List} path="/murabaha/vendors" label=${t(title)} filters=${[["active", "select", { options: booleanOptions("yes", "no") }]]} version=${version.value}
+    <${FilteredList} path="/murabaha/vendors" label=${t(title)} filters=${[["active", "select", { options: booleanOptions("yes", "no") }]]} version=${version.value}
       columns=${[[t("name")], [t("email")], [t("staff-field", { name: "phone" })], [t("staff-field", { name: "active" })], [t("staff-edit")]]}
       row=${(item) => [
         html`<bdi>${item.name}</bdi>`,

@@ -1,1 +1,0 @@
-import{D as o,a as m,i as e,v as i}from"./chunk-O3NOKT76.js";var r={};m(r,{default:()=>t,title:()=>a});var a="admin-overview";function t(){return e`<${o}>${i("admin-overview")}</${o}>`}var p=[["/dashboard/admin",r]],s=[["/dashboard/admin","admin-overview"]];export{s as links,p as pages};

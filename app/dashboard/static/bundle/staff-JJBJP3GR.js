@@ -1,1 +1,0 @@
-import{D as t,a,i as r,v as e}from"./chunk-O3NOKT76.js";var o={};a(o,{default:()=>f,title:()=>i});var i="staff-overview";function f(){return r`<${t}>${e("staff-overview")}</${t}>`}var p=[["/dashboard/staff",o]],n=[["/dashboard/staff","staff-overview"]];export{n as links,p as pages};

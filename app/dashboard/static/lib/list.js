@@ -1,0 +1,36 @@
+// A list of the API: its first page, and further ones by the cursor.
+
+import { useEffect, useSignal } from "../vendor/preact.js";
+import { get } from "./api.js";
+import { useResource } from "./resource.js";
+
+/**
+ * Read the list at `path`, filtered by `query`; `more` reads the next page, and is null after the last.
+ * It is read again, past the browser's cache, when `version` changes.
+ */
+export function useList(path, query = {}, limit = 20, version) {
+  const keys = [path, JSON.stringify(query), version];
+  const first = useResource((signal) => get(path, { ...query, limit }, { signal, cache: "no-cache" }), keys);
+  const further = useSignal([]);
+  const failure = useSignal(null);
+  useEffect(() => {
+    [further.value, failure.value] = [[], null];
+  }, [first.value]);
+  const pages = first.value ? [first.value, ...further.value] : [];
+  const next = pages.at(-1)?.pagination.next;
+  const more = async () => {
+    try {
+      further.value = [...further.value, await get(path, { ...query, limit, after: next }, { cache: "no-cache" })];
+    } catch (error) {
+      failure.value = error;
+    }
+  };
+  return {
+    rows: first.value && pages.flatMap((page) => page.data),
+    total: first.value?.pagination.total,
+    error: first.error || failure.value,
+    isLoading: first.isLoading,
+    reload: first.reload,
+    more: next ? more : null,
+  };
+}
