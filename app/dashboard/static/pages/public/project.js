@@ -2,7 +2,7 @@ import { html, useSignal } from "../../vendor/preact.js";
 import { Card, Figures } from "../../components/card.js";
 import { Field } from "../../components/fields.js";
 import { Heading } from "../../components/heading.js";
-import { ProjectProgress } from "../../components/project.js";
+import { GiveLink, ProjectProgress } from "../../components/project.js";
 import { StackedBar } from "../../components/charts.js";
 import { Empty, Failure, Skeleton } from "../../components/states.js";
 import { get } from "../../lib/api.js";
@@ -21,6 +21,7 @@ export default function ProjectPage({ id }) {
     <p class="tag">${t(`category-${category}`)}${!active && ` · ${t("closed")}`}</p>
     <${Heading} intro=${html`<span dir="auto">${description}</span>`}><bdi>${name}</bdi></${Heading}>
     <${ProjectProgress} project=${project.value} />
+    <p><${GiveLink} project=${project.value} /></p>
     <${Ledger} id=${id} />`;
 }
 
