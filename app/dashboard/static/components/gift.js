@@ -28,7 +28,7 @@ function Thanks({ project, gift: { donation, receipt }, amount, again }) {
   return html`<${Heading} focus intro=${t("give-arrived", { amount, project: project.name })}>${t("give-thanks")}</${Heading}>
     ${address && html`<p><a href=${`${address}?lang=${language.value}`} download>${t("give-receipt")} ${donation.receiptNumber}</a></p>`}
     <p>${t("give-mailed")}</p>
-    <p><a href=${`/dashboard/projects/${project.id}`}>${t("give-to-project")}</a></p>
+    <p><a href="/dashboard">${t("to-projects")}</a></p>
     <p><button type="button" class="secondary" onClick=${again}>${t("give-again")}</button></p>`;
 }
 

@@ -268,3 +268,6 @@ give-up = Do not pay this gift
 give-up-title = Do not pay this gift?
 give-up-text = The gift is cancelled, and nothing is charged. You can give again at any time.
 give-up-guest = You can start again. This gift counts for nothing as long as it is not paid; do not pay it later.
+ledger-csv = Download as CSV
+zakat-another = Another entry: { $name }
+zakat-label = Name of this entry

@@ -265,3 +265,6 @@ give-up = Jangan bayar donasi ini
 give-up-title = Jangan bayar donasi ini?
 give-up-text = Donasi dibatalkan, dan tidak ada yang ditagih. Anda dapat berdonasi lagi kapan saja.
 give-up-guest = Anda dapat memulai lagi. Donasi ini tidak dihitung selama belum dibayar; jangan bayar nanti.
+ledger-csv = Unduh sebagai CSV
+zakat-another = Entri lain: { $name }
+zakat-label = Nama entri ini
