@@ -3,7 +3,7 @@
 It uses the public API only, with the session in the cookie.
 """
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 
 from ..errors import NotFound
 from ..http.blueprint import Blueprint
@@ -16,11 +16,23 @@ bp = Blueprint(
     description="The web client, outside /api",
 )
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "font-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+# What Stripe.js needs: https://docs.stripe.com/security/guide#content-security-policy
+STRIPE_SOURCES = {
+    "script-src": "'self' https://js.stripe.com https://*.js.stripe.com",
+    "frame-src": "https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com",
+    "connect-src": "'self' https://api.stripe.com",
+}
 YEAR = 365 * 24 * 60 * 60  # seconds
 
 
@@ -82,6 +94,13 @@ def index_page() -> Response:
     """Return the page that loads the client's modules."""
     page = render_template("index.html", digest=static_digest(), entry_folder=entry_folder())
     response = Response(page)
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["Content-Security-Policy"] = content_security_policy()
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def content_security_policy() -> str:
+    """Return the policy of the page: Stripe's hosts are in it only if payments need them."""
+    has_stripe = current_app.config["STRIPE_PUBLISHABLE_KEY"]
+    policy = CONTENT_SECURITY_POLICY | (STRIPE_SOURCES if has_stripe else {})
+    return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())

@@ -1,5 +1,7 @@
 """The public pages in a real browser: their texts, policy, errors and accessibility."""
 
+import csv
+import io
 from datetime import UTC, datetime
 
 import pytest
@@ -160,6 +162,100 @@ def test_a_used_link_is_refused(browser):
     browser.click("form button")
     browser.wait(lambda: browser.text(".summary"))
     assert browser.text("h1") == "Confirm the e-mail"
+
+
+def test_a_category_has_several_items_with_names(browser, prices):
+    browser.open("/dashboard/zakat")
+    browser.fill(bank__amount="20000")
+    browser.wait_for_text("$500.00", ".total")
+    browser.script("document.querySelector('[name=\"bank.amount\"]').closest('details').open = true")
+    add = "return [...document.querySelectorAll('.category button')].find((b) => /Bank/.test(b.innerText))"
+    browser.script(add).click()
+    browser.wait(lambda: browser.driver.find_elements("name", "bank~2.amount"))
+    browser.fill(bank__label="Savings")
+    browser.driver.find_element("name", "bank~2.label").send_keys("Current account")
+    browser.driver.find_element("name", "bank~2.amount").send_keys("1.234")
+    beside = "return document.querySelector('[name=\"bank~2.amount\"]').closest('.field').innerText"
+    browser.wait(lambda: "decimal" in browser.script(beside))
+    browser.driver.find_element("name", "bank~2.amount").clear()
+    browser.driver.find_element("name", "bank~2.amount").send_keys("4000")
+    browser.wait_for_text("$600.00", ".total")
+    assert "Savings" in browser.text(".lines")
+    assert "Current account" in browser.text(".lines")
+    browser.driver.refresh()
+    browser.wait_for_text("$600.00", ".total")
+
+
+def test_the_ledger_is_saved_as_csv(browser, project, sign_in, tmp_path):
+    gift = {
+        "method": "cash", "reference": "1", "receivedOn": "2026-01-26", "amount": 5,
+        "donorName": '=HYPERLINK("x"); +1',
+    }  # fmt: skip
+    officer = sign_in("officer")
+    for number in range(101):  # more than a page
+        gift["reference"] = str(number)
+        path = f"/api/waqf/projects/{project}/offline-donations"
+        assert officer.post(path, json=gift).status_code == 201
+    browser.command("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.open(f"/dashboard/projects/{project}")
+    browser.script(
+        "[...document.querySelectorAll('main button')].find((b) => /CSV/.test(b.innerText)).click()"
+    )
+    file = tmp_path / f"ledger-{project}.csv"
+    browser.wait(file.exists)
+    head, *rows = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"))))
+    assert head == ["date", "kind", "amount", "donorName", "recipient", "purpose", "currency"]
+    cells = ["2026-01-26", "donation", "5", "'=HYPERLINK(\"x\");' +1", "", "", "USD"]
+    assert rows == [cells] * 101
+    browser.assert_nothing_blocked_or_foreign()
+
+
+def test_what_is_printed_is_black_and_has_no_controls(browser, prices, project):
+    browser.resize(1280, "dark")
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="20000")
+    browser.wait_for_text("$500.00", ".total")
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.command("Emulation.setEmulatedMedia", media="print", features=[dark])
+    controls = "input, select, button, nav, body > footer"
+    shown = f"return [...document.querySelectorAll('{controls}')].filter((e) => e.checkVisibility())"
+    assert browser.script(shown + ".length") == 0
+    colours = (
+        "return [...document.querySelectorAll('main *')].filter((e) => e.checkVisibility())"
+        ".map((e) => getComputedStyle(e).color)"
+    )
+    assert set(browser.script(colours)) == {"rgb(0, 0, 0)"}
+    assert "Money counts in full." in browser.text(".lines")
+    browser.command("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def test_at_400_percent_zoom_nothing_covers_the_page(browser, prices, project):
+    """A window of 1280 by 1024 pixels has 320 by 256 then."""
+    zoomed = {"width": 320, "height": 256, "deviceScaleFactor": 4, "mobile": False}
+    covered = (
+        "return [...document.querySelectorAll('body *')]"
+        ".filter((e) => ['fixed', 'sticky'].includes(getComputedStyle(e).position))"
+        ".map((e) => e.getBoundingClientRect().height).reduce((sum, height) => sum + height, 0)"
+    )
+    for page in [*PAGES, f"/dashboard/projects/{project}", f"/dashboard/projects/{project}/give"]:
+        browser.command("Emulation.setDeviceMetricsOverride", **zoomed)
+        browser.open(page)
+        if page == "/dashboard/zakat":
+            browser.fill(cash__amount="20000")
+            browser.wait_for_text("500.00", ".total")
+        excess = browser.script("return document.documentElement.scrollWidth - innerWidth")
+        assert (excess, browser.script(covered) <= 64) == (0, True), page
+
+
+def test_nothing_moves_for_those_who_prefer_so(browser, project):
+    reduced = {"name": "prefers-reduced-motion", "value": "reduce"}
+    browser.command("Emulation.setEmulatedMedia", features=[reduced])
+    browser.open("/dashboard")
+    moving = (
+        "document.body.insertAdjacentHTML('beforeend', '<div class=\"skeleton\"><span></span></div>');"
+        "return document.getAnimations().filter((a) => a.effect.getTiming().duration > 1).length"
+    )
+    assert browser.script(moving) == 0
 
 
 def test_what_was_typed_stays_when_the_page_is_loaded_again(browser, prices):

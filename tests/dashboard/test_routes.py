@@ -60,6 +60,35 @@ def test_every_address_shows_the_client_under_a_strict_policy(client, address):
     assert response.text.startswith("<!doctype html>")
 
 
+def read_policy(client):
+    """Return the sources of each directive of the page's policy."""
+    policy = client.get("/dashboard").headers["Content-Security-Policy"]
+    return {name: set(sources) for name, *sources in map(str.split, policy.split("; "))}
+
+
+def test_the_policy_has_no_other_host_without_a_publishable_key(client):
+    policy = read_policy(client)
+    assert "frame-src" not in policy
+    assert not any("://" in source for sources in policy.values() for source in sources)
+
+
+def test_the_policy_opens_for_stripe_alone_with_a_publishable_key(client, make_app):
+    app = make_app(stripe_publishable_key="pk_test_suite")
+    policy, strict = read_policy(app.test_client()), read_policy(client)
+    hosts = {
+        "script-src": {"https://js.stripe.com", "https://*.js.stripe.com"},
+        "frame-src": {
+            "https://js.stripe.com",
+            "https://*.js.stripe.com",
+            "https://hooks.stripe.com",
+        },
+        "connect-src": {"https://api.stripe.com"},
+    }
+    added = {name: policy[name] - strict.get(name, set()) for name in policy}
+    assert {name: sources for name, sources in added.items() if sources} == hosts
+    assert {name: policy[name] & strict[name] for name in strict} == strict
+
+
 def test_every_link_of_the_page_works(client):
     links = Page(client.get("/dashboard").text).links
     assert {

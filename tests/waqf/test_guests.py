@@ -92,6 +92,26 @@ def test_a_guest_pays_with_a_card_at_once(waqf, give, client):
     assert_error(declined, 402, "PAYMENT_DECLINED")
 
 
+def test_the_response_for_a_guest_links_to_the_receipt(waqf, client):
+    project = waqf.create_project()
+    key = {"Idempotency-Key": "a-gift"}
+    body = {"projectId": project["id"], "amount": 25, "donor": MARIAM}
+    response = client.post(DONATIONS, json=body, headers=key)
+    path = response.headers["Link"].partition("<")[2].partition(">")[0]
+    assert 'rel="related"' in response.headers["Link"]
+    assert_error(client.get(path), 404, "RECEIPT_NOT_FOUND")
+    waqf.deliver_events(waqf.stripe.succeed(get_intent_id(read_json(response))))
+    assert "Mariam al-Ijliya" in pdf_text(client.get(path))
+    replayed = client.post(DONATIONS, json=body, headers=key)
+    assert replayed.headers["Idempotent-Replayed"] == "true"
+    assert replayed.headers["Link"] == response.headers["Link"]
+
+
+def test_the_response_for_a_user_has_no_link(waqf, sign_in):
+    response = waqf.post_donation(sign_in(), waqf.create_project())
+    assert (response.status_code, response.headers.get("Link")) == (201, None)
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"donor": None}, [], "donor", {"donor": None, "amount": "NaN"}], ids=repr
 )

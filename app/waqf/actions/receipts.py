@@ -65,7 +65,12 @@ def receipt_address(donation_id: UUID) -> str:
 
     It is valid as long as the key that signed it: a donor may need it at the end of the year.
     """
-    return public_address(f"/api/waqf/receipts/{sign(LINK, str(donation_id))}")
+    return public_address(receipt_path(donation_id))
+
+
+def receipt_path(donation_id: UUID) -> str:
+    """Return the path of ``receipt_address``."""
+    return f"/api/waqf/receipts/{sign(LINK, str(donation_id))}"
 
 
 def find_by_token(token: str) -> Donation:

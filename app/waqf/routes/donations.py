@@ -45,7 +45,7 @@ from .blueprint import (
     receipt_response,
     require_project,
 )
-from .guests import find_guest, limit_guest
+from .guests import find_guest, limit_guest, with_receipt_link
 
 CANCELLED_EXAMPLE = {**example_of(PaymentSchema), "status": "cancelled", "clientSecret": None}
 
@@ -123,13 +123,14 @@ def list_project_donations(id):
 @bp.login_or_guest_required(find_guest)
 @bp.defers_session_check  # insert_pledge verifies it
 @bp.example(status="pending", receivedAmount=0, receiptNumber=None, paidAt=None)
+@with_receipt_link
 @bp.idempotent_payment(DonationSchema, Donation.by_payment, PaymentOperation.load)
 @bp.arguments(NewDonationSchema)
 @bp.raises(ProjectNotFound, ProjectInactive, GoalMet)
 def donate(data):
     """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId
 
-    Without a token `donor` says who gives; the receipt is mailed to them.
+    Without a token `donor` says who gives; the receipt is mailed to them, and `Link` has its address.
     """
     guest = data.pop("donor")
     limit_guest(guest)

@@ -1,13 +1,15 @@
 """What donors without an account can do: give, and download their receipt by its link."""
 
 from contextlib import suppress
+from functools import wraps
 from hashlib import sha256
+from uuid import UUID
 
 from flask import request
 
 from ...errors import ApiError, AuthRequired
 from ...http import rate_limits
-from ...http.authentication import Guest
+from ...http.authentication import Guest, View, current_user
 from ...http.languages import preferred_language
 from ...http.parsing import read_json_body
 from ...http.schemas import LanguageQuerySchema
@@ -38,6 +40,23 @@ def limit_guest(guest):
     if guest:
         address = rate_limits.client_address(request.remote_addr)
         rate_limits.hit_or_raise("guest_donations", address)
+
+
+def with_receipt_link(view: View) -> View:
+    """Add the header Link (RFC 8288) to the response for a guest, with the receipt's address.
+
+    The receipt is there once the donation has succeeded. No token is stored with the response.
+    """
+
+    @wraps(view)
+    def wrapper(*args, **kwargs):
+        response = view(*args, **kwargs)
+        if current_user.id is None:
+            path = receipts.receipt_path(UUID(response.json["id"]))
+            response.headers["Link"] = f'<{path}>; rel="related"; type="application/pdf"'
+        return response
+
+    return wrapper
 
 
 @bp.get("/receipts/<token>")

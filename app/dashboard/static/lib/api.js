@@ -32,10 +32,11 @@ export const readCookie = (name) =>
  * Send a request and return its body; throw an ApiError if it fails.
  * @param {string} method
  * @param {string} path below /api
- * @param {{body?: object, query?: object, key?: string, headers?: object, cache?: RequestCache, signal?: AbortSignal}} options
+ * @param {{body?: object, query?: object, key?: string, headers?: object, cache?: RequestCache, signal?: AbortSignal, onHeaders?: (headers: Headers) => void}} options
  */
 export async function request(method, path, options = {}) {
   const response = await send(method, path, options);
+  options.onHeaders?.(response.headers);
   const text = await response.text();
   return text ? JSON.parse(text) : null;
 }

@@ -24,30 +24,38 @@ export const FIELDS = {
   cattle: { count: "number" },
   sheep: { count: "number" },
 };
-export const fieldsOf = (category) => FIELDS[category] || { amount: "money" };
+export const categoryOf = (item) => item.split("~")[0];
+export const fieldsOf = (item) => FIELDS[categoryOf(item)] || { amount: "money" };
 
-/** The field of a category that decides whether there is such an asset. */
-const leadOf = (category) => Object.keys(fieldsOf(category))[0];
+/** The field of an item that decides whether there is such an asset. */
+const leadOf = (item) => Object.keys(fieldsOf(item))[0];
+export const isFilled = (item, values) => Boolean(values[`${item}.${leadOf(item)}`]?.trim());
 
-/** Return the body of a calculation, and for each asset its category, to place errors. */
+/** Return the items of a category: "cash", "cash~2" and so on. A herd is one item. */
+export const itemsOf = (category, values) => Array.from({ length: values[`${category}.items`] || 1 }, (_, index) => (index ? `${category}~${index + 1}` : category));
+export const hasSeveral = (category) => !SPECIES.includes(category);
+
+/** Return the body of a calculation, and for each asset its item, to place errors. */
 export function bodyOf(values) {
   const common = { currency: values.currency };
   if (values.mode === "known") {
     const body = { ...common, wealth: normalizeAmount(values.wealth), nisab: normalizeAmount(values.nisab) };
-    return { body, categories: [] };
+    return { body, items: [] };
   }
-  const categories = Object.values(CARDS).flat().filter((category) => values[`${category}.${leadOf(category)}`]?.trim());
+  const items = Object.values(CARDS).flat().flatMap((category) => itemsOf(category, values)).filter((item) => isFilled(item, values));
   const body = { ...common, nisabBasis: values.nisabBasis, yearBasis: values.yearBasis, school: values.school };
-  body.assets = categories.map((category) => assetOf(category, values));
+  body.assets = items.map((item) => assetOf(item, values));
   if (values.liabilities?.trim()) body.liabilities = [{ amount: normalizeAmount(values.liabilities) }];
   if (values.hawlStartedOn) body.hawlStartedOn = values.hawlStartedOn;
-  return { body, categories };
+  return { body, items };
 }
 
-function assetOf(category, values) {
+function assetOf(item, values) {
+  const category = categoryOf(item);
   const asset = SPECIES.includes(category) ? { category: "livestock", species: category } : { category };
-  for (const [field, kind] of Object.entries(fieldsOf(category))) {
-    const value = values[`${category}.${field}`];
+  if (values[`${item}.label`]?.trim()) asset.label = values[`${item}.label`].trim();
+  for (const [field, kind] of Object.entries(fieldsOf(item))) {
+    const value = values[`${item}.${field}`];
     if (field === "doubtful") asset.collectible = !value;
     else if (kind === "check") asset[field] = Boolean(value);
     else if (Array.isArray(kind)) asset[field] = value || kind[0];
@@ -66,8 +74,8 @@ function countOf(text) {
 export const isComplete = ({ body }) => (body.assets ? body.assets.length > 0 : Boolean(body.wealth && body.nisab));
 
 /** Name the API's errors by the fields of the form: "assets.0.grams" is "gold.grams". */
-export function placeErrors(fields, categories) {
+export function placeErrors(fields, items) {
   const place = (path) =>
-    path.replace(/^assets\.(\d+)\./, (_, index) => `${categories[index]}.`).replace(/^liabilities\.0\.amount$/, "liabilities");
+    path.replace(/^assets\.(\d+)\./, (_, index) => `${items[index]}.`).replace(/^liabilities\.0\.amount$/, "liabilities");
   return Object.fromEntries(Object.entries(fields).map(([path, message]) => [place(path), message]));
 }

@@ -2,6 +2,7 @@
 
 import * as confirmEmail from "./confirm-email.js";
 import * as forgotPassword from "./forgot-password.js";
+import * as give from "./give.js";
 import * as murabaha from "./murabaha.js";
 import * as project from "./project.js";
 import * as projects from "./projects.js";
@@ -13,6 +14,7 @@ import * as zakat from "./zakat.js";
 export const pages = [
   ["/dashboard", projects],
   ["/dashboard/projects/:id", project],
+  ["/dashboard/projects/:id/give", give],
   ["/dashboard/zakat", zakat],
   ["/dashboard/murabaha", murabaha],
   ["/dashboard/sign-in", signIn],

@@ -1,11 +1,13 @@
 import { html, useSignal } from "../../vendor/preact.js";
 import { Card, Figures } from "../../components/card.js";
-import { Field } from "../../components/fields.js";
+import { Field, describeError, useForm } from "../../components/fields.js";
 import { Heading } from "../../components/heading.js";
-import { ProjectProgress } from "../../components/project.js";
+import { GiveLink, ProjectProgress } from "../../components/project.js";
 import { StackedBar } from "../../components/charts.js";
 import { Empty, Failure, Skeleton } from "../../components/states.js";
+import { notify } from "../../components/toast.js";
 import { get } from "../../lib/api.js";
+import { saveCsv } from "../../lib/csv.js";
 import { formatDate, formatMoney } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
@@ -21,6 +23,7 @@ export default function ProjectPage({ id }) {
     <p class="tag">${t(`category-${category}`)}${!active && ` · ${t("closed")}`}</p>
     <${Heading} intro=${html`<span dir="auto">${description}</span>`}><bdi>${name}</bdi></${Heading}>
     <${ProjectProgress} project=${project.value} />
+    <p><${GiveLink} project=${project.value} /></p>
     <${Ledger} id=${id} />`;
 }
 
@@ -38,8 +41,30 @@ function Ledger({ id }) {
     ${ledger.error && html`<${Failure} error=${ledger.error} onRetry=${ledger.reload} />`}
     ${!ledger.value && !ledger.error && html`<${Skeleton} lines=${8} />`}
     ${ledger.value && html`<${Totals} ledger=${ledger.value} /><${Entries} ledger=${ledger.value} />`}
+    ${ledger.value?.entries.data.length > 0 && html`<${SaveLedger} id=${id} range=${range.value} />`}
     ${ledger.value?.entries.pagination.next && limit.value < 100 && html`<button type="button" class="secondary" onClick=${() => (limit.value = Math.min(limit.value * 2, 100))}>${t("more")}</button>`}
   </${Card}>`;
+}
+
+const COLUMNS = ["date", "kind", "amount", "donorName", "recipient", "purpose"];
+
+/** Read all pages of the ledger in the period, and save them as one file. */
+function SaveLedger({ id, range }) {
+  const form = useForm(async () => {
+    const rows = [[...COLUMNS, "currency"]];
+    let after;
+    try {
+      do {
+        const { entries, currency } = await get(`/waqf/projects/${encodeURIComponent(id)}/ledger`, { ...range, limit: 100, after });
+        rows.push(...entries.data.map((entry) => [...COLUMNS.map((name) => entry[name]), currency]));
+        after = entries.pagination.next;
+      } while (after);
+      saveCsv(`ledger-${id}.csv`, rows);
+    } catch (error) {
+      notify(describeError(error));
+    }
+  });
+  return html`<p><button type="button" class="secondary" aria-busy=${form.isSending ? "true" : undefined} onClick=${form.submit}>${t("ledger-csv")}</button></p>`;
 }
 
 function Totals({ ledger }) {

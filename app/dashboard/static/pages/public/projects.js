@@ -2,7 +2,7 @@ import { html, useSignal } from "../../vendor/preact.js";
 import { Card } from "../../components/card.js";
 import { SelectField } from "../../components/fields.js";
 import { Heading } from "../../components/heading.js";
-import { CATEGORIES, Gift, ProjectProgress } from "../../components/project.js";
+import { CATEGORIES, Gift, GiveLink, ProjectProgress } from "../../components/project.js";
 import { Empty, Failure, Skeleton } from "../../components/states.js";
 import { get } from "../../lib/api.js";
 import { t } from "../../lib/i18n.js";
@@ -33,7 +33,7 @@ function List({ projects: { value, error, isLoading, reload }, onMore }) {
 
 function Project({ project }) {
   const address = `/dashboard/projects/${project.id}`;
-  const footer = html`<a href=${address} aria-label=${`${t("open-ledger")}: ${project.name}`}>${t("open-ledger")}</a>`;
+  const footer = html`<a href=${address} aria-label=${`${t("open-ledger")}: ${project.name}`}>${t("open-ledger")}</a> <${GiveLink} project=${project} />`;
   return html`<${Card} class="project" footer=${footer}>
     <p class="tag">${t(`category-${project.category}`)}${!project.active && ` · ${t("closed")}`}</p>
     <h2><a href=${address}><bdi>${project.name}</bdi></a></h2>

@@ -12,7 +12,7 @@ import { language, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { config, user } from "../../lib/session.js";
 import { readDraft, storeDraft } from "../../lib/storage.js";
-import { CARDS, bodyOf, fieldsOf, isComplete, placeErrors } from "../../lib/zakat-form.js";
+import { CARDS, bodyOf, fieldsOf, hasSeveral, isComplete, isFilled, itemsOf, placeErrors } from "../../lib/zakat-form.js";
 
 export const title = "zakat";
 const PAUSE = 400; // milliseconds without typing, until the sum is calculated
@@ -68,7 +68,7 @@ function useCalculation(values) {
         state.value = { calculation, error: null, errors: {} };
       } catch (error) {
         if (error.name === "AbortError") return;
-        state.value = { ...state.value, error, errors: placeErrors(error.fields || {}, request.categories) };
+        state.value = { ...state.value, error, errors: placeErrors(error.fields || {}, request.items) };
       }
     }, PAUSE);
     return () => (clearTimeout(timer), controller.abort());
@@ -119,19 +119,29 @@ function CategoryCard({ name, categories, form }) {
   const isOpen = useMemo(() => name === "money" || hasValues, []);
   return html`<details class="category" open=${isOpen}>
     <summary><h2>${t(`card-${name}`)}</h2></summary>
-    ${categories.map((category) => html`<${Item} key=${category} category=${category} form=${form} />`)}
+    ${categories.map((category) => html`<${Items} key=${category} category=${category} form=${form} />`)}
   </details>`;
 }
 
-function Item({ category, form }) {
-  const entries = Object.entries(fieldsOf(category));
-  const label = t(`asset-${category}`);
-  const fields = entries.map(([field, kind]) => html`<${ItemField} category=${category} field=${field} kind=${kind} form=${form} label=${entries.length > 1 ? t(`field-${field}`) : label} />`);
-  return entries.length > 1 ? html`<fieldset class="item"><legend>${label}</legend>${fields}</fieldset>` : fields;
+/** The items of a category, and a button for another one once the last is filled in. */
+function Items({ category, form }) {
+  const items = itemsOf(category, form.values);
+  const canAdd = hasSeveral(category) && isFilled(items.at(-1), form.values);
+  return html`${items.map((item) => html`<${Item} key=${item} item=${item} form=${form} isOneOfSeveral=${items.length > 1} />`)}
+    ${canAdd && html`<p><button type="button" class="plain" onClick=${() => form.set(`${category}.items`, items.length + 1)}>${t("zakat-another", { name: t(`asset-${category}`) })}</button></p>`}`;
 }
 
-function ItemField({ category, field, kind, form, label }) {
-  const name = `${category}.${field}`;
+function Item({ item, form, isOneOfSeveral }) {
+  const [category, number] = item.split("~");
+  const entries = Object.entries(fieldsOf(item));
+  const label = `${t(`asset-${category}`)} ${number || ""}`;
+  const fields = entries.map(([field, kind]) => html`<${ItemField} item=${item} field=${field} kind=${kind} form=${form} label=${entries.length > 1 ? t(`field-${field}`) : label} />`);
+  const name = isOneOfSeveral && html`<${Field} label=${t("zakat-label")} hint=${t("optional")} dir="auto" autocomplete="off" ...${input(form, `${item}.label`)} />`;
+  return name || entries.length > 1 ? html`<fieldset class="item"><legend>${label}</legend>${name}${fields}</fieldset>` : fields;
+}
+
+function ItemField({ item, field, kind, form, label }) {
+  const name = `${item}.${field}`;
   if (kind === "check") return html`<${CheckField} name=${name} label=${label} checked=${Boolean(form.values[name])} onChange=${(event) => form.set(name, event.target.checked)} />`;
   if (Array.isArray(kind))
     return html`<${SelectField} name=${name} label=${label} value=${form.values[name] || kind[0]} errors=${form.errors} onChange=${(event) => form.set(name, event.target.value)} options=${kind.map((key) => [key, t(`${field}-${key}`)])} />`;
