@@ -1,7 +1,9 @@
 // The pages for everybody, by their addresses.
 
 import * as confirmEmail from "./confirm-email.js";
+import * as fitr from "./fitr.js";
 import * as forgotPassword from "./forgot-password.js";
+import * as missedYears from "./missed-years.js";
 import * as murabaha from "./murabaha.js";
 import * as project from "./project.js";
 import * as projects from "./projects.js";
@@ -14,6 +16,8 @@ export const pages = [
   ["/dashboard", projects],
   ["/dashboard/projects/:id", project],
   ["/dashboard/zakat", zakat],
+  ["/dashboard/zakat/missed-years", missedYears],
+  ["/dashboard/zakat/fitr", fitr],
   ["/dashboard/murabaha", murabaha],
   ["/dashboard/sign-in", signIn],
   ["/dashboard/register", register],
