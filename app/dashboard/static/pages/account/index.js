@@ -5,6 +5,7 @@ import * as apply from "./apply.js";
 import * as documents from "./documents.js";
 import * as financing from "./financing.js";
 import * as gifts from "./gifts.js";
+import * as obligations from "./obligations.js";
 import * as overview from "./overview.js";
 import * as settings from "./settings.js";
 import * as zakat from "./zakat.js";
@@ -13,6 +14,7 @@ export const pages = [
   ["/dashboard/account", overview],
   ["/dashboard/account/gifts", gifts],
   ["/dashboard/account/zakat", zakat],
+  ["/dashboard/account/obligations", obligations],
   ["/dashboard/account/financing", financing],
   ["/dashboard/account/financing/new", apply],
   ["/dashboard/account/financing/:id", application],
@@ -23,6 +25,7 @@ export const links = [
   ["/dashboard/account", "account-overview"],
   ["/dashboard/account/gifts", "account-gifts"],
   ["/dashboard/account/zakat", "account-zakat"],
+  ["/dashboard/account/obligations", "account-obligations"],
   ["/dashboard/account/financing", "account-financing"],
   ["/dashboard/account/documents", "account-documents"],
   ["/dashboard/account/settings", "account-settings"],

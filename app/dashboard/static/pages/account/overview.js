@@ -73,7 +73,7 @@ function nextSteps({ obligations, pending, financings }) {
     if (next?.dueDate >= now && next.dueDate <= soon) add("due", due);
   }
   for (const { remaining, currency, dueOn } of obligations)
-    if (remaining > 0) steps.push(["/dashboard/account/zakat", t("account-do-zakat", { amount: formatMoney(remaining, currency), day: formatDate(dueOn) })]);
+    if (remaining > 0) steps.push(["/dashboard/account/obligations", t("account-do-zakat", { amount: formatMoney(remaining, currency), day: formatDate(dueOn) })]);
   for (const gift of pending) steps.push(["/dashboard/account/gifts", t("account-do-gift", { amount: formatMoney(gift.amount, gift.currency), project: gift.projectName })]);
   return steps;
 }

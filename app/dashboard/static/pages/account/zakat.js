@@ -5,12 +5,15 @@ import { BarChart } from "../../components/charts.js";
 import { Heading } from "../../components/heading.js";
 import { List } from "../../components/list.js";
 import { Failure, Skeleton } from "../../components/states.js";
+import { notify } from "../../components/toast.js";
 import { get, remove } from "../../lib/api.js";
 import { formatDate, formatMoney, today } from "../../lib/format.js";
 import { language, t } from "../../lib/i18n.js";
 import { useList } from "../../lib/list.js";
 import { useResource } from "../../lib/resource.js";
+import { navigate } from "../../lib/router.js";
 import { config } from "../../lib/session.js";
+import { useStep } from "../../lib/step.js";
 
 export const title = "account-zakat";
 const YEARS = 10; // the most that the chart shows
@@ -32,6 +35,12 @@ const yearOf = (moment) => today(config.value.timeZone, new Date(moment)).slice(
 const hasYears = ({ rows, more }) => more || yearOf(rows[0].calculatedAt) !== yearOf(rows.at(-1).calculatedAt);
 
 function Calculation({ calculation: { id, zakatAmount, wealth, currency, calculatedAt, eligible, notes }, onDelete }) {
+  const send = useStep();
+  const record = async () => {
+    const { hijriYear } = await send("/zakat/obligations", { calculationId: id });
+    notify(t("account-obligation-recorded", { year: String(hijriYear) }));
+    navigate("/dashboard/account/obligations");
+  };
   const day = formatDate(calculatedAt);
   const destroy = async () => {
     await remove(`/zakat/calculations/${id}`);
@@ -43,6 +52,7 @@ function Calculation({ calculation: { id, zakatAmount, wealth, currency, calcula
     ${notes && html`<small dir="auto">${notes}</small>`}
     <div class="actions start">
       <a class="target" href=${`/api/zakat/calculations/${id}/report?lang=${language.value}`} aria-label=${`${t("download-pdf")}: ${day}`} download>${t("download-pdf")}</a>
+      ${zakatAmount > 0 && html`<${AskButton} class="plain" label=${t("account-obligation-record")} onConfirm=${record}>${t("account-obligation-ask", { amount: formatMoney(zakatAmount, currency) })}</${AskButton}>`}
       <${AskButton} class="plain" label=${t("account-delete")} title=${t("account-delete-calculation", { day })} onConfirm=${destroy}>${t("account-not-undone")}</${AskButton}>
     </div>
   </li>`;

@@ -1,8 +1,10 @@
 // The pages for everybody, by their addresses.
 
 import * as confirmEmail from "./confirm-email.js";
+import * as fitr from "./fitr.js";
 import * as forgotPassword from "./forgot-password.js";
 import * as give from "./give.js";
+import * as missedYears from "./missed-years.js";
 import * as murabaha from "./murabaha.js";
 import * as project from "./project.js";
 import * as projects from "./projects.js";
@@ -16,6 +18,8 @@ export const pages = [
   ["/dashboard/projects/:id", project],
   ["/dashboard/projects/:id/give", give],
   ["/dashboard/zakat", zakat],
+  ["/dashboard/zakat/missed-years", missedYears],
+  ["/dashboard/zakat/fitr", fitr],
   ["/dashboard/murabaha", murabaha],
   ["/dashboard/sign-in", signIn],
   ["/dashboard/register", register],

@@ -38,6 +38,7 @@ export default function Zakat() {
   const { calculation, error, errors } = useCalculation(values.value);
   const form = { values: values.value, set, errors };
   return html`<${Heading} intro=${t("zakat-intro")}>${t("zakat")}</${Heading}>
+    <p class="buttons"><a href="/dashboard/zakat/missed-years">${t("missed")}</a> <a href="/dashboard/zakat/fitr">${t("fitr")}</a></p>
     <div class="columns wide-first">
       <div>
         <${Choice} label=${t("zakat-way")} name="mode" value=${values.value.mode} onChange=${(mode) => set("mode", mode)}
