@@ -28,7 +28,7 @@ from ..users.schemas import UserSchema
 from ..waqf.models import Donation
 from ..waqf.schemas.donations import DonationExportSchema
 from ..zakat.models import Calculation
-from ..zakat.schemas.calculations import CalculationSchema
+from ..zakat.schemas.results import CalculationSchema
 
 USER: Any = bindparam("user_id", type_=Uuid())
 

@@ -18,6 +18,7 @@ ELSEWHERE = {  # may be in the future: murabaha/test_routes.py
     "QuoteRequestSchema.firstDueOn",
     "AcceptanceSchema.firstDueOn",
 }
+CASH = [{"category": "cash", "amount": 1}]
 ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pacific/Pago_Pago"]
 
 
@@ -25,10 +26,27 @@ ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pac
 def calculate(client, publish_prices):
     """Return a function that calculates zakat with a hawl from ``day``."""
     publish_prices()
-    assets = [{"category": "cash", "amount": 1}]
-    return lambda day: client.post(
-        "/api/zakat/calculate", json={"assets": assets, "hawlStartedOn": day}
+    return lambda day, **fields: client.post(
+        "/api/zakat/calculate", json={"assets": CASH, "hawlStartedOn": day, **fields}
     )
+
+
+@pytest.fixture
+def calculate_interrupted(calculate):
+    """Return a function that calculates zakat with a hawl that is interrupted on ``day``."""
+    return lambda day: calculate("2025-06-01", hawlInterruptedOn=day)
+
+
+@pytest.fixture
+def calculate_resumed(calculate):
+    """Return a function that calculates zakat with a hawl that is resumed on ``day``."""
+    return lambda day: calculate("2025-06-01", hawlInterruptedOn="2025-06-02", hawlResumedOn=day)
+
+
+@pytest.fixture
+def calculate_of_day(calculate):
+    """Return a function that calculates zakat of ``day``."""
+    return lambda day: calculate("2025-06-01", asOf=day)
 
 
 @pytest.fixture
@@ -79,6 +97,9 @@ def disburse(sign_in, make_project):
 
 ROUTES = {
     "ItemizedCalculationSchema.hawlStartedOn": "calculate",
+    "ItemizedCalculationSchema.hawlInterruptedOn": "calculate_interrupted",
+    "ItemizedCalculationSchema.hawlResumedOn": "calculate_resumed",
+    "ItemizedCalculationSchema.asOf": "calculate_of_day",
     "AcquisitionSchema.acquiredOn": "acquire",
     "RecordPaymentSchema.receivedOn": "record",
     "NewOfflineDonationSchema.receivedOn": "record_donation",

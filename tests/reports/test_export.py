@@ -40,6 +40,7 @@ NOT_EXPORTED = {
     "waqf_donations.recorded_by": "an act in office",
     "waqf_donations.reversed_by": "an act in office",
     "zakat_metal_prices.published_by": "an act in office",
+    "zakat_metal_prices.withdrawn_by": "an act in office",
     "murabaha_receipts.recorded_by": "an act in office",
     "murabaha_receipts.reversed_by": "an act in office",
     "payment_exceptions.resolved_by": "an act in office",

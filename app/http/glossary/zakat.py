@@ -18,10 +18,37 @@ PROPERTIES = {
     "ItemizedCalculation.nisabBasis": "The metal whose nisab applies. Default: the institution's.",
     "UnstoredCalculation.nisabBasis": "The metal whose nisab applied; null where the request had"
     " the nisab itself.",
+    "nisabStandard": "The weight of the nisab: `standard` is 85 g of gold or 595 g of silver,"
+    " `tola` 87.48 g or 612.36 g. Default: the institution's.",
+    "Nisab.nisabStandard": "The weight of the nisab: `standard` or `tola`.",
+    "UnstoredCalculation.nisabStandard": "The weight that applied: `standard` or `tola`; null for a"
+    " single amount of wealth.",
+    "UnstoredCalculation.nisabGrams": "That weight in grams; null if no nisab was needed.",
+    "UnstoredCalculation.nisabPricePerGram": "The price of a gram that the nisab was calculated"
+    " from, rounded to 6 decimals; null if no nisab was needed.",
+    "UnstoredCalculation.nisabPricedOn": "The day from which that published price was in effect;"
+    " null if the price is that of the request.",
+    "asOf": "The day of the calculation: its prices, nisab and hawl are those of the end of that"
+    " day. Default: now.",
+    "UnstoredCalculation.asOf": "The day that the calculation is for; null for a single amount of"
+    " wealth.",
+    "UnstoredCalculation.school": "The school of law whose rules applied; null for a single amount"
+    " of wealth.",
+    "rates": "What a unit of each other currency is worth in the calculation's. No rate is"
+    " fetched.",
+    "UnstoredCalculation.rates": "The rates of the request that were needed; null if none was.",
+    "assumptions": "What was assumed, in sentences in the language of the request.",
     "yearBasis": "Whether the rate is that of a lunar year (2.5 %) or a solar one (2.577 %).",
     "school": "The school of law whose rules apply where they differ.",
     "breakdown": "The result for each asset and liability; null for a single amount of wealth.",
     "hawlStartedOn": "Day on which the wealth reached the nisab; null if it is not known.",
+    "hawlInterruptedOn": "Day on which the wealth fell below the nisab during the year. In the"
+    " Hanafi school the hawl continues; by the majority it starts again.",
+    "hawlResumedOn": "Day on which the wealth reached the nisab again; null for the same day.",
+    "UnstoredCalculation.hawlInterruptedOn": "Day on which the wealth fell below the nisab; null if"
+    " the request had none.",
+    "UnstoredCalculation.hawlResumedOn": "Day on which the wealth reached the nisab again; null if"
+    " the request had none.",
     "hawlCompletesOn": "Day on which a Hijri year has passed since then; null without that day.",
     "notes": "The user's own notes, on one or several lines.",
     "calculatedAt": "When the calculation was made.",
@@ -35,6 +62,24 @@ PROPERTIES = {
     "LongTerm.amount": "Market value, in the currency of the calculation.",
     "Crops.amount": "Value of the harvest, in the currency of the calculation.",
     "Liability.amount": "Amount of the debt, in the currency of the calculation.",
+    "ValuedAsset.currency": "Currency of the amount. Default: that of the calculation.",
+    "Receivable.currency": "Currency of the amount. Default: that of the calculation.",
+    "LongTerm.currency": "Currency of the amount. Default: that of the calculation.",
+    "Crops.currency": "Currency of the amount. Default: that of the calculation.",
+    "Liability.currency": "Currency of the amount. Default: that of the calculation.",
+    "Business.currency": "Currency of the amounts. Default: that of the calculation.",
+    "Metal.currency": "Currency of `pricePerGram`. Default: that of the calculation.",
+    "Gold.currency": "Currency of `pricePerGram`. Default: that of the calculation.",
+    "Silver.currency": "Currency of `pricePerGram`. Default: that of the calculation.",
+    "Business.cash": "Money of the business, also at banks.",
+    "Business.inventory": "Goods for sale, at market value.",
+    "Business.workInProgress": "Unfinished goods and work, at what they are worth now.",
+    "Business.receivables": "What customers owe, at most 50 entries.",
+    "Business.liabilities": "Debts of the business that are due within the year.",
+    "Business.share": "The user's share of the business, as a fraction; partners calculate theirs.",
+    "BusinessReceivable.amount": "Amount owed, in the currency of the business.",
+    "BusinessReceivable.collectible": "Whether payment is expected; only then it counts.",
+    "priceKarat": "Karat of the gold that `pricePerGram` is given for. Default: 24.",
     "collectible": "Whether repayment is expected; only then it counts.",
     "zakatableShare": "Part of the value that counts, as a fraction.",
     "grams": "Weight in grams.",
@@ -52,6 +97,15 @@ PROPERTIES = {
     "BreakdownInputs.amount": "The value, or what is owed.",
     "BreakdownInputs.share": "The share of the amount that counts.",
     "BreakdownInputs.price": "The price of a gram of pure metal.",
+    "BreakdownInputs.priceKarat": "The karat that the request's price was given for.",
+    "BreakdownInputs.currency": "The currency of the amounts, if it is another one.",
+    "BreakdownInputs.exchange": "The rate from that currency into the calculation's.",
+    "BreakdownInputs.cash": "Money of the business.",
+    "BreakdownInputs.inventory": "Goods for sale of the business, at market value.",
+    "BreakdownInputs.workInProgress": "Unfinished goods and work of the business.",
+    "BreakdownInputs.receivables": "What customers owe and are expected to pay.",
+    "BreakdownInputs.doubtful": "What customers owe and may not pay, which is left out.",
+    "BreakdownInputs.liabilities": "Debts of the business due within the year, which are deducted.",
     "BreakdownInputs.priced": "The day from which that published price is in effect; left out if"
     " the request had a price.",
     "BreakdownInputs.count": "Number of animals of the herd.",
@@ -73,10 +127,28 @@ PROPERTIES = {
     "silverPricePerGram": "Price of a gram of pure silver.",
     "gold": "The nisab by gold.",
     "silver": "The nisab by silver.",
+    "NewNisab.goldPricePerGram": "Price of a gram of pure gold; left out to publish silver alone.",
+    "NewNisab.silverPricePerGram": "Price of a gram of pure silver; left out to publish gold"
+    " alone.",
+    "Nisab.gold": "The nisab by gold; null if no price of gold is in force.",
+    "Nisab.silver": "The nisab by silver; null if no price of silver is in force.",
+    "PublishedNisab.gold": "The nisab by gold; null if only silver was published.",
+    "PublishedNisab.silver": "The nisab by silver; null if only gold was published.",
+    "PublishedNisab.id": "Id of the publication, by which it can be withdrawn.",
+    "inForce": "Whether a price of this publication is in force now: the latest of its metal that"
+    " has taken effect, is not too old and not withdrawn.",
+    "withdrawnAt": "When the prices were withdrawn; null if they were not.",
+    "Nisab.effectiveAt": "When the later of the two prices began to apply.",
+    "NisabInForceThreshold.effectiveAt": "When the price of this metal began to apply.",
+    "NisabInForceThreshold.pricePerGram": "Published price of a gram of the pure metal.",
+    "NisabInForceThreshold.grams": "Weight of the nisab in grams, by `nisabStandard`.",
+    "NisabInForceThreshold.nisab": "Price of that weight, rounded half-up to the currency's minor"
+    " unit.",
     "effectiveAt": "When the prices begin to apply.",
     "NewNisab.effectiveAt": "When the prices begin to apply. Default: now.",
     "NisabThreshold.pricePerGram": "Published price of a gram of the pure metal.",
-    "NisabThreshold.grams": "Weight of the nisab in grams: 85 of gold, 595 of silver.",
+    "NisabThreshold.grams": "Weight of the nisab in grams: 85 of gold and 595 of silver, or"
+    " 87.48 and 612.36.",
     "NisabThreshold.nisab": "Price of that weight, rounded half-up to the currency's minor unit.",
     "hijriDate": "Hijri day of `effectiveAt`, as `1447-08-07`.",
 }
