@@ -95,7 +95,16 @@ def disburse(sign_in, make_project):
     return lambda day: officer.post(f"{path}/disbursements", json={**body, "paidOn": day})
 
 
+@pytest.fixture
+def calculate_missed_year(client, calculate):
+    """Return a function that calculates zakat of a missed year."""
+    return lambda day: client.post(
+        "/api/zakat/missed-years", json={"years": [{"asOf": day, "assets": CASH}]}
+    )
+
+
 ROUTES = {
+    "MissedYearSchema.asOf": "calculate_missed_year",
     "ItemizedCalculationSchema.hawlStartedOn": "calculate",
     "ItemizedCalculationSchema.hawlInterruptedOn": "calculate_interrupted",
     "ItemizedCalculationSchema.hawlResumedOn": "calculate_resumed",
@@ -105,6 +114,7 @@ ROUTES = {
     "NewOfflineDonationSchema.receivedOn": "record_donation",
     "NewDisbursementSchema.paidOn": "disburse",
 }
+PARENTS = {"MissedYearSchema.asOf": ("years", 0)}
 
 
 def test_every_field_of_a_day_is_covered(the_app):
@@ -122,7 +132,7 @@ def test_today_in_the_east_is_accepted_and_the_day_after_is_not(
     set_clock("2026-01-28T10:00:00")  # midnight in UTC+14, the 27th in UTC-11
     send = request.getfixturevalue(ROUTES[route])
     field = route.partition(".")[2]
-    assert_error(send("2026-01-30"), 400, "VALIDATION_ERROR", [field])
+    assert_error(send("2026-01-30"), 400, "VALIDATION_ERROR", [*PARENTS.get(route, ()), field])
     assert send("2026-01-29").status_code < 300
 
 
@@ -132,5 +142,5 @@ def test_a_day_that_has_begun_nowhere_is_in_the_future(request, set_clock, set_t
     set_clock("2026-01-28T09:59:59")
     send = request.getfixturevalue(ROUTES[route])
     field = route.partition(".")[2]
-    assert_error(send("2026-01-29"), 400, "VALIDATION_ERROR", [field])
+    assert_error(send("2026-01-29"), 400, "VALIDATION_ERROR", [*PARENTS.get(route, ()), field])
     assert send("2026-01-28").status_code < 300

@@ -122,6 +122,20 @@ PROPERTIES = {
     "calculations": "Number of calculations.",
     "YearTotal.wealth": "Sum of the wealth of these calculations.",
     "YearTotal.zakatAmount": "Sum of the zakat of these calculations.",
+    # Missed years, and zakat al-fitr
+    "NewMissedYears.years": "The missed years, at most 30, with at most 1,000 items in all.",
+    "MissedYear.asOf": "The day on which the hawl of that year was complete.",
+    "MissedYear.rates": "Rates of exchange of that day; without them those of the request apply.",
+    "MissedYears.years": "The calculation of each year, in the order of the request.",
+    "MissedYears.totals": "What is owed in all, one total for each currency.",
+    "MissedTotal.zakatAmount": "Sum of the zakat of all years.",
+    "people": "Members of the household, young and old.",
+    "perPerson": "Value of a sa' of staple food, about 2.5 to 3 kg, as the local authority publishes"
+    " it.",
+    "Fitr.total": "Zakat al-fitr of the household.",
+    "dueBefore": "1 Shawwal of the running Hijri year, or of the next: the day of the prayer before"
+    " which it is due.",
+    "hijriYear": "The Hijri year.",
     # Prices
     "goldPricePerGram": "Price of a gram of pure gold.",
     "silverPricePerGram": "Price of a gram of pure silver.",

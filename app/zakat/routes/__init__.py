@@ -5,7 +5,7 @@ stored response.
 """
 
 from ...database.base import db
-from ...errors import QuotaExceeded, preferred_locale
+from ...errors import QuotaExceeded
 from ...http.authentication import current_user
 from ...http.exports import stream_rows
 from ...http.languages import preferred_language
@@ -22,20 +22,16 @@ from ..schemas.calculations import (
     SummarySchema,
 )
 from ..schemas.results import ITEMIZED_ONLY, CalculationSchema, UnstoredCalculationSchema
-from . import prices
+from . import estimates, prices
 from .blueprint import bp
+from .languages import with_texts
 
-__all__ = ["bp", "prices"]
+__all__ = ["bp", "estimates", "prices"]
 
 EXPORTS = {
     "application/x-ndjson": '{"id":"0197c3a4-…","wealth":10000,"zakatAmount":250.00,…}\n',
     "text/csv": "id,userId,wealth,…\r\n0197c3a4-…,0197c3a1-…,10000,…\r\n",
 }
-
-
-def render_all(messages):
-    """Return messages as texts in the language of the request."""
-    return [message.render(preferred_locale()) for message in messages]
 
 
 @bp.get("/calculations")
@@ -57,7 +53,7 @@ def create_calculation(new_calculation):
     values = run_assessment(new_calculation)
     lock_breakdown_quota(current_user, values["breakdown"])
     if "assumptions" in values:
-        values["assumptions"] = render_all(values["assumptions"])
+        values = with_texts(values)
     return Calculation.insert(user_id=current_user.id, **values)
 
 
@@ -69,8 +65,7 @@ def create_calculation(new_calculation):
 def calculate(new_calculation):
     """Calculate zakat without storing the result: id and userId are null"""
     values = {**ITEMIZED_ONLY, **run_assessment(new_calculation)}
-    values["assumptions"] = render_all(values["assumptions"])
-    return {"id": None, "user_id": None, **values}
+    return {"id": None, "user_id": None, **with_texts(values)}
 
 
 @bp.get("/calculations/<uuid:id>")
