@@ -14,7 +14,8 @@ from ..support.assertions import assert_error
 from ..support.murabaha import VENDORS, ApplicationFlow, cash
 from ..support.schemas import iter_input_fields
 
-ELSEWHERE = {  # may be in the future: murabaha/test_routes.py
+ELSEWHERE = {  # may be in the future: murabaha/test_routes.py, zakat/test_obligations.py
+    "NewObligationSchema.dueOn",
     "QuoteRequestSchema.firstDueOn",
     "AcceptanceSchema.firstDueOn",
 }
@@ -103,7 +104,20 @@ def calculate_missed_year(client, calculate):
     )
 
 
+@pytest.fixture
+def pay_obligation(sign_in):
+    """Return a function that records a payment of an obligation on ``day``."""
+    user = sign_in()
+    calculation = user.post("/api/zakat/calculations", json={"wealth": 1000, "nisab": 1}).json["id"]
+    body = {"calculationId": calculation, "dueOn": "2026-01-20"}
+    obligation = user.post("/api/zakat/obligations", json=body).json["id"]
+    return lambda day: user.post(
+        f"/api/zakat/obligations/{obligation}/payments", json={"amount": 1, "paidOn": day}
+    )
+
+
 ROUTES = {
+    "NewObligationPaymentSchema.paidOn": "pay_obligation",
     "MissedYearSchema.asOf": "calculate_missed_year",
     "ItemizedCalculationSchema.hawlStartedOn": "calculate",
     "ItemizedCalculationSchema.hawlInterruptedOn": "calculate_interrupted",

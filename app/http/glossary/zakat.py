@@ -130,12 +130,40 @@ PROPERTIES = {
     "MissedYears.totals": "What is owed in all, one total for each currency.",
     "MissedTotal.zakatAmount": "Sum of the zakat of all years.",
     "people": "Members of the household, young and old.",
-    "perPerson": "Value of a sa' of staple food, about 2.5 to 3 kg, as the local authority publishes"
-    " it.",
+    "perPerson": "Value of a sa' of staple food, about 2.5 to 3 kg, as the local authority"
+    " publishes it.",
     "Fitr.total": "Zakat al-fitr of the household.",
     "dueBefore": "1 Shawwal of the running Hijri year, or of the next: the day of the prayer before"
     " which it is due.",
     "hijriYear": "The Hijri year.",
+    # Obligations
+    "calculationId": "The calculation of what is due.",
+    "Obligation.calculationId": "The calculation; null if it was deleted.",
+    "dueOn": "The day on which it is due. Default: when the hawl is complete, or else the day of"
+    " the"
+    " calculation.",
+    "Obligation.dueOn": "The day on which it is due.",
+    "Obligation.hijriYear": "The Hijri year of the day on which the hawl was complete.",
+    "Obligation.due": "Zakat of that year; before the hawl is complete, what will be due.",
+    "Obligation.paid": "Sum of the payments.",
+    "Obligation.remaining": "What is still to be paid; 0 if more was paid.",
+    "Obligation.payments": "The payments, by their day.",
+    "NewObligationPayment.amount": "What was paid, in the currency of the obligation.",
+    "ObligationPayment.amount": "What was paid.",
+    "NewObligationPayment.paidOn": "The day of the payment; it may be before the hawl is complete.",
+    "ObligationPayment.paidOn": "The day of the payment.",
+    "recipient": "Who received it.",
+    "NewObligationPayment.category": "Which of the eight in at-Tawbah 60 received it.",
+    "ObligationPayment.category": "Which of the eight in at-Tawbah 60 received it; null if it is"
+    " not"
+    " known.",
+    "NewObligationPayment.reference": "The user's own reference, such as that of a transfer.",
+    "ObligationPayment.reference": "The user's own reference.",
+    "NewObligationPayment.donationId": "A donation of the user that was meant as this payment:"
+    " paid,"
+    " in the same currency, and not counted before.",
+    "ObligationPayment.donationId": "The donation that was meant as this payment.",
+    "obligationId": "The obligation that was paid.",
     # Prices
     "goldPricePerGram": "Price of a gram of pure gold.",
     "silverPricePerGram": "Price of a gram of pure silver.",
