@@ -65,6 +65,7 @@ ROUTES = {
     "DELETE /api/auth/sessions/<uuid:id>": ("session", None, {**OWNER_ONLY, "owner": 204}),
     "GET /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
     "DELETE /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
+    "GET /api/zakat/calculations/<uuid:id>/compare/<uuid:other>": ("pair", None, OWNER_ONLY),
     "GET /api/zakat/calculations/<uuid:id>/report": ("calculation", None, OWNER_ONLY),
     "DELETE /api/zakat/nisab/<uuid:id>": ("price", None, ADMINS_ONLY),
     f"GET {OBLIGATION}": ("obligation", None, OWNER_ONLY),
@@ -201,6 +202,9 @@ class Scene:
     def create_calculation(self):
         body = {"wealth": 10000, "nisab": 5000, "notes": self.mark}
         return {"id": assert_created(self.owner.post("/api/zakat/calculations", json=body))["id"]}
+
+    def create_pair(self):
+        return {"id": self.create_calculation()["id"], "other": self.create_calculation()["id"]}
 
     def create_obligation(self):
         """Create an obligation of a Hijri year of its own, which needs no price."""

@@ -22,11 +22,11 @@ from ..schemas.calculations import (
     SummarySchema,
 )
 from ..schemas.results import ITEMIZED_ONLY, CalculationSchema, UnstoredCalculationSchema
-from . import estimates, obligations, prices
+from . import estimates, explanations, obligations, prices
 from .blueprint import bp
 from .languages import with_texts
 
-__all__ = ["bp", "estimates", "obligations", "prices"]
+__all__ = ["bp", "estimates", "explanations", "obligations", "prices"]
 
 EXPORTS = {
     "application/x-ndjson": '{"id":"0197c3a4-…","wealth":10000,"zakatAmount":250.00,…}\n',

@@ -18,8 +18,6 @@ names its rule and source. The result is a calculation, not a fatwa.
 from ...errors import ApiError, QuotaExceeded
 from ...messages import Message
 from .assessment import (
-    LUNAR_RATE,
-    SOLAR_RATE,
     Assessment,
     BreakdownLine,
     ItemizedAssessment,
@@ -41,6 +39,7 @@ from .nisab import (
     Standard,
     nisab_value,
 )
+from .rates import LUNAR_RATE, SOLAR_RATE
 from .terms import School, Terms
 
 NO_FATWA = (

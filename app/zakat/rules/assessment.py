@@ -5,24 +5,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from ...messages import Message
 from ...money import ZERO, round_price, to_minor_unit
 from .assets import Valuation, deduct_liabilities, describe_inputs, value_asset
 from .assumptions import list_assumptions
+from .catalog import NUMBERS
 from .hawl import Hawl, hawl_is_complete
 from .livestock import AnimalsDue
 from .nisab import Metal, Standard
 from .publication import ZERO_FRACTION, round_published, round_published_parts
+from .rates import LUNAR_RATE, WEALTH_RATES, YearBasis
 from .terms import Item, School, Terms
 from .thresholds import Nisab, find_nisab
-
-YearBasis = Literal["lunar", "solar"]
-
-LUNAR_RATE = Decimal("0.025")  # a fortieth, once a lunar year (al-Bukhari 1454, on silver)
-SOLAR_RATE = Decimal("0.02577")  # the same for a year 11 days longer (AAOIFI 35)
-WEALTH_RATES: dict[YearBasis, Decimal] = {"lunar": LUNAR_RATE, "solar": SOLAR_RATE}
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,7 @@ class BreakdownLine:
     due: list[AnimalsDue]
     rule: str
     source: str
+    number: int  # of the rule (``catalog``)
     inputs: dict[str, Any]
 
 
@@ -200,6 +197,7 @@ def _lines(
             due=valuation.due,
             rule=valuation.rule,
             source=valuation.source,
+            number=NUMBERS[valuation.rule, valuation.source],
             inputs=describe_inputs(item, terms),
         )
         for i, (item, valuation) in enumerate(zip(items, valuations, strict=True))

@@ -14,9 +14,15 @@ from .thresholds import Nisab
 WITHOUT_HAWL = {"crops", "rikaz"}
 
 METALS: dict[Metal, Message] = {"gold": Message("gold"), "silver": Message("silver")}
-STANDARDS: dict[Standard, Message] = {
-    "standard": Message("the weight of 20 dinars or 200 dirhams"),
-    "tola": Message("the weight of 7.5 or 52.5 tola"),
+STANDARDS: dict[Standard, dict[Metal, Message]] = {
+    "standard": {
+        "gold": Message("20 dinars, Sunan Abi Dawud 1573"),
+        "silver": Message("200 dirhams, Sahih al-Bukhari 1447"),
+    },
+    "tola": {
+        "gold": Message("7.5 tola, as in South Asia and the United Kingdom"),
+        "silver": Message("52.5 tola, as in South Asia and the United Kingdom"),
+    },
 }
 FULL_YEAR = Message(
     "The wealth is assumed to have been above the nisab for a whole year: no start of the hawl was"
@@ -27,7 +33,13 @@ JEWELLERY_EXCLUDED = Message(
     " Hanafi school counts it."
 )
 JEWELLERY_INCLUDED = Message("Jewellery for personal use counts, as the Hanafi school holds.")
-SOLAR = Message("The rate is that of a solar year, which is 11 days longer than a lunar one.")
+YEARS = {
+    "lunar": Message("The rate is a fortieth, that of a lunar year (Sahih al-Bukhari 1454)."),
+    "solar": Message(
+        "The rate is 2.577%, that of a solar year, which is 11 days longer than a lunar one"
+        " (AAOIFI 35)."
+    ),
+}
 RATES = Message("Other currencies are converted at the rates of the request.")
 
 
@@ -55,6 +67,7 @@ def list_assumptions(
     return [
         *(_about_nisab(nisab, settings.nisab_standard) if nisab else ()),
         *(_about_day(settings.today) if settings.is_past else ()),
+        *([YEARS[settings.year_basis]] if nisab else ()),
         *_about_hawl(assets, settings.hawl, settings.terms.school),
         *_about_items(assets, settings),
         *([RATES] if rates else ()),
@@ -64,10 +77,10 @@ def list_assumptions(
 def _about_nisab(nisab: Nisab, standard: Standard) -> Iterator[Message]:
     metal = METALS[nisab.metal]
     yield Message(
-        "The nisab is {grams} g of {metal}, {standard}.",
+        "The nisab is {grams} g of {metal} ({standard}).",
         grams=nisab.grams,
         metal=metal,
-        standard=STANDARDS[standard],
+        standard=STANDARDS[standard][nisab.metal],
     )
     if nisab.has_own_price:
         yield Message("The price of {metal} for the nisab is that of the request.", metal=metal)
@@ -108,5 +121,3 @@ def _about_items(assets: Sequence[Item], settings: Settings) -> Iterator[Message
     if any(asset.get("personal_use") for asset in assets):
         is_hanafi = settings.terms.school == "hanafi"
         yield JEWELLERY_INCLUDED if is_hanafi else JEWELLERY_EXCLUDED
-    if settings.year_basis == "solar":
-        yield SOLAR

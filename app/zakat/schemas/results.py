@@ -63,6 +63,7 @@ class BreakdownLineSchema(Schema):
     due = fields.List(fields.Nested(AnimalsDueSchema), required=True)
     rule = Text(required=True, metadata={"example": "Money counts in full."})
     source = Text(required=True, metadata={"example": "AAOIFI Shari'ah Standard 35 (Zakah)"})
+    number = StrictInteger(metadata={"example": 11})  # calculations of earlier releases have none
     inputs = fields.Nested(BreakdownInputsSchema)  # calculations of earlier releases have none
 
 
@@ -100,7 +101,7 @@ class UnstoredCalculationSchema(Schema):
     hawl_resumed_on = StrictDate(required=True, allow_none=True, metadata={"example": None})
     hawl_completes_on = StrictDate(required=True, allow_none=True)
     assumptions = fields.List(
-        Text(metadata={"example": "The nisab is 85 g of gold, the weight of 20 dinars."}),
+        Text(metadata={"example": "The nisab is 85 g of gold (20 dinars, Sunan Abi Dawud 1573)."}),
         required=True,
     )
     notes = Text(required=True, allow_none=True, metadata={"example": "Ramadan 1447"})
