@@ -1,4 +1,4 @@
-"""Why a result is what it is: rules with their sources, comparisons, and properties of the rules."""
+"""Why a result is what it is: the rules, comparisons, and properties of all calculations."""
 
 import json
 from datetime import date

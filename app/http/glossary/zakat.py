@@ -18,8 +18,10 @@ PROPERTIES = {
     "ItemizedCalculation.nisabBasis": "The metal whose nisab applies. Default: the institution's.",
     "UnstoredCalculation.nisabBasis": "The metal whose nisab applied; null where the request had"
     " the nisab itself.",
-    "nisabStandard": "The weight of the nisab: `standard` is 85 g of gold or 595 g of silver,"
+    "Terms.nisabStandard": "The weight of the nisab: `standard` is 85 g of gold or 595 g of silver,"
     " `tola` 87.48 g or 612.36 g. Default: the institution's.",
+    "NisabQuery.nisabStandard": "The weight of the nisab: `standard` or `tola`. Default: the"
+    " institution's.",
     "Nisab.nisabStandard": "The weight of the nisab: `standard` or `tola`.",
     "UnstoredCalculation.nisabStandard": "The weight that applied: `standard` or `tola`; null for a"
     " single amount of wealth.",
@@ -68,7 +70,6 @@ PROPERTIES = {
     "Crops.currency": "Currency of the amount. Default: that of the calculation.",
     "Liability.currency": "Currency of the amount. Default: that of the calculation.",
     "Business.currency": "Currency of the amounts. Default: that of the calculation.",
-    "Metal.currency": "Currency of `pricePerGram`. Default: that of the calculation.",
     "Gold.currency": "Currency of `pricePerGram`. Default: that of the calculation.",
     "Silver.currency": "Currency of `pricePerGram`. Default: that of the calculation.",
     "Business.cash": "Money of the business, also at banks.",
@@ -180,7 +181,8 @@ PROPERTIES = {
     "ObligationPayment.amount": "What was paid.",
     "NewObligationPayment.paidOn": "The day of the payment; it may be before the hawl is complete.",
     "ObligationPayment.paidOn": "The day of the payment.",
-    "recipient": "Who received it.",
+    "NewObligationPayment.recipient": "Who received it.",
+    "ObligationPayment.recipient": "Who received it.",
     "NewObligationPayment.category": "Which of the eight in at-Tawbah 60 received it.",
     "ObligationPayment.category": "Which of the eight in at-Tawbah 60 received it; null if it is"
     " not"
@@ -193,10 +195,6 @@ PROPERTIES = {
     "ObligationPayment.donationId": "The donation that was meant as this payment.",
     "obligationId": "The obligation that was paid.",
     # Prices
-    "goldPricePerGram": "Price of a gram of pure gold.",
-    "silverPricePerGram": "Price of a gram of pure silver.",
-    "gold": "The nisab by gold.",
-    "silver": "The nisab by silver.",
     "NewNisab.goldPricePerGram": "Price of a gram of pure gold; left out to publish silver alone.",
     "NewNisab.silverPricePerGram": "Price of a gram of pure silver; left out to publish gold"
     " alone.",

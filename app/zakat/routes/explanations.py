@@ -1,7 +1,6 @@
 """Why a calculation has its result: all rules, and what differs between two calculations."""
 
 from dataclasses import asdict
-from datetime import date
 
 from ...documents.rules.texts import get_texts
 from ...http.authentication import current_user
@@ -12,7 +11,7 @@ from ..rules import CalculationNotFound
 from ..rules.catalog import CATALOG
 from ..rules.comparison import compare_amounts, compare_lines, compare_terms
 from ..schemas.comparisons import ComparisonSchema
-from ..schemas.rules import ZakatRulesSchema
+from ..schemas.explanations import ZakatRulesSchema
 from .blueprint import bp
 
 
@@ -49,8 +48,8 @@ def compare_calculations(id, other):
         "terms": [
             {
                 "term": camel_case(change.term),
-                "before": to_json(change.before),
-                "after": to_json(change.after),
+                "before": to_text(change.before),
+                "after": to_text(change.after),
             }
             for change in compare_terms(before, after)
         ],
@@ -66,6 +65,10 @@ def require_calculation(id):
     return found[0]
 
 
-def to_json(value):
-    """Return a term as JSON has it."""
-    return value.isoformat() if isinstance(value, date) else value
+def to_text(value):
+    """Format the value of a term; None if there is none."""
+    if isinstance(value, dict):
+        return ", ".join(f"{code} {rate}" for code, rate in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)

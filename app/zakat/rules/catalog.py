@@ -143,7 +143,7 @@ def _produce() -> Iterator[ZakatRule]:
         yield ZakatRule("livestock", text, LIVESTOCK_SOURCES[species])
 
 
-def _added() -> Iterator[ZakatRule]:
+def _later_rules() -> Iterator[ZakatRule]:
     """Yield the rules that were added after the first release, in the order of their numbers."""
     yield ZakatRule("wealth", BUSINESS_RULE, BUSINESS_SOURCE, since=SECOND_RELEASE)
     yield ZakatRule(
@@ -175,7 +175,7 @@ def _added() -> Iterator[ZakatRule]:
 
 
 CATALOG: dict[int, ZakatRule] = dict(
-    enumerate((*_nisab(), *_year(), *_wealth(), *_produce(), *_added()), 1)
+    enumerate((*_nisab(), *_year(), *_wealth(), *_produce(), *_later_rules()), 1)
 )
 NUMBERS = {
     (rule.rule, rule.source): number for number, rule in CATALOG.items() if rule.until is None

@@ -19,8 +19,8 @@ class TermChangeSchema(Schema):
     """A term that differs."""
 
     term = Text(required=True, metadata={"example": "school"})
-    before = fields.Raw(required=True, allow_none=True, metadata={"example": "majority"})
-    after = fields.Raw(required=True, allow_none=True, metadata={"example": "hanafi"})
+    before = Text(required=True, allow_none=True, metadata={"example": "majority"})
+    after = Text(required=True, allow_none=True, metadata={"example": "hanafi"})
 
 
 class LineChangeSchema(Schema):
