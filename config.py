@@ -77,7 +77,9 @@ class Settings:
     mail_from: str = ""  # the sender of mails, such as Al-Amanah <no-reply@example.org>
     pledge_hold_minutes: int = 30  # for which an unpaid donation counts towards a goal
     nisab_basis: str = "gold"  # gold, silver
+    nisab_standard: str = "standard"  # 85 and 595 g; tola: 87.48 and 612.36 g
     nisab_max_age_days: int = 30
+    hijri_adjustment: int = 0  # days by which the local Hijri calendar is ahead, -2 to 2
     profit_rate_max: Decimal = Decimal("0.30")
     four_eyes_above: Decimal = Decimal("Infinity")  # needs a second person; empty: never
     dev_routes: bool = True  # outside production: /api/dev, for integration suites
@@ -182,6 +184,7 @@ def _check(settings: Settings) -> None:
     choices = {
         "app_env": {"development", "testing", "production"},
         "nisab_basis": {"gold", "silver"},
+        "nisab_standard": {"standard", "tola"},
         "organization_locale": {"en", "ar", "id"},
         "log_level": {"debug", "info", "warning", "error", "critical"},
         "default_currency": MINOR_UNITS.keys(),
@@ -196,6 +199,7 @@ def _check(settings: Settings) -> None:
         "request_timeout": (1, 600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
+        "hijri_adjustment": (-2, 2),
         "pledge_hold_minutes": (1, 1440),
         "upload_quota": (0, 10**15),
         "profit_rate_max": (0, 1),

@@ -7,11 +7,13 @@ client that parses it as an IEEE 754 double can recover it exactly.
 import decimal
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from .errors import ValidationFailed
 from .messages import Fault, Rule
 
 ZERO = Decimal(0)
+PRICE_UNIT = Decimal("0.000001")
 MAX_DIGITS = 15
 
 TOTAL_TOO_LARGE = Fault.of_count(
@@ -56,6 +58,11 @@ def to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     if amount.adjusted() > MAX_DIGITS:
         return require_exact(amount)  # too long for quantize()
     return require_exact(amount.quantize(minor_unit(currency), ROUND_HALF_UP))
+
+
+def round_price(price: Fraction) -> Decimal:
+    """Round a price per gram half-up to the 6 decimals of prices, for display."""
+    return (Decimal(price.numerator) / price.denominator).quantize(PRICE_UNIT, ROUND_HALF_UP)
 
 
 def format_amount(amount: Decimal, currency: str) -> str:

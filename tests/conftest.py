@@ -32,7 +32,7 @@ from app.ledger import actions as ledger
 from app.ledger import digests
 from app.users.models import User
 from app.waqf.models import Project
-from app.zakat.actions import build_metal_price
+from app.zakat.actions.prices import build_metal_price
 
 from .support.cli import run_command
 from .support.recorded_responses import (  # noqa: F401  the hooks of pytest

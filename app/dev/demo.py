@@ -11,7 +11,7 @@ from ..users import passwords
 from ..users.models import User
 from ..users.rules import normalize_email
 from ..waqf.models import Project
-from ..zakat.actions import build_metal_price
+from ..zakat.actions.prices import build_metal_price
 from ..zakat.models import MetalPrice
 
 PASSWORD = passwords.PUBLISHED_PASSWORD

@@ -1,6 +1,6 @@
 """The page that says whether a document is genuine."""
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, current_app, jsonify, render_template, request
 
 from ..http.blueprint import Blueprint
 from ..http.languages import preferred_language
@@ -46,7 +46,8 @@ def verify_document(code):
 
 
 def _page(code, facts):
-    texts = get_texts(preferred_language())
+    adjustment = current_app.config["HIJRI_ADJUSTMENT"]
+    texts = get_texts(preferred_language(), adjustment)
     response = Response(
         render_template(
             "verify.html",

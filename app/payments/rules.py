@@ -105,6 +105,10 @@ class ExceptionNotFound(ApiError):
     status, code, message = 404, "EXCEPTION_NOT_FOUND", Message("Payment exception not found")
 
 
+class DonationNotFound(ApiError):
+    status, code, message = 404, "DONATION_NOT_FOUND", Message("Donation not found")
+
+
 class InvalidTransition(ApiError):
     status, code, message = 409, "INVALID_TRANSITION", Message("Not allowed in the current state")
 

@@ -27,8 +27,9 @@ from ..users.models import User, UserSession
 from ..users.schemas import UserSchema
 from ..waqf.models import Donation
 from ..waqf.schemas.donations import DonationExportSchema
-from ..zakat.models import Calculation
-from ..zakat.schemas.calculations import CalculationSchema
+from ..zakat.models import Calculation, Obligation
+from ..zakat.schemas.obligations import ObligationSchema
+from ..zakat.schemas.results import CalculationSchema
 
 USER: Any = bindparam("user_id", type_=Uuid())
 
@@ -133,6 +134,7 @@ SECTIONS = (
     _section("account", AccountExport, User, User.id == USER, User.created_at),
     _own("sessions", SessionExport, UserSession, UserSession.created_at),
     _own("calculations", CalculationSchema, Calculation, Calculation.calculated_at),
+    _own("zakat-obligations", ObligationSchema, Obligation, Obligation.created_at),
     _own("donations", DonationExportSchema, Donation, Donation.created_at),
     _own("applications", ApplicationExport, Application, Application.created_at),
     _section(

@@ -25,7 +25,7 @@ def describe_service() -> dict[str, Any]:
         "time_zone": config["TIME_ZONE"],
         "languages": list(LOCALES),
         "nisab_basis": config["NISAB_BASIS"],
-        "nisab_standard": "standard",
+        "nisab_standard": config["NISAB_STANDARD"],
         "stripe_publishable_key": config["STRIPE_PUBLISHABLE_KEY"] or None,
         "test_mode": not config["STRIPE_SECRET_KEY"].startswith(LIVE_KEYS),
         "version": VERSION,

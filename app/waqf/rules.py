@@ -30,10 +30,6 @@ class ProjectNotFound(ApiError):
     status, code, message = 404, "PROJECT_NOT_FOUND", Message("Project not found")
 
 
-class DonationNotFound(ApiError):
-    status, code, message = 404, "DONATION_NOT_FOUND", Message("Donation not found")
-
-
 class ReceiptNotFound(ApiError):
     status, code, message = 404, "RECEIPT_NOT_FOUND", Message("Receipt not found")
 

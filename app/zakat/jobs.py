@@ -1,4 +1,4 @@
-"""Remind users of a hawl that is completed."""
+"""Remind users of a hawl that is completed, and of zakat that is due."""
 
 from datetime import timedelta
 
@@ -6,9 +6,10 @@ from .. import clock
 from ..database.base import db
 from ..jobs.queue import scheduled
 from ..notifications.actions import notify
-from .models import Calculation
+from .models import Calculation, Obligation
 
 HAWL_NOTICE = timedelta(days=7)  # for which a completed hawl is still reported, if no job ran
+OBLIGATION_NOTICE = timedelta(days=7)  # before the day, and after it if no job ran
 
 
 @scheduled("remind_of_hawls", cron="0 5 * * *")
@@ -32,3 +33,22 @@ def remind_of_hawls() -> None:
     for user_id, completes_on in sorted(completed):
         day = completes_on.isoformat()
         notify("hawl_completed", f"{user_id} {day}", user_id=user_id, facts={"completed_on": day})
+
+
+@scheduled("remind_of_obligations", cron="10 5 * * *")
+def remind_of_obligations() -> None:
+    """Notify users whose obligation is due soon and not paid in full, once for each."""
+    today = clock.today()
+    query = Obligation.unpaid(today - OBLIGATION_NOTICE, today + OBLIGATION_NOTICE)
+    for obligation, remaining in db.session.execute(query):
+        notify(
+            "obligation_due",
+            str(obligation.id),
+            user_id=obligation.user_id,
+            facts={
+                "amount": remaining,
+                "currency": obligation.currency,
+                "hijri_year": obligation.hijri_year,
+                "due_on": obligation.due_on.isoformat(),
+            },
+        )

@@ -74,6 +74,9 @@ class Scene:
     def create_project(self):
         return self.waqf.create_project()["id"]
 
+    def withdraw_price(self):
+        return self.admin.delete(f"{NISAB}/{self.admin.put(NISAB, json=PRICES).json['id']}")
+
     def record_cheque(self, client=None, project=None):
         path = f"{PROJECTS}/{project or self.create_project()}/offline-donations"
         return (client or self.officer).post(path, json={**CHEQUE, **DONOR})
@@ -115,6 +118,7 @@ WRITES = {
         "user",
     ),
     f"PUT {NISAB}": (lambda s: s.admin.put(NISAB, json=PRICES), "nisab"),
+    f"DELETE {NISAB}/<uuid:id>": (lambda s: s.withdraw_price(), "nisab"),
     f"POST {VENDORS}": (lambda s: s.admin.post(VENDORS, json={"name": "Bait"}), "vendor"),
     f"PATCH {VENDORS}/<uuid:id>": (
         lambda s: s.admin.patch(f"{VENDORS}/{s.create_vendor()}", json={"name": "Dar"}),

@@ -12,8 +12,7 @@ from app.documents.rules.codes import ALPHABET, CODE_BYTES, format_code, parse_c
 from app.documents.rules.texts import get_texts
 from app.documents.rules.words import amount_in_words, in_words
 from app.messages import LOCALES
-from app.zakat.rules.assets import CROPS_RULE, FULL_VALUE_CATEGORIES, PURITY_RULES
-from app.zakat.rules.livestock import RULES, SOURCES
+from app.zakat.rules.catalog import CATALOG
 
 NUMBERS = {
     "en": {
@@ -143,8 +142,7 @@ def test_all_languages_have_the_same_texts_with_the_same_values(lang):
 @pytest.mark.parametrize("lang", ["ar", "id"])
 def test_the_rules_of_a_calculation_are_translated(lang):
     known = get_texts(lang).texts("rules")
-    rules = {CROPS_RULE, *PURITY_RULES.values(), *RULES.values(), *SOURCES.values()}
-    rules |= {text for pair in FULL_VALUE_CATEGORIES.values() for text in pair}
+    rules = {text for rule in CATALOG.values() for text in (rule.rule, rule.source)}
     assert rules <= known.keys()
 
 

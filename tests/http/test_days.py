@@ -14,10 +14,12 @@ from ..support.assertions import assert_error
 from ..support.murabaha import VENDORS, ApplicationFlow, cash
 from ..support.schemas import iter_input_fields
 
-ELSEWHERE = {  # may be in the future: murabaha/test_routes.py
+ELSEWHERE = {  # may be in the future: murabaha/test_routes.py, zakat/test_obligations.py
+    "NewObligationSchema.dueOn",
     "QuoteRequestSchema.firstDueOn",
     "AcceptanceSchema.firstDueOn",
 }
+CASH = [{"category": "cash", "amount": 1}]
 ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pacific/Pago_Pago"]
 
 
@@ -25,10 +27,27 @@ ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pac
 def calculate(client, publish_prices):
     """Return a function that calculates zakat with a hawl from ``day``."""
     publish_prices()
-    assets = [{"category": "cash", "amount": 1}]
-    return lambda day: client.post(
-        "/api/zakat/calculate", json={"assets": assets, "hawlStartedOn": day}
+    return lambda day, **fields: client.post(
+        "/api/zakat/calculate", json={"assets": CASH, "hawlStartedOn": day, **fields}
     )
+
+
+@pytest.fixture
+def calculate_interrupted(calculate):
+    """Return a function that calculates zakat with a hawl that is interrupted on ``day``."""
+    return lambda day: calculate("2025-06-01", hawlInterruptedOn=day)
+
+
+@pytest.fixture
+def calculate_resumed(calculate):
+    """Return a function that calculates zakat with a hawl that is resumed on ``day``."""
+    return lambda day: calculate("2025-06-01", hawlInterruptedOn="2025-06-02", hawlResumedOn=day)
+
+
+@pytest.fixture
+def calculate_of_day(calculate):
+    """Return a function that calculates zakat of ``day``."""
+    return lambda day: calculate("2025-06-01", asOf=day)
 
 
 @pytest.fixture
@@ -77,13 +96,39 @@ def disburse(sign_in, make_project):
     return lambda day: officer.post(f"{path}/disbursements", json={**body, "paidOn": day})
 
 
+@pytest.fixture
+def calculate_missed_year(client, calculate):
+    """Return a function that calculates zakat of a missed year."""
+    return lambda day: client.post(
+        "/api/zakat/missed-years", json={"years": [{"asOf": day, "assets": CASH}]}
+    )
+
+
+@pytest.fixture
+def pay_obligation(sign_in):
+    """Return a function that records a payment of an obligation on ``day``."""
+    user = sign_in()
+    calculation = user.post("/api/zakat/calculations", json={"wealth": 1000, "nisab": 1}).json["id"]
+    body = {"calculationId": calculation, "dueOn": "2026-01-20"}
+    obligation = user.post("/api/zakat/obligations", json=body).json["id"]
+    return lambda day: user.post(
+        f"/api/zakat/obligations/{obligation}/payments", json={"amount": 1, "paidOn": day}
+    )
+
+
 ROUTES = {
+    "NewObligationPaymentSchema.paidOn": "pay_obligation",
+    "MissedYearSchema.asOf": "calculate_missed_year",
     "ItemizedCalculationSchema.hawlStartedOn": "calculate",
+    "ItemizedCalculationSchema.hawlInterruptedOn": "calculate_interrupted",
+    "ItemizedCalculationSchema.hawlResumedOn": "calculate_resumed",
+    "ItemizedCalculationSchema.asOf": "calculate_of_day",
     "AcquisitionSchema.acquiredOn": "acquire",
     "RecordPaymentSchema.receivedOn": "record",
     "NewOfflineDonationSchema.receivedOn": "record_donation",
     "NewDisbursementSchema.paidOn": "disburse",
 }
+PARENTS = {"MissedYearSchema.asOf": ("years", 0)}
 
 
 def test_every_field_of_a_day_is_covered(the_app):
@@ -101,7 +146,7 @@ def test_today_in_the_east_is_accepted_and_the_day_after_is_not(
     set_clock("2026-01-28T10:00:00")  # midnight in UTC+14, the 27th in UTC-11
     send = request.getfixturevalue(ROUTES[route])
     field = route.partition(".")[2]
-    assert_error(send("2026-01-30"), 400, "VALIDATION_ERROR", [field])
+    assert_error(send("2026-01-30"), 400, "VALIDATION_ERROR", [*PARENTS.get(route, ()), field])
     assert send("2026-01-29").status_code < 300
 
 
@@ -111,5 +156,5 @@ def test_a_day_that_has_begun_nowhere_is_in_the_future(request, set_clock, set_t
     set_clock("2026-01-28T09:59:59")
     send = request.getfixturevalue(ROUTES[route])
     field = route.partition(".")[2]
-    assert_error(send("2026-01-29"), 400, "VALIDATION_ERROR", [field])
+    assert_error(send("2026-01-29"), 400, "VALIDATION_ERROR", [*PARENTS.get(route, ()), field])
     assert send("2026-01-28").status_code < 300

@@ -35,6 +35,7 @@ LISTS = {
     "/api/waqf/projects/{id}/donations": PERIOD | SORT,
     "/api/waqf/projects/{id}/ledger": PERIOD,  # its balance is of the whole period, in order
     "/api/zakat/calculations": PERIOD | SORT,
+    "/api/zakat/obligations": PERIOD | SORT,
     "/api/zakat/nisab/history": {"currency", *PERIOD, *SORT},
 }
 WITHOUT_PERIOD_OR_SORT = {

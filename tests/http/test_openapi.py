@@ -48,6 +48,7 @@ CODES: dict[str, tuple[int, str | None]] = {
     "SESSION_NOT_FOUND": (404, "Session not found"),
     "USER_NOT_FOUND": (404, "User not found"),
     "CALCULATION_NOT_FOUND": (404, "Calculation not found"),
+    "OBLIGATION_NOT_FOUND": (404, "Obligation not found"),
     "NISAB_NOT_FOUND": (404, "Nisab threshold not found"),
     "VENDOR_NOT_FOUND": (404, "Vendor not found"),
     "APPLICATION_NOT_FOUND": (404, "Application not found"),

@@ -52,6 +52,9 @@ PAYMENT = {
 }  # fmt: skip
 CASH_PAYMENT = {"amount": 1, "method": "cash", "reference": "R-1"}
 
+OBLIGATION = "/api/zakat/obligations/<uuid:id>"
+ZAKAT_PAYMENT = {"amount": 1, "paidOn": "2026-01-20"}
+
 # Every route with a parameter in its path: the object to create for it, the body to send, and the
 # status that each caller gets. A test fails if a route is missing here.
 ROUTES = {
@@ -62,7 +65,13 @@ ROUTES = {
     "DELETE /api/auth/sessions/<uuid:id>": ("session", None, {**OWNER_ONLY, "owner": 204}),
     "GET /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
     "DELETE /api/zakat/calculations/<uuid:id>": ("calculation", None, OWNER_ONLY),
+    "GET /api/zakat/calculations/<uuid:id>/compare/<uuid:other>": ("pair", None, OWNER_ONLY),
     "GET /api/zakat/calculations/<uuid:id>/report": ("calculation", None, OWNER_ONLY),
+    "DELETE /api/zakat/nisab/<uuid:id>": ("price", None, ADMINS_ONLY),
+    f"GET {OBLIGATION}": ("obligation", None, OWNER_ONLY),
+    f"DELETE {OBLIGATION}": ("obligation", None, OWNER_ONLY),
+    f"POST {OBLIGATION}/payments": ("obligation", ZAKAT_PAYMENT, {**OWNER_ONLY, "owner": 201}),
+    f"DELETE {OBLIGATION}/payments/<uuid:payment_id>": ("zakat_payment", None, OWNER_ONLY),
     "GET /api/uploads/<filename>": ("upload", None, OWNER_AND_STAFF),
     "DELETE /api/uploads/<filename>": ("upload", None, OWNER_ONLY),
     "GET /api/docs/<name>": ("asset", None, PUBLIC),
@@ -165,6 +174,7 @@ class Scene:
     """The five callers, and objects of the owner, all of which contain ``mark``."""
 
     mark = "Zubaida"
+    years = 0
 
     def __init__(self, client, make_user, sign_in):
         owner = make_user(name=f"{self.mark} bint Jafar", email=f"{self.mark}@example.org")
@@ -192,6 +202,28 @@ class Scene:
     def create_calculation(self):
         body = {"wealth": 10000, "nisab": 5000, "notes": self.mark}
         return {"id": assert_created(self.owner.post("/api/zakat/calculations", json=body))["id"]}
+
+    def create_pair(self):
+        return {"id": self.create_calculation()["id"], "other": self.create_calculation()["id"]}
+
+    def create_obligation(self):
+        """Create an obligation of a Hijri year of its own, which needs no price."""
+        self.years += 1
+        treasure = {"assets": [{"category": "rikaz", "amount": 1000}]}
+        body = {**treasure, "asOf": f"{2026 - self.years}-01-26"}
+        calculation = assert_created(self.owner.post("/api/zakat/calculations", json=body))
+        body = {"calculationId": calculation["id"]}
+        return {"id": assert_created(self.owner.post("/api/zakat/obligations", json=body))["id"]}
+
+    def create_zakat_payment(self):
+        params = self.create_obligation()
+        body = {**ZAKAT_PAYMENT, "recipient": self.mark}
+        path = f"/api/zakat/obligations/{params['id']}/payments"
+        return {**params, "payment_id": assert_created(self.owner.post(path, json=body))["id"]}
+
+    def create_price(self):
+        response = self.admin.put("/api/zakat/nisab", json={"goldPricePerGram": 130})
+        return {"id": response.json["id"]}
 
     def create_upload(self):
         body, content_type = multipart_form(PNG + self.mark.encode())
@@ -369,6 +401,7 @@ OWN_DATA = [  # the object to create, and a read of the caller's own data that m
     ("calculation", "/api/zakat/calculations/export"),
     ("calculation", "/api/zakat/calculations/export?format=csv"),
     ("calculation", "/api/zakat/summary?year=2026"),
+    ("zakat_payment", "/api/zakat/obligations"),
     ("upload", "/api/uploads"),
     ("pending", "/api/download"),
     ("pending", "/api/murabaha/applications"),

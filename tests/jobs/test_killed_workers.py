@@ -209,6 +209,15 @@ def prepare_hawl(world):
         assert response.status_code == 201, response.json
 
 
+def prepare_obligations(world):
+    for _ in range(2):
+        user = world.sign_in()
+        body = {"wealth": 10000, "nisab": 5000}
+        calculation = user.post("/api/zakat/calculations", json=body).json["id"]
+        response = user.post("/api/zakat/obligations", json={"calculationId": calculation})
+        assert response.status_code == 201, response.json
+
+
 CASES = {  # job: prepare, days until it runs, effects that it must have
     "deliver_mail": (prepare_mail, 0, {"received password_reset": 1, "token": 1}),
     "deliver_mail with a file": (prepare_receipt, 0, {"received receipt": 1}),
@@ -227,6 +236,7 @@ CASES = {  # job: prepare, days until it runs, effects that it must have
     ),
     "remind_clients": (prepare_offers, 29, {"received offer_expiring": 2}),
     "remind_of_hawls": (prepare_hawl, 24, {"received hawl_completed": 2}),
+    "remind_of_obligations": (prepare_obligations, 1, {"received obligation_due": 2}),
 }  # fmt: skip
 
 

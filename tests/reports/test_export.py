@@ -40,6 +40,7 @@ NOT_EXPORTED = {
     "waqf_donations.recorded_by": "an act in office",
     "waqf_donations.reversed_by": "an act in office",
     "zakat_metal_prices.published_by": "an act in office",
+    "zakat_metal_prices.withdrawn_by": "an act in office",
     "murabaha_receipts.recorded_by": "an act in office",
     "murabaha_receipts.reversed_by": "an act in office",
     "payment_exceptions.resolved_by": "an act in office",
@@ -101,6 +102,10 @@ def lives(sign_in, make_user, zubaida, waqf):
     for client in (zubaida, other):
         name = client.user.name
         client.post(CALCULATIONS, json={"wealth": 10000, "nisab": 5000, "notes": f"Of {name}"})
+        calculation = client.get(CALCULATIONS).json["data"][0]["id"]
+        client.post(
+            "/api/zakat/obligations", json={"calculationId": calculation, "dueOn": "2026-12-01"}
+        )
         data, content_type = multipart_form(PNG + name.encode(), f"{name}.png")
         response = client.post(UPLOAD, data=data, content_type=content_type)
         files[name] = response.json["filename"]
@@ -125,9 +130,9 @@ def test_an_export_has_everything_about_the_user(lives, export):
     assert archive.testzip() is None
     lists = read_lists(archive)
     assert {name: len(rows) for name, rows in lists.items()} == {
-        "account": 1, "sessions": 1, "calculations": 1, "donations": 2, "applications": 1,
-        "application-events": 6, "receipts": 2, "payments": 3, "uploads": 1, "documents": 2,
-        "mails": 3,
+        "account": 1, "sessions": 1, "calculations": 1, "zakat-obligations": 1, "donations": 2,
+        "applications": 1, "application-events": 6, "receipts": 2, "payments": 3, "uploads": 1,
+        "documents": 2, "mails": 3,
     }  # fmt: skip
     (account,) = lists["account"]
     assert (account["name"], account["email"], account["locale"]) == (

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from app import strict_json
 from app.zakat.models import Calculation
 from app.zakat.rules import BREAKDOWN_QUOTA
-from app.zakat.schemas.calculations import MAX_ASSETS, MAX_LABEL_LENGTH, MAX_LIABILITIES
+from app.zakat.schemas.items import MAX_ASSETS, MAX_LABEL_LENGTH, MAX_LIABILITIES
 
 from ..support.assertions import assert_created, assert_error
 from ..support.concurrency import run_concurrently
@@ -193,14 +193,21 @@ def test_an_admin_publishes_prices_and_the_history_lists_them(client, sign_in, s
     first = {"currency": "KWD", "goldPricePerGram": 40.01, "silverPricePerGram": "0.4761"}
     response = admin.put("/api/zakat/nisab", json=first)
     assert response.status_code == 200
-    assert response.json == client.get("/api/zakat/nisab?currency=KWD").json
-    assert response.json == {
+    published = dict(response.json)
+    assert (published.pop("inForce"), published.pop("withdrawnAt")) == (True, None)
+    assert published.pop("id")
+    assert published == {
         "currency": "KWD",
         "gold": {"pricePerGram": Decimal("40.01"), "grams": 85, "nisab": Decimal("3400.850")},
         "silver": {"pricePerGram": Decimal("0.4761"), "grams": 595, "nisab": Decimal("283.280")},
         "effectiveAt": "2026-02-18T12:00:00Z",
         "hijriDate": "1447-09-01",
     }
+    nisab = client.get("/api/zakat/nisab?currency=KWD").json
+    assert nisab.pop("nisabStandard") == "standard"
+    for metal in ("gold", "silver"):
+        assert nisab[metal].pop("effectiveAt") == "2026-02-18T12:00:00Z"
+    assert nisab == published
     later = {**first, "goldPricePerGram": 41, "effectiveAt": "2026-03-01T00:00:00+03:00"}
     assert admin.put("/api/zakat/nisab", json=later).status_code == 200
     history = client.get("/api/zakat/nisab/history?currency=KWD").json

@@ -68,7 +68,7 @@ def _find_logo(hash: str | None) -> tuple[str, bytes] | None:
 
 def describe_version(lang: str, number: str, day: date, describe: Describe) -> Version:
     """Return what a document of ``day`` says in a language."""
-    texts = get_texts(lang)
+    texts = get_texts(lang, current_app.config["HIJRI_ADJUSTMENT"])
     title, blocks = describe(texts)
     facts = [[texts("frame.number"), number], [texts("frame.date"), texts.day(day)]]
     if hijri := texts.hijri_day(day):
@@ -189,7 +189,8 @@ def render_versions(
     describe_addendum: Callable[[Texts], Iterable[Block]] = lambda _: (),
 ) -> bytes:
     """Render what a document says in one or two languages, the first of which is its own."""
-    added = [_addendum(get_texts(lang), describe_addendum) for lang in versions]
+    adjustment = current_app.config["HIJRI_ADJUSTMENT"]
+    added = [_addendum(get_texts(lang, adjustment), describe_addendum) for lang in versions]
     blocks = [
         [*version["blocks"], *more] for version, more in zip(versions.values(), added, strict=True)
     ]

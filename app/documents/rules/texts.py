@@ -34,6 +34,7 @@ class Texts:
 
     lang: str
     catalog: Mapping[str, Any]
+    hijri_adjustment: int = 0  # days
 
     def __call__(self, name: str, /, **values: str) -> str:
         """Return the text ``name``, such as ``receipt.title``, filled with ``values``.
@@ -99,7 +100,7 @@ class Texts:
         It is empty outside the calendar's tables.
         """
         try:
-            year, month, number = hijri_parts(day)
+            year, month, number = hijri_parts(day, self.hijri_adjustment)
         except HijriDateOutOfRange:
             return ""
         names = self.catalog["hijri"]
@@ -118,11 +119,14 @@ class Texts:
         return "\n".join(filter(None, (self.day(day, "d MMM y"), self.hijri_day(day, short=True))))
 
 
+def get_texts(lang: str, hijri_adjustment: int = 0) -> Texts:
+    """Return the words of a language; ``hijri_adjustment`` is the setting, in days."""
+    return Texts(lang, _load_catalog(lang), hijri_adjustment)
+
+
 @cache
-def get_texts(lang: str) -> Texts:
-    """Return the words of a language."""
-    catalog = tomllib.loads((FOLDER / f"{lang}.toml").read_text(encoding="utf-8"))
-    return Texts(lang, catalog)
+def _load_catalog(lang: str) -> Mapping[str, Any]:
+    return tomllib.loads((FOLDER / f"{lang}.toml").read_text(encoding="utf-8"))
 
 
 def load_languages() -> None:

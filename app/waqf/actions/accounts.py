@@ -8,6 +8,7 @@ from sqlalchemy import literal
 from ...database.base import db
 from ...documents.models import Document
 from ...messages import Message
+from ...payments.actions.gifts import Gift, register_gifts
 from ...payments.models import Payment
 from ...users.models import User, on_email_confirmed, on_user_erased, register_erasure_check
 from ..models import Donation, Project
@@ -29,6 +30,16 @@ def adopt_gifts(user: User) -> None:
         donation = Donation.get_for_update(Donation.id == id)
         if donation.user_id is None:
             set_donor(donation, user_id=user.id)
+
+
+@register_gifts
+def find_gift(user_id: UUID, id: UUID) -> Gift | None:
+    """Return the user's donation with ``id``, locked against changes; None if there is none."""
+    own = db.select(Donation).where(Donation.user_id == user_id, Donation.id == id)
+    donation = db.session.scalar(own.with_for_update(read=True))
+    if donation is None:
+        return None
+    return Gift(donation.status, donation.countable_amount, donation.currency)
 
 
 @register_erasure_check

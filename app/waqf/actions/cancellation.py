@@ -5,9 +5,8 @@ from uuid import UUID
 
 from ...messages import Message
 from ...payments.actions.intents import PaymentOperation, PaymentOutcome
-from ...payments.rules import InvalidTransition
+from ...payments.rules import DonationNotFound, InvalidTransition
 from ..models import Donation
-from ..rules import DonationNotFound
 from .refunds import lock_donation_payment
 
 

@@ -17,9 +17,8 @@ from ...payments.actions.refunds import (
 )
 from ...payments.actions.updates import must_exist, on_refunded
 from ...payments.models import Payment, Reversal
-from ...payments.rules import InvalidTransition
+from ...payments.rules import DonationNotFound, InvalidTransition
 from ..models import Donation
-from ..rules import DonationNotFound
 from .receipts import notify_donor
 
 

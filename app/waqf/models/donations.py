@@ -21,10 +21,10 @@ from ...database.prepared import (
 )
 from ...money import ZERO
 from ...payments.models import BalanceTransaction, Payment, Reversal
+from ...payments.rules import DonationNotFound
 from ...users.models import User
 from ..rules import (
     STATUSES,
-    DonationNotFound,
     countable_amount,
     held_amount,
 )

@@ -17,12 +17,12 @@ from ...http.responses import pdf_response
 from ...http.schemas import ExportQuerySchema, LanguageQuerySchema
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.refunds import RefundOperation
-from ...payments.rules import InvalidTransition
+from ...payments.rules import DonationNotFound, InvalidTransition
 from ...payments.schemas import PaymentSchema
 from ..actions import changes, donations, projects, refunds, year_receipts
 from ..actions.cancellation import CancelOperation, request_cancellation
 from ..models import Donation, Project
-from ..rules import DonationNotFound, GoalMet, ProjectInactive, ProjectNotFound, ReceiptNotFound
+from ..rules import GoalMet, ProjectInactive, ProjectNotFound, ReceiptNotFound
 from ..schemas.donations import (
     DonationCancellationSchema,
     DonationExportSchema,

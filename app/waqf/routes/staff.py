@@ -7,11 +7,11 @@ from ...http.authentication import current_user
 from ...http.exports import stream_rows
 from ...http.languages import preferred_language
 from ...http.schemas import LanguageQuerySchema
-from ...payments.rules import InvalidTransition
+from ...payments.rules import DonationNotFound, InvalidTransition
 from ...users.rules import UserNotFound
 from ..actions import changes, offline, staff
 from ..models import Donation
-from ..rules import DonationNotFound, ProjectNotFound
+from ..rules import ProjectNotFound
 from ..schemas.staff import (
     DonationReversalSchema,
     NewOfflineDonationSchema,

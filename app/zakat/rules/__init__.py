@@ -18,15 +18,16 @@ names its rule and source. The result is a calculation, not a fatwa.
 from ...errors import ApiError, QuotaExceeded
 from ...messages import Message
 from .assessment import (
-    LUNAR_RATE,
-    SOLAR_RATE,
     Assessment,
     BreakdownLine,
+    ItemizedAssessment,
+    Settings,
     assess,
     assess_wealth,
     zakat_due,
 )
 from .assets import AAOIFI
+from .hawl import Hawl
 from .livestock import animals_due
 from .nisab import (
     GOLD_NISAB_GRAMS,
@@ -35,8 +36,11 @@ from .nisab import (
     Metal,
     MetalPrices,
     NisabNotFound,
+    Standard,
     nisab_value,
 )
+from .rates import LUNAR_RATE, SOLAR_RATE
+from .terms import School, Terms
 
 NO_FATWA = (
     "This is a calculation by the rules that it names, and no fatwa. Where schools or"
@@ -79,9 +83,15 @@ __all__ = [
     "Assessment",
     "BreakdownLine",
     "CalculationNotFound",
+    "Hawl",
+    "ItemizedAssessment",
     "Metal",
     "MetalPrices",
     "NisabNotFound",
+    "School",
+    "Settings",
+    "Standard",
+    "Terms",
     "animals_due",
     "assess",
     "assess_wealth",

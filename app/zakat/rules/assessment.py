@@ -1,24 +1,24 @@
 """The assessment: the zakat due on assets and debts, at given prices on a given day."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
-from ...money import ZERO, to_minor_unit
-from .assets import Item, School, Valuation, deduct_liabilities, describe_inputs, value_asset
-from .hawl import hawl_completes_on, hawl_is_complete
+from ...messages import Message
+from ...money import ZERO, round_price, to_minor_unit
+from .assets import Valuation, deduct_liabilities, describe_inputs, value_asset
+from .assumptions import list_assumptions
+from .catalog import NUMBERS
+from .hawl import Hawl, hawl_is_complete
 from .livestock import AnimalsDue
-from .nisab import Metal, MetalPrices, nisab_value
+from .nisab import Metal, Standard
 from .publication import ZERO_FRACTION, round_published, round_published_parts
-
-YearBasis = Literal["lunar", "solar"]
-
-LUNAR_RATE = Decimal("0.025")  # a fortieth, once a lunar year (al-Bukhari 1454, on silver)
-SOLAR_RATE = Decimal("0.02577")  # the same for a year 11 days longer (AAOIFI 35)
-WEALTH_RATES: dict[YearBasis, Decimal] = {"lunar": LUNAR_RATE, "solar": SOLAR_RATE}
+from .rates import LUNAR_RATE, WEALTH_RATES, YearBasis
+from .terms import Item, School, Terms
+from .thresholds import Nisab, find_nisab
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class BreakdownLine:
     due: list[AnimalsDue]
     rule: str
     source: str
+    number: int  # of the rule (``catalog``)
     inputs: dict[str, Any]
 
 
@@ -52,6 +53,42 @@ class Assessment:
     hawl_completes_on: date | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ItemizedAssessment(Assessment):
+    """The zakat due on assets and debts, and the terms on which they were valued."""
+
+    as_of: date
+    school: School
+    nisab_standard: Standard
+    nisab_grams: Decimal | None  # None: no nisab was needed, as for the other two
+    nisab_price_per_gram: Decimal | None
+    nisab_priced_on: date | None  # None also: the price is that of the request
+    rates: dict[str, Decimal] | None
+    hawl_interrupted_on: date | None
+    hawl_resumed_on: date | None
+    assumptions: list[Message]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a calculation depends on besides its items. ``today`` is the day that it is for."""
+
+    terms: Terms
+    today: date
+    nisab_basis: Metal = "gold"
+    nisab_standard: Standard = "standard"
+    year_basis: YearBasis = "lunar"
+    hawl: Hawl = field(default_factory=Hawl)
+    latest_start: date | None = None  # the latest date that it is now; ``today`` by default
+    hijri_adjustment: int = 0
+    is_past: bool = False  # the request names its day, which is over
+
+    def hawl_completes_on(self) -> date | None:
+        """Return the day on which the hawl is complete. Raises ValidationFailed."""
+        latest = self.latest_start or self.today
+        return self.hawl.completes_on(self.terms.school, latest, self.hijri_adjustment)
+
+
 def zakat_due(wealth: Decimal, nisab: Decimal, rate: Decimal, currency: str) -> Decimal:
     """Return zakat on the whole of ``wealth`` in ``currency``'s minor unit; 0 below ``nisab``.
 
@@ -67,56 +104,69 @@ def assess_wealth(wealth: Decimal, nisab: Decimal, currency: str) -> Assessment:
 
 
 def assess(
-    assets: Sequence[Item],
-    liabilities: Sequence[Item],
-    *,
-    currency: str,
-    prices: MetalPrices,
-    today: date,
-    nisab_basis: Metal = "gold",
-    year_basis: YearBasis = "lunar",
-    school: School = "majority",
-    hawl_started_on: date | None = None,
-    latest_start: date | None = None,
-) -> Assessment:
+    assets: Sequence[Item], liabilities: Sequence[Item], settings: Settings
+) -> ItemizedAssessment:
     """Assess all assets and liabilities, with a line for each asset and then for each liability.
 
-    Raises NisabNotFound if a price is needed that ``prices`` lacks, and ValidationFailed if the
-    hawl starts in the future: after ``latest_start``, ``today`` by default.
+    Raises NisabNotFound if a price is needed that the terms lack, and ValidationFailed if a rate
+    is missing or a day of the hawl is in the future.
     """
-    completes_on = hawl_completes_on(hawl_started_on, latest_start or today)
-    rate = WEALTH_RATES[year_basis]
-    valuations = [value_asset(asset, prices, school) for asset in assets]
-    nisab = _nisab(valuations, prices, nisab_basis, currency)
-    valuations += deduct_liabilities(liabilities, _wealth(valuations))
-    wealth = round_published(_wealth(valuations), currency)
-    if nisab is not None and wealth >= nisab:
+    terms, items = settings.terms, [*assets, *liabilities]
+    rates = terms.rates_used(items)
+    completes_on = settings.hawl_completes_on()
+    rate = WEALTH_RATES[settings.year_basis]
+    valuations = [value_asset(asset, terms) for asset in assets]
+    nisab = _find_nisab(assets, valuations, settings)
+    valuations += deduct_liabilities(liabilities, _wealth(valuations), terms)
+    wealth = round_published(_wealth(valuations), terms.currency)
+    if nisab and wealth >= nisab.amount:
         valuations = [_with_zakat(valuation, rate) for valuation in valuations]
-    items = [*assets, *liabilities]
-    inputs = [describe_inputs(item, prices, school) for item in items]
-    lines = _lines(items, inputs, valuations, rate, currency)
-    zakat_amount, eligible = _due_now(valuations, lines, hawl_is_complete(completes_on, today))
-    return Assessment(
+    lines = _lines(items, valuations, rate, terms)
+    is_complete = hawl_is_complete(completes_on, settings.today)
+    zakat_amount, eligible = _due_now(valuations, lines, is_complete)
+    return ItemizedAssessment(
         wealth=wealth,
-        nisab=nisab,
-        zakat_amount=to_minor_unit(zakat_amount, currency),
+        nisab=nisab.amount if nisab else None,
+        zakat_amount=to_minor_unit(zakat_amount, terms.currency),
         eligible=eligible,
         rate=rate,
-        nisab_basis=nisab_basis,
-        year_basis=year_basis,
         breakdown=lines,
-        hawl_started_on=hawl_started_on,
         hawl_completes_on=completes_on,
+        rates=rates or None,
+        assumptions=list_assumptions(assets, settings, rates, nisab),
+        **_describe_settings(settings),
+        **_describe_nisab(nisab),
     )
 
 
-def _nisab(
-    valuations: Sequence[Valuation], prices: MetalPrices, basis: Metal, currency: str
-) -> Decimal | None:
+def _describe_settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "as_of": settings.today,
+        "school": settings.terms.school,
+        "year_basis": settings.year_basis,
+        "nisab_basis": settings.nisab_basis,
+        "nisab_standard": settings.nisab_standard,
+        "hawl_started_on": settings.hawl.started_on,
+        "hawl_interrupted_on": settings.hawl.interrupted_on,
+        "hawl_resumed_on": settings.hawl.resumed_on,
+    }
+
+
+def _describe_nisab(nisab: Nisab | None) -> dict[str, Any]:
+    return {
+        "nisab_grams": nisab and nisab.grams,
+        "nisab_price_per_gram": nisab and round_price(nisab.price_per_gram),
+        "nisab_priced_on": nisab and nisab.priced_on,
+    }
+
+
+def _find_nisab(
+    assets: Sequence[Item], valuations: Sequence[Valuation], settings: Settings
+) -> Nisab | None:
     """Return the nisab of wealth; None if there is none, as harvests and herds have their own."""
     if not any(valuation.is_wealth for valuation in valuations):
         return None
-    return nisab_value(prices.price_of(basis), basis, currency)
+    return find_nisab(assets, settings.nisab_basis, settings.nisab_standard, settings.terms)
 
 
 def _wealth(valuations: Sequence[Valuation]) -> Fraction:
@@ -132,12 +182,9 @@ def _with_zakat(valuation: Valuation, rate: Decimal) -> Valuation:
 
 
 def _lines(
-    items: Sequence[Item],
-    inputs: Sequence[dict[str, Any]],
-    valuations: Sequence[Valuation],
-    rate: Decimal,
-    currency: str,
+    items: Sequence[Item], valuations: Sequence[Valuation], rate: Decimal, terms: Terms
 ) -> list[BreakdownLine]:
+    currency = terms.currency
     counted = _round_each(valuations, [valuation.counted for valuation in valuations], currency)
     zakat = _round_each(valuations, [valuation.zakat for valuation in valuations], currency)
     return [
@@ -150,7 +197,8 @@ def _lines(
             due=valuation.due,
             rule=valuation.rule,
             source=valuation.source,
-            inputs=inputs[i],
+            number=NUMBERS[valuation.rule, valuation.source],
+            inputs=describe_inputs(item, terms),
         )
         for i, (item, valuation) in enumerate(zip(items, valuations, strict=True))
     ]

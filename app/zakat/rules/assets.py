@@ -1,17 +1,15 @@
 """The exact amount that counts of each asset and debt, and the rule that decides it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from .livestock import RULES, SOURCES, AnimalsDue, animals_due
-from .nisab import Metal, MetalPrices
+from .nisab import Metal
 from .publication import ZERO_FRACTION
-
-Item = Mapping[str, Any]
-School = Literal["majority", "hanafi"]
+from .terms import PURE_KARAT, Item, Terms
 
 AAOIFI = "AAOIFI Shari'ah Standard 35 (Zakah)"
 TRADE_SOURCE = "Sunan Abi Dawud 1562"  # on goods prepared for sale
@@ -53,6 +51,22 @@ CROPS_RATES = {
     "mixed": Decimal("0.075"),  # three quarters of the tenth, if each waters half of it
 }
 CROPS_RULE = "A harvest of at least 653 kg owes the rate of its watering, apart from the wealth."
+SMALL_CROPS_RULE = "A harvest below 653 kg owes nothing."
+CROPS_SOURCE = "Sahih al-Bukhari 1483 (rates), 1447 (five awsuq)"
+DEDUCTED_RULE = "Due within the year, so deducted, as far as there is wealth."
+NOT_DEDUCTED_RULE = "Not due within the year, so not deducted."
+JEWELLERY_RULE = "Jewellery for personal use is left out, except in the Hanafi school."
+JEWELLERY_SOURCE = "Muwatta Malik, Book of Zakat, on jewellery"
+COLLECTIBLE_RULE = "Expected to be paid, so it counts in full."
+DOUBTFUL_RULE = "Doubtful, so it does not count until it is received."
+LONG_TERM_RULE = "Held for the long term: the zakatable share of its value counts."
+RIKAZ_RULE = "A fifth of found treasure of any amount is due at once, apart from the wealth."
+RIKAZ_SOURCE = "Sahih al-Bukhari 1499"
+BUSINESS_RULE = (
+    "Of a business the owner's share counts of cash, inventory at market value, work in progress"
+    " and collectible receivables, less the liabilities due within the year; never below 0."
+)
+BUSINESS_SOURCE = f"{AAOIFI}; {TRADE_SOURCE}"
 
 # What a line of the breakdown has of its item, under short names: it is stored with each line.
 INPUTS = {
@@ -66,6 +80,11 @@ INPUTS = {
     "watering": "watering",
     "species": "species",
     "count": "count",
+    "cash": "cash",
+    "inventory": "inventory",
+    "workInProgress": "work_in_progress",
+    "liabilities": "liabilities",
+    "priceKarat": "price_karat",
 }
 
 RIKAZ_RATE = Decimal("0.2")  # a fifth (al-Bukhari 1499)
@@ -89,104 +108,123 @@ class Valuation:
         return self.own_rate is None
 
 
-def describe_inputs(item: Item, prices: MetalPrices, school: School) -> dict[str, Any]:
+def describe_inputs(item: Item, terms: Terms) -> dict[str, Any]:
     """Return what an asset or debt is valued from, by which a report can be recomputed."""
     inputs = {name: item[key] for name, key in INPUTS.items() if item.get(key) is not None}
     category = item.get("category")
     if category in PURITY_RULES:
         if "price" not in inputs:
-            day = prices.day and prices.day.isoformat()
-            inputs |= {"price": prices.price_by(category), "priced": day}
-        inputs["school"] = school
+            day = terms.prices.day_of(category)
+            inputs |= {"price": terms.prices.price_by(category), "priced": day and day.isoformat()}
+            inputs.pop("priceKarat", None)
+        inputs["school"] = terms.school
+    if category == "business":
+        inputs |= {"receivables": _receivables(item, collectible=True)}
+        inputs |= {"doubtful": _receivables(item, collectible=False), "share": item["share"]}
+    if terms.is_foreign(item):
+        inputs |= {"currency": item["currency"], "exchange": terms.rates[item["currency"]]}
     return {name: value for name, value in inputs.items() if value is not None}
 
 
-def value_asset(asset: Item, prices: MetalPrices, school: School) -> Valuation:
-    """Value ``asset``. Raises NisabNotFound if it needs a price that ``prices`` lacks."""
+def value_asset(asset: Item, terms: Terms) -> Valuation:
+    """Value ``asset``. Raises NisabNotFound if it needs a price that ``terms`` lacks."""
     match asset["category"]:
         case "gold" | "silver" as metal:
-            return _metal(asset, metal, prices, school)
+            return _metal(asset, metal, terms)
         case "receivable":
-            return _receivable(asset)
+            return _receivable(asset, terms)
         case "shares_long_term" | "retirement":
-            return _long_term(asset)
+            return _long_term(asset, terms)
+        case "business":
+            return _business(asset, terms)
         case "crops":
-            return _crops(asset)
+            return _crops(asset, terms)
         case "rikaz":
-            return _rikaz(asset)
+            return _rikaz(asset, terms)
         case "livestock":
             return _livestock(asset)
         case category:
-            return Valuation(Fraction(asset["amount"]), *FULL_VALUE_CATEGORIES[category])
+            return Valuation(terms.amount_of(asset), *FULL_VALUE_CATEGORIES[category])
 
 
-def deduct_liabilities(liabilities: Iterable[Item], wealth: Fraction) -> list[Valuation]:
+def deduct_liabilities(
+    liabilities: Iterable[Item], wealth: Fraction, terms: Terms
+) -> list[Valuation]:
     """Value the liabilities in order, each deducted until no ``wealth`` is left."""
     valuations = []
     for liability in liabilities:
-        valuation = _liability(liability, wealth)
+        valuation = _liability(liability, wealth, terms)
         wealth += valuation.counted
         valuations.append(valuation)
     return valuations
 
 
-def _liability(liability: Item, remaining_wealth: Fraction) -> Valuation:
+def pure_grams(asset: Item, metal: Metal, terms: Terms) -> Fraction:
+    """Return the grams of pure metal of ``asset`` that count."""
+    if asset["personal_use"] and terms.school != "hanafi":
+        return ZERO_FRACTION
+    purity = Fraction(asset["karat"]) / PURE_KARAT if metal == "gold" else asset["fineness"]
+    return Fraction(asset["grams"]) * Fraction(purity)
+
+
+def _liability(liability: Item, remaining_wealth: Fraction, terms: Terms) -> Valuation:
     if not liability["due_within_year"]:
-        return Valuation(ZERO_FRACTION, "Not due within the year, so not deducted.", AAOIFI)
-    rule = "Due within the year, so deducted, as far as there is wealth."
-    return Valuation(-min(remaining_wealth, Fraction(liability["amount"])), rule, AAOIFI)
+        return Valuation(ZERO_FRACTION, NOT_DEDUCTED_RULE, AAOIFI)
+    deducted = min(remaining_wealth, terms.amount_of(liability))
+    return Valuation(-deducted, DEDUCTED_RULE, AAOIFI)
 
 
-def _metal(asset: Item, metal: Metal, prices: MetalPrices, school: School) -> Valuation:
-    if asset["personal_use"] and school != "hanafi":
-        rule = "Jewellery for personal use is left out, except in the Hanafi school."
-        return Valuation(ZERO_FRACTION, rule, "Muwatta Malik, Book of Zakat, on jewellery")
-    own_price = asset.get("price_per_gram")
-    price = Fraction(prices.price_of(metal) if own_price is None else own_price)
-    value = Fraction(asset["grams"]) * _purity(asset, metal) * price
+def _metal(asset: Item, metal: Metal, terms: Terms) -> Valuation:
+    if asset["personal_use"] and terms.school != "hanafi":
+        return Valuation(ZERO_FRACTION, JEWELLERY_RULE, JEWELLERY_SOURCE)
+    value = pure_grams(asset, metal, terms) * terms.price_per_gram(asset, metal)
     sources = JEWELLERY_SOURCES if asset["personal_use"] else METAL_SOURCES
     return Valuation(value, PURITY_RULES[metal], sources[metal])
 
 
-def _purity(asset: Item, metal: Metal) -> Fraction:
-    return Fraction(asset["karat"]) / 24 if metal == "gold" else Fraction(asset["fineness"])
-
-
-def _receivable(asset: Item) -> Valuation:
+def _receivable(asset: Item, terms: Terms) -> Valuation:
     if not asset["collectible"]:
-        return Valuation(
-            ZERO_FRACTION, "Doubtful, so it does not count until it is received.", AAOIFI
-        )
-    return Valuation(
-        Fraction(asset["amount"]), "Expected to be paid, so it counts in full.", AAOIFI
-    )
+        return Valuation(ZERO_FRACTION, DOUBTFUL_RULE, AAOIFI)
+    return Valuation(terms.amount_of(asset), COLLECTIBLE_RULE, AAOIFI)
 
 
-def _long_term(asset: Item) -> Valuation:
-    rule = "Held for the long term: the zakatable share of its value counts."
-    source = LONG_TERM_SOURCES[asset["category"]]
-    return Valuation(Fraction(asset["amount"]) * Fraction(asset["zakatable_share"]), rule, source)
+def _long_term(asset: Item, terms: Terms) -> Valuation:
+    value = terms.amount_of(asset) * Fraction(asset["zakatable_share"])
+    return Valuation(value, LONG_TERM_RULE, LONG_TERM_SOURCES[asset["category"]])
 
 
-def _crops(asset: Item) -> Valuation:
-    amount, rate = Fraction(asset["amount"]), CROPS_RATES[asset["watering"]]
+def _business(asset: Item, terms: Terms) -> Valuation:
+    counted = ("cash", "inventory", "work_in_progress")
+    total = sum((asset[name] for name in counted), _receivables(asset, collectible=True))
+    net = max(ZERO_FRACTION, Fraction(total) - Fraction(asset["liabilities"]))
+    value = net * Fraction(asset["share"]) * terms.rate_of(asset)
+    return Valuation(value, BUSINESS_RULE, BUSINESS_SOURCE)
+
+
+def _receivables(asset: Item, *, collectible: bool) -> Decimal:
+    amounts = [row["amount"] for row in asset["receivables"] if row["collectible"] == collectible]
+    return sum(amounts, Decimal(0))
+
+
+def _crops(asset: Item, terms: Terms) -> Valuation:
+    amount, rate = terms.amount_of(asset), CROPS_RATES[asset["watering"]]
     reaches_nisab = asset["kilograms"] >= CROPS_NISAB_KILOGRAMS
     return Valuation(
         amount,
-        CROPS_RULE if reaches_nisab else "A harvest below 653 kg owes nothing.",
-        "Sahih al-Bukhari 1483 (rates), 1447 (five awsuq)",
+        CROPS_RULE if reaches_nisab else SMALL_CROPS_RULE,
+        CROPS_SOURCE,
         own_rate=rate,
         zakat=amount * Fraction(rate) if reaches_nisab else ZERO_FRACTION,
         needs_hawl=False,
     )
 
 
-def _rikaz(asset: Item) -> Valuation:
-    amount = Fraction(asset["amount"])
+def _rikaz(asset: Item, terms: Terms) -> Valuation:
+    amount = terms.amount_of(asset)
     return Valuation(
         amount,
-        "A fifth of found treasure of any amount is due at once, apart from the wealth.",
-        "Sahih al-Bukhari 1499",
+        RIKAZ_RULE,
+        RIKAZ_SOURCE,
         own_rate=RIKAZ_RATE,
         zakat=amount * Fraction(RIKAZ_RATE),
         needs_hawl=False,

@@ -11,6 +11,7 @@ from ...documents.rules import Block, block, heading, key_values, note, paragrap
 from ...documents.rules.texts import Texts
 from ...money import ZERO
 from .assets import AAOIFI
+from .catalog import DUE_RULE, NUMBERS
 
 MAX_LINES = 300
 LINES_OF_MORE = 150  # of an old calculation: its lines take memory, also those left out
@@ -34,7 +35,7 @@ def report_blocks(texts: Texts, calculation: Any, name: str, day: date) -> Itera
     if len(lines) > len(shown):
         yield note(texts("zakat.shortened", shown=str(len(shown)), total=str(len(lines))))
     yield heading(texts("zakat.rules"))
-    rules = [f"{_rule(texts, rule)} — {_rule(texts, source)}" for rule, source in notes]
+    rules = [_cite(texts, rule, source) for rule, source in notes]
     yield block("clauses", clauses=rules)
     if calculation.notes:
         yield heading(texts("zakat.notes"))
@@ -51,7 +52,7 @@ def _single_line(calculation: Any) -> dict[str, Any]:
         "rate": calculation.rate,
         "zakat": calculation.zakat_amount,
         "due": [],
-        "rule": "Zakat is due on the whole of net wealth that reaches the nisab.",
+        "rule": DUE_RULE,
         "source": AAOIFI,
     }
 
@@ -217,19 +218,37 @@ def _factors(
     texts: Texts, inputs: dict[str, Any], counted: Decimal, currency: str
 ) -> Iterator[str]:
     """Yield what was multiplied."""
-    if inputs.get("amount") not in (None, abs(counted)):
-        yield texts.money(Decimal(inputs["amount"]), currency)
+    own_currency = inputs.get("currency", currency)
+    if "inventory" in inputs:
+        yield _business(texts, inputs, own_currency)
+    elif "amount" in inputs and (own_currency != currency or inputs["amount"] != abs(counted)):
+        yield texts.money(Decimal(inputs["amount"]), own_currency)
     patterns = {
         "share": "{}",
         "grams": "{} g",
         "karat": "{}/24",
         "fineness": "{}",
-        "price": f"{currency}\u00a0{{}}",
+        "price": f"{own_currency}\u00a0{{}}",
+        "priceKarat": "24/{}",
+        "exchange": "{}",
     }
     for name, pattern in patterns.items():
         if (value := inputs.get(name)) is not None:
             number = texts.percent(Decimal(value)) if name == "share" else texts.quantity(value)
             yield pattern.format(number)
+
+
+def _business(texts: Texts, inputs: dict[str, Any], currency: str) -> str:
+    """Return what was added and deducted of a business."""
+    added = [
+        texts.money(Decimal(inputs[name]), currency)
+        for name in ("cash", "inventory", "workInProgress", "receivables")
+        if inputs.get(name)
+    ]
+    text = " + ".join(added) or texts.money(ZERO, currency)
+    if inputs.get("liabilities"):
+        text += f" − {texts.money(Decimal(inputs['liabilities']), currency)}"
+    return f"({text})"
 
 
 def _remarks(texts: Texts, inputs: dict[str, Any]) -> Iterator[str]:
@@ -247,5 +266,8 @@ def _remarks(texts: Texts, inputs: dict[str, Any]) -> Iterator[str]:
         yield texts.isolate(f"{texts.quantity(inputs['count'])} {species}")
 
 
-def _rule(texts: Texts, rule: str) -> str:
-    return texts.find("rules", rule)
+def _cite(texts: Texts, rule: str, source: str) -> str:
+    """Return a rule with its source, and its number in the list of all rules."""
+    text = f"{texts.find('rules', rule)} — {texts.find('rules', source)}"
+    number = NUMBERS.get((rule, source))
+    return text if number is None else f"{text} ({texts('zakat.number', number=str(number))})"

@@ -1,28 +1,24 @@
-"""Stored calculations, and the metal prices that they are based on."""
+"""Stored calculations."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from flask import current_app
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Row
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, composite, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from .. import clock
-from ..audit.models import record_changes
-from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import (
+from ... import clock
+from ...database.base import Base, UUIDPrimaryKeyMixin, db
+from ...database.prepared import (
     PreparedInsert,
-    PreparedQuery,
     newest_first,
     prepared_insert,
     prepared_query,
 )
-from ..users.models import on_user_erased
+from ...users.models import on_user_erased
 
 
 class Calculation(UUIDPrimaryKeyMixin, Base):
@@ -51,6 +47,17 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
     breakdown: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     hawl_started_on: Mapped[date | None]
     hawl_completes_on: Mapped[date | None]
+    # Of an itemized calculation, since release 0.3:
+    as_of: Mapped[date | None]
+    school: Mapped[str | None]
+    nisab_standard: Mapped[str | None]
+    nisab_grams: Mapped[Decimal | None]
+    nisab_price_per_gram: Mapped[Decimal | None]
+    nisab_priced_on: Mapped[date | None]
+    rates: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    hawl_interrupted_on: Mapped[date | None]
+    hawl_resumed_on: Mapped[date | None]
+    assumptions: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     notes: Mapped[str | None]
     calculated_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -64,7 +71,7 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 
     @classmethod
     def insert(cls, **values: Any) -> PreparedInsert:
-        """Prepare the insert of a calculation."""
+        """Prepare the insert of a calculation; a column without a value gets its default."""
         return prepared_insert(cls, id=uuid7(), **values)
 
     @classmethod
@@ -108,74 +115,3 @@ class Calculation(UUIDPrimaryKeyMixin, Base):
 def delete_calculations(user_id: UUID) -> None:
     """Delete all calculations of the user."""
     db.session.execute(db.delete(Calculation).where(Calculation.user_id == user_id))
-
-
-@dataclass(frozen=True)
-class NisabThreshold:
-    """The nisab by a metal, as published."""
-
-    price_per_gram: Decimal
-    grams: int
-    nisab: Decimal
-
-
-@record_changes(
-    *("currency", "gold_price_per_gram", "silver_price_per_gram", "effective_at"),
-    subject="nisab",
-)
-class MetalPrice(UUIDPrimaryKeyMixin, Base):
-    """The prices of a gram of pure gold and silver from ``effective_at`` on; never changed."""
-
-    __tablename__ = "zakat_metal_prices"
-    __table_args__ = (
-        CheckConstraint("gold_price_per_gram > 0 AND silver_price_per_gram > 0", name="positive"),
-        Index(None, "currency", "effective_at", "id"),
-    )
-
-    currency: Mapped[str]
-    gold: Mapped[NisabThreshold] = composite(
-        mapped_column("gold_price_per_gram"),
-        mapped_column("gold_grams"),
-        mapped_column("gold_nisab"),
-    )
-    silver: Mapped[NisabThreshold] = composite(
-        mapped_column("silver_price_per_gram"),
-        mapped_column("silver_grams"),
-        mapped_column("silver_nisab"),
-    )
-    effective_at: Mapped[datetime]
-    hijri_date: Mapped[str]
-    published_by: Mapped[UUID | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL"), index=True
-    )
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-
-    @prepared_query
-    def history(cls: Any, currency):
-        """Select all prices published in ``currency``, the latest first."""
-        return newest_first(
-            db.select(cls).where(cls.currency == currency), cls.effective_at, cls.id
-        )
-
-    @classmethod
-    def count(cls, currency: str) -> int:
-        """Count the prices published in ``currency``."""
-        query = db.select(db.func.count()).select_from(cls).where(cls.currency == currency)
-        return db.session.scalar(query) or 0
-
-    @classmethod
-    def current(cls, currency: str) -> PreparedQuery:
-        """Select the price in effect now, if it is not older than NISAB_MAX_AGE_DAYS."""
-        now = clock.now()
-        oldest = now - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
-        return cls.latest(currency, oldest, now)
-
-    @prepared_query
-    def latest(cls: Any, currency, oldest, now):
-        """Select the last price that took effect between ``oldest`` and ``now``."""
-        return (
-            db.select(cls)
-            .where(cls.currency == currency, cls.effective_at.between(oldest, now))
-            .order_by(cls.effective_at.desc(), cls.id.desc())
-            .limit(1)
-        )

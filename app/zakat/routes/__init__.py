@@ -1,38 +1,32 @@
-"""Zakat calculations, their reports, and the nisab.
+"""Zakat calculations and their reports; the other routes of zakat have their own modules.
 
 A view with ``idempotent`` does not commit: the decorator commits the effect together with the
 stored response.
 """
 
-from ..approvals.routes import may_need_approval
-from ..database.base import db
-from ..errors import QuotaExceeded
-from ..http.authentication import current_user
-from ..http.blueprint import Blueprint
-from ..http.exports import stream_rows
-from ..http.languages import preferred_language
-from ..http.responses import pdf_response
-from ..http.schemas import ExportQuerySchema, LanguageQuerySchema
-from .actions import (
-    issue_report,
-    lock_breakdown_quota,
-    publish_prices,
-    render_report,
-    run_assessment,
-)
-from .models import Calculation, MetalPrice
-from .rules import CalculationNotFound, NisabNotFound
-from .schemas.calculations import (
+from ...database.base import db
+from ...errors import QuotaExceeded
+from ...http.authentication import current_user
+from ...http.exports import stream_rows
+from ...http.languages import preferred_language
+from ...http.responses import pdf_response
+from ...http.schemas import ExportQuerySchema, LanguageQuerySchema
+from ..actions.calculations import lock_breakdown_quota, run_assessment
+from ..actions.reports import issue_report, render_report
+from ..models import Calculation
+from ..rules import CalculationNotFound, NisabNotFound
+from ..schemas.calculations import (
     CalculationDeletedSchema,
-    CalculationSchema,
     NewCalculationSchema,
     SummaryQuerySchema,
     SummarySchema,
-    UnstoredCalculationSchema,
 )
-from .schemas.prices import CurrencyQuerySchema, NewNisabSchema, NisabSchema
+from ..schemas.results import ITEMIZED_ONLY, CalculationSchema, UnstoredCalculationSchema
+from . import estimates, explanations, obligations, prices
+from .blueprint import bp
+from .languages import with_texts
 
-bp = Blueprint("zakat", __name__, url_prefix="/api/zakat", description=__doc__)
+__all__ = ["bp", "estimates", "explanations", "obligations", "prices"]
 
 EXPORTS = {
     "application/x-ndjson": '{"id":"0197c3a4-…","wealth":10000,"zakatAmount":250.00,…}\n',
@@ -58,6 +52,8 @@ def create_calculation(new_calculation):
     """Calculate zakat and store the result"""
     values = run_assessment(new_calculation)
     lock_breakdown_quota(current_user, values["breakdown"])
+    if "assumptions" in values:
+        values = with_texts(values)
     return Calculation.insert(user_id=current_user.id, **values)
 
 
@@ -68,7 +64,8 @@ def create_calculation(new_calculation):
 @bp.raises(NisabNotFound)
 def calculate(new_calculation):
     """Calculate zakat without storing the result: id and userId are null"""
-    return {"id": None, "user_id": None, **run_assessment(new_calculation)}
+    values = {**ITEMIZED_ONLY, **run_assessment(new_calculation)}
+    return {"id": None, "user_id": None, **with_texts(values)}
 
 
 @bp.get("/calculations/<uuid:id>")
@@ -125,35 +122,3 @@ def report_calculation(query, id):
 def summarize_year(query):
     """Total your calculations of a Gregorian year by currency"""
     return {"year": query["year"], "totals": Calculation.totals(current_user, query["year"])}
-
-
-@bp.get("/nisab")
-@bp.public
-@bp.cacheable
-@bp.arguments(CurrencyQuerySchema, location="query")
-@bp.returns_row(NisabSchema, NisabNotFound)
-def show_nisab(query):
-    """Get the current nisab, by gold and by silver"""
-    return MetalPrice.current(query["currency"])
-
-
-@bp.put("/nisab")
-@bp.admins_only
-@bp.arguments(NewNisabSchema)
-@bp.response(200, NisabSchema)
-@may_need_approval
-def publish_nisab(data):
-    """Publish the prices of gold and silver; earlier prices stay in the history"""
-    published = publish_prices(current_user, data)
-    db.session.commit()
-    return published
-
-
-@bp.get("/nisab/history")
-@bp.public
-@bp.cacheable
-@bp.arguments(CurrencyQuerySchema, location="query")
-@bp.paginated(NisabSchema, "effectiveAt")
-def list_nisab_history(query):
-    """List the nisab prices published in a currency, the latest first"""
-    return MetalPrice.history(query["currency"])

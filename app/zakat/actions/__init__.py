@@ -1,0 +1,1 @@
+"""The steps of zakat, shared by routes, commands and jobs."""
