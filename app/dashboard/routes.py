@@ -33,6 +33,7 @@ STRIPE_SOURCES = {
     "frame-src": "https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com",
     "connect-src": "'self' https://api.stripe.com",
 }
+PUBLIC, GROUPS = "public", ("account", "staff", "admin")  # of pages, each with its own script
 YEAR = 365 * 24 * 60 * 60  # seconds
 
 
@@ -50,7 +51,7 @@ def show_dashboard():
 @bp.raises(NotFound)  # a path that begins with a slash
 def show_dashboard_page(page):
     """Show a page of the web client, which finds it by the address"""
-    return index_page()
+    return index_page(page)
 
 
 @bp.get("/reset-password")
@@ -90,9 +91,15 @@ def show_dashboard_file(digest, path):
     return response
 
 
-def index_page() -> Response:
-    """Return the page that loads the client's modules."""
-    page = render_template("index.html", digest=static_digest(), entry_folder=entry_folder())
+def index_page(address: str = "") -> Response:
+    """Return the page that loads the client's modules; ``address`` is below ``/dashboard``."""
+    group = address.partition("/")[0]
+    page = render_template(
+        "index.html",
+        digest=static_digest(),
+        entry_folder=entry_folder(),
+        group=group if group in GROUPS else PUBLIC,
+    )
     response = Response(page)
     response.headers["Content-Security-Policy"] = content_security_policy()
     response.headers["Cache-Control"] = "no-cache"

@@ -14,7 +14,7 @@ MARIAM = {"donor__name": "Mariam al-Ijliya", "donor__email": "mariam@example.org
 DECLINED = "pm_card_visa_chargeDeclined"
 AT_THE_BANK = "pm_card_authenticationRequired"
 FINAL = {"en": "Thank you", "ar": "جزاك الله خيرًا"}
-LIMITS = {name: "1000000 per hour" for name in ("RATELIMIT_DONATIONS", "RATELIMIT_GUEST_DONATIONS")}
+LIMITS = dict.fromkeys(("RATELIMIT_DONATIONS", "RATELIMIT_GUEST_DONATIONS"), "1000000 per hour")
 # The first response of a gift is lost on the way, after the service has acted.
 LOSE_RESPONSE = """
 const send = window.fetch;
@@ -46,7 +46,11 @@ window.Stripe = (key, options) => {
 
 def environment_of(stripe_settings, **environment):
     """Return a server's environment: it uses the stand-in for Stripe, and has no low limits."""
-    return {**{name.upper(): value for name, value in stripe_settings.items()}, **LIMITS, **environment}
+    return {
+        **{name.upper(): value for name, value in stripe_settings.items()},
+        **LIMITS,
+        **environment,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -168,7 +168,9 @@ def test_a_category_has_several_items_with_names(browser, prices):
     browser.open("/dashboard/zakat")
     browser.fill(bank__amount="20000")
     browser.wait_for_text("$500.00", ".total")
-    browser.script("document.querySelector('[name=\"bank.amount\"]').closest('details').open = true")
+    browser.script(
+        "document.querySelector('[name=\"bank.amount\"]').closest('details').open = true"
+    )
     add = "return [...document.querySelectorAll('.category button')].find((b) => /Bank/.test(b.innerText))"
     browser.script(add).click()
     browser.wait(lambda: browser.driver.find_elements("name", "bank~2.amount"))
@@ -218,7 +220,9 @@ def test_what_is_printed_is_black_and_has_no_controls(browser, prices, project):
     dark = {"name": "prefers-color-scheme", "value": "dark"}
     browser.command("Emulation.setEmulatedMedia", media="print", features=[dark])
     controls = "input, select, button, nav, body > footer"
-    shown = f"return [...document.querySelectorAll('{controls}')].filter((e) => e.checkVisibility())"
+    shown = (
+        f"return [...document.querySelectorAll('{controls}')].filter((e) => e.checkVisibility())"
+    )
     assert browser.script(shown + ".length") == 0
     colours = (
         "return [...document.querySelectorAll('main *')].filter((e) => e.checkVisibility())"

@@ -7,8 +7,7 @@ import { ApiError } from "./lib/api.js";
 import { language, loadTexts, preferredLanguage, setLanguage, t } from "./lib/i18n.js";
 import { matchPath, navigate, path, search } from "./lib/router.js";
 import { config, loadConfig, loadUser, user } from "./lib/session.js";
-import * as publicPages from "./pages/public/index.js";
-import * as notFound from "./pages/public/not-found.js";
+import * as notFound from "./pages/not-found.js";
 
 /** The groups of pages: their addresses, and who may see them. A group is loaded when it is shown first. */
 const GROUPS = [
@@ -16,7 +15,7 @@ const GROUPS = [
   { name: "staff", roles: ["officer", "admin"], load: () => import("./pages/staff/index.js") },
   { name: "admin", roles: ["admin"], load: () => import("./pages/admin/index.js") },
 ];
-const PUBLIC = { name: "public", load: async () => publicPages };
+const PUBLIC = { name: "public", load: () => import("./pages/public/index.js") };
 
 /** Load the page at `address`, with its group's links and its texts. */
 async function loadPage(address) {

@@ -7,10 +7,24 @@ import { PurgeCSS } from "purgecss";
 
 const SOURCE = "../static";
 const TARGET = `${SOURCE}/bundle`;
+const GROUPS = ["public", "account", "staff", "admin"]; // of pages, loaded when one of them is shown
+
+/** Leave out the indentation, which htm ignores in templates. */
+const withoutIndentation = {
+  name: "without-indentation",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /static\/(app|components|lib|pages)\b.*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf-8").replace(/([>}])\n\s+(?=[<$])/g, "$1").replace(/\n\s+/g, "\n"),
+    })),
+};
 
 rmSync(TARGET, { recursive: true, force: true });
 await build({
-  entryPoints: [`${SOURCE}/app.js`, `${SOURCE}/app.css`],
+  entryPoints: [
+    { in: `${SOURCE}/app.js`, out: "app" },
+    { in: `${SOURCE}/app.css`, out: "app" },
+    ...GROUPS.map((group) => ({ in: `${SOURCE}/pages/${group}/index.js`, out: group })),
+  ],
   outdir: TARGET,
   bundle: true,
   splitting: true,
@@ -19,6 +33,7 @@ await build({
   minify: true,
   legalComments: "none",
   chunkNames: "[name]-[hash]",
+  plugins: [withoutIndentation],
 });
 
 // Only rules and variables that some page can use.

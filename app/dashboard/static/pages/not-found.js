@@ -1,6 +1,6 @@
-import { html } from "../../vendor/preact.js";
-import { Heading } from "../../components/heading.js";
-import { t } from "../../lib/i18n.js";
+import { html } from "../vendor/preact.js";
+import { Heading } from "../components/heading.js";
+import { t } from "../lib/i18n.js";
 
 export const title = "not-found";
 

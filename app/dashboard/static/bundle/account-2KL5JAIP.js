@@ -1,1 +1,0 @@
-import{E as o,a,i as r,w as e}from"./chunk-VZEDRTUT.js";var t={};a(t,{default:()=>c,title:()=>i});var i="account-overview";function c(){return r`<${o}>${e("account-overview")}</${o}>`}var p=[["/dashboard/account",t]],s=[["/dashboard/account","account-overview"]];export{s as links,p as pages};

@@ -1,1 +1,0 @@
-import{E as t,a,i as r,w as e}from"./chunk-VZEDRTUT.js";var o={};a(o,{default:()=>f,title:()=>i});var i="staff-overview";function f(){return r`<${t}>${e("staff-overview")}</${t}>`}var p=[["/dashboard/staff",o]],n=[["/dashboard/staff","staff-overview"]];export{n as links,p as pages};
