@@ -7,7 +7,7 @@ from flask import Response, current_app, render_template, request
 
 from ..errors import NotFound
 from ..http.blueprint import Blueprint
-from .static_files import entry_folder, read_static_files, static_digest
+from .static_files import entry_folder, entry_imports, read_static_files, static_digest
 
 bp = Blueprint(
     "dashboard",
@@ -92,7 +92,12 @@ def show_dashboard_file(digest, path):
 
 def index_page() -> Response:
     """Return the page that loads the client's modules."""
-    page = render_template("index.html", digest=static_digest(), entry_folder=entry_folder())
+    page = render_template(
+        "index.html",
+        digest=static_digest(),
+        entry_folder=entry_folder(),
+        entry_imports=entry_imports(),
+    )
     response = Response(page)
     response.headers["Content-Security-Policy"] = content_security_policy()
     response.headers["Cache-Control"] = "no-cache"

@@ -8,12 +8,14 @@ so a page loads modules of one release only. ``bundle`` has the modules and styl
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
 BUNDLE = FOLDER / "bundle"
+STATIC_IMPORT = re.compile(r'from\s*"\./([\w./-]+)"')
 MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -61,6 +63,13 @@ def static_digest() -> str:
 def entry_folder() -> str:
     """Return the path below ``static`` of the ``app.js`` and ``app.css`` to serve."""
     return "bundle/" if is_bundle_current() else ""
+
+
+@cache
+def entry_imports() -> list[str]:
+    """Return the paths of what ``app.js`` imports, so that it can load at the same time."""
+    entry = read_static_files()[f"{entry_folder()}app.js"].content.decode()
+    return [f"{entry_folder()}{path}" for path in STATIC_IMPORT.findall(entry)]
 
 
 def is_bundle_current() -> bool:

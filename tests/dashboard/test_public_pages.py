@@ -168,9 +168,11 @@ def test_a_category_has_several_items_with_names(browser, prices):
     browser.open("/dashboard/zakat")
     browser.fill(bank__amount="20000")
     browser.wait_for_text("$500.00", ".total")
-    browser.script("document.querySelector('[name=\"bank.amount\"]').closest('details').open = true")
-    add = "return [...document.querySelectorAll('.category button')].find((b) => /Bank/.test(b.innerText))"
-    browser.script(add).click()
+    browser.script(
+        "document.querySelector('[name=\"bank.amount\"]').closest('details').open = true"
+    )
+    add = "[...document.querySelectorAll('.category button')].find((b) => /Bank/.test(b.innerText))"
+    browser.script(f"{add}.click()")
     browser.wait(lambda: browser.driver.find_elements("name", "bank~2.amount"))
     browser.fill(bank__label="Savings")
     browser.driver.find_element("name", "bank~2.label").send_keys("Current account")
@@ -218,7 +220,9 @@ def test_what_is_printed_is_black_and_has_no_controls(browser, prices, project):
     dark = {"name": "prefers-color-scheme", "value": "dark"}
     browser.command("Emulation.setEmulatedMedia", media="print", features=[dark])
     controls = "input, select, button, nav, body > footer"
-    shown = f"return [...document.querySelectorAll('{controls}')].filter((e) => e.checkVisibility())"
+    shown = (
+        f"return [...document.querySelectorAll('{controls}')].filter((e) => e.checkVisibility())"
+    )
     assert browser.script(shown + ".length") == 0
     colours = (
         "return [...document.querySelectorAll('main *')].filter((e) => e.checkVisibility())"
@@ -252,7 +256,8 @@ def test_nothing_moves_for_those_who_prefer_so(browser, project):
     browser.command("Emulation.setEmulatedMedia", features=[reduced])
     browser.open("/dashboard")
     moving = (
-        "document.body.insertAdjacentHTML('beforeend', '<div class=\"skeleton\"><span></span></div>');"
+        "const skeleton = '<div class=\"skeleton\"><span></span></div>';"
+        "document.body.insertAdjacentHTML('beforeend', skeleton);"
         "return document.getAnimations().filter((a) => a.effect.getTiming().duration > 1).length"
     )
     assert browser.script(moving) == 0
