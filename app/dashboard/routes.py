@@ -7,7 +7,7 @@ from flask import Response, current_app, render_template, request
 
 from ..errors import NotFound
 from ..http.blueprint import Blueprint
-from .static_files import entry_folder, read_static_files, static_digest
+from .static_files import entry_folder, preloaded_modules, read_static_files, static_digest
 
 bp = Blueprint(
     "dashboard",
@@ -98,7 +98,7 @@ def index_page(address: str = "") -> Response:
         "index.html",
         digest=static_digest(),
         entry_folder=entry_folder(),
-        group=group if group in GROUPS else PUBLIC,
+        preloaded=preloaded_modules(group if group in GROUPS else PUBLIC),
     )
     response = Response(page)
     response.headers["Content-Security-Policy"] = content_security_policy()

@@ -8,12 +8,14 @@ so a page loads modules of one release only. ``bundle`` has the modules and styl
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
 BUNDLE = FOLDER / "bundle"
+STATIC_IMPORT = re.compile(r'from\s*"\./([\w./-]+)"')
 MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -61,6 +63,19 @@ def static_digest() -> str:
 def entry_folder() -> str:
     """Return the path below ``static`` of the ``app.js`` and ``app.css`` to serve."""
     return "bundle/" if is_bundle_current() else ""
+
+
+@cache
+def preloaded_modules(group: str) -> list[str]:
+    """Return the paths of what a page of ``group`` imports at once, to be loaded at the same time."""
+    folder, files = entry_folder(), read_static_files()
+    scripts = [f"{folder}app.js", f"{folder}{group}.js"] if folder else ["app.js"]
+    imports = [
+        f"{folder}{path}"
+        for script in scripts
+        for path in STATIC_IMPORT.findall(files[script].content.decode())
+    ]
+    return list(dict.fromkeys([*scripts[1:], *imports]))
 
 
 def is_bundle_current() -> bool:

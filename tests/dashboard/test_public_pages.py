@@ -171,8 +171,8 @@ def test_a_category_has_several_items_with_names(browser, prices):
     browser.script(
         "document.querySelector('[name=\"bank.amount\"]').closest('details').open = true"
     )
-    add = "return [...document.querySelectorAll('.category button')].find((b) => /Bank/.test(b.innerText))"
-    browser.script(add).click()
+    add = "[...document.querySelectorAll('.category button')].find((b) => /Bank/.test(b.innerText))"
+    browser.script(f"{add}.click()")
     browser.wait(lambda: browser.driver.find_elements("name", "bank~2.amount"))
     browser.fill(bank__label="Savings")
     browser.driver.find_element("name", "bank~2.label").send_keys("Current account")
@@ -256,7 +256,8 @@ def test_nothing_moves_for_those_who_prefer_so(browser, project):
     browser.command("Emulation.setEmulatedMedia", features=[reduced])
     browser.open("/dashboard")
     moving = (
-        "document.body.insertAdjacentHTML('beforeend', '<div class=\"skeleton\"><span></span></div>');"
+        "const skeleton = '<div class=\"skeleton\"><span></span></div>';"
+        "document.body.insertAdjacentHTML('beforeend', skeleton);"
         "return document.getAnimations().filter((a) => a.effect.getTiming().duration > 1).length"
     )
     assert browser.script(moving) == 0

@@ -130,7 +130,7 @@ def list_project_donations(id):
 def donate(data):
     """Donate to a project; confirm with the returned clientSecret or send a paymentMethodId
 
-    Without a token `donor` says who gives; the receipt is mailed to them, and `Link` has its address.
+    Without a token `donor` says who gives. Their receipt is mailed, and `Link` has its address.
     """
     guest = data.pop("donor")
     limit_guest(guest)
