@@ -44,7 +44,7 @@ export function Layout({ links, children }) {
     <main id="content">
       ${config.value.testMode && html`<p class="banner">${t("test-mode")}</p>`}
       ${!isOnline.value && html`<p class="banner warning" role="alert">${t("offline")}</p>`}
-      ${links?.length > 1 && html`<nav class="sub" aria-label=${t("nav-group")}>${links.map(([to, text]) => html`<${NavLink} to=${to}>${t(text)}</${NavLink}>`)}</nav>`}
+      ${links?.length > 1 && html`<nav class="sub" aria-label=${t("nav-group")}>${links.map(([to, text], index) => html`<${NavLink} to=${to} isGroup=${index > 0}>${t(text)}</${NavLink}>`)}</nav>`}
       ${children}
     </main>
     <footer><${Preferences} />

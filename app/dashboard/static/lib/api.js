@@ -25,7 +25,7 @@ export class ApiError extends Error {
   }
 }
 
-const readCookie = (name) =>
+export const readCookie = (name) =>
   document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
 
 /**
@@ -40,7 +40,8 @@ export async function request(method, path, options = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-async function send(method, path, { body, query, key, headers = {}, signal: abort } = {}) {
+/** Send a request and return the response; throw an ApiError if it fails. */
+export async function send(method, path, { body, query, key, headers = {}, signal: abort } = {}) {
   const sent = { Accept: "application/json", "Accept-Language": language, ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
   if (key) sent["Idempotency-Key"] = key;

@@ -31,5 +31,5 @@ export const currencyName = (code) =>
 export const minorUnits = (currency) =>
   new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
 
-/** Return today's day in `timeZone`, as "2026-01-26". */
-export const today = (timeZone) => new Intl.DateTimeFormat("en-CA", { timeZone }).format(new Date());
+/** Return the day of `moment`, or today's, in `timeZone`, as "2026-01-26". */
+export const today = (timeZone, moment = Date.now()) => new Intl.DateTimeFormat("en-CA", { timeZone }).format(moment);

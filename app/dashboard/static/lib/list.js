@@ -31,3 +31,15 @@ export function useList(path, query = {}, limit = 20) {
     more: next ? more : null,
   };
 }
+
+/** Read all rows of the list at `path`. */
+export async function readAll(path, query, options) {
+  const rows = [];
+  let after;
+  do {
+    const { data, pagination } = await get(path, { ...query, limit: 100, after }, options);
+    rows.push(...data);
+    after = pagination.next;
+  } while (after);
+  return rows;
+}

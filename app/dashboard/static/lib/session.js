@@ -13,7 +13,7 @@ export async function loadConfig() {
   config.value = await get("/config");
 }
 
-const DRAFTS = ["zakat"]; // what the next user of the browser must not see
+const DRAFTS = ["zakat", "financing"]; // what the next user of the browser must not see
 
 const hasSession = () => document.cookie.includes("csrf-token=");
 
