@@ -26,8 +26,8 @@ export function Field({ name, label, hint, errors = {}, as = "input", prefix, ch
 export const MoneyField = ({ currency, ...field }) =>
   html`<${Field} inputmode="decimal" autocomplete="off" dir="ltr" prefix=${currency} ...${field} />`;
 
-export const SelectField = ({ options, value, ...field }) =>
-  html`<${Field} as="select" value=${value} ...${field}>
+export const SelectField = ({ options, value, onInput, onChange = onInput, ...field }) =>
+  html`<${Field} as="select" value=${value} onChange=${onChange} ...${field}>
     ${options.map(([key, label]) => html`<option value=${key} selected=${key === value}>${label}</option>`)}
   </${Field}>`;
 

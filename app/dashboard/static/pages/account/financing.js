@@ -11,7 +11,7 @@ import { user } from "../../lib/session.js";
 export const title = "account-financing";
 
 export default function Financing() {
-  const list = useList("/murabaha/applications", { applicant: user.value.id }); // staff can read those of others
+  const list = useList("/murabaha/applications", { applicant: user.peek().id }); // staff can read those of others
   return html`<${Heading} intro=${t("murabaha-intro")}>${t("account-financing")}</${Heading}>
     <p class="actions start"><a role="button" href="/dashboard/account/financing/new">${t("account-apply")}</a> <a class="target" href="/dashboard/murabaha">${t("murabaha")}</a></p>
     <${List} list=${list} empty=${t("account-no-financing")} hint=${t("account-no-financing-hint")}>

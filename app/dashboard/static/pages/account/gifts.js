@@ -27,7 +27,7 @@ export default function Gifts() {
 /** The receipt of a year's gifts, for any year since the account began. */
 function YearReceipt() {
   const now = Number(today(config.value.timeZone).slice(0, 4));
-  const first = Number(user.value.createdAt.slice(0, 4));
+  const first = Number(user.peek().createdAt.slice(0, 4));
   const years = Array.from({ length: now - first + 1 }, (_, index) => String(now - index));
   const year = useSignal(String(now));
   const form = useForm(() => download("/waqf/donations/receipt", { year: year.value }));

@@ -22,7 +22,7 @@ async function load(signal) {
     read("/zakat/obligations").catch((error) => (error.status === 404 ? [] : Promise.reject(error))),
     read("/waqf/donations", { status: "succeeded", from: `${year}-01-01` }),
     read("/waqf/donations", { status: "pending" }),
-    read("/murabaha/applications", { applicant: user.value.id }),
+    read("/murabaha/applications", { applicant: user.peek().id }),
   ]);
   return { summary, obligations, gifts, pending, financings };
 }

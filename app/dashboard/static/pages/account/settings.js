@@ -18,7 +18,7 @@ export default function Settings() {
   return html`<${Heading}>${t("account-settings")}</${Heading}>
     <div class="columns even">
       <${Profile} /><${Notifications} /><${Email} /><${Password} /><${Sessions} />
-      ${user.value?.role !== "user" && html`<${SecondFactor} />`}
+      ${user.peek().role !== "user" && html`<${SecondFactor} />`}
     </div>`;
 }
 
@@ -28,7 +28,7 @@ async function save(changes) {
 }
 
 function Profile() {
-  const { name, locale, timeZone } = user.value;
+  const { name, locale, timeZone } = user.peek();
   const { form, field } = useFields({ name, locale, timeZone: timeZone || "" }, (values) => save({ ...values, timeZone: values.timeZone || null }));
   const languages = config.value.languages.map((code) => [code, LANGUAGES[code] || code]);
   const zones = [["", t("account-zone-institution", { zone: config.value.timeZone })], ...Intl.supportedValuesOf("timeZone").map((zone) => [zone, zone])];
@@ -40,9 +40,9 @@ function Profile() {
 }
 
 function Notifications() {
-  const chosen = useSignal(user.value.notifications);
+  const chosen = useSignal(user.peek().notifications);
   const form = useForm(() => save({ notifications: chosen.value }));
-  const names = user.value.role === "user" ? MAILS : [...MAILS, ...STAFF_MAILS];
+  const names = user.peek().role === "user" ? MAILS : [...MAILS, ...STAFF_MAILS];
   const toggle = (event) => (chosen.value = { ...chosen.value, [event.target.name]: event.target.checked });
   return html`<${FormCard} title=${t("account-mails")} form=${form} action=${t("account-save")}>
     <p>${t("account-mails-hint")}</p>
@@ -58,7 +58,7 @@ function Email() {
     clear();
   });
   return html`<${FormCard} title=${t("account-email")} form=${form} action=${t("account-email-send")}>
-    <p>${t("account-email-now", { email: user.value.email })}</p>
+    <p>${t("account-email-now", { email: user.peek().email })}</p>
     <p role="status">${sentTo.value && t("account-email-sent", { email: sentTo.value })}</p>
     <${EmailField} label=${t("account-email-new")} autocomplete="email" ...${field("email")} />
     <${PasswordField} label=${t("account-current-password")} ...${field("currentPassword")} />
