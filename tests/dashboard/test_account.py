@@ -262,6 +262,7 @@ def test_an_application_names_its_uploaded_papers(browser, user, vendor, tmp_pat
     browser.fill(itemDescription="A car", requestedAmount="20000")
     click_text(browser, "Send the application")
     browser.wait_for_text("A car", "h1")
+    browser.wait_for_text("Papers")
     browser.open(f"{ACCOUNT}/documents")
     browser.wait_for_text("In use")
 
@@ -449,3 +450,9 @@ def test_a_financing_of_another_user_is_not_shown(browser, make_user, financing)
     browser.sign_in(make_user("user"))
     browser.open(f"{ACCOUNT}/financing/{financing.application['id']}")
     browser.wait_for_text("not found", ".summary")
+
+
+def test_staff_see_only_their_own_financings(browser, make_user, financing):
+    browser.sign_in(make_user("officer"))
+    browser.open(f"{ACCOUNT}/financing")
+    browser.wait_for_text("No financings yet")

@@ -43,6 +43,7 @@ export default function ApplicationPage({ id }) {
     <${Steps} ...${part} />
     ${HAS_OFFER.includes(application.status) && html`<${Offer} ...${part} />`}
     ${schedule && html`<${Schedule} schedule=${schedule} />`}
+    ${application.documents.length > 0 && html`<${Papers} names=${application.documents} />`}
     <${History} events=${events} />`;
 }
 
@@ -125,7 +126,7 @@ function DownPayment({ path, application: { currency, contract }, onChange }) {
   const { downPayment, downPaymentPaid } = contract;
   const finish = () => ((isWaiting.value = false), onChange());
   usePolling(path, isWaiting.value, (next) => next.contract.downPaymentPaid !== downPaymentPaid, finish);
-  const figures = [[t("murabaha-downPayment"), formatMoney(downPayment, currency)], [t("account-state-paid"), formatMoney(downPaymentPaid, currency)]];
+  const figures = [[t("murabaha-downPayment"), formatMoney(downPayment, currency)], [t("account-installment-paid"), formatMoney(downPaymentPaid, currency)]];
   return html`<${Card} title=${t("account-pay-down-payment")}>
     <${Figures} items=${figures} />
     ${isWaiting.value ? html`<p role="status" aria-busy="true">${t("account-processing")}</p>` : html`<${Pay} path=${`${path}/down-payment/pay`} hint=${t("optional")} amount=${downPayment - downPaymentPaid} currency=${currency} onPaid=${() => (isWaiting.value = true)} />`}
@@ -143,19 +144,18 @@ function NextInstallment({ path, application: { currency, installments }, onChan
   </${Card}>`;
 }
 
-function Offer({ path, application: { currency, contract, documents } }) {
+function Offer({ path, application: { currency, contract } }) {
   const money = (amount) => formatMoney(amount, currency);
   const items = [["price", "sellingPrice"], ["cost", "cost"], ["profit", "profit"], ["downPayment", "downPayment"]].map(([text, name]) => [t(`murabaha-${text}`), money(contract[name])]);
   return html`<${Card} title=${t("account-price")}>
     <${Figures} items=${items} />
-    <p class="actions start"><a class="target" href=${`/api${path}/agreement?lang=${language.value}`} download>${t("account-agreement")}</a>
-      ${documents.map((name) => html`<a class="target" href=${`/api/uploads/${encodeURIComponent(name)}`} download>${name}</a>`)}</p>
+    <p><a href=${`/api${path}/agreement?lang=${language.value}`} download>${t("account-agreement")}</a></p>
   </${Card}>`;
 }
 
 function Schedule({ schedule: { currency, paid, waived, remaining, installments } }) {
-  const parts = [["account-state-paid", paid], ["murabaha-left", remaining], ["account-state-waived", waived]]
-    .filter(([name, value]) => value > 0 || name !== "account-state-waived")
+  const parts = [["account-installment-paid", paid], ["murabaha-left", remaining], ["account-installment-waived", waived]]
+    .filter(([name, value]) => value > 0 || name !== "account-installment-waived")
     .map(([name, value]) => ({ name: t(name), value, text: formatMoney(value, currency) }));
   return html`<${Card} title=${t("schedule")}>
     <${StackedBar} label=${parts.map(({ name, text }) => `${name} ${text}`).join(", ")} parts=${parts} first=${3} />
@@ -165,11 +165,16 @@ function Schedule({ schedule: { currency, paid, waived, remaining, installments 
 
 /** The instalments, with what was paid of each if they are those of a sale. */
 function Installments({ rows, currency }) {
-  const isSale = rows[0]?.status;
-  const columns = [[t("number")], [t("due-date")], [t("amount"), "number"], ...(isSale ? [[t("account-state-paid"), "number"], [t("account-state")]] : [])];
-  const cells = ({ number, dueDate, amount, paidAmount, status }) => [number, formatDate(dueDate), formatMoney(amount, currency), ...(isSale ? [formatMoney(paidAmount, currency), t(`account-state-${status}`)] : [])];
+  const state = ({ status, paidAmount }) => t(`account-installment-${status}`) + (status !== "paid" && paidAmount > 0 ? ` (${t("account-paid-of", { amount: formatMoney(paidAmount, currency) })})` : "");
+  const cells = (row) => [`${row.number} · ${formatDate(row.dueDate)}`, formatMoney(row.amount, currency), ...(row.status ? [state(row)] : [])];
+  const columns = [[t("due-date")], [t("amount"), "number"], ...(rows[0].status ? [[t("account-state")]] : [])];
   return html`<${Table} label=${t("schedule")} columns=${columns} rows=${rows.map(cells)} />`;
 }
+
+const Papers = ({ names }) =>
+  html`<${Card} title=${t("account-papers")}><ul class="lines">
+    ${names.map((name) => html`<li><a class="target" href=${`/api/uploads/${encodeURIComponent(name)}`} download>${name}</a></li>`)}
+  </ul></${Card}>`;
 
 function History({ events }) {
   return html`<${Card} title=${t("account-history")}><ul class="lines">
