@@ -104,7 +104,7 @@ function Accept({ path, application: { currency, termMonths, contract }, onChang
   const price = formatMoney(sellingPrice, currency);
   return html`<${Card} title=${t("account-accept-title", { day: formatDate(contract.expiresAt) })}>
     <${Field} type="date" name="firstDueOn" label=${t("account-first-due")} hint=${t("account-first-due-hint")} value=${firstDueOn.value} onChange=${(event) => (firstDueOn.value = event.target.value)} errors=${quote.error?.fields} />
-    ${quote.error && html`<${Failure} error=${quote.error} onRetry=${quote.reload} />`}
+    ${quote.error && !quote.error.fields?.firstDueOn && html`<${Failure} error=${quote.error} onRetry=${quote.reload} />`}
     ${quote.value && html`<${Installments} rows=${quote.value.installments} currency=${currency} />`}
     <p>${t("murabaha-fixed")}</p>
     <${AskButton} class="" label=${t("account-accept", { price })} onConfirm=${accept}>${t("account-accept-hint")}</${AskButton}>

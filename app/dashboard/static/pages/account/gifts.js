@@ -14,6 +14,7 @@ import { config, user } from "../../lib/session.js";
 import { useStep } from "../../lib/step.js";
 
 export const title = "account-gifts";
+const CHANGEABLE = ["pending", "succeeded"]; // those that the public may see
 
 export default function Gifts() {
   const list = useList("/waqf/donations");
@@ -42,6 +43,7 @@ function Gift({ gift, onChange }) {
   const isEditing = useSignal(false);
   const send = useStep();
   const { id, status, dedication, message, payment } = gift;
+  const day = gift.paidAt || gift.createdAt;
   const state = status === "pending" && payment?.status === "processing" ? "processing" : status;
   const withdraw = async () => {
     await send(`/waqf/donations/${id}/cancel`);
@@ -50,13 +52,13 @@ function Gift({ gift, onChange }) {
   const close = () => ((isEditing.value = false), onChange());
   return html`<li>
     <div><strong>${formatMoney(gift.amount, gift.currency)}</strong> <a class="target" href=${`/dashboard/projects/${gift.projectId}`}><bdi>${gift.projectName}</bdi></a>
-      <span>${t(`account-gift-${state}`)}</span> <time datetime=${gift.createdAt}>${formatDate(gift.paidAt || gift.createdAt)}</time></div>
+      <span>${t(`account-gift-${state}`)}</span> <time datetime=${day}>${formatDate(day)}</time></div>
     <small>${gift.isAnonymous && html`${t("account-is-anonymous")} · `}${dedication && html`${t(`account-dedication-${dedication.kind}`)}: <bdi>${dedication.name}</bdi> · `}
       ${gift.refundedAmount > 0 && `${t("refunded")} ${formatMoney(gift.refundedAmount, gift.currency)} · `}${gift.disputed && `${t("entry-dispute")} · `}
       ${message && html`<q dir="auto">${message}</q>`}${message && gift.messageHidden && ` (${t("account-hidden")})`}</small>
     <div class="actions start">
       ${gift.receiptNumber && html`<a class="target" href=${`/api/waqf/donations/${id}/receipt?lang=${language.value}`} download>${t("account-receipt", { number: gift.receiptNumber })}</a>`}
-      <button type="button" class="plain" aria-expanded=${isEditing.value} onClick=${() => (isEditing.value = !isEditing.value)}>${t("account-change")}</button>
+      ${CHANGEABLE.includes(status) && html`<button type="button" class="plain" aria-expanded=${isEditing.value} onClick=${() => (isEditing.value = !isEditing.value)}>${t("account-change")}</button>`}
       ${state === "pending" && html`<${AskButton} label=${t("account-withdraw-gift")} onConfirm=${withdraw}>${t("account-withdraw-gift-hint")}</${AskButton}>`}
     </div>
     ${isEditing.value && html`<${GiftForm} gift=${gift} onDone=${close} />`}
