@@ -303,6 +303,8 @@ def test_an_offline_gift_is_recorded_paid_out_and_reversed(browser, officer, cli
     browser.open(f"{STAFF}/projects/{project}")
     scope = open_step(browser, "Record a gift received elsewhere")
     type_into(browser, scope, amount="400", reference="TRX-1", donorName="Aisha", message="For all")
+    type_into(browser, scope, **{"dedication.name": "Maryam"})
+    choose(browser, "dedication.kind", "in_memory")
     press(browser, "Record a gift", f"{scope} form")
     browser.wait_for_text("$400.00")
     scope = open_step(browser, "Record a payment from the fund")
@@ -320,6 +322,7 @@ def test_an_offline_gift_is_recorded_paid_out_and_reversed(browser, officer, cli
     browser.wait_for_text("It came back")
     gift = client.get("/api/waqf/donations/all").json["data"][0]
     assert (gift["amount"], gift["donor"]["name"]) == (400, "Aisha")
+    assert gift["dedication"] == {"kind": "in_memory", "name": "Maryam"}
     browser.open(f"{STAFF}/donations/{gift['id']}")
     open_step(browser, "Hide the message")
     press(browser, "Hide the message", "details[open] form")
@@ -354,8 +357,8 @@ def test_vendors_are_created_and_changed(browser, officer, client):
     press(browser, "Create a vendor", f"{scope} form")
     browser.wait_for_text("1 of 1")
     press(browser, "Edit", "table")
-    browser.click("article [name=active]")
-    press(browser, "Edit", "article")
+    browser.click("section [name=active]")
+    press(browser, "Edit", "section form")
     browser.wait_for_text("No", "tbody")
     vendor = client.get(VENDORS).json["data"][0]
     assert (vendor["name"], vendor["phone"], vendor["active"]) == (

@@ -1,6 +1,6 @@
 // What the pages of staff share: a page of one thing, its states, and rows that can be reversed.
 
-import { html, useSignal } from "../vendor/preact.js";
+import { html, useEffect, useRef, useSignal } from "../vendor/preact.js";
 import { get, getTagged } from "../lib/api.js";
 import { formatDate, formatMoney, today } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -57,11 +57,17 @@ export function Reversible({ title, path, version, step, reversal, text }) {
   return html`<${Card} title=${title}>
     <${FilteredList} path=${path} label=${title} version=${version} columns=${[[t("date")], [t("entry")], [t("amount"), "number"], [t("staff-status")]]}
       row=${(row) => [formatDate(row.receivedOn ?? row.paidOn), text(row), money(row), stateOf(row)]} />
-    ${item && html`<section key=${item.id}>
-      <h3>${t("staff-reverse")} ${item.reference}: ${money(item)}</h3>
+    ${item && html`<${Opened} key=${item.id} title=${`${t("staff-reverse")} ${item.reference}: ${money(item)}`}>
       <${StepForm} ...${step} ...${REVERSAL()} ...${reversal(item)} onDone=${done} />
-    </section>`}
+    </${Opened}>`}
   </${Card}>`;
+}
+
+/** A part of the page that has been asked for; its heading takes the focus. */
+export function Opened({ title, children }) {
+  const heading = useRef();
+  useEffect(() => heading.current.focus(), []);
+  return html`<section><h2 tabindex="-1" ref=${heading}>${title}</h2>${children}</section>`;
 }
 
 /** What all reversals ask. */

@@ -24,8 +24,10 @@ async function bodyOf(fields, values, before, upload) {
   for (const [name, kind] of fields) {
     const value = values[name];
     if (value === (before ? before[name] : "")) continue;
-    if (value === "") body[name] = null;
-    else body[name] = kind === "file" ? await upload(value) : TO_JSON[kind]?.(value) ?? value;
+    const [outer, inner] = name.split(".");
+    const sent = value === "" ? null : kind === "file" ? await upload(value) : TO_JSON[kind]?.(value) ?? value;
+    if (inner) (body[outer] ??= {})[inner] = sent;
+    else body[name] = sent;
   }
   return body;
 }

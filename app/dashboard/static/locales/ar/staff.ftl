@@ -67,6 +67,8 @@ staff-close-ask = لن يقبل تبرعات بعد ذلك. يمكنك فتحه 
 staff-reopen = إعادة فتح المشروع
 staff-offline-gift = تسجيل تبرع ورد خارج الموقع
 staff-donor-email-hint = اختياري: يُرسل الإيصال إليه
+staff-dedication = إهداء
+staff-dedicated-to = المُهدى إليه
 staff-disburse = تسجيل صرف من المشروع
 staff-disbursements = المصروفات من المشروع
 staff-new-vendor = إضافة بائع
@@ -155,6 +157,24 @@ staff-value = { $value ->
     [cheque] شيك
     [installment] قسط
     [down_payment] { murabaha-downPayment }
+    [amount_mismatch] اختلاف المبلغ
+    [currency_mismatch] اختلاف العملة
+    [wrong_mode] خلط بين التجربة والواقع
+    [wrong_account] حساب Stripe آخر
+    [paid_after_cancellation] دُفع بعد الإلغاء
+    [refund_failed] تعذّرت إعادة المبلغ
+    [dispute] نزاع
+    [unknown_object] سجل غير معروف
+    [second_intent] دُفع مرتين
+    [owed_to_client] مستحق للعميل
+    [fee_unknown] رسوم غير معروفة
+    [payout_mismatch] اختلاف التحويل إلى المصرف
+    [payout_failed] فشل التحويل إلى المصرف
+    [ledger_difference] اختلاف الدفاتر
+    [other] أخرى
+    [on_behalf] نيابةً عن
+    [in_memory] في ذكرى
+    [in_honor] تكريمًا لـ
    *[unknown] { $value }
 }
 staff-action = { $action ->

@@ -63,6 +63,8 @@ staff-close-ask = It accepts no more donations. You can open it again.
 staff-reopen = Open the project again
 staff-offline-gift = Record a gift received elsewhere
 staff-donor-email-hint = Optional: the receipt is sent there
+staff-dedication = Dedication
+staff-dedicated-to = Dedicated to
 staff-disburse = Record a payment from the fund
 staff-disbursements = Payments from the fund
 staff-new-vendor = Create a vendor
@@ -151,6 +153,24 @@ staff-value = { $value ->
     [cheque] Cheque
     [installment] Instalment
     [down_payment] { murabaha-downPayment }
+    [amount_mismatch] Amount differs
+    [currency_mismatch] Currency differs
+    [wrong_mode] Test and live mixed
+    [wrong_account] Other Stripe account
+    [paid_after_cancellation] Paid after cancellation
+    [refund_failed] Refund failed
+    [dispute] Dispute
+    [unknown_object] Unknown record
+    [second_intent] Paid twice
+    [owed_to_client] Owed to the client
+    [fee_unknown] Fee unknown
+    [payout_mismatch] Payout differs
+    [payout_failed] Payout failed
+    [ledger_difference] Ledger differs
+    [other] Other
+    [on_behalf] On behalf of
+    [in_memory] In memory of
+    [in_honor] In honour of
    *[unknown] { $value }
 }
 staff-action = { $action ->

@@ -60,6 +60,8 @@ staff-close-ask = Proyek tidak menerima donasi lagi. Anda dapat membukanya kemba
 staff-reopen = Buka kembali proyek
 staff-offline-gift = Catat donasi di luar situs
 staff-donor-email-hint = Opsional: tanda terima dikirim ke sana
+staff-dedication = Persembahan
+staff-dedicated-to = Dipersembahkan kepada
 staff-disburse = Catat pembayaran dari dana
 staff-disbursements = Pembayaran dari dana
 staff-new-vendor = Tambah penjual
@@ -148,6 +150,24 @@ staff-value = { $value ->
     [cheque] Cek
     [installment] Angsuran
     [down_payment] { murabaha-downPayment }
+    [amount_mismatch] Jumlah berbeda
+    [currency_mismatch] Mata uang berbeda
+    [wrong_mode] Uji coba dan nyata tercampur
+    [wrong_account] Akun Stripe lain
+    [paid_after_cancellation] Dibayar setelah pembatalan
+    [refund_failed] Pengembalian gagal
+    [dispute] Sengketa
+    [unknown_object] Catatan tidak dikenal
+    [second_intent] Dibayar dua kali
+    [owed_to_client] Terutang kepada klien
+    [fee_unknown] Biaya tidak diketahui
+    [payout_mismatch] Pencairan berbeda
+    [payout_failed] Pencairan gagal
+    [ledger_difference] Buku besar berbeda
+    [other] Lainnya
+    [on_behalf] Atas nama
+    [in_memory] Mengenang
+    [in_honor] Untuk menghormati
    *[unknown] { $value }
 }
 staff-action = { $action ->

@@ -13,7 +13,7 @@ export default function ExceptionPage({ id }) {
   const path = `/payments/exceptions/${encodeURIComponent(id)}`;
   return html`<${Loaded} title=${t(title)} path=${path}>${({ item, step }) => html`
     <p class="tag">${named(item.status)}</p>
-    <${Heading} intro=${html`<span dir="auto">${item.message}</span>`}>${t(title)}</${Heading}>
+    <${Heading} intro=${html`<span dir="auto">${item.message}</span>`}>${t(title)}: ${named(item.kind)}</${Heading}>
     <${Facts} ...${item} />
     ${item.applicationId && html`<p><a href=${`/dashboard/staff/applications/${item.applicationId}`}>${t("staff-application")}</a></p>`}
     ${item.donationId && html`<p><a href=${`/dashboard/staff/donations/${item.donationId}`}>${t("staff-donation")}</a></p>`}
@@ -21,9 +21,8 @@ export default function ExceptionPage({ id }) {
 }
 
 /** The facts have the names of the API, such as `dueBy`. */
-function Facts({ kind, amount, currency, facts, providerReference, createdAt, resolvedAt, resolvedBy, note }) {
+function Facts({ amount, currency, facts, providerReference, createdAt, resolvedAt, resolvedBy, note }) {
   const figures = [
-    [t("staff-field", { name: "kind" }), html`<code>${kind}</code>`],
     [t("date"), formatDate(createdAt)],
     amount !== null && [t("amount"), formatMoney(amount, currency)],
     providerReference && ["Stripe", providerReference],

@@ -56,7 +56,7 @@ export default function Overview() {
       <${Todo} title=${named("overdue")} to="/applications?overdue=true&sort=createdAt" load=${(signal) => readApplications({ overdue: true, ...oldest }, signal)}
         row=${application(({ installments }) => t("staff-overdue", { count: -daysTo(installments.find(isUnpaid).dueDate) }))} />
       <${Todo} title=${t("staff-exceptions")} to="/exceptions?status=open" load=${(signal) => read("/payments/exceptions", { status: "open" }, signal)}
-        row=${(item) => html`<a href=${`${BASE}/exceptions/${item.id}`} dir="auto">${item.message}</a>`} />
+        row=${(item) => html`<a href=${`${BASE}/exceptions/${item.id}`}>${named(item.kind)}</a><span>${item.amount !== null && money(item)}</span>`} />
       <${Todo} title=${t("staff-todo-approvals")} load=${(signal) => read("/approvals", { status: "pending" }, signal)} row=${approvalRow} />
     </div>`;
 }

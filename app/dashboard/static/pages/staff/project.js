@@ -1,6 +1,6 @@
 import { html } from "../../vendor/preact.js";
 import { Figures } from "../../components/card.js";
-import { TwoLines, named } from "../../components/filtered-list.js";
+import { TwoLines, named, optionsOf } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
 import { CATEGORIES, ProjectProgress } from "../../components/project.js";
 import { Loaded, Reversible, receiptFields, receiptValues, thisDay } from "../../components/staff.js";
@@ -34,11 +34,20 @@ export default function ProjectPage({ id }) {
   }}</${Loaded}>`;
 }
 
+const giftFields = () => [
+  ...receiptFields(),
+  ["donorName", "text", { hint: t("optional") }],
+  ["donorEmail", "email", { hint: t("staff-donor-email-hint") }],
+  ["isAnonymous", "check"],
+  ["dedication.kind", "select", { label: t("staff-dedication"), options: optionsOf(["on_behalf", "in_memory", "in_honor"], "–") }],
+  ["dedication.name", "text", { label: t("staff-dedicated-to"), hint: t("optional") }],
+  ["message", "area", { hint: t("optional") }],
+];
+
 /** What staff do with a project. Gifts and payments do not depend on its other values, so they send no ETag. */
 function Steps({ item, path, step }) {
   const toggle = item.active ? t("staff-close") : t("staff-reopen");
-  return html`<${Step} ...${step} tag="" label=${t("staff-offline-gift")} path=${`${path}/offline-donations`} initial=${receiptValues()}
-      fields=${[...receiptFields(), ["donorName", "text", { hint: t("optional") }], ["donorEmail", "email", { hint: t("staff-donor-email-hint") }], ["isAnonymous", "check"], ["message", "area", { hint: t("optional") }]]} />
+  return html`<${Step} ...${step} tag="" label=${t("staff-offline-gift")} path=${`${path}/offline-donations`} initial=${receiptValues()} fields=${giftFields()} />
     <${Step} ...${step} tag="" label=${t("staff-disburse")} path=${`${path}/disbursements`} initial=${{ paidOn: thisDay() }} act=${["disburse", item.id]}
       fields=${[["amount", "money"], ["paidOn", "date"], ["recipient", "text"], ["purpose", "text"], ["reference", "text"]]} />
     <${Step} ...${step} label=${t("staff-edit")} method="PATCH" path=${path} fields=${projectFields()} initial=${item} />

@@ -1,7 +1,7 @@
 import { html, useSignal } from "../../vendor/preact.js";
-import { Card } from "../../components/card.js";
 import { FilteredList, booleanOptions, named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
+import { Opened } from "../../components/staff.js";
 import { Step, StepForm } from "../../components/step.js";
 import { t } from "../../lib/i18n.js";
 
@@ -18,9 +18,9 @@ export default function Vendors() {
   const vendor = edited.value;
   return html`<${Heading}>${t(title)}</${Heading}>
     <${Step} label=${t("staff-new-vendor")} path="/murabaha/vendors" fields=${FIELDS} onDone=${reload} />
-    ${vendor && html`<${Card} key=${vendor.id} title=${html`<bdi>${vendor.name}</bdi>`}>
+    ${vendor && html`<${Opened} key=${vendor.id} title=${html`<bdi>${vendor.name}</bdi>`}>
       <${StepForm} label=${t("staff-edit")} method="PATCH" path=${`/murabaha/vendors/${vendor.id}`} fields=${[...FIELDS, ["active", "check"]]} initial=${vendor} onDone=${reload} />
-    </${Card}>`}
+    </${Opened}>`}
     <${FilteredList} path="/murabaha/vendors" label=${t(title)} filters=${[["active", "select", { options: booleanOptions("yes", "no") }]]} version=${version.value}
       columns=${[[t("name")], [t("email")], [t("staff-field", { name: "phone" })], [t("staff-field", { name: "active" })], [t("staff-edit")]]}
       row=${(item) => [
