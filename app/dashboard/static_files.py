@@ -67,7 +67,7 @@ def entry_folder() -> str:
 
 @cache
 def preloaded_modules(group: str) -> list[str]:
-    """Return the paths of what a page of ``group`` imports at once, to be loaded at the same time."""
+    """Return the paths of what a page of ``group`` imports, to load them at the same time."""
     folder, files = entry_folder(), read_static_files()
     scripts = [f"{folder}app.js", f"{folder}{group}.js"] if folder else ["app.js"]
     imports = [

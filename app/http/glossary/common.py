@@ -30,7 +30,7 @@ PROPERTIES = {
     "lastRun": "The last run, also one that failed; null if the job has never run.",
     "startedAt": "When the run began.",
     "outcome": "How the run ended.",
-    "jobs": "The jobs, by name.",
+    "Jobs.jobs": "The jobs, by name.",
     "queue": "The state of the queue of all jobs.",
     "workers": "How many workers have reported in the last seconds.",
     "running": "How many jobs run now.",
