@@ -17,6 +17,8 @@ from ..support.schemas import iter_input_fields
 ELSEWHERE = {  # may be in the future: murabaha/test_routes.py
     "QuoteRequestSchema.firstDueOn",
     "AcceptanceSchema.firstDueOn",
+    "RescheduleSchema.firstDueOn",  # murabaha/test_schedules.py
+    "NewPromiseSchema.promisedOn",
 }
 ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pacific/Pago_Pago"]
 
