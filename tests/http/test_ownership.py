@@ -72,6 +72,9 @@ ROUTES = {
     f"GET {APPLICATION}/history": ("pending", None, OWNER_AND_STAFF),
     f"GET {APPLICATION}/schedule": ("active", None, OWNER_AND_STAFF),
     f"GET {APPLICATION}/agreement": ("active", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/statement": ("active", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/evidence": ("active", None, OFFICERS_ONLY),
+    f"GET {APPLICATION}/evidence/report": ("active", None, OFFICERS_ONLY),
     f"PATCH {APPLICATION}": (
         *("pending", {"itemDescription": "A yacht"}),
         {"owner": 200, "other": 403, "officer": 403, "admin": 403, "anonymous": 401},

@@ -13,7 +13,7 @@ from ...messages import IN_FUTURE, Message
 from ...money import require_minor_units
 from ...payments.rules import reference_key
 from ..models import Acquisition, Application, ApplicationEvent, Contract
-from ..rules import find_transition, price_by_invoice, require_plausible_day
+from ..rules import WITHOUT_SALE, find_transition, price_by_invoice, require_plausible_day
 from .down_payments import end_offer, expire_if_lapsed
 from .files import lock_own_files
 from .mails import mail_withdrawal
@@ -126,8 +126,9 @@ def _require_free(message: Message, *conditions: Any) -> None:
         return
     query = db.select(Application).where(Application.id == holder_id)
     holder = db.session.scalar(query.with_for_update(skip_locked=True))
-    if holder is None or not expire_if_lapsed(holder):
+    if holder is None or not (expire_if_lapsed(holder) or holder.state in WITHOUT_SALE):
         raise ResourceExists(message)
+    Acquisition.release(holder.id)  # also if the release before this one has ended the offer
     db.session.flush()
 
 

@@ -69,8 +69,9 @@ def _choose(
 ) -> tuple[str, Callable[[int], date]]:
     """Return the field of the request, and the function of a position's new date."""
     if sum(value is not None for value in (first_due_on, months, days)) != 1:
+        fields = ["firstDueOn", "months", "days"]
         raise ValidationFailed.at(
-            [], Fault("Send one of firstDueOn, months and days.", Rule.CONFLICTING_FIELDS)
+            [], Fault("Send one of {fields}.", Rule.CONFLICTING_FIELDS, fields=fields)
         )
     if first_due_on is not None:
         first = first_due_on

@@ -99,8 +99,9 @@ def require_plausible_cost(cost: Decimal, requested_amount: Decimal) -> None:
             ["cost"],
             Fault(
                 "Is more than {factor} times the requested amount, {requested}. If it is right,"
-                " send confirmCost: true.",
+                " send {field}: true.",
                 Rule.TOO_LARGE,
+                field="confirmCost",
                 max=plausible,
                 factor=PLAUSIBLE_COST,
                 requested=requested_amount,
@@ -116,8 +117,9 @@ def require_plausible_day(acquired_on: date, applied_on: date) -> None:
             ["acquiredOn"],
             Fault(
                 "Is more than {days} days before the application. If it is right, send"
-                " confirmAcquiredOn: true.",
+                " {field}: true.",
                 Rule.TOO_EARLY,
+                field="confirmAcquiredOn",
                 min=earliest,
                 days=PLAUSIBLE_AGE.days,
             ),
