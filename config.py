@@ -65,6 +65,8 @@ class Settings:
     s3_endpoint_url: str = ""
     upload_quota: int = 100 * 1024 * 1024  # bytes that the files of a user may take up
     default_currency: str = "USD"
+    weekend: tuple[str, ...] = ("sat", "sun")  # days on which nothing should fall due
+    due_dates_on_working_days: bool = False  # moves a due date to the day after a weekend
     time_zone: str = "UTC"  # IANA name, such as Asia/Riyadh: decides "today" and a year's end
     organization_name: str = ""  # printed on documents, as the next five
     organization_address: str = ""
@@ -209,6 +211,11 @@ def _check(settings: Settings) -> None:
     for name, (minimum, maximum) in ranges.items():
         in_range = minimum <= getattr(settings, name) <= maximum
         _require(in_range, f"{name.upper()} must be from {minimum} to {maximum}.")
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    _require(
+        set(settings.weekend) <= set(days) and len(settings.weekend) < len(days),
+        "WEEKEND must be days such as fri,sat, and leave a working day.",
+    )
     _require(settings.four_eyes_above >= 0, "FOUR_EYES_ABOVE must not be negative.")
     _require(
         settings.time_zone in available_timezones(),

@@ -18,6 +18,7 @@ from ..database.prepared import PreparedQuery
 from ..errors import PreconditionFailed
 from . import sql_json
 from .openapi import apidoc_of
+from .preview import is_preview
 from .schemas import Schema
 
 View = Callable[..., Any]
@@ -31,7 +32,8 @@ def add_etag(view: View) -> View:
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
         response = view(*args, **kwargs)
-        if response.status_code in (200, 201):  # 202: the resource is unchanged, and not returned
+        # 202: the resource is unchanged, and not returned; a preview has no state of its own.
+        if response.status_code in (200, 201) and not is_preview():
             response.add_etag()
         return response.make_conditional(request) if request.if_none_match else response
 

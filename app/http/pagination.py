@@ -7,7 +7,7 @@ for one user's view of one list with the same filters.
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
@@ -139,7 +139,7 @@ def _parse_key(kind: type, value: Any) -> Any:
         moment = datetime.fromisoformat(value)
         moment.utctimetuple()  # raises an error at the edges of the calendar
         return moment
-    return kind(value)
+    return date.fromisoformat(value) if kind is date else kind(value)
 
 
 def _sign(keys: bytes) -> bytes:

@@ -15,9 +15,18 @@ from ..database.prepared import PreparedQuery, newest_first
 from ..documents.models import Document
 from ..http.fields import Text, UtcDateTime
 from ..http.schemas import Schema
-from ..murabaha.models import Application, ApplicationEvent, Installment, Receipt
+from ..murabaha.models import (
+    Application,
+    ApplicationEvent,
+    Installment,
+    Promise,
+    Receipt,
+    Waiver,
+)
 from ..murabaha.schemas.applications import ApplicationEventSchema, ApplicationSchema
+from ..murabaha.schemas.overviews import PaymentPromiseSchema
 from ..murabaha.schemas.payments import ReceiptSchema
+from ..murabaha.schemas.schedules import WaiverSchema
 from ..notifications.models import Mail
 from ..payments.models import Payment
 from ..payments.schemas import PaymentSchema
@@ -85,6 +94,18 @@ class ReceiptExport(ReceiptSchema):
     application_id = Text(required=True)
 
 
+class WaiverExport(WaiverSchema):
+    """A part of an instalment that was waived as charity."""
+
+    application_id = Text(required=True)
+
+
+class PromiseExport(PaymentPromiseSchema):
+    """A promise to pay, as staff have recorded it."""
+
+    application_id = Text(required=True)
+
+
 class DocumentExport(Schema):
     """A document with every word that it says."""
 
@@ -146,6 +167,16 @@ SECTIONS = (
         *("receipts", ReceiptExport, Receipt),
         Receipt.application_id.in_(APPLICATIONS),
         Receipt.created_at,
+    ),
+    _section(
+        *("waivers", WaiverExport, Waiver),
+        Waiver.application_id.in_(APPLICATIONS),
+        Waiver.created_at,
+    ),
+    _section(
+        *("promises", PromiseExport, Promise),
+        Promise.application_id.in_(APPLICATIONS),
+        Promise.created_at,
     ),
     _section(
         *("payments", PaymentExport, Payment),

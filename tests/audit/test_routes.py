@@ -32,6 +32,8 @@ PAYMENT = {
     "reference": "P-1",
 }  # fmt: skip
 APPLICATION = "/api/murabaha/applications/<uuid:id>"
+SALE = ("approve", "acquire", "accept")
+REASON = {"reason": "A mistake"}
 DONATION, PROJECT = f"{DONATIONS}/<uuid:id>", f"{PROJECTS}/<uuid:id>"
 HIDDEN = {"hidden": True}
 FIELDS = {
@@ -97,6 +99,22 @@ class Scene:
         receipt = self.officer.get(f"{flow.path}/receipts").json["data"][0]["id"]
         return flow.post(self.admin, f"receipts/{receipt}/reverse", {"reason": "It bounced"})
 
+    def undo_settlement(self):
+        flow = self.flow(*SALE)
+        flow.perform(self.officer, "settle")
+        return self.admin.delete(f"{flow.path}/settle", json=REASON)
+
+    def reverse_waiver(self):
+        flow = self.flow(*SALE)
+        flow.perform(self.officer, "installments/1/waive", REASON)
+        waiver = self.officer.get(f"{flow.path}/waivers").json["data"][0]["id"]
+        return flow.post(self.admin, f"waivers/{waiver}/reverse", REASON)
+
+    def withdraw_promise(self):
+        flow = self.flow(*SALE)
+        promise = flow.post(self.officer, "promises", {"promisedOn": "2026-02-01"}).json["id"]
+        return self.admin.delete(f"{flow.path}/promises/{promise}")
+
 
 @pytest.fixture
 def scene(sign_in, stripe_server, deliver):
@@ -152,6 +170,25 @@ WRITES = {
         Scene.reverse_receipt,
         "application",
     ),
+    f"POST {APPLICATION}/withdraw": (
+        lambda s: s.flow("approve").post(s.admin, "withdraw", REASON),
+        "application",
+    ),
+    f"DELETE {APPLICATION}/settle": (Scene.undo_settlement, "application"),
+    f"POST {APPLICATION}/reschedule": (
+        lambda s: s.flow(*SALE).post(s.admin, "reschedule", {"months": 1, **REASON}),
+        "application",
+    ),
+    f"POST {APPLICATION}/installments/<int:number>/waive": (
+        lambda s: s.flow(*SALE).post(s.admin, "installments/1/waive", REASON),
+        "application",
+    ),
+    f"POST {APPLICATION}/waivers/<uuid:waiver_id>/reverse": (Scene.reverse_waiver, "application"),
+    f"POST {APPLICATION}/promises": (
+        lambda s: s.flow(*SALE).post(s.admin, "promises", {"promisedOn": "2026-02-01"}),
+        "application",
+    ),
+    f"DELETE {APPLICATION}/promises/<uuid:promise_id>": (Scene.withdraw_promise, "application"),
     f"POST {APPLICATION}/settle": (
         lambda s: s.flow("approve", "acquire", "accept").post(s.admin, "settle"),
         "application",

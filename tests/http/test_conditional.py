@@ -16,6 +16,7 @@ STRONG_TAG = r'"[0-9a-f]{40}"'
 APPLICATION = "/api/murabaha/applications/{id}"
 ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
 REVERSAL = {"reason": "The cheque was returned"}
+PROMISE = {"promisedOn": "2026-02-01"}
 CASH = {"amount": 1, "method": "cash", "reference": "R-1"}
 CHEQUE = {"amount": 25, "method": "cheque", "reference": "C-1", "receivedOn": "2026-01-20"}
 PAYMENT = {
@@ -23,7 +24,10 @@ PAYMENT = {
     "reference": "P-1",
 }  # fmt: skip
 # Their answer is another resource than the one that the step is taken on.
-CREATING = ("/pay", "/offline-donations", "/disbursements")
+CREATING = (
+    *("/pay", "/offline-donations", "/disbursements"),
+    *("/promises", "/promises/{promise_id}"),
+)
 USER_PUT = {"name": "F", "email": "f@example.org", "role": "user", "disabled": False}
 
 # Each step on a resource with an ETag: the resource, who takes the step, and the body.
@@ -35,7 +39,14 @@ STEPS = {
     f"POST {APPLICATION}/cancel": ("pending", "owner", {}),
     f"POST {APPLICATION}/acquire": ("approved", "officer", ACQUISITION),
     f"POST {APPLICATION}/accept": ("acquired", "owner", {}),
+    f"POST {APPLICATION}/withdraw": ("acquired", "officer", REVERSAL),
     f"POST {APPLICATION}/settle": ("active", "officer", {}),
+    f"DELETE {APPLICATION}/settle": ("settled", "officer", REVERSAL),
+    f"POST {APPLICATION}/reschedule": ("active", "officer", {"months": 1, **REVERSAL}),
+    f"POST {APPLICATION}/installments/{{number}}/waive": ("active", "officer", REVERSAL),
+    f"POST {APPLICATION}/waivers/{{waiver_id}}/reverse": ("waived", "officer", REVERSAL),
+    f"POST {APPLICATION}/promises": ("active", "officer", PROMISE),
+    f"DELETE {APPLICATION}/promises/{{promise_id}}": ("promised", "officer", None),
     f"POST {APPLICATION}/installments/{{number}}/record": ("active", "officer", CASH),
     f"POST {APPLICATION}/installments/{{number}}/pay": ("active", "owner", {}),
     f"POST {APPLICATION}/down-payment/record": ("acquired", "officer", CASH),
@@ -70,7 +81,7 @@ class Resources:
     def __init__(self, sign_in, stripe_server, deliver):
         self.waqf = WaqfFlow(sign_in, stripe_server, deliver)
         self.owner, self.officer, self.admin = sign_in(), self.waqf.officer, sign_in("admin")
-        self.receipt_id = None
+        self.receipt_id = self.waiver_id = self.promise_id = None
 
     def create_for(self, step):
         """Create the resource of ``step``, read by the user who takes it."""
@@ -95,6 +106,25 @@ class Resources:
         if receipts := self.officer.get(f"{flow.path}/receipts").json["data"]:
             self.receipt_id = receipts[0]["id"]
         return flow.application["id"], reader.get(flow.path)
+
+    def create_settled(self):
+        return self.create_after("settle", {})
+
+    def create_waived(self):
+        return self.create_after("installments/1/waive", REVERSAL)
+
+    def create_promised(self):
+        return self.create_after("promises", PROMISE)
+
+    def create_after(self, step, body):
+        """Create a sale on which an officer has taken ``step``."""
+        id, _ = self.create("active")
+        path = APPLICATION.format(id=id)
+        assert self.officer.post(f"{path}/{step}", json=body).status_code in (200, 201)
+        for name in ("waiver", "promise"):
+            rows = self.officer.get(f"{path}/{name}s").json["data"]
+            setattr(self, f"{name}_id", rows[0]["id"] if rows else None)
+        return id, self.officer.get(path)
 
     def create_project(self):
         id = self.waqf.create_project()["id"]
@@ -145,7 +175,13 @@ class Resources:
         elif "{id}" not in path:
             body = {"id": id, **body}
         return getattr(self, role).open(
-            path.format(id=id, number=1, receipt_id=self.receipt_id),
+            path.format(
+                id=id,
+                number=1,
+                receipt_id=self.receipt_id,
+                waiver_id=self.waiver_id,
+                promise_id=self.promise_id,
+            ),
             method=method,
             json=body,
             headers={"If-Match": tag, **headers},

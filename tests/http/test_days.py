@@ -18,6 +18,8 @@ ELSEWHERE = {  # may be in the future: murabaha/test_routes.py, zakat/test_oblig
     "NewObligationSchema.dueOn",
     "QuoteRequestSchema.firstDueOn",
     "AcceptanceSchema.firstDueOn",
+    "RescheduleSchema.firstDueOn",  # murabaha/test_schedules.py
+    "NewPromiseSchema.promisedOn",
 }
 CASH = [{"category": "cash", "amount": 1}]
 ZONES = ["UTC", "Asia/Riyadh", "Pacific/Kiritimati", "America/Los_Angeles", "Pacific/Pago_Pago"]

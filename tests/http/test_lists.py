@@ -20,6 +20,11 @@ LISTS = {
     "/api/murabaha/applications": {"status", "overdue", "applicant", *PERIOD, *SORT},
     "/api/murabaha/applications/{id}/history": SORT,  # all events of one application
     "/api/murabaha/applications/{id}/receipts": PERIOD | SORT,
+    "/api/murabaha/applications/{id}/promises": PERIOD | SORT,
+    "/api/murabaha/applications/{id}/waivers": PERIOD | SORT,
+    "/api/murabaha/arrears": set(),  # the longest overdue first
+    "/api/murabaha/due": PERIOD,  # of due dates, the first due first
+    "/api/murabaha/offers": {"status"},  # the first to expire first
     "/api/murabaha/vendors": {"active", *PERIOD, *SORT},
     "/api/payments/exceptions": {"status", "kind", *PERIOD, *SORT},
     "/api/payments/payouts": {"status", *PERIOD, *SORT},
@@ -40,6 +45,7 @@ LISTS = {
 }
 WITHOUT_PERIOD_OR_SORT = {
     *("/api/murabaha/applications/{id}/history", "/api/payments/payouts/{id}"),
+    *("/api/murabaha/arrears", "/api/murabaha/due", "/api/murabaha/offers"),
     *("/api/v1/users", "/api/v2/users", "/api/waqf/projects/{id}/ledger"),
 }
 

@@ -54,6 +54,8 @@ CODES: dict[str, tuple[int, str | None]] = {
     "APPLICATION_NOT_FOUND": (404, "Application not found"),
     "INSTALLMENT_NOT_FOUND": (404, "Installment not found"),
     "RECEIPT_NOT_FOUND": (404, "Receipt not found"),
+    "WAIVER_NOT_FOUND": (404, "Waiver not found"),
+    "PROMISE_NOT_FOUND": (404, "Promise not found"),
     "PROJECT_NOT_FOUND": (404, "Project not found"),
     "DONATION_NOT_FOUND": (404, "Donation not found"),
     "EXCEPTION_NOT_FOUND": (404, "Payment exception not found"),

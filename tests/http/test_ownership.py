@@ -42,6 +42,7 @@ PUBLIC = dict.fromkeys(CALLERS, 200)
 APPLICATION, DONATION = "/api/murabaha/applications/<uuid:id>", "/api/waqf/donations/<uuid:id>"
 PROJECT, NUMBER = "/api/waqf/projects/<uuid:id>", f"{APPLICATION}/installments/<int:number>"
 EXCEPTION = "/api/payments/exceptions/<uuid:id>"
+REASON, PROMISE = {"reason": "A mistake"}, {"promisedOn": "2026-02-01"}
 ACQUISITION = {"acquiredOn": "2026-01-20", "invoice": "INV-1"}
 DISBURSEMENT = "/api/waqf/disbursements/<uuid:id>"
 CREATED = {"officer": 201, "admin": 201}
@@ -80,6 +81,9 @@ ROUTES = {
     f"GET {APPLICATION}/history": ("pending", None, OWNER_AND_STAFF),
     f"GET {APPLICATION}/schedule": ("active", None, OWNER_AND_STAFF),
     f"GET {APPLICATION}/agreement": ("active", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/statement": ("active", None, OWNER_AND_STAFF),
+    f"GET {APPLICATION}/evidence": ("active", None, OFFICERS_ONLY),
+    f"GET {APPLICATION}/evidence/report": ("active", None, OFFICERS_ONLY),
     f"PATCH {APPLICATION}": (
         *("pending", {"itemDescription": "A yacht"}),
         {"owner": 200, "other": 403, "officer": 403, "admin": 403, "anonymous": 401},
@@ -89,7 +93,16 @@ ROUTES = {
     f"POST {APPLICATION}/cancel": ("pending", {}, OWNER_ONLY),
     f"POST {APPLICATION}/acquire": ("approved", ACQUISITION, OFFICERS_ONLY),
     f"POST {APPLICATION}/accept": ("acquired", {}, OWNER_ONLY),
+    f"POST {APPLICATION}/withdraw": ("acquired", REASON, OFFICERS_ONLY),
     f"POST {APPLICATION}/settle": ("active", {}, OFFICERS_ONLY),
+    f"DELETE {APPLICATION}/settle": ("settled", REASON, OFFICERS_ONLY),
+    f"POST {APPLICATION}/reschedule": ("active", {"months": 1, **REASON}, OFFICERS_ONLY),
+    f"POST {NUMBER}/waive": ("active", REASON, OFFICERS_ONLY),
+    f"GET {APPLICATION}/waivers": ("active", None, OWNER_AND_STAFF),
+    f"POST {APPLICATION}/waivers/<uuid:waiver_id>/reverse": ("waived", REASON, OFFICERS_ONLY),
+    f"GET {APPLICATION}/promises": ("active", None, OFFICERS_ONLY),
+    f"POST {APPLICATION}/promises": ("active", PROMISE, {**OFFICERS_ONLY, **CREATED}),
+    f"DELETE {APPLICATION}/promises/<uuid:promise_id>": ("promised", None, OFFICERS_ONLY),
     f"POST {NUMBER}/record": ("active", CASH_PAYMENT, OFFICERS_ONLY),
     f"POST {NUMBER}/pay": ("active", {}, {**OWNER_ONLY, "owner": 201}),
     f"GET {APPLICATION}/receipts": ("active", None, OWNER_AND_STAFF),
@@ -243,6 +256,25 @@ class Scene:
         for step in (flow.approve, flow.acquire, flow.accept)[:steps]:
             step()
         return {"id": flow.application["id"], "number": 1}
+
+    def create_settled(self):
+        return self.create_after("settle", {})
+
+    def create_waived(self):
+        return self.create_after("installments/1/waive", REASON)
+
+    def create_promised(self):
+        return self.create_after("promises", PROMISE)
+
+    def create_after(self, step, body):
+        """Create a sale on which an officer has taken ``step``."""
+        params = self.create("active")
+        path = f"/api/murabaha/applications/{params['id']}"
+        assert self.officer.post(f"{path}/{step}", json=body).status_code in (200, 201)
+        for name in ("waiver", "promise"):
+            if rows := self.officer.get(f"{path}/{name}s").json["data"]:
+                params[f"{name}_id"] = rows[0]["id"]
+        return params
 
     def create_murabaha_receipt(self):
         params = self.create_application(2)

@@ -17,7 +17,8 @@ def sale(sign_in, set_clock):
     set_clock("2026-01-26T09:30:00")
     officer = sign_in("officer")
     vendor = officer.post(VENDORS, json={"name": "Bait al-Sayyarat"}).json["id"]
-    return ApplicationFlow(sign_in(), officer, vendor).approve(downPayment=0).acquire()
+    flow = ApplicationFlow(sign_in(), officer, vendor).approve(downPayment=0)
+    return flow.acquire(invoice="INV-1")
 
 
 def agreement_of(client, sale):

@@ -66,9 +66,24 @@ NEXT_STATE = {
     ("completed", "reverse"): "active",
     ("cancelled", "reverse"): "cancelled",
     ("expired", "reverse"): "expired",
+    ("pending", "reverse"): "pending",
+    ("approved", "reverse"): "approved",
+    ("rejected", "reverse"): "rejected",
+    ("approved", "withdraw"): "pending",
+    ("acquired", "withdraw"): "pending",
+    ("active", "reschedule"): "active",
+    ("active", "waive"): "active",
+    ("active", "undo_settle"): "active",
+    ("completed", "undo_settle"): "active",
+    ("active", "undo_waive"): "active",
+    ("completed", "undo_waive"): "active",
 }
 OWNER_ACTIONS = {"accept", "cancel"}
 UPDATE = ("update", "pending", "pending")  # a change by the owner, which is no transition
+RETURN = ("reverse", "completed", "completed")  # of the money of an offer that was withdrawn
+APPLIED = datetime(2027, 12, 31, 12, tzinfo=UTC)
+REASON = {"reason": "It was a slip"}
+CHANGING = ("rebate", "downPaymentPaid", "waivedAsCharity")  # of a contract after the sale
 FORBIDDEN = (403, "FORBIDDEN")
 VALIDATION_ERROR = (400, "VALIDATION_ERROR")
 NOT_FOUND = (404, "APPLICATION_NOT_FOUND")
@@ -88,6 +103,8 @@ ALL_ROWS = (
     " UNION ALL SELECT row_to_json(i)::text FROM murabaha_installments i WHERE application_id = %s"
     " UNION ALL SELECT row_to_json(e)::text FROM murabaha_events e WHERE application_id = %s"
     " UNION ALL SELECT row_to_json(r)::text FROM murabaha_receipts r WHERE application_id = %s"
+    " UNION ALL SELECT row_to_json(w)::text FROM murabaha_waivers w WHERE application_id = %s"
+    " UNION ALL SELECT row_to_json(q)::text FROM murabaha_acquisitions q WHERE application_id = %s"
     " ORDER BY row"
 )
 # Payments by size: of the oldest instalment, of the whole balance, or invalid.
@@ -103,8 +120,16 @@ class ModelInstallment:
 
     def __init__(self, number, due, amount):
         self.number, self.due, self.amount = number, due, amount
+        self.agreed = due
         self.paid = self.waived = 0
         self.paid_at = None
+
+    def waive(self, amount, now):
+        self.waived += amount
+        if self.outstanding:
+            self.paid_at = None
+        elif amount and self.paid:
+            self.paid_at = now
 
     @property
     def outstanding(self):
@@ -123,7 +148,15 @@ class ModelReceipt:
 
     def __init__(self, id, amount, kind, reference):
         self.id, self.amount, self.kind, self.reference = id, amount, kind, reference
-        self.is_reversed = False
+        self.is_reversed = self.is_owed_back = False
+
+
+class ModelWaiver:
+    """A waiver, or the rebate of a settlement, by instalment; with the state that it followed."""
+
+    def __init__(self, parts, receipts, id=None, before=None):
+        self.parts, self.id, self.before, self.is_reversed = parts, id, before, False
+        self.receipts = len(receipts)  # that had arrived before
 
 
 def months_later(day, months):
@@ -153,7 +186,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         ),
     )
     def apply(self, currency, owner_role, down, agreed_down, steps, terms):  # noqa: PLR0917
-        self.world.now = datetime(2027, 12, 31, 12, tzinfo=UTC)
+        self.world.now = APPLIED
         self.currency, self.owner_role, self.attempts = currency, owner_role, 0
         body = {"vendorId": self.world.vendor, "itemDescription": "A goat", "requestedAmount": 100}
         body |= {"currency": currency, "downPayment": self.money(down), "termMonths": 6}
@@ -162,7 +195,8 @@ class MurabahaMachine(RuleBasedStateMachine):
         self.id = response.json["id"]
         self.path = f"{APPLICATIONS}/{self.id}"
         self.state, self.down, self.term, self.requested = "pending", down, 6, Decimal(100)
-        self.contract, self.parts, self.sold = None, [], None
+        self.contract, self.parts, self.sold, self.applied_down = None, [], None, down
+        self.waivers, self.settlements, self.charity = [], [], 0
         self.receipts, self.paid_down, self.owed_back = [], 0, 0
         self.events = [("apply", None, "pending", str(self.owner.user.id))]
         if steps > 0:
@@ -181,8 +215,9 @@ class MurabahaMachine(RuleBasedStateMachine):
         ),
         down=st.none() | st.integers(0, 50),
         fault=st.sampled_from([None] * 4 + ["rate", "term", "down", "parts", "decimals"]),
+        confirms=st.booleans(),
     )
-    def approve(self, role, terms, down, fault):
+    def approve(self, role, terms, down, fault, confirms=True):
         cost, rate, term = terms
         rate = "0.3001" if fault == "rate" else rate
         term = 61 if fault == "term" else term
@@ -190,6 +225,9 @@ class MurabahaMachine(RuleBasedStateMachine):
         cost = 3 if fault == "parts" else cost
         body = {"cost": self.money(cost), "profitRate": rate, "termMonths": term}
         body |= {} if down is None else {"downPayment": self.money(down)}
+        body |= {"confirmCost": True} if confirms else {}
+        if not confirms and self.decimal(cost) > 5 * self.requested:
+            fault = fault or "cost"
         if fault == "decimals":
             body["cost"] = self.excess_decimals()
         if fault == "parts":
@@ -226,12 +264,37 @@ class MurabahaMachine(RuleBasedStateMachine):
                 self.events.append((*UPDATE, str(self.owner.user.id)))
             self.requested = Decimal(amount)
 
-    @rule(role=ROLES, days=st.sampled_from([0, 0, -1, -400, 2]), twice=st.booleans())
-    def acquire(self, role, days, twice):
+    @rule(
+        role=ROLES,
+        days=st.sampled_from([0, 0, -1, -400, 2]),
+        twice=st.booleans(),
+        discount=st.sampled_from([None, None, 0, 1, 30, 140, -1]),
+        confirms=st.booleans(),
+    )
+    def acquire(self, role, days, twice, discount=None, confirms=True):
         day = self.today + timedelta(days)
-        body = {"acquiredOn": day.isoformat(), "invoice": "INV-1"}
-        if self.attempt("acquire", role, body, VALIDATION_ERROR if days > 0 else None, twice=twice):
-            self.contract["acquiredOn"] = day
+        body = {"acquiredOn": day.isoformat(), "invoice": f"INV {self.id}"}
+        body |= {"confirmAcquiredOn": True} if confirms else {}
+        is_old = day < APPLIED.date() - timedelta(365) and not confirms
+        fault, price = days > 0 or is_old, {}
+        if discount is not None and self.contract:
+            cost = self.contract["cost"] - discount
+            body["invoiceAmount"] = self.money(cost)
+            rate, down = self.contract["profitRate"], self.contract["downPayment"]
+            total = (cost * (10_000 + int(rate * 10_000)) + 5_000) // 10_000
+            price = {"cost": cost, "profit": total - cost, "sellingPrice": total}
+            price["financed"] = total - down
+            is_low = total <= down or min(self.split(total - down)) <= 0
+            fault = fault or discount < 0 or (is_low and discount > 0)
+        if self.attempt("acquire", role, body, VALIDATION_ERROR if fault else None, twice=twice):
+            self.contract |= {**price, "acquiredOn": day}
+
+    @rule(role=ROLES, reason=st.sampled_from(["A slip"] * 4 + [""]), twice=st.booleans())
+    def withdraw(self, role, reason, twice):
+        fault = None if reason else VALIDATION_ERROR
+        if self.attempt("withdraw", role, {"reason": reason}, fault, twice=twice):
+            self.give_back()
+            self.contract, self.term, self.down = None, 6, self.applied_down
 
     @rule(role=ROLES, days=st.sampled_from([None, None, 0, 45, 365, -2, 368]), twice=st.booleans())
     def accept(self, role, days, twice):
@@ -241,17 +304,10 @@ class MurabahaMachine(RuleBasedStateMachine):
         if self.attempt("accept", role, body, fault, twice=twice):
             first, financed = due or months_later(self.today, 1), self.contract["financed"]
             self.contract["acceptedAt"] = self.world.now
-            step = STEPS[self.currency]
-            steps = financed // step
             self.parts = [
-                ModelInstallment(
-                    n + 1,
-                    months_later(first, n),
-                    (steps + self.term - n - 1) // self.term * step,
-                )
-                for n in range(self.term)
+                ModelInstallment(n + 1, months_later(first, n), amount)
+                for n, amount in enumerate(self.split(financed))
             ]
-            self.parts[-1].amount += financed % step
             assert sum(part.amount for part in self.parts) == financed
 
     @rule(role=ROLES, twice=st.booleans())
@@ -311,7 +367,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         sent = self.excess_decimals() if size == "decimals" else self.money(amount)
         body = {"amount": sent, **self.reference(repeats)}
         faults = {RESOURCE_EXISTS} if self.is_recorded(body) else set()
-        self.value_date(body, days, datetime(2027, 12, 31, 12, tzinfo=UTC), faults)
+        self.value_date(body, days, APPLIED, faults)
         if size == "decimals" or not 0 < amount <= rest:
             faults.add(VALIDATION_ERROR)
         if rest == 0:
@@ -333,11 +389,12 @@ class MurabahaMachine(RuleBasedStateMachine):
         if faults <= {INVALID_TRANSITION} and caller not in (self.owner, self.world.client):
             self.expire()  # also if the reversal is rejected then: no row of this is left
         path = f"receipts/{receipt.id}/reverse"
-        if not self.attempt("reverse", role, {"reason": reason}, *faults, path=path):
+        target = self.state if receipt.is_owed_back else None
+        if not self.attempt("reverse", role, {"reason": reason}, *faults, path=path, target=target):
             return
         receipt.is_reversed = True
         if receipt.kind == "down_payment":
-            if self.state in {"cancelled", "expired"}:
+            if receipt.is_owed_back:
                 self.owed_back -= receipt.amount
             else:
                 self.paid_down -= receipt.amount
@@ -374,13 +431,117 @@ class MurabahaMachine(RuleBasedStateMachine):
         fault = VALIDATION_ERROR if size == "decimals" or rebate > maximum else None
         if self.attempt("settle", role, body, fault, twice=twice):
             self.contract["rebate"] += rebate
+            shares, before = {}, [part.due for part in self.parts]
             for part in reversed(self.parts):
-                waived = min(rebate, part.outstanding)
-                rebate -= waived
-                part.waived += waived
+                shares[part.number] = min(rebate, part.outstanding)
+                rebate -= shares[part.number]
+                part.waive(shares[part.number], self.world.now)
                 part.due = min(part.due, self.today)
-                if waived and part.paid and not part.outstanding:
-                    part.paid_at = self.world.now
+            self.settlements.append(ModelWaiver(shares, self.receipts, before=before))
+            self.complete()
+
+    @rule(role=ROLES, reason=st.sampled_from(["A slip"] * 4 + [""]))
+    def undo_settle(self, role, reason):
+        faults = set() if reason else {VALIDATION_ERROR}
+        last = self.settlements[-1] if self.settlements else None
+        if last is None or self.has_received_since(last):
+            faults.add(INVALID_TRANSITION)
+        body, path = {"reason": reason}, "settle"
+        if self.attempt("undo_settle", role, body, *faults, path=path, method="DELETE"):
+            self.settlements.pop()
+            self.contract["rebate"] -= sum(last.parts.values())
+            for part, due in zip(self.parts, last.before, strict=True):
+                part.waive(-last.parts[part.number], self.world.now)
+                part.due = max(part.due, due)
+            self.complete()
+
+    @precondition(lambda self: self.parts)
+    @rule(
+        role=ROLES,
+        number=st.sampled_from(["oldest", "oldest", "last", "default", "unknown"]),
+        option=st.sampled_from(["days", "months", "firstDueOn"]),
+        by=st.sampled_from([1, 2, 12, 40, 400, -1]),
+        twice=st.booleans(),
+    )
+    def reschedule(self, role, number, option, by, twice):
+        unpaid = [part for part in self.parts if part.outstanding]
+        first = (unpaid or self.parts)[0]
+        numbers = {"oldest": first.number, "last": self.parts[-1].number, "unknown": 99}
+        start = numbers.get(number, first.number)
+        moved = [part for part in self.parts if part.number >= start] or self.parts
+        body = {**REASON} if number == "default" else {**REASON, "from": start}
+        faults = set()
+        if option == "firstDueOn":
+            day = moved[0].due + timedelta(by)
+            body["firstDueOn"] = day.isoformat()
+            new = [months_later(day, n) for n in range(len(moved))]
+        else:
+            body[option] = by
+            if not 1 <= by <= {"days": 366, "months": 12}[option]:
+                faults.add(VALIDATION_ERROR)
+            later = {"days": lambda due: due + timedelta(by)}.get(
+                option, lambda due: months_later(due, by % 13)
+            )
+            new = [later(part.due) for part in moved]
+        before = [part.due for part in self.parts if part.number < start]
+        earliest = max([min(moved[0].due, moved[0].agreed), *before])
+        latest = months_later(max(moved[0].due, self.today), 12)
+        is_earlier = any(
+            day < min(part.due, part.agreed) for day, part in zip(new, moved, strict=True)
+        )
+        if not earliest <= new[0] <= latest or is_earlier:
+            faults.add(VALIDATION_ERROR)
+        if start == 99:
+            faults = {(404, "INSTALLMENT_NOT_FOUND"), *faults}
+        elif not any(part.number == start for part in unpaid):
+            faults.add(INVALID_TRANSITION)
+        if not unpaid:
+            faults.add(INVALID_TRANSITION)
+        if self.attempt("reschedule", role, body, *faults, twice=twice):
+            for part, day in zip(moved, new, strict=True):
+                part.due = day
+
+    @rule(
+        role=ROLES,
+        number=st.sampled_from(["oldest", "last", "unknown"]),
+        size=st.sampled_from(["unit", "rest", "default", "excess", "zero"]),
+        twice=st.booleans(),
+    )
+    def waive(self, role, number, size, twice):
+        unpaid = [part for part in self.parts if part.outstanding]
+        chosen = {"oldest": unpaid[:1], "last": self.parts[-1:]}.get(number) or []
+        part = chosen[0] if chosen else ModelInstallment(99, None, 0)
+        rest = part.outstanding
+        amount = {"unit": 1, "zero": 0, "excess": rest + 1}.get(size, rest)
+        body = {**REASON} if size == "default" else {**REASON, "amount": self.money(amount)}
+        faults = set()
+        if part.number == 99:
+            faults.add((404, "INSTALLMENT_NOT_FOUND"))
+        elif not rest:
+            faults.add(INVALID_TRANSITION)
+        if size != "default" and not 0 < amount <= rest:
+            faults.add(VALIDATION_ERROR)
+        path = f"installments/{part.number}/waive"
+        if self.attempt("waive", role, body, *faults, path=path, twice=twice):
+            id = self.world.officer.get(f"{self.path}/waivers").json["data"][0]["id"]
+            self.waivers.append(ModelWaiver({part.number: amount}, self.receipts, id=id))
+            part.waive(amount, self.world.now)
+            self.charity += amount
+            self.complete()
+
+    @precondition(lambda self: self.waivers)
+    @rule(role=ROLES, data=st.data())
+    def undo_waive(self, role, data):
+        waiver = data.draw(st.sampled_from(self.waivers))
+        faults = set()
+        if waiver.is_reversed or self.has_received_since(waiver):
+            faults.add(INVALID_TRANSITION)
+        path = f"waivers/{waiver.id}/reverse"
+        if self.attempt("undo_waive", role, REASON, *faults, path=path):
+            waiver.is_reversed = True
+            for number, amount in waiver.parts.items():
+                self.parts[number - 1].waive(-amount, self.world.now)
+                self.charity -= amount
             self.complete()
 
     @rule(days=st.sampled_from([0, 1, 7, 29, 30, 31, 38, 120]), seconds=st.sampled_from([-1, 0, 1]))
@@ -467,7 +628,7 @@ class MurabahaMachine(RuleBasedStateMachine):
             "currency": application["currency"],
             "termMonths": application["termMonths"],
             "vendorId": application["vendorId"],
-            "contract": {**application["contract"], "rebate": None, "downPaymentPaid": None},
+            "contract": {**application["contract"], **dict.fromkeys(CHANGING)},
             "schedule": [(row[0], row[2]) for row in self.world.sql(INSTALLMENTS, self.id)],
         }
         self.sold = self.sold or sold
@@ -484,7 +645,14 @@ class MurabahaMachine(RuleBasedStateMachine):
         assert events == self.events[::-1]
         assert history["pagination"]["total"] == len(self.events)
         transitions = {(row.action, row.from_state, row.to_state) for row in TRANSITIONS}
-        assert {event[:3] for event in events[:-1]} <= {*transitions, UPDATE}
+        assert {event[:3] for event in events[:-1]} <= {*transitions, UPDATE, RETURN}
+
+    @invariant()
+    def dates_are_in_order_and_never_earlier_than_agreed(self):
+        days = [part.due for part in self.parts]
+        assert days == sorted(days)
+        if not self.settlements:
+            assert all(part.due >= part.agreed for part in self.parts)
 
     @invariant()
     def the_books_match_the_model(self):
@@ -498,6 +666,7 @@ class MurabahaMachine(RuleBasedStateMachine):
             "down payments": 0 if sold else -self.paid_down,
             "owed back": -self.owed_back,
             "rebates": self.contract["rebate"] if sold else 0,
+            "waived as charity": self.charity,
             "sales": -price if sold else 0,
         }
         assert dict(self.world.sql(BALANCES, self.id)) == {
@@ -515,11 +684,14 @@ class MurabahaMachine(RuleBasedStateMachine):
 
     # Sending requests
 
-    def attempt(self, action, role, body, *faults, path=None, twice=False):
+    def attempt(
+        self, action, role, body, *faults, path=None, twice=False, target=None, method="POST"
+    ):
         """Send ``action``, assert its outcome and return whether it succeeded.
 
         ``faults`` are the errors that its body causes; those of its sender and of the state are
-        added. With ``twice``, a second request with the same key must replay the response.
+        added. With ``twice``, a second request with the same key must replay the response. Every
+        fourth step of staff is previewed first, which changes nothing.
         """
         caller = self.caller_for(role, action)
         expected_errors = {fault for fault in faults if fault}
@@ -534,16 +706,21 @@ class MurabahaMachine(RuleBasedStateMachine):
         self.attempts += 1
         headers = {"Idempotency-Key": f"{self.id}-{self.attempts}"} if twice else {}
 
-        def request():
-            return caller.post(f"{self.path}/{path or action}", json=body, headers=headers)
+        def request(query=""):
+            address = f"{self.path}/{path or action}{query}"
+            return caller.open(address, method=method, json=body, headers=headers)
 
+        if action not in OWNER_ACTIONS and self.attempts % 4 == 0:
+            before = self.stored_rows()
+            assert (request("?preview=true").status_code == 200) == (not expected_errors)
+            assert self.stored_rows() == before
         response = self.send(request, expected_errors)
         if response and twice:
             replay = request()
             assert (replay.status_code, replay.data) == (200, response.data)
             assert replay.headers["Idempotent-Replayed"] == "true"
         if response:
-            target = NEXT_STATE[self.status, action]
+            target = target or NEXT_STATE[self.status, action]
             self.events.append((action, self.status, target, str(caller.user.id)))
             self.state = target
         return bool(response)
@@ -561,7 +738,7 @@ class MurabahaMachine(RuleBasedStateMachine):
 
     def stored_rows(self):
         """Return all rows of the application."""
-        return self.world.sql(ALL_ROWS, *[self.id] * 4)
+        return self.world.sql(ALL_ROWS, *[self.id] * ALL_ROWS.count("%s"))
 
     def expire(self):
         if self.status == "expired" != self.state:
@@ -572,7 +749,23 @@ class MurabahaMachine(RuleBasedStateMachine):
     def give_back(self):
         if self.paid_down:
             self.events.append(("return_down_payment", self.state, self.state, None))
-            self.owed_back, self.paid_down = self.paid_down, 0
+            self.owed_back, self.paid_down = self.owed_back + self.paid_down, 0
+        for receipt in self.receipts:
+            receipt.is_owed_back = True  # also those of an earlier offer
+
+    def has_received_since(self, step):
+        """Whether money for instalments has arrived after ``step`` and was not reversed."""
+        return any(
+            receipt.kind == "installment" and not receipt.is_reversed
+            for receipt in self.receipts[step.receipts :]
+        )
+
+    def split(self, financed):
+        """Return the amounts of the instalments."""
+        step, term = STEPS[self.currency], self.term
+        amounts = [(financed // step + term - n - 1) // term * step for n in range(term)]
+        amounts[-1] += financed % step
+        return amounts
 
     def reference(self, repeats):
         """Return a method and a reference, ``repeats`` those of an earlier receipt if any."""
@@ -611,6 +804,7 @@ class MurabahaMachine(RuleBasedStateMachine):
         acquired_on = self.contract["acquiredOn"]
         return {name: self.decimal(self.contract[name]) for name in money} | {
             "downPaymentPaid": self.decimal(self.paid_down),
+            "waivedAsCharity": self.decimal(self.charity),
             "profitRate": self.contract["profitRate"],
             "expiresAt": format_time(self.contract["expires"]),
             "acquiredOn": acquired_on and acquired_on.isoformat(),

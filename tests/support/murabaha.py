@@ -11,7 +11,7 @@ CAR = {"itemDescription": "A used car", "requestedAmount": 20000, "downPayment":
 TERMS = {"cost": 20000, "profitRate": 0.15, "termMonths": 12, "downPayment": 2000}
 
 
-_references = count(1)
+_references, _invoices = count(1), count(1)
 
 
 def cash(amount, **values):
@@ -54,8 +54,8 @@ class ApplicationFlow:
         return self.perform(self.officer, "approve", {**TERMS, **terms})
 
     def acquire(self, acquired_on="2026-01-20", **values):
-        """Record as the officer that the goods have been acquired."""
-        body = {"acquiredOn": acquired_on, "invoice": "INV-1", **values}
+        """Record as the officer that the goods have been acquired, on a new invoice."""
+        body = {"acquiredOn": acquired_on, "invoice": f"INV-{next(_invoices)}", **values}
         return self.perform(self.officer, "acquire", body)
 
     def accept(self, **body):

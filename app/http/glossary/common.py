@@ -17,6 +17,7 @@ PROPERTIES = {
     "offset": "Number of rows to skip; use `after` beyond 10,000.",
     "sort": "Order of the rows; `-` sorts the largest or latest first.",
     "format": "Format of the export.",
+    "preview": "Whether to show the outcome without doing anything: no change, no mail, no entry.",
     "from": "First day of the period, in the institution's time zone. Without it, the period is"
     " open.",
     "to": "Last day of the period, in the institution's time zone. Without it, the period is open.",
@@ -122,6 +123,8 @@ PATH_PARAMETERS = {
     "payouts/id": "Id of the payout.",
     "payments/id": "Id of the payment, as in `payment.id` of a donation.",
     "receipt_id": "Id of the receipt.",
+    "waiver_id": "Id of the waiver.",
+    "promise_id": "Id of the promise.",
     "number": "Number of the instalment, from 1 on.",
     "filename": "Name of the stored file, as the upload returned it.",
     "name": "Name of a file of the documentation page.",

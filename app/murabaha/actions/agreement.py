@@ -30,7 +30,7 @@ from .steps import contract_of
 STATES_WITH_AGREEMENT = ("acquired", "active", "completed")
 # They change nothing that was agreed, though most move money.
 PAYMENTS = (
-    "erase_client",
+    *("erase_client", "promise", "withdraw_promise"),
     *("record", "pay", "receive", "take_back", "reverse", "complete"),
     *("record_down_payment", "pay_down_payment", "receive_down_payment", "return_down_payment"),
 )
@@ -176,8 +176,11 @@ def _describe_event(texts: Texts, event: ApplicationEvent, currency: str) -> str
     words = known.get(event.action) or event.action.replace("_", " ").capitalize()
     first = texts.day(date.fromisoformat(first_due_on)) if first_due_on else ""
     money = texts.money(Decimal(rebate), currency) if rebate else ""
+    number = event.facts.get("number")  # of an instalment that was waived
+    waived = texts.money(Decimal(event.facts["amount"]), currency) if number else ""
     parts = [
         words,
+        texts("agreement.waived", number=str(number), amount=waived) if number else None,
         texts("agreement.rebate", amount=money) if rebate else None,
         texts("agreement.first_due", day=first) if first_due_on else None,
         event.facts.get("reason"),

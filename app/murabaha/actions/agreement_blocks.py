@@ -75,7 +75,11 @@ def _agreed_schedule(
     if contract.accepted_at is None:
         return payable_schedule(application, contract, first_due_on)
     return [
-        ScheduledInstallment(part.number, months_after(first_due_on, part.number - 1), part.amount)
+        ScheduledInstallment(
+            part.number,
+            part.agreed_due_date or months_after(first_due_on, part.number - 1),
+            part.amount,
+        )
         for part in application.installments
     ]
 

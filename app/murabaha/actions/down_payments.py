@@ -15,7 +15,7 @@ from ...payments.actions.exceptions import record_exception, resolve_exception
 from ...payments.actions.intents import PaymentOperation
 from ...payments.actions.updates import must_exist, on_payment_updated
 from ...payments.models import Payment, PaymentException
-from ..models import FUND, Application, Receipt
+from ..models import FUND, Acquisition, Application, Receipt
 from ..rules import (
     SOLD,
     find_transition,
@@ -128,8 +128,17 @@ def expire_if_lapsed(application: Application, payment: Payment | None = None) -
     has_lapsed = application.status == "expired" != application.state
     if has_lapsed:
         apply_transition(application, find_transition(application.state, "expire"))
-        return_down_payment(application, payment)
+        end_offer(application, payment)
     return has_lapsed
+
+
+def end_offer(application: Application, payment: Payment | None = None) -> None:
+    """Let the goods be sold to another client, and give back the down payment.
+
+    ``payment`` is left to the caller.
+    """
+    Acquisition.release(application.id)
+    return_down_payment(application, payment)
 
 
 def return_down_payment(application: Application, payment: Payment | None = None) -> None:
@@ -144,13 +153,15 @@ def return_down_payment(application: Application, payment: Payment | None = None
     total = application.down_payment_received
     if not total:
         return
-    apply_action(application, "return_down_payment", amount=total)
-    if received_elsewhere := Receipt.total_of_down_payment(application.id):
+    receipts = Receipt.down_payments(application.id, owed_back=False)
+    ids = [str(receipt.id) for receipt in receipts]
+    apply_action(application, "return_down_payment", amount=total, receipts=ids)
+    if received_elsewhere := sum((receipt.amount for receipt in receipts), ZERO):
         _move_to_credit(application, received_elsewhere)
         currency, number = application.currency, application.application_number
         record_exception(
             "owed_to_client",
-            _exception_key(application),
+            f"{_exception_key(application)} {ids[0]}",
             f"{received_elsewhere} {currency} of the down payment of {number} is owed to the client"
             " because there is no sale. Return it, then reverse the receipts.",
             amount=received_elsewhere,
@@ -174,17 +185,27 @@ def _move_to_credit(
     db.session.flush()
 
 
+def is_owed_back(application: Application, receipt: Receipt) -> bool:
+    """Whether a down payment's receipt has to be returned, as its offer did not become a sale."""
+    if application.state not in OPEN_FOR_DOWN_PAYMENT:
+        return True
+    return receipt in Receipt.down_payments(application.id, owed_back=True)
+
+
 def resolve_owed_to_client(officer: Any, application: Application) -> None:
-    """Resolve the exception of ``return_down_payment`` once no receipt is left to reverse."""
-    if Receipt.total_of_down_payment(application.id):
+    """Resolve the exceptions of ``return_down_payment`` once no receipt is left to reverse."""
+    db.session.flush()
+    is_open = application.state in OPEN_FOR_DOWN_PAYMENT
+    receipts = Receipt.down_payments(application.id, owed_back=True)
+    if receipts or (not is_open and Receipt.down_payments(application.id, owed_back=False)):
         return
     key = f"owed_to_client {_exception_key(application)}"
-    query = db.select(PaymentException).where(
-        PaymentException.key == key, PaymentException.resolved_at.is_(None)
+    query = db.select(PaymentException.id).where(
+        PaymentException.key.startswith(key), PaymentException.resolved_at.is_(None)
     )
-    if exception := db.session.scalar(query):
+    for id in db.session.scalars(query).all():
         note = "The receipts were reversed: the money was returned."
-        resolve_exception(officer, exception.id, note)
+        resolve_exception(officer, id, note)
 
 
 def _exception_key(application: Application) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ...database.base import Base, db
 from ...http.schemas import camel_case
-from ..models import Application, ApplicationEvent
+from ..models import Application, ApplicationEvent, Receipt
 
 
 def record_event(
@@ -28,6 +28,18 @@ def record_event(
             facts=_to_json(facts),
         )
     )
+
+
+def has_received_since(application: Application, event: ApplicationEvent) -> bool:
+    """Whether money for instalments has arrived after ``event`` and was not reversed."""
+    later = db.select(ApplicationEvent).where(
+        ApplicationEvent.application_id == application.id,
+        ApplicationEvent.position > event.position,
+        ApplicationEvent.action.in_(("record", "receive")),
+    )
+    events = db.session.scalars(later).all()
+    receipts = [UUID(event.facts["receipt"]) for event in events if event.action == "record"]
+    return len(receipts) < len(events) or Receipt.has_unreversed(receipts)
 
 
 def changes_of(row: Base, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,8 @@ DOWN_PAYMENT_RECEIVABLE = "down payment receivable"  # the other part, from the 
 DOWN_PAYMENTS = "down payments"  # received before the sale: a liability
 CUSTOMER_CREDIT = "owed back"  # what the institution owes to clients
 SALES = "sales"
+REBATES = "rebates"
+CHARITY = "waived as charity"  # what the institution has borne of clients' debts
 
 
 def post_entry(
@@ -58,6 +60,27 @@ def application_rebates_check() -> str:
                coalesce((SELECT sum(p.amount) FROM ledger_entries e
                          JOIN ledger_postings p ON p.entry_id = e.id
                          WHERE e.subject_id = a.id AND p.account = 'rebates'), 0)
+        FROM murabaha_applications a
+    """
+
+
+@register_check
+def application_charity_check() -> str:
+    return """
+        SELECT 'waived as charity of application ' || a.application_number, a.waived_as_charity,
+               coalesce((SELECT sum(p.amount) FROM ledger_entries e
+                         JOIN ledger_postings p ON p.entry_id = e.id
+                         WHERE e.subject_id = a.id AND p.account = 'waived as charity'), 0)
+        FROM murabaha_applications a
+    """
+
+
+@register_check
+def application_waivers_check() -> str:
+    return """
+        SELECT 'waivers of application ' || a.application_number, a.waived_as_charity,
+               coalesce((SELECT sum(w.amount) FROM murabaha_waivers w
+                         WHERE w.application_id = a.id AND w.reversed_at IS NULL), 0)
         FROM murabaha_applications a
     """
 

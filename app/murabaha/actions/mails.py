@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from ... import clock
 from ...database.base import db
 from ...notifications.actions import notify, notify_staff
 from ...payments.actions.updates import must_exist, on_refunded
@@ -44,6 +45,14 @@ def mail_rejection(application: Application, reason: str) -> None:
     facts = {"outcome": "rejected", "expires_at": None, "reason": reason}
     facts |= application_facts(application, application.requested_amount)
     key = f"{application.id} rejected"
+    notify("decision", key, user_id=application.user_id, facts=facts)
+
+
+def mail_withdrawal(application: Application, reason: str) -> None:
+    """Mail to the client that the offer was withdrawn, and why."""
+    facts = {"outcome": "withdrawn", "expires_at": None, "reason": reason}
+    facts |= application_facts(application, application.requested_amount)
+    key = f"{application.id} withdrawn {clock.now().isoformat()}"
     notify("decision", key, user_id=application.user_id, facts=facts)
 
 

@@ -1,7 +1,6 @@
-"""Start and apply the payments of instalments through Stripe, and settle a sale early."""
+"""Start and apply the payments of instalments through Stripe."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,48 +26,14 @@ from ..rules import (
     InstallmentNotFound,
     allocate,
     allocate_payment,
-    allocate_rebate,
     deallocate,
     find_transition,
     outstanding,
     require_card_amount,
-    require_rebate,
     reversal_transition,
 )
-from .ledger import CUSTOMER_CREDIT, RECEIVABLE, post_entry
-from .steps import (
-    apply_action,
-    apply_transition,
-    complete_if_paid,
-    contract_of,
-    lock_for_decision,
-    lock_own,
-)
-
-
-def settle_early(officer: Any, id: UUID, rebate: Decimal) -> None:
-    """Make the outstanding balance due today, less a rebate.
-
-    Raises InvalidTransition, and ValidationFailed if the rebate exceeds the profit still to come.
-    """
-    application = lock_for_decision(officer, id)
-    require_minor_units({"rebate": rebate}, application.currency)
-    find_transition(application.status, "settle")
-    contract = contract_of(application)
-    balance = outstanding(application.installment_balances)
-    require_rebate(rebate, contract.profit, contract.financed, balance, contract.rebate)
-    waived = allocate_rebate(rebate, application.installment_balances)
-    apply_action(application, "settle", officer, rebate=rebate, waived=by_number(waived))
-    today = clock.today()
-    for installment in application.installments:
-        installment.waived += waived.get(installment.number, ZERO)
-        # Instalments that were paid ahead move too, so that the dates stay in order.
-        installment.due_date = min(installment.due_date, today)
-        if installment.number in waived and installment.paid_amount and installment.is_settled:
-            installment.paid_at = clock.now()
-    application.contract = replace(contract, rebate=contract.rebate + rebate)
-    post_entry(application, "rebate given", {"rebates": rebate, RECEIVABLE: -rebate})
-    after_balance_change(application, waived)
+from .ledger import CUSTOMER_CREDIT, RECEIVABLE
+from .steps import apply_transition, complete_if_paid, lock_own
 
 
 def after_balance_change(application: Application, numbers: Iterable[int]) -> None:

@@ -21,16 +21,23 @@ from ..rules import (
     deallocate,
     find_transition,
     require_down_payment_part,
+    return_transition,
 )
 from .down_payments import (
-    OPEN_FOR_DOWN_PAYMENT,
     account_of,
     expire_if_lapsed,
+    is_owed_back,
     resolve_owed_to_client,
 )
-from .ledger import RECEIVABLE, post_entry
+from .ledger import CUSTOMER_CREDIT, RECEIVABLE, post_entry
 from .payments import after_balance_change, by_number, find_installment, update_paid_amounts
-from .steps import apply_action, complete_if_paid, contract_of, lock_for_decision
+from .steps import (
+    apply_action,
+    apply_transition,
+    complete_if_paid,
+    contract_of,
+    lock_for_decision,
+)
 
 BEFORE_SALE = Fault("Must not be before the sale.", Rule.TOO_EARLY)
 BEFORE_APPLICATION = Fault("Must not be before the application.", Rule.TOO_EARLY)
@@ -145,12 +152,15 @@ def reverse_receipt(officer: Any, id: UUID, receipt_id: UUID, reason: str) -> Ap
     approval = require_approval(officer, _act_of_reversal(application, receipt, reason))
     if approval and not approval.is_confirmed:
         return approval
+    was_owed_back = receipt.kind == "down_payment" and is_owed_back(application, receipt)
     receipt.reversed_at, receipt.reversed_by = clock.now(), officer.id
     receipt.reversal_reason = reason
     facts = {**_facts(receipt), "reason": reason}
     if approval:
         facts["requested_by"] = approval.requested_by
-    if receipt.kind == "installment":
+    if was_owed_back:
+        _return_to_client(officer, application, receipt, facts)
+    elif receipt.kind == "installment":
         _reverse_installments(officer, application, receipt, facts)
     else:
         _reverse_down_payment(officer, application, receipt, facts)
@@ -186,14 +196,24 @@ def _reverse_installments(
 def _reverse_down_payment(
     officer: Any, application: Application, receipt: Receipt, facts: dict[str, Any]
 ) -> None:
-    """Open the down payment again; without a sale, record that the money was returned."""
+    """Open the down payment again."""
     account = account_of(application)
     apply_action(application, "reverse", officer, **facts)
-    if application.state in OPEN_FOR_DOWN_PAYMENT:
-        application.down_payment_received -= receipt.amount
-        Payment.supersede(Payment.application_id == application.id)
-    else:
-        resolve_owed_to_client(officer, application)
+    application.down_payment_received -= receipt.amount
+    Payment.supersede(Payment.application_id == application.id)
+    _post_reversal(application, receipt, account)
+
+
+def _return_to_client(
+    officer: Any, application: Application, receipt: Receipt, facts: dict[str, Any]
+) -> None:
+    """Record that the money of an offer without a sale went back to the client."""
+    apply_transition(application, return_transition(application.state), officer, **facts)
+    resolve_owed_to_client(officer, application)
+    _post_reversal(application, receipt, CUSTOMER_CREDIT)
+
+
+def _post_reversal(application: Application, receipt: Receipt, account: str) -> None:
     accounts = {account: receipt.amount, RECEIVED_OFFLINE: -receipt.amount}
     post_entry(application, "receipt reversed", accounts)
     application.updated_at = clock.now()

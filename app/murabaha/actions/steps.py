@@ -1,12 +1,16 @@
 """What every step of an application does: lock it, check who may act, record the transition."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
+
+from flask import current_app
 
 from ... import clock
 from ...database.base import db
 from ...integrations import stripe_amounts
+from ...money import ZERO
 from ...users.models import User
 from ..models import Application, Contract
 from ..rules import (
@@ -17,6 +21,7 @@ from ..rules import (
     forbid_own_application,
     outstanding,
     schedule,
+    working_day,
 )
 from .history import record_event
 
@@ -72,7 +77,30 @@ def payable_schedule(
     """Return the instalments of the sale, in steps that cards can pay."""
     currency = application.currency
     step = stripe_amounts.payable_step(currency)
-    return schedule(contract.financed, application.term_months, due, currency, step=step)
+    months = application.term_months
+    return schedule(contract.financed, months, due, currency, step=step, adjust=next_working_day)
+
+
+def offered_schedule(
+    financed: Decimal, term_months: int, due: date, currency: str
+) -> list[ScheduledInstallment]:
+    """Return the instalments of an offer. Raises ValidationFailed if cards could not pay one.
+
+    Without Stripe there is no minimum: instalments are paid in another way.
+    """
+    minimum = ZERO
+    if current_app.config["STRIPE_SECRET_KEY"]:
+        minimum = stripe_amounts.minimum_charge(currency)
+    step = stripe_amounts.payable_step(currency)
+    return schedule(
+        financed, term_months, due, currency, step=step, minimum=minimum, adjust=next_working_day
+    )
+
+
+def next_working_day(day: date) -> date:
+    """Return ``day``, or by DUE_DATES_ON_WORKING_DAYS the first day after a WEEKEND."""
+    weekend = current_app.config["WEEKEND"]
+    return working_day(day, weekend) if current_app.config["DUE_DATES_ON_WORKING_DAYS"] else day
 
 
 def complete_if_paid(application: Application) -> None:

@@ -13,10 +13,9 @@ from ...approvals.actions import Act, require_approval
 from ...approvals.models import Approval
 from ...database.base import db
 from ...database.locks import lock_quota
-from ...errors import Forbidden, QuotaExceeded, ValidationFailed
-from ...integrations import stripe_amounts
-from ...messages import IN_FUTURE, Message
-from ...money import ZERO, require_minor_units
+from ...errors import Forbidden, QuotaExceeded
+from ...messages import Message
+from ...money import require_minor_units
 from ...payments.rules import InvalidTransition
 from ..models import APPLICATION_NUMBERS, Application, Contract, Installment, Vendor
 from ..rules import (
@@ -24,16 +23,15 @@ from ..rules import (
     OFFER_VALIDITY,
     ApplicationNotPending,
     Price,
-    ScheduledInstallment,
     find_transition,
     first_due,
     require_down_payment,
+    require_plausible_cost,
     require_rate,
-    schedule,
     selling_price,
 )
 from .agreement import issue_agreement
-from .down_payments import expire_if_lapsed, return_down_payment
+from .down_payments import end_offer, expire_if_lapsed
 from .files import lock_own_files
 from .history import changes_of, record_event
 from .ledger import DOWN_PAYMENT_RECEIVABLE, DOWN_PAYMENTS, RECEIVABLE, SALES, post_entry
@@ -44,6 +42,7 @@ from .steps import (
     lock_for_decision,
     lock_own,
     lock_with_client,
+    offered_schedule,
     payable_schedule,
 )
 from .vendors import require_separate_parties, require_usable_vendor
@@ -118,6 +117,7 @@ def approve(
     profit_rate: Decimal,
     term_months: int,
     down_payment: Decimal | None,
+    confirm_cost: bool,
 ) -> Approval | None:
     """Offer the goods at a fixed price, valid for OFFER_VALIDITY.
 
@@ -131,12 +131,15 @@ def approve(
     require_minor_units({"cost": cost, "downPayment": down_payment}, currency)
     if down_payment is None:
         down_payment = application.down_payment
+    if not confirm_cost:
+        require_plausible_cost(cost, application.requested_amount)
     price = selling_price(cost, profit_rate, down_payment, currency)
     # Raises an error if it cannot be split.
-    _offered_schedule(price.financed, term_months, clock.today(), currency)
+    offered_schedule(price.financed, term_months, clock.today(), currency)
     require_usable_vendor(application.vendor, application.user.email)
     facts = {**asdict(price), "term_months": term_months}
-    approval = require_approval(officer, _act_of_approval(application, facts))
+    act = _act_of_approval(application, facts, {"confirm_cost": True} if confirm_cost else {})
+    approval = require_approval(officer, act)
     if approval and not approval.is_confirmed:
         if approval.is_new:
             record_event(application, "request_approval", application.state, officer, facts)
@@ -150,14 +153,16 @@ def approve(
     return None
 
 
-def _act_of_approval(application: Application, facts: dict[str, Any]) -> Act:
+def _act_of_approval(
+    application: Application, facts: dict[str, Any], confirmation: dict[str, bool]
+) -> Act:
     """Return the act that a second officer confirms; its amount is the selling price."""
     terms = ("cost", "profit_rate", "term_months", "down_payment")
     return Act(
         "approve_application",
         "officer",
         "application",
-        request={name: facts[name] for name in terms},
+        request={name: facts[name] for name in terms} | confirmation,
         state=f"{application.updated_at.isoformat()} {application.vendor.updated_at.isoformat()}",
         subject_id=application.id,
         owner_id=application.user_id,
@@ -179,30 +184,12 @@ def cancel(client: Any, id: UUID) -> None:
     """
     application = lock_own(client, id)
     apply_action(application, "cancel", client)
-    return_down_payment(application)
+    end_offer(application)
 
 
 def expire(id: UUID) -> bool:
     """Record that an offer has expired; return False if it has not or is recorded already."""
     return expire_if_lapsed(Application.get_for_update(id))
-
-
-def acquire(officer: Any, id: UUID, acquired_on: date, invoice: str, evidence: str | None) -> None:
-    """Record that the institution owns the goods, which allows their sale.
-
-    Raises InvalidTransition, Forbidden, and ValidationFailed if the day is in the future or the
-    evidence is not the officer's file.
-    """
-    application = lock_with_client(officer, id)
-    find_transition(application.status, "acquire")
-    require_separate_parties(application, "acquire")
-    if acquired_on > clock.latest_today():
-        raise ValidationFailed.at(["acquiredOn"], IN_FUTURE)
-    if evidence:
-        (evidence,) = lock_own_files(officer, [evidence], [("evidence",)])
-    facts = {"acquired_on": acquired_on, "invoice": invoice, "evidence": evidence}
-    apply_action(application, "acquire", officer, **facts)
-    application.contract = replace(contract_of(application), acquired_on=acquired_on)
 
 
 # The sale
@@ -221,7 +208,7 @@ def accept(client: Any, id: UUID, first_due_on: date | None) -> None:
     contract = replace(contract_of(application), accepted_at=clock.now())
     application.contract, application.has_booked_down_payment = contract, True
     application.installments = [
-        Installment(**installment._asdict())
+        Installment(**installment._asdict(), agreed_due_date=installment.due_date)
         for installment in payable_schedule(application, contract, due)
     ]
     received = application.down_payment_received
@@ -266,22 +253,8 @@ def quote(
     require_rate(profit_rate, current_app.config["PROFIT_RATE_MAX"])
     price: Price = selling_price(cost, profit_rate, down_payment, currency)
     due = _first_due(first_due_on)
-    installments = _offered_schedule(price.financed, term_months, due, currency)
+    installments = offered_schedule(price.financed, term_months, due, currency)
     return {**asdict(price), "currency": currency, "installments": installments}
-
-
-def _offered_schedule(
-    financed: Decimal, term_months: int, due: date, currency: str
-) -> list[ScheduledInstallment]:
-    """Return the instalments of an offer. Raises ValidationFailed if cards could not pay one.
-
-    Without Stripe there is no minimum: instalments are paid in another way.
-    """
-    minimum = ZERO
-    if current_app.config["STRIPE_SECRET_KEY"]:
-        minimum = stripe_amounts.minimum_charge(currency)
-    step = stripe_amounts.payable_step(currency)
-    return schedule(financed, term_months, due, currency, step=step, minimum=minimum)
 
 
 def lapsed_offers() -> list[UUID]:

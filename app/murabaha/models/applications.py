@@ -51,7 +51,7 @@ APPLICATION_NUMBERS = Sequence("murabaha_application_numbers", metadata=Base.met
 GUARDS["murabaha_applications"] = {
     "applications_are_never_deleted": "ad103ab5a020c03b5bb3a0cc5ec986b1",
     "a_sale_is_fixed": "42a1c66f65702243d378cf4317ecb711",
-    "the_sale_adds_up": "b9cda019ad96c7d3f805978dc90e5d42",
+    "the_sale_adds_up": "c66bf8f9f81ae3ffce3d6a3810d6e189",
 }
 
 
@@ -68,7 +68,7 @@ class Contract(Price):
 @record_changes(
     *("state", "vendor_id", "term_months", "cost", "profit_rate", "profit", "selling_price"),
     *("agreed_down_payment", "financed", "expires_at", "acquired_on", "rebate"),
-    "down_payment_received",
+    *("down_payment_received", "waived_as_charity"),
     subject="application",
 )
 class Application(UUIDPrimaryKeyMixin, Base):
@@ -89,6 +89,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
             " AND down_payment_received <= coalesce(agreed_down_payment, 0)",
             name="down_payment_received",
         ),
+        CheckConstraint("waived_as_charity >= 0", name="waived_as_charity"),
         Index(None, "user_id", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "documents", postgresql_using="gin"),
@@ -121,6 +122,8 @@ class Application(UUIDPrimaryKeyMixin, Base):
     # Whether the sale's entry has the down payment; False for sales from before migration 0015,
     # whose agreement says that it was paid.
     has_booked_down_payment: Mapped[bool] = mapped_column(default=False)
+    # What the institution has waived of the instalments besides a rebate.
+    waived_as_charity: Mapped[Decimal] = mapped_column(default=Decimal(0))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
@@ -229,6 +232,17 @@ class Application(UUIDPrimaryKeyMixin, Base):
             query = query.where(cls.created_at < until)
         order = newest_first if oldest is None else oldest_first
         return order(query, cls.created_at, cls.id)
+
+    @prepared_query
+    def offers(cls: Any, reader_id, status):
+        """Select the offers that stand, the first to expire first; with ``status`` only those."""
+        now = bind_callable(clock.now, DateTime(timezone=True))
+        expires_at = cls.__table__.c.expires_at
+        is_open = db.or_(*(cls.state == state for state in OFFERED)) & (expires_at > now)
+        query = db.select(cls).where(_is_readable(cls, reader_id), is_open)
+        if status is not None:
+            query = query.where(cls.state == status)
+        return oldest_first(query, expires_at, cls.id)
 
     @classmethod
     def count_pending(cls, user_id: UUID) -> int:

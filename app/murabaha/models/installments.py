@@ -17,13 +17,13 @@ from ..rules import GRACE_PERIOD
 
 GUARDS["murabaha_installments"] = {
     "installments_are_never_deleted": "c0d76759eb0d304c8e1ffa0672b76603",
-    "an_installment_is_fixed": "8af58f4b7c5628b23eee9013b5afed07",
-    "the_installments_add_up": "aeb42c78fbc09e2127d0bd94b46c8e6e",
+    "an_installment_is_fixed": "e5b9105f1dda8b661330d2ee5e867f00",
+    "the_installments_add_up": "43a4b469bc8e2d02b6bf8831fdf4737e",
 }
 
 
 class Installment(UUIDPrimaryKeyMixin, Base):
-    """A part of the price, and how much of it has been paid or waived."""
+    """A part of the price, and how much of it has been paid, or waived as rebate or charity."""
 
     __tablename__ = "murabaha_installments"
     __table_args__ = (
@@ -37,6 +37,7 @@ class Installment(UUIDPrimaryKeyMixin, Base):
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
     number: Mapped[int]
     due_date: Mapped[date]
+    agreed_due_date: Mapped[date | None]  # at the sale; None for a sale from before migration 0031
     amount: Mapped[Decimal]  # as in the contract; never changes
     paid_amount: Mapped[Decimal] = mapped_column(default=Decimal(0))
     waived: Mapped[Decimal] = mapped_column(default=Decimal(0))
@@ -49,13 +50,18 @@ class Installment(UUIDPrimaryKeyMixin, Base):
 
     @sql_property
     def status(cls: Any) -> Any:
+        return cls.status_of(cls)
+
+    @staticmethod
+    def status_of(row: Any) -> Any:
+        """Build the status of ``row``, this model or an alias of it."""
         overdue_before = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
         return db.case(
-            (cls.waived == cls.amount, "waived"),
-            (cls.paid_amount + cls.waived == cls.amount, "paid"),
-            (Payment.is_processing_for(cls.id), "processing"),
-            (cls.due_date < overdue_before, "overdue"),  # also if a payment was only started
-            (Payment.is_pending_for(cls.id), "processing"),
+            (row.waived == row.amount, "waived"),
+            (row.paid_amount + row.waived == row.amount, "paid"),
+            (Payment.is_processing_for(row.id), "processing"),
+            (row.due_date < overdue_before, "overdue"),  # also if a payment was only started
+            (Payment.is_pending_for(row.id), "processing"),
             else_="pending",
         )
 
@@ -69,6 +75,14 @@ class Installment(UUIDPrimaryKeyMixin, Base):
     def is_settled(self) -> bool:
         """Whether nothing is outstanding."""
         return self.paid_amount + self.waived == self.amount
+
+    def waive(self, amount: Decimal) -> None:
+        """Take ``amount`` off what is due; a negative one is due again."""
+        self.waived += amount
+        if not self.is_settled:
+            self.paid_at = None
+        elif amount and self.paid_amount:
+            self.paid_at = clock.now()
 
     @classmethod
     def application_id_of(cls, id: UUID | None) -> UUID:

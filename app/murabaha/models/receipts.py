@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, cast, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,6 +15,7 @@ from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import newest_first, prepared_query
 from ...ledger.models import GUARDS
 from ..rules import ReceiptNotFound
+from .events import ApplicationEvent
 
 GUARDS["murabaha_receipts"] = {
     "receipts_are_never_deleted": "a524bf990a772bb195472fdb36df0fa8",
@@ -92,11 +93,30 @@ class Receipt(UUIDPrimaryKeyMixin, Base):
         return db.session.scalar(query) is not None
 
     @classmethod
-    def total_of_down_payment(cls, application_id: UUID) -> Decimal:
-        """Sum the application's receipts for the down payment that were not reversed."""
-        query = db.select(db.func.coalesce(db.func.sum(cls.amount), 0)).where(
+    def has_unreversed(cls, ids: list[UUID]) -> bool:
+        """Whether one of these receipts was not reversed."""
+        query = db.select(cls.id).where(cls.id.in_(ids), cls.reversed_at.is_(None))
+        return db.session.scalar(query.limit(1)) is not None
+
+    @classmethod
+    def down_payments(cls, application_id: UUID, *, owed_back: bool) -> list["Receipt"]:
+        """List the receipts for a down payment that were not reversed.
+
+        With ``owed_back`` those of a down payment that has to be returned because its offer did not
+        become a sale, else those of the present offer or sale.
+        """
+        query = db.select(cls).where(
             cls.application_id == application_id,
             cls.kind == "down_payment",
             cls.reversed_at.is_(None),
+            cls._is_owed_back() == owed_back,
         )
-        return db.session.scalars(query).one()
+        return list(db.session.scalars(query.order_by(cls.created_at, cls.id)))
+
+    @classmethod
+    def _is_owed_back(cls) -> Any:
+        """Build the condition that the return of a down payment names the receipt."""
+        named = ApplicationEvent.facts["receipts"].contains(func.to_jsonb(cast(cls.id, Text)))
+        own = ApplicationEvent.application_id == cls.application_id
+        returned = ApplicationEvent.action == "return_down_payment"
+        return db.select(ApplicationEvent.id).where(own, returned, named).exists()

@@ -2,7 +2,7 @@
 
 from ...approvals.routes import may_need_approval
 from ...database.base import db
-from ...errors import Forbidden
+from ...errors import Forbidden, ResourceExists
 from ...http.authentication import current_user
 from ...http.examples import example_of
 from ...http.languages import preferred_language
@@ -10,7 +10,7 @@ from ...http.responses import pdf_response
 from ...http.schemas import LanguageQuerySchema
 from ...payments.rules import InvalidTransition
 from ...users.rules import UserNotFound
-from ..actions import applications, transitions, vendors
+from ..actions import acquisitions, applications, transitions, vendors
 from ..actions.agreement import choose_languages, get_agreement, render_agreement
 from ..models import ApplicationEvent, Vendor
 from ..rules import (
@@ -37,11 +37,13 @@ from ..schemas.applications import (
     VendorListQuerySchema,
     VendorPatchSchema,
     VendorSchema,
+    WithdrawalSchema,
 )
 from .blueprint import (
     bp,
     if_parties_unchanged,
     if_unchanged,
+    previewable,
     require_readable,
     visible_application,
 )
@@ -163,6 +165,7 @@ def list_application_history(id):
 
 @bp.post("/applications/<uuid:id>/approve")
 @bp.officers_only
+@previewable
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(ApprovalSchema)
@@ -178,6 +181,7 @@ def approve_application(data, id):
 
 @bp.post("/applications/<uuid:id>/reject")
 @bp.officers_only
+@previewable
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(RejectionSchema)
@@ -193,6 +197,7 @@ def reject_application(data, id):
 
 @bp.post("/applications/<uuid:id>/acquire")
 @bp.officers_only
+@previewable
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(AcquisitionSchema)
@@ -201,10 +206,33 @@ def reject_application(data, id):
 )
 @bp.returns_row(ApplicationSchema, ApplicationNotFound)
 @if_parties_unchanged
-@bp.raises(InvalidTransition)
+@bp.raises(InvalidTransition, ResourceExists)
 def acquire_goods(data, id):
-    """Record that the institution owns the goods, which allows their sale"""
-    transitions.acquire(current_user, id, **data)
+    """Record that the institution owns the goods, which allows their sale
+
+    An invoice of less than the cost lowers the price. One invoice of a vendor, and one file of
+    evidence, belong to one sale.
+    """
+    acquisitions.acquire(current_user, id, **data)
+    return visible_application(id)
+
+
+@bp.post("/applications/<uuid:id>/withdraw")
+@bp.officers_only
+@previewable
+@bp.returns_etag
+@bp.idempotent
+@bp.arguments(WithdrawalSchema)
+@bp.example(status="pending", contract=OFFER_EXAMPLE, installments=[])
+@bp.returns_row(ApplicationSchema, ApplicationNotFound)
+@if_unchanged
+@bp.raises(InvalidTransition)
+def withdraw_offer(data, id):
+    """Withdraw an offer before the sale: the application is pending again
+
+    What was paid down is owed back in full. Goods that were acquired stay the institution's.
+    """
+    acquisitions.withdraw(current_user, id, **data)
     return visible_application(id)
 
 

@@ -5,6 +5,7 @@ stored response. ``idempotent_payment`` commits the record that the view has ins
 renders the response, and commits the result together with the stored response.
 """
 
+from ...http import preview
 from ...http.authentication import current_user
 from ...http.blueprint import Blueprint
 from ..actions import accounts  # noqa: F401 (registers its handlers)
@@ -27,6 +28,7 @@ def require_readable(id):
         raise ApplicationNotFound
 
 
+previewable = preview.previewable(bp)
 if_unchanged = bp.if_match(ApplicationSchema, visible_application, Application.get_for_update)
 if_parties_unchanged = bp.if_match(
     ApplicationSchema, visible_application, lambda id: lock_with_client(current_user, id)

@@ -12,17 +12,17 @@ from ..models import Receipt
 from ..rules import ApplicationNotFound, InstallmentNotFound, ReceiptNotFound
 from ..schemas.applications import ApplicationSchema
 from ..schemas.payments import (
-    EarlySettlementSchema,
     PayAmountSchema,
     ReceiptReversalSchema,
     ReceiptSchema,
     RecordPaymentSchema,
 )
-from .blueprint import bp, if_unchanged, require_readable, visible_application
+from .blueprint import bp, if_unchanged, previewable, require_readable, visible_application
 
 
 @bp.post("/applications/<uuid:id>/installments/<int:number>/record")
 @bp.officers_only
+@previewable
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(RecordPaymentSchema)
@@ -51,6 +51,7 @@ def pay_installment(data, id, number):
 
 @bp.post("/applications/<uuid:id>/down-payment/record")
 @bp.officers_only
+@previewable
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(RecordPaymentSchema)
@@ -86,6 +87,7 @@ def list_receipts(id):
 
 @bp.post("/applications/<uuid:id>/receipts/<uuid:receipt_id>/reverse")
 @bp.officers_only
+@previewable
 @bp.returns_etag
 @bp.idempotent
 @bp.arguments(ReceiptReversalSchema)
@@ -97,17 +99,3 @@ def reverse_receipt(data, id, receipt_id):
     """Reverse a receipt, such as a bounced cheque: what it paid is open again"""
     approval = receipts.reverse_receipt(current_user, id, receipt_id, **data)
     return approval or visible_application(id)
-
-
-@bp.post("/applications/<uuid:id>/settle")
-@bp.officers_only
-@bp.returns_etag
-@bp.idempotent
-@bp.arguments(EarlySettlementSchema)
-@bp.returns_row(ApplicationSchema, ApplicationNotFound)
-@if_unchanged
-@bp.raises(InvalidTransition)
-def settle_early(data, id):
-    """Settle early: make the outstanding balance due today, less an optional rebate"""
-    payments.settle_early(current_user, id, **data)
-    return visible_application(id)

@@ -20,6 +20,14 @@ class ReceiptNotFound(ApiError):
     status, code, message = 404, "RECEIPT_NOT_FOUND", Message("Receipt not found")
 
 
+class WaiverNotFound(ApiError):
+    status, code, message = 404, "WAIVER_NOT_FOUND", Message("Waiver not found")
+
+
+class PromiseNotFound(ApiError):
+    status, code, message = 404, "PROMISE_NOT_FOUND", Message("Promise not found")
+
+
 class ApplicationNotPending(ApiError):
     status, code, message = (
         400,

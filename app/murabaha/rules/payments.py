@@ -173,3 +173,21 @@ def allocate_rebate(
         rebate,
         [(installment.number, installment.outstanding) for installment in reversed(installments)],
     )
+
+
+def require_waiver(amount: Decimal, balance: Decimal) -> None:
+    """Raise an error unless ``amount`` can be waived of an instalment with this ``balance``.
+
+    Raises InvalidTransition if nothing is left to pay, else ValidationFailed.
+    """
+    if balance <= ZERO:
+        raise InvalidTransition(Message("Nothing is left to pay of this instalment."))
+    if amount > balance:
+        raise ValidationFailed.at(
+            ["amount"],
+            Fault(
+                "Must be at most {max}: no more is left to pay of this instalment.",
+                Rule.TOO_LARGE,
+                max=balance,
+            ),
+        )

@@ -6,6 +6,8 @@ from ...errors import Forbidden
 from ...messages import Message
 from ...payments.rules import InvalidTransition
 
+SOLD = ("active", "completed")
+
 
 class Transition(NamedTuple):
     """An action that is allowed in a state, and the state that it leads to."""
@@ -24,11 +26,13 @@ TRANSITIONS = (
     Transition("pending", "reject", "officer", "rejected", "a reason is given"),
     Transition("pending", "cancel", "owner", "cancelled", "nothing"),
     Transition("approved", "acquire", "officer", "acquired", "the institution owns the goods"),
+    Transition("approved", "withdraw", "officer", "pending", "a reason is given"),
     Transition("approved", "cancel", "owner", "cancelled", "nothing has been sold"),
     Transition(
         "approved", "expire", "service", "expired", "30 days have passed since the approval"
     ),
     Transition("acquired", "accept", "owner", "active", "the offer has not expired"),
+    Transition("acquired", "withdraw", "officer", "pending", "a reason is given"),
     Transition("acquired", "cancel", "owner", "cancelled", "nothing has been sold"),
     Transition(
         "acquired", "expire", "service", "expired", "30 days have passed since the approval"
@@ -57,6 +61,19 @@ TRANSITIONS = (
     Transition(
         "active", "settle", "officer", "active", "the rebate is at most the profit still to come"
     ),
+    *(
+        Transition(
+            *(state, action, "officer", "active"), "no money for instalments has arrived since"
+        )
+        for action in ("undo_settle", "undo_waive")
+        for state in SOLD
+    ),
+    Transition(
+        "active", "reschedule", "officer", "active", "no date is earlier than it was agreed"
+    ),
+    Transition("active", "waive", "officer", "active", "it is at most what is left to pay"),
+    Transition("active", "promise", "officer", "active", "the day is not in the past"),
+    Transition("active", "withdraw_promise", "officer", "active", "it was not withdrawn before"),
     Transition(
         "active", "complete", "service", "completed", "instalments and down payment are paid"
     ),
@@ -69,13 +86,13 @@ TRANSITIONS = (
             ("active", "active"),
             ("completed", "active"),
             # The money was returned to the client, as there is no sale.
-            ("cancelled", "cancelled"),
-            ("expired", "expired"),
+            *((state, state) for state in ("pending", "approved", "rejected")),
+            *((state, state) for state in ("cancelled", "expired")),
         )
     ),
     *(
         Transition(state, "return_down_payment", "service", state, "there is no sale")
-        for state in ("cancelled", "expired")
+        for state in ("pending", "cancelled", "expired")
     ),
 )
 STATES = tuple(
@@ -88,7 +105,6 @@ STATES = tuple(
 NOTHING = Message("none")  # no action or state
 OFFERED = ("approved", "acquired")  # states in which the offer can expire
 BEFORE_SALE = ("pending", *OFFERED)
-SOLD = ("active", "completed")
 WITHOUT_SALE = ("rejected", "cancelled", "expired")
 
 
@@ -138,6 +154,16 @@ def reversal_transition(state: str) -> Transition:
     to_state = "active" if state in SOLD else state
     return Transition(
         state, "take_back", "service", to_state, "a payment was refunded or is disputed"
+    )
+
+
+def return_transition(state: str) -> Transition:
+    """Return the transition for money that went back to the client after an offer was withdrawn.
+
+    It is not the money of the present offer or sale, which stays as it is.
+    """
+    return Transition(
+        state, "reverse", "officer", state, "the money of an earlier offer was returned"
     )
 
 

@@ -108,6 +108,7 @@ class ContractSchema(PriceSchema):
     accepted_at = UtcDateTime(required=True, allow_none=True)
     rebate = Amount(required=True, metadata={"example": 0})
     down_payment_paid = Amount(required=True, metadata={"example": 2000})
+    waived_as_charity = Amount(required=True, metadata={"example": 0})
 
 
 class ApplicantSchema(Schema):
@@ -118,7 +119,7 @@ class ApplicantSchema(Schema):
 
 
 class InstallmentSchema(Schema):
-    """A part of the price; ``waivedAmount`` is what a rebate has taken off its amount."""
+    """A part of the price; ``waivedAmount`` is what a rebate or charity has taken off it."""
 
     id = StrictUUID(required=True)
     number = StrictInteger(required=True, metadata={"example": 1})
@@ -215,6 +216,7 @@ class ApprovalSchema(Schema):
     down_payment = Amount(
         load_default=None, allow_none=True, validate=NOT_NEGATIVE, metadata={"example": 2000}
     )
+    confirm_cost = StrictBoolean(load_default=False, metadata={"example": False})
 
 
 class RejectionSchema(Schema):
@@ -223,12 +225,22 @@ class RejectionSchema(Schema):
     reason = Reference(500, required=True, metadata={"example": "Papers are missing"})
 
 
+class WithdrawalSchema(Schema):
+    """The reason why an offer is withdrawn."""
+
+    reason = Reference(500, required=True, metadata={"example": "The profit rate was wrong"})
+
+
 class AcquisitionSchema(Schema):
     """How and when the institution came to own the goods."""
 
     acquired_on = StrictDate(required=True)
     invoice = Reference(required=True, metadata={"example": "INV-2026-118"})
+    invoice_amount = Amount(
+        load_default=None, allow_none=True, validate=POSITIVE, metadata={"example": None}
+    )
     evidence = Reference(255, load_default=None, allow_none=True, metadata={"example": None})
+    confirm_acquired_on = StrictBoolean(load_default=False, metadata={"example": False})
 
 
 class AcceptanceSchema(Schema):
