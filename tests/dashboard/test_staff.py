@@ -2,12 +2,13 @@
 
 import base64
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from ..support.accessibility import find_faults
+from ..support.browser import ISOLATES
 from ..support.murabaha import TERMS, VENDORS, ApplicationFlow
 from ..support.waqf import PROJECTS
 
@@ -138,6 +139,36 @@ def test_an_officer_approves_with_the_price_in_view(browser, officer, client, ap
     browser.assert_nothing_blocked_or_foreign()
 
 
+def test_the_overview_has_what_expires_and_is_due_and_overdue(browser, officer, apply, set_clock):
+    def at(days):
+        """Set the clock of what the API does here; return its day."""
+        moment = datetime.now(UTC) + timedelta(days=days)
+        set_clock(moment.strftime("%Y-%m-%dT%H:%M:%S"))
+        return moment.date().isoformat()
+
+    sold_on = at(-75)
+    late = apply().approve().acquire(sold_on).record_down_payment().accept()
+    at(-27)
+    expiring = apply().approve()
+    at(0)
+    due_on = (datetime.now(UTC) + timedelta(days=3)).date()
+    due = apply().approve().acquire(today()).record_down_payment().accept(firstDueOn=str(due_on))
+    browser.open(STAFF)
+    cards = browser.script(
+        "return [...document.querySelectorAll('.cards article')].map((card) => card.innerText)"
+    )
+    card = {text.partition("\n")[0]: text.translate(ISOLATES) for text in cards}
+    number = {flow: flow.application["applicationNumber"] for flow in (late, expiring, due)}
+    assert number[expiring] in card["Goods to acquire"]
+    assert number[expiring] in card["Offers that expire within a week"]
+    assert number[due] in card["Instalments due within a week"]
+    assert number[late] not in card["Instalments due within a week"]
+    first_due = datetime.fromisoformat(late.installments[0]["dueDate"]).date()
+    days = (datetime.now(UTC).date() - first_due).days
+    assert f"{days} days overdue" in card["Overdue"]
+    assert number[due] not in card["Overdue"]
+
+
 def test_errors_of_an_approval_stand_beside_their_fields(browser, officer, apply):
     open_application(browser, apply())
     browser.fill(profitRate="15", termMonths="90")
@@ -219,7 +250,7 @@ def test_a_conflict_keeps_what_was_typed(browser, officer, client, apply):
     browser.wait_for_text("Approved", ".tag")
 
 
-def test_a_second_officer_confirms_what_the_first_has_asked_for(
+def test_a_second_officer_confirms_the_request_of_the_first(
     browser, officer, client, apply, monkeypatch
 ):
     flow = apply()
@@ -249,7 +280,7 @@ def test_an_officer_rejects_with_a_reason(browser, officer, client, apply):
     assert "Approve" not in browser.text()
 
 
-def test_nobody_decides_on_their_own_application(browser, officer, sign_in, client, apply):
+def test_officers_do_not_decide_on_their_own_applications(browser, officer, sign_in, client, apply):
     flow = apply()
     own = ApplicationFlow(sign_in(user=officer), client, flow.application["vendorId"])
     open_application(browser, own)

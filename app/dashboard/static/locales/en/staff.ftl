@@ -175,7 +175,7 @@ staff-value = { $value ->
 }
 staff-action = { $action ->
     [update] Changed by the client
-    [request_approval] Approval asked of a second person
+    [request_approval] Second person requested to approve
     [record] Receipt recorded
     [receive] Card payment received
     [record_down_payment] Down payment recorded
