@@ -208,8 +208,8 @@ def test_a_receipt_is_recorded_in_two_taps_and_reversed(browser, officer, client
     assert (receipt["amount"], receipt["method"]) == (1750, "bank_transfer")
     assert (receipt["reference"], receipt["receivedOn"]) == (f"{number}/2", today())
     press(browser, "Reverse", index=0)  # the newest
-    browser.fill(reason="The cheque bounced")
-    press(browser, "Reverse", "section form")
+    type_into(browser, "article section", reason="The cheque bounced")
+    press(browser, "Reverse", "article section form")
     confirm(browser)
     browser.wait_for_text("Record a receipt for instalment 1")
     browser.wait_for_text("The cheque bounced")
@@ -441,3 +441,59 @@ def test_the_pages_of_staff_have_no_faults(browser, officer, pages):
         browser.script(OPEN_ALL)
 
     assert find_faults(browser, pages, check) == {}
+
+
+def test_an_offer_is_withdrawn_with_a_reason(browser, officer, client, apply):
+    flow = apply().approve()
+    open_application(browser, flow)
+    press(browser, "Withdraw the offer")
+    browser.fill(reason="2 percent was meant")
+    press(browser, "Withdraw the offer", "details[open] form")
+    confirm(browser)
+    browser.wait(lambda: read(client, flow)["status"] == "pending")
+    browser.wait_for_text("2 percent was meant")
+
+
+def test_goods_are_acquired_at_the_amount_of_the_invoice(browser, officer, client, apply):
+    flow = apply().approve()
+    open_application(browser, flow)
+    browser.fill(invoice="INV-8", invoiceAmount="19000")
+    press(browser, "Record the acquisition", "details[open]")
+    browser.wait_for_text("Goods acquired", ".tag")
+    contract = read(client, flow)["contract"]
+    assert (contract["cost"], contract["sellingPrice"]) == (19000, 21850)
+
+
+def test_due_dates_are_put_off_and_a_promise_is_recorded(browser, officer, client, apply):
+    flow = make_active(apply())
+    before = [row["dueDate"] for row in read(client, flow)["installments"]]
+    open_application(browser, flow)
+    scope = open_step(browser, "Put off due dates")
+    type_into(browser, scope, months="2", reason="The client has lost their job")
+    press(browser, "Put off due dates", "details[open] form")
+    confirm(browser)
+    browser.wait_for_text("The client has lost their job")
+    after = [row["dueDate"] for row in read(client, flow)["installments"]]
+    assert [day[:7] for day in after[:-2]] == [day[:7] for day in before[2:]]
+    scope = open_step(browser, "Record a promise to pay")
+    type_into(browser, scope, promisedOn=after[0], note="By telephone")
+    press(browser, "Record a promise to pay", "details[open] form")
+    browser.wait(lambda: client.get(f"{flow.path}/promises").json["data"])
+
+
+def test_a_settlement_is_taken_back_and_an_instalment_waived(browser, officer, client, apply):
+    flow = make_active(apply())
+    before = read(client, flow)["installments"]
+    assert client.post(f"{flow.path}/settle", json={}).status_code == 200
+    open_application(browser, flow)
+    scope = open_step(browser, "Take the settlement back")
+    type_into(browser, scope, reason="A slip")
+    press(browser, "Take the settlement back", "details[open] form")
+    confirm(browser)
+    browser.wait(lambda: read(client, flow)["installments"] == before)
+    browser.wait_for_text("Settlement taken back")
+    scope = open_step(browser, "Waive instalment 1 as charity")
+    type_into(browser, scope, reason="Hardship")
+    press(browser, "Waive instalment 1 as charity", "details[open] form")
+    confirm(browser)
+    browser.wait(lambda: read(client, flow)["installments"][0]["status"] == "waived")

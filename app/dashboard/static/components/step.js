@@ -56,7 +56,7 @@ export function StepForm({ label, method = "POST", path, fields = [], initial, f
   const { submit, error, errors, isSending } = useForm(async () => {
     const body = { ...fixed, ...(await bodyOf(fields, values, method === "PATCH" && before, upload)) };
     const options = { headers: tag ? { "If-Match": tag } : {} };
-    if (method !== "DELETE") options.body = body;
+    if (method !== "DELETE" || fields.length) options.body = body;
     if (method === "POST") options.key = keyOf([path, tag, body]);
     try {
       const answer = await request(method, path, options);

@@ -123,6 +123,12 @@ staff-field = { $name ->
     [email] { email }
     [phone] الهاتف
     [note] ملاحظة
+    [confirmCost] التكلفة بعيدة عن الطلب: تحققت منها
+    [confirmAcquiredOn] اليوم غير معتاد: تحققت منه
+    [invoiceAmount] مبلغ الفاتورة
+    [firstDueOn] أول استحقاق في
+    [months] تأخير بالأشهر
+    [promisedOn] موعود في
    *[other] { $name }
 }
 staff-value = { $value ->
@@ -195,5 +201,28 @@ staff-action = { $action ->
     [reverse_disbursement] عكس صرف من مشروع
     [reverse_donation] عكس تبرع
     [refund_donation] إعادة تبرع
+    [withdraw] سُحب العرض
+    [reschedule] أُجّل الاستحقاق
+    [undo_settle] تراجع عن التسوية
+    [waive] أُعفي من قسط
+    [undo_waive] أُلغي الإعفاء
+    [waive_installment] الإعفاء من قسط
+    [settle_early] تسوية مبكرة
    *[other] { $action }
 }
+staff-withdraw = سحب العرض
+staff-withdraw-ask = يعود الطلب قيد الانتظار، وتُعاد الدفعة المقدمة كاملة.
+staff-undo-settle = التراجع عن التسوية المبكرة
+staff-undo-settle-ask = تعود تواريخ الاستحقاق والمبالغ كما كانت.
+staff-reschedule = تأجيل الاستحقاق
+staff-reschedule-ask = تتأخر التواريخ وتبقى المبالغ كما هي. ويُسجَّل ذلك في السجل.
+staff-from-number = ابتداءً من القسط (أول غير مدفوع إن تُرك فارغًا)
+staff-first-due-hint = اليوم الأول الجديد، أو الأشهر أدناه
+staff-months-hint = بكم شهر يتأخر كل قسط
+staff-promise = تسجيل وعد بالدفع
+staff-waive = الإعفاء من القسط { $number } صدقةً
+staff-waive-hint = كامله إن تُرك فارغًا
+staff-waive-ask = تتصدق المؤسسة بهذا الجزء من الدين. يمكن التراجع عنه حتى يصل مال بعده.
+staff-invoice-amount-hint = إن كان أقل من التكلفة: ينخفض الثمن والربح معه
+staff-statement = كشف التمويل
+staff-evidence = ملف الإثبات للهيئة الشرعية

@@ -119,6 +119,12 @@ staff-field = { $name ->
     [email] { email }
     [phone] Telephone
     [note] Note
+    [confirmCost] The cost is far from the request: I have checked it
+    [confirmAcquiredOn] The day is unusual: I have checked it
+    [invoiceAmount] Invoice amount
+    [firstDueOn] First due on
+    [months] Months later
+    [promisedOn] Promised for
    *[other] { $name }
 }
 staff-value = { $value ->
@@ -191,5 +197,28 @@ staff-action = { $action ->
     [reverse_disbursement] Reverse a payment from a fund
     [reverse_donation] Reverse a donation
     [refund_donation] Refund a donation
+    [withdraw] Offer withdrawn
+    [reschedule] Due dates put off
+    [undo_settle] Settlement taken back
+    [waive] Instalment waived
+    [undo_waive] Waiver reversed
+    [waive_installment] Waive an instalment
+    [settle_early] Settle early
    *[other] { $action }
 }
+staff-withdraw = Withdraw the offer
+staff-withdraw-ask = The application is pending again, and a down payment is returned in full.
+staff-undo-settle = Take the settlement back
+staff-undo-settle-ask = Due dates and amounts are again as they were before it.
+staff-reschedule = Put off due dates
+staff-reschedule-ask = Dates become later, amounts stay the same. It stands in the history.
+staff-from-number = From instalment (the first unpaid if empty)
+staff-first-due-hint = The new first day, or else months below
+staff-months-hint = How many months later each instalment is due
+staff-promise = Record a promise to pay
+staff-waive = Waive instalment { $number } as charity
+staff-waive-hint = The whole of it if empty
+staff-waive-ask = The institution gives this part of the debt as charity. It can be reversed until money arrives after it.
+staff-invoice-amount-hint = If it is lower than the cost: price and profit fall with it
+staff-statement = Statement of the financing
+staff-evidence = Evidence for the Sharia board

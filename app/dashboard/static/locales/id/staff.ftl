@@ -116,6 +116,12 @@ staff-field = { $name ->
     [email] { email }
     [phone] Telepon
     [note] Catatan
+    [confirmCost] Biaya jauh dari permintaan: sudah saya periksa
+    [confirmAcquiredOn] Harinya tidak lazim: sudah saya periksa
+    [invoiceAmount] Jumlah faktur
+    [firstDueOn] Jatuh tempo pertama
+    [months] Tunda (bulan)
+    [promisedOn] Dijanjikan pada
    *[other] { $name }
 }
 staff-value = { $value ->
@@ -188,5 +194,28 @@ staff-action = { $action ->
     [reverse_disbursement] Membalik pembayaran dari dana
     [reverse_donation] Membalik donasi
     [refund_donation] Mengembalikan donasi
+    [withdraw] Penawaran ditarik
+    [reschedule] Jatuh tempo ditunda
+    [undo_settle] Pelunasan dibatalkan
+    [waive] Angsuran dibebaskan
+    [undo_waive] Pembebasan dibatalkan
+    [waive_installment] Bebaskan angsuran
+    [settle_early] Pelunasan dini
    *[other] { $action }
 }
+staff-withdraw = Tarik penawaran
+staff-withdraw-ask = Pengajuan kembali tertunda, dan uang muka dikembalikan seluruhnya.
+staff-undo-settle = Batalkan pelunasan
+staff-undo-settle-ask = Tanggal jatuh tempo dan jumlah kembali seperti semula.
+staff-reschedule = Tunda jatuh tempo
+staff-reschedule-ask = Tanggal mundur, jumlah tetap. Tercatat dalam riwayat.
+staff-from-number = Mulai angsuran (yang belum dibayar bila kosong)
+staff-first-due-hint = Hari pertama yang baru, atau bulan di bawah
+staff-months-hint = Berapa bulan setiap angsuran ditunda
+staff-promise = Catat janji bayar
+staff-waive = Bebaskan angsuran { $number } sebagai sedekah
+staff-waive-hint = Seluruhnya bila kosong
+staff-waive-ask = Lembaga menyedekahkan bagian utang ini. Dapat dibatalkan sampai ada uang masuk sesudahnya.
+staff-invoice-amount-hint = Bila lebih rendah dari biaya: harga dan laba ikut turun
+staff-statement = Laporan pembiayaan
+staff-evidence = Bukti untuk dewan syariah

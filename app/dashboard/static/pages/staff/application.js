@@ -67,7 +67,8 @@ function Contract({ path, currency, contract, installments }) {
   const stateOf = ({ status, dueDate }) => (status === "overdue" ? t("staff-overdue", { count: -daysUntil(dueDate, config.value.timeZone) }) : named(status));
   return html`<${Card} title=${t("staff-contract")}>
     <${Figures} items=${figures.filter(Boolean)} />
-    <p><a href=${`/api${path}/agreement`} download>${t("staff-agreement")}</a></p>
+    <p class="links"><a href=${`/api${path}/agreement`} download>${t("staff-agreement")}</a>
+      ${acceptedAt && html`<a href=${`/api${path}/statement`} download>${t("staff-statement")}</a>`} <a href=${`/api${path}/evidence/report`} download>${t("staff-evidence")}</a></p>
     ${installments.length > 0 && html`<${Table} label=${t("schedule")} columns=${[[t("number")], [t("due-date")], [t("amount"), "number"], [t("staff-paid"), "number"], [t("staff-status")]]}
       rows=${installments.map((item) => [item.number, formatDate(item.dueDate), money(item.amount), money(item.paidAmount), stateOf(item)])} />`}
   </${Card}>`;
