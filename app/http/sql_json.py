@@ -28,6 +28,7 @@ from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
 from ..database.prepared import PreparedInsert, PreparedQuery, is_ascending, list_keys
+from . import long_lists
 from .authentication import user_pending_session_check
 from .fields import UtcDateTime
 
@@ -35,6 +36,7 @@ MAX_TOTAL = 10_000  # rows of a list that are counted
 # Bytes of JSON columns, as stored, that one statement reads, unless one row has more. PostgreSQL
 # stores at most 273 bytes in 3 (pglz), so that the statement's result has less than 6 MiB.
 MAX_STORED_BYTES = 64 * 1024
+LONG_TOTAL = select(literal_column(str(MAX_TOTAL + 1)))
 NO_SESSION_CHECK = PreparedQuery(None, select(), {})  # if no session has to be verified
 RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
 
@@ -83,7 +85,12 @@ class StoredRow(NamedTuple):
 def select_page(query: PreparedQuery, schema: type[Schema], limit: int, start: Start) -> Page:
     """Return ``limit`` rows of a list from ``start`` on."""
     build = partial(_page_statement, start=tuple(start.values))
-    return Page(*_execute(build, query, schema, limit=limit, **start.values))
+    if long_lists.is_long(query):
+        query = query._replace(total=LONG_TOTAL)
+    page = Page(*_execute(build, query, schema, limit=limit, **start.values))
+    if query.total is None and page.total > MAX_TOTAL:
+        long_lists.remember(query)
+    return page
 
 
 def find_rows(query: PreparedQuery, limit: int, start: Start) -> list[StoredRow]:

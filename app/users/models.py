@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Uuid, bindparam
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
@@ -17,7 +17,7 @@ from .. import clock
 from ..audit.models import record_changes
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.locks import lock_name
-from ..database.prepared import newest_first, prepared_query, sql_property
+from ..database.prepared import constant, newest_first, prepared_query, sql_property
 from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
@@ -89,7 +89,12 @@ class User(UUIDPrimaryKeyMixin, Base):
     """A person who can sign in."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
+    __table_args__ = (
+        CheckConstraint(f"role IN {ROLES}", name="role"),
+        Index(None, "created_at", "id"),
+        Index(None, "role", "created_at", "id"),
+        Index("ix_users_disabled", "created_at", "id", postgresql_where=db.text("disabled")),
+    )
 
     name: Mapped[str]
     email: Mapped[str]
@@ -121,14 +126,14 @@ class User(UUIDPrimaryKeyMixin, Base):
         """Select all users, newest first."""
         return newest_first(db.select(cls), cls.created_at, cls.id)
 
-    @prepared_query
+    @prepared_query(choices=("role", "disabled"))
     def search(cls: Any, role, disabled):
         """Select users, newest first, filtered by what is not None."""
         query = db.select(cls)
         if role is not None:
-            query = query.where(cls.role == role)
+            query = query.where(cls.role == constant(role))
         if disabled is not None:
-            query = query.where(cls.disabled == disabled)
+            query = query.where(cls.disabled if disabled else ~cls.disabled)
         return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query

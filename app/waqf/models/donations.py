@@ -15,6 +15,7 @@ from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import (
     PreparedQuery,
+    constant,
     newest_first,
     oldest_first,
     prepared_query,
@@ -72,13 +73,14 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
         Index(None, "user_id", "created_at", "id"),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "amount", "id"),
+        Index(None, "project_id", "amount", "id"),
         _partial_index("pending", "status = 'pending'", "project_id", "created_at"),
         _partial_index(
             "ended",
             "status IN ('failed', 'cancelled', 'refunded')",
             *("status", "created_at", "id"),
         ),
-        _partial_index("amount", "status = 'succeeded'", "amount", "id"),
         _partial_index("offline", "channel = 'offline'", "created_at", "id"),
         _partial_index("adoptable", "user_id IS NULL", "payer_email_key"),
         _partial_index("recorded_by", "recorded_by IS NOT NULL", "recorded_by"),
@@ -176,14 +178,14 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
             return own.where(cls.id == id)
         return newest_first(own, cls.created_at, cls.id)
 
-    @prepared_query
+    @prepared_query(choices=("status",))
     def own(cls: Any, user_id, project_id, status):
         """Select the user's donations, newest first, filtered by what is not None."""
         query = db.select(cls).where(cls.user_id == user_id)
         if project_id is not None:
             query = query.where(cls.project_id == project_id)
         if status is not None:
-            query = query.where(cls.status == status)
+            query = query.where(cls.status == constant(status))
         return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query
@@ -205,10 +207,11 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
     @prepared_query
     def public_for_project(cls: Any, project_id):
         """Select a project's succeeded donations, newest first."""
-        query = db.select(cls).where(cls.project_id == project_id, cls.status == "succeeded")
+        has_succeeded = cls.status == constant("succeeded")
+        query = db.select(cls).where(cls.project_id == project_id, has_succeeded)
         return newest_first(query, cls.created_at, cls.id)
 
-    @prepared_query
+    @prepared_query(choices=("status", "channel"))
     def search(  # noqa: PLR0917 (a parameter for each filter)
         cls: Any,
         project_id,
@@ -230,8 +233,8 @@ class Donation(DonationExpressions, OfflineColumns, UUIDPrimaryKeyMixin, Base):
             column == value
             for column, value in (
                 (cls.project_id, project_id),
-                (cls.status, status),
-                (cls.channel, channel),
+                (cls.status, status and constant(status)),
+                (cls.channel, channel and constant(channel)),
                 (cls.user_id, donor_id),
             )
             if value is not None
