@@ -27,11 +27,13 @@ class Approval(UUIDPrimaryKeyMixin, Base):
         Index(
             "ix_approvals_confirmed",
             *("requested_at", "id"),
+            postgresql_include=("role",),
             postgresql_where=db.text("confirmed_at IS NOT NULL"),
         ),
         Index(
             "ix_approvals_unconfirmed",
             "expires_at",
+            postgresql_include=("role", "requested_at", "id"),
             postgresql_where=db.text("confirmed_at IS NULL"),
         ),
     )
@@ -68,8 +70,11 @@ class Approval(UUIDPrimaryKeyMixin, Base):
         if status == "confirmed":
             return cls.confirmed_at.is_not(None)
         now = bind_callable(clock.now, DateTime(timezone=True))
-        is_expired = cls.expires_at <= now
-        return cls.confirmed_at.is_(None) & (is_expired if status == "expired" else ~is_expired)
+        if status == "expired":
+            return cls.confirmed_at.is_(None) & (cls.expires_at <= now)
+        # Few, but PostgreSQL cannot know it: found first, and not row by row in the list's order.
+        pending = db.select(cls.id).where(cls.confirmed_at.is_(None), cls.expires_at > now)
+        return cls.id == db.func.any(db.func.array(pending.correlate(None).scalar_subquery()))
 
     @prepared_query
     def by_id(cls: Any, id):

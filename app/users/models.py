@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, bindparam
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
@@ -30,6 +30,7 @@ from .rules import ErasureRefused, LastAdmin, UserNotFound, normalize_email
 LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 
 REUSE_GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same pair again
+MAX_MATCHES = 1000  # users that are searched for by their ids
 TOUCH_INTERVAL = timedelta(minutes=5)  # between two writes of a session's last use
 
 ERASURE_CHECKS: list[Callable[[UUID], Iterable[Message]]] = []
@@ -135,6 +136,14 @@ class User(UUIDPrimaryKeyMixin, Base):
         if disabled is not None:
             query = query.where(cls.disabled if disabled else ~cls.disabled)
         return newest_first(query, cls.created_at, cls.id)
+
+    @prepared_query
+    def with_text(cls: Any, text):
+        """Select ids of users whose name or e-mail contains ``text``, up to MAX_MATCHES + 1."""
+        part = db.func.lower(db.cast(text, Text))
+        columns = (cls.name, cls.email)
+        contains = (db.func.strpos(db.func.lower(column), part) > 0 for column in columns)
+        return db.select(cls.id).where(db.or_(*contains)).limit(MAX_MATCHES + 1)
 
     @prepared_query
     def by_id(cls: Any, id):

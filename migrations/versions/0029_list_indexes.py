@@ -10,20 +10,20 @@ from alembic import op
 revision = "0029"
 down_revision = "0028"
 
-OWN_UPLOADS = ("uploads", ["user_id", "created_at", "id"], {})
-FORMER_UPLOADS = ("uploads", ["user_id"], {})
-FORMER_AMOUNT = ("waqf_donations", ["amount", "id"], {"where": "status = 'succeeded'"})
 ADDED = {
     "ix_users_created_at_id": ("users", ["created_at", "id"], {}),
     "ix_users_role_created_at_id": ("users", ["role", "created_at", "id"], {}),
     "ix_users_disabled": ("users", ["created_at", "id"], {"where": "disabled"}),
-    "ix_uploads_user_id_created_at_id": OWN_UPLOADS,
+    "ix_uploads_user_id_created_at_id": ("uploads", ["user_id", "created_at", "id"], {}),
     "ix_approvals_role_requested_at_id": ("approvals", ["role", "requested_at", "id"], {}),
     "ix_approvals_confirmed": (
         *("approvals", ["requested_at", "id"]),
-        {"where": "confirmed_at IS NOT NULL"},
+        {"include": ["role"], "where": "confirmed_at IS NOT NULL"},
     ),
-    "ix_approvals_unconfirmed": ("approvals", ["expires_at"], {"where": "confirmed_at IS NULL"}),
+    "ix_approvals_unconfirmed": (
+        *("approvals", ["expires_at"]),
+        {"include": ["role", "requested_at", "id"], "where": "confirmed_at IS NULL"},
+    ),
     "ix_murabaha_vendors_created_at_id": ("murabaha_vendors", ["created_at", "id"], {}),
     "ix_murabaha_vendors_active_created_at_id": (
         *("murabaha_vendors", ["active", "created_at", "id"]),
@@ -57,6 +57,18 @@ ADDED = {
         {},
     ),
     "ix_waqf_donations_amount_id": ("waqf_donations", ["amount", "id"], {}),
+    "ix_waqf_donations_user_id_status_created_at_id": (
+        *("waqf_donations", ["user_id", "status", "created_at", "id"]),
+        {},
+    ),
+    "ix_waqf_donations_project_id_status_created_at_id": (
+        *("waqf_donations", ["project_id", "status", "created_at", "id"]),
+        {},
+    ),
+    "ix_waqf_donations_unpaid": (
+        *("waqf_donations", ["status", "created_at", "id"]),
+        {"where": "status <> 'succeeded'"},
+    ),
     "ix_waqf_donations_project_id_amount_id": (
         *("waqf_donations", ["project_id", "amount", "id"]),
         {},
@@ -67,7 +79,25 @@ ADDED = {
         {},
     ),
 }
-REPLACED = {"ix_uploads_user_id": FORMER_UPLOADS, "ix_waqf_donations_amount": FORMER_AMOUNT}
+REPLACED = {
+    "ix_uploads_user_id": ("uploads", ["user_id"], {}),
+    "ix_waqf_donations_amount": (
+        *("waqf_donations", ["amount", "id"]),
+        {"where": "status = 'succeeded'"},
+    ),
+    "ix_waqf_donations_public": (
+        *("waqf_donations", ["project_id", "created_at", "id"]),
+        {"where": "status = 'succeeded'"},
+    ),
+    "ix_waqf_donations_pending": (
+        *("waqf_donations", ["project_id", "created_at"]),
+        {"where": "status = 'pending'"},
+    ),
+    "ix_waqf_donations_ended": (
+        *("waqf_donations", ["status", "created_at", "id"]),
+        {"where": "status IN ('failed', 'cancelled', 'refunded')"},
+    ),
+}
 
 
 def upgrade():

@@ -7,6 +7,7 @@ from uuid import UUID
 from ... import clock
 from ...database.prepared import PreparedQuery
 from ...http.authentication import ROLES
+from ...users.actions import find_ids
 from ..models import Application
 
 
@@ -25,15 +26,15 @@ def search(
     ``applicant`` is a user's id or a part of a name or e-mail. ``since`` and ``until`` are the
     first and the last day of the creation, in the institution's time zone.
     """
-    applicant_id = _to_uuid(applicant)
+    ids = _find_applicants(applicant)
     # A single statement for owners and staff could not use the index of the owner.
     query: PreparedQuery = Application.search(
         reader.id,
         reader.id if reader.role == ROLES[0] else None,
         status,
         overdue,
-        None if applicant_id else applicant,
-        applicant_id,
+        None if ids else applicant,
+        ids,
         since and clock.start_of_day(since),
         until and clock.end_of_day(until),
         True if sort == "createdAt" else None,
@@ -41,8 +42,11 @@ def search(
     return query
 
 
-def _to_uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
+def _find_applicants(applicant: str | None) -> str | None:
+    """Return the ids of the users whom ``applicant`` means, unless they are many."""
+    if not applicant:
         return None
+    try:
+        return f"{{{UUID(applicant)}}}"
+    except ValueError:
+        return find_ids(applicant)

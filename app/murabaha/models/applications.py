@@ -236,7 +236,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
         status,
         overdue,
         applicant,
-        applicant_id,
+        applicant_ids,
         since,
         until,
         oldest,
@@ -244,13 +244,16 @@ class Application(UUIDPrimaryKeyMixin, Base):
         """Select applications as ``reader_id`` may see them (``applicant``).
 
         Each parameter that is not None selects: those of the user ``owner_id``, in ``status``, with
-        or without an ``overdue`` instalment, of the ``applicant`` with this id or with a part of the
-        name or e-mail, created from ``since`` to before ``until``. Newest first, or ``oldest`` first.
+        or without an ``overdue`` instalment, of one of the users ``applicant_ids``, an array, or
+        with ``applicant`` in the name or e-mail, created from ``since`` to before ``until``. Newest
+        first, or ``oldest`` first.
         """
         query = db.select(cls)
-        for user_id in (owner_id, applicant_id):
-            if user_id is not None:
-                query = query.where(cls.user_id == user_id)
+        if owner_id is not None:
+            query = query.where(cls.user_id == owner_id)
+        if applicant_ids is not None:
+            ids = db.cast(applicant_ids, ARRAY(Uuid))
+            query = query.where(cls.user_id == db.func.any(ids))
         if status is not None:
             query = query.where(cls.has_status(status))
         if overdue is not None:
@@ -297,10 +300,7 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
 def _has_applicant(application: Any, part: Any) -> Any:
     """Build the condition that the applicant's name or e-mail contains ``part``, in any case."""
-    contains = db.or_(
-        *(
-            db.func.strpos(db.func.lower(column), db.func.lower(db.cast(part, Text))) > 0
-            for column in (User.name, User.email)
-        )
-    )
-    return application.user_id.in_(db.select(User.id).where(contains))
+    text = db.func.lower(db.cast(part, Text))
+    columns = (User.name, User.email)
+    contains = db.or_(*(db.func.strpos(db.func.lower(column), text) > 0 for column in columns))
+    return db.exists().where(User.id == application.user_id, contains)

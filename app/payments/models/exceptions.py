@@ -83,7 +83,9 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         """Select exceptions, newest first, filtered by what is not None."""
         query = db.select(cls)
         if is_open is not None:
-            query = query.where(cls.resolved_at.is_(None) if is_open else cls.resolved_at.is_not(None))
+            query = query.where(
+                cls.resolved_at.is_(None) if is_open else cls.resolved_at.is_not(None)
+            )
         if kind is not None:
             query = query.where(cls.kind == constant(kind))
         if since is not None:
