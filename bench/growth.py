@@ -33,7 +33,7 @@ from . import run
 ROWS = Path(__file__).parent / "growth.sql"
 FACTOR = 1_000
 MAX_RATIO, MAX_DEEP_RATIO = 1.5, 3.0
-TURNS, MAX_SECONDS = 200, 4  # of one request to one database
+TURNS, MAX_SECONDS = 100, 2  # of one request to one database
 ATTEMPTS = 3  # of a request above its bound, because other work may have disturbed it
 WARM_UP = 8  # requests; PostgreSQL decides after five whether to reuse a plan
 

@@ -36,7 +36,7 @@ MAX_FOUND = 501  # rows that one statement finds
 # Bytes of JSON columns, as stored, that one statement reads, unless one row has more. PostgreSQL
 # stores at most 273 bytes in 3 (pglz), so that the statement's result has less than 6 MiB.
 MAX_STORED_BYTES = 64 * 1024
-LONG_TOTAL = select(literal_column(str(MAX_TOTAL + 1)))
+LONG_TOTAL: Any = select(literal_column(str(MAX_TOTAL + 1)))
 NO_SESSION_CHECK = PreparedQuery(None, select(), {})  # if no session has to be verified
 
 
