@@ -26,15 +26,19 @@ def search(
     ``applicant`` is a user's id or a part of a name or e-mail. ``since`` and ``until`` are the
     first and the last day of the creation, in the institution's time zone.
     """
-    ids = _find_applicants(applicant)
     # A single statement for owners and staff could not use the index of the owner.
+    owner_id = reader.id if reader.role == ROLES[0] else None
+    applicant_id = _to_uuid(applicant)
+    if applicant_id and owner_id is None:
+        owner_id, applicant = applicant_id, None
+    ids = f"{{{applicant_id}}}" if applicant_id else applicant and find_ids(applicant)
     query: PreparedQuery = Application.search(
         reader.id,
-        reader.id if reader.role == ROLES[0] else None,
+        owner_id,
         status,
         overdue,
         None if ids else applicant,
-        ids,
+        ids if applicant else None,
         since and clock.start_of_day(since),
         until and clock.end_of_day(until),
         True if sort == "createdAt" else None,
@@ -42,11 +46,8 @@ def search(
     return query
 
 
-def _find_applicants(applicant: str | None) -> str | None:
-    """Return the ids of the users whom ``applicant`` means, unless they are many."""
-    if not applicant:
-        return None
+def _to_uuid(text: str | None) -> UUID | None:
     try:
-        return f"{{{UUID(applicant)}}}"
+        return UUID(text) if text else None
     except ValueError:
-        return find_ids(applicant)
+        return None
