@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE # else every process that starts compiles the service again
-.PHONY: help run test soak bench lint format messages openapi vendor bundle audit lock
+.PHONY: help run test soak bench growth lint format messages openapi vendor bundle audit lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,9 @@ soak: $(VENV)/test ## run the long tests: faults under load
 
 bench: $(VENV)/test ## compare requests with a minimal server, in two minutes (needs wrk)
 	@$(BIN)/python -m bench.run
+
+growth: $(VENV)/test ## compare lists with those of 1,000 times the rows, in ten minutes (2 GB)
+	@$(BIN)/python -m bench.growth
 
 lint: $(VENV)/test ## check style and types
 	@$(BIN)/ruff check .

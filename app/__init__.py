@@ -21,7 +21,7 @@ from .documents.routes import bp as documents_bp
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
-from .http import authentication, cors, rate_limits, streaming, trusted_hosts
+from .http import authentication, cors, long_lists, rate_limits, streaming, trusted_hosts
 from .http.middleware import HeadersMiddleware
 from .http.openapi import Api
 from .http.parsing import AsciiIntegerConverter
@@ -112,6 +112,7 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     )
     storage.init_app(app, settings.upload_dir, settings.s3_bucket, settings.s3_endpoint_url)
     streaming.init_app(app, settings.web_threads)
+    long_lists.init_app(app)
 
 
 def register_blueprints(app: Flask, settings: Settings) -> None:

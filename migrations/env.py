@@ -1,10 +1,13 @@
 """Run the migrations with the app's engine, in one process at a time."""
 
+import time
+
 from alembic import context
 from flask import current_app
 from sqlalchemy import text
 
 LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processes wait in turn
+INTERVAL = 0.1  # seconds between two attempts to take it
 
 db = current_app.extensions["migrate"].db
 
@@ -17,10 +20,13 @@ def include_object(_, name, kind, *__):
 with db.engine.connect() as connection:
     connection.connection.driver_connection.response_timeout = None
     connection.execute(text("SET statement_timeout = 0"))
-    # Until the commit: a second process waits for the first, however long its migrations take. A
+    connection.commit()
+    # A second process waits for the first, however long its migrations take. It asks again and
+    # again: a statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY waits for it. A
     # migration itself waits for a table no longer than a request does, and so blocks no requests.
-    connection.execute(text("SET LOCAL lock_timeout = 0"))
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
+        connection.commit()
+        time.sleep(INTERVAL)
     connection.commit()
     try:
         context.configure(

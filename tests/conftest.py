@@ -100,6 +100,7 @@ def the_app(database_url: str, upload_dir: str, stripe_settings) -> Iterator[Fla
 def app(the_app: Flask) -> Iterator[Flask]:
     """Yield the app over empty tables, with no request counted yet against a rate limit."""
     limiter.storage.reset()
+    the_app.extensions["long_lists"].clear()
     yield the_app
     with the_app.app_context():
         # The ledger's triggers forbid deleting, so they are turned off for this transaction. With

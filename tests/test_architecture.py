@@ -265,6 +265,7 @@ OTHER_CLOCKS = {
     "app/http/authentication.py": {"time.monotonic"},  # a cache against floods, for 5 seconds
     "app/http/incoming_request.py": {"time.monotonic"},  # how long a request may take to arrive
     "app/http/outgoing_response.py": {"time.monotonic"},  # how long a client may take to read
+    "app/http/long_lists.py": {"time.monotonic"},  # how long a list is taken for long
     "app/http/rate_limit_storage.py": {"time.monotonic"},  # when Redis is tried again
     "app/http/worker.py": {"time.monotonic"},  # timeouts of connections
     "app/jobs/completion.py": {"time.monotonic"},  # how long to repeat the end of a job

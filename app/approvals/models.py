@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
-from ..database.prepared import bind_callable, newest_first, prepared_query, sql_property
+from ..database.prepared import bind_callable, constant, newest_first, prepared_query, sql_property
 from ..http.authentication import ROLES
 from ..users.models import User
 
@@ -23,6 +23,19 @@ class Approval(UUIDPrimaryKeyMixin, Base):
         CheckConstraint("confirmed_by <> requested_by", name="two_people"),
         CheckConstraint("num_nulls(confirmed_by, confirmed_at) <> 1", name="confirmed"),
         Index(None, "requested_at", "id"),
+        Index(None, "role", "requested_at", "id"),
+        Index(
+            "ix_approvals_confirmed",
+            *("requested_at", "id"),
+            postgresql_include=("role",),
+            postgresql_where=db.text("confirmed_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_approvals_unconfirmed",
+            "expires_at",
+            postgresql_include=("role", "requested_at", "id"),
+            postgresql_where=db.text("confirmed_at IS NULL"),
+        ),
     )
 
     action: Mapped[str]
@@ -51,18 +64,30 @@ class Approval(UUIDPrimaryKeyMixin, Base):
             else_="pending",
         )
 
+    @classmethod
+    def has_status(cls, status: str) -> Any:
+        """Build the condition that ``status`` has this value, which an index can find."""
+        if status == "confirmed":
+            return cls.confirmed_at.is_not(None)
+        now = bind_callable(clock.now, DateTime(timezone=True))
+        if status == "expired":
+            return cls.confirmed_at.is_(None) & (cls.expires_at <= now)
+        # Few, but PostgreSQL cannot know it: found first, and not row by row in the list's order.
+        pending = db.select(cls.id).where(cls.confirmed_at.is_(None), cls.expires_at > now)
+        return cls.id == db.func.any(db.func.array(pending.correlate(None).scalar_subquery()))
+
     @prepared_query
     def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 
-    @prepared_query
+    @prepared_query(choices=("role", "status"))
     def search(cls: Any, role, status):
         """Select requests, newest first; with ``role`` or ``status`` only those."""
         query = db.select(cls)
         if role is not None:
-            query = query.where(cls.role == role)
+            query = query.where(cls.role == constant(role))
         if status is not None:
-            query = query.where(cls.status == status)
+            query = query.where(cls.has_status(status))
         return newest_first(query, cls.requested_at, cls.id)
 
     @classmethod

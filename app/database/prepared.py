@@ -5,16 +5,17 @@ uses only send values, and PostgreSQL reuses the plan. A statement runs in the s
 if there is one, else in autocommit.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from inspect import signature
 from typing import Any, NamedTuple
 
 import psycopg
 from flask import g
 from psycopg.types.json import Jsonb
-from sqlalchemy import ClauseElement, bindparam, select
+from sqlalchemy import ClauseElement, bindparam, literal_column, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from .. import strict_json
@@ -22,6 +23,7 @@ from ..errors import is_connection_lost
 from .base import db
 
 DIALECT = dialect()
+CONSTANT = re.compile(r"\w+")
 REPLICA = "replica"  # bind key of the optional replica, for reads that tolerate its lag
 
 
@@ -129,24 +131,39 @@ def is_ascending(statement: Any) -> bool:
     return bool(statement.get_execution_options().get("is_ascending"))
 
 
-def prepared_query(build: Callable[..., Any]) -> Any:
+def prepared_query(build: Any = None, *, choices: Collection[str] = ()) -> Any:
     """Turn ``build(cls, *parameters)`` into a class method that returns a PreparedQuery.
 
     ``build`` is called once for each combination of parameters that are not None, with bind
     parameters in their place. For the others it receives None and omits their condition.
+
+    For the parameters in ``choices``, each with one of few values, ``build`` receives the value and
+    is called once for each. With the value in the statement (``constant``) PostgreSQL can use a
+    partial index, and its plan fits a value of few rows as well as one of most.
     """
+    if build is None:
+        return partial(prepared_query, choices=choices)
     names = tuple(signature(build).parameters)[1:]
 
     @cache
-    def statement(cls: Any, used: tuple[str, ...]) -> Any:
-        return build(cls, *(bindparam(name) if name in used else None for name in names))
+    def statement(cls: Any, used: tuple[str, ...], chosen: tuple[tuple[str, Any], ...]) -> Any:
+        parameters = {**{name: bindparam(name) for name in used}, **dict(chosen)}
+        return build(cls, *(parameters.get(name) for name in names))
 
     @wraps(build)
     def method(cls: Any, *args: Any) -> PreparedQuery:
-        values = {name: arg for name, arg in zip(names, args, strict=False) if arg is not None}
-        return PreparedQuery(cls, statement(cls, tuple(values)), values)
+        given = {name: arg for name, arg in zip(names, args, strict=False) if arg is not None}
+        chosen = tuple((name, given.pop(name)) for name in choices if name in given)
+        return PreparedQuery(cls, statement(cls, tuple(given), chosen), given)
 
     return classmethod(method)
+
+
+def constant(value: str) -> Any:
+    """Return ``value``, a name of the code such as a status, as a literal in SQL."""
+    if not CONSTANT.fullmatch(value):
+        raise ValueError(value)
+    return literal_column(f"'{value}'")
 
 
 class PreparedInsert(NamedTuple):

@@ -118,7 +118,9 @@ def redirect_sender():
 def list_users_v1(page):
     """List all users, newest first; use version 2, which adds the total"""
     head = '{"version":"v1","users":'
-    return page_response(User.newest(), UserSchema, page, head=head, has_pagination=False)
+    return page_response(
+        User.search(None, None, None), UserSchema, page, head=head, has_pagination=False
+    )
 
 
 @versions.get("/v2/users")
@@ -128,4 +130,4 @@ def list_users_v1(page):
 def list_users_v2(page):
     """List all users, newest first, with pagination"""
     head = '{"version":"v2","data":{"users":'
-    return page_response(User.newest(), UserSchema, page, head=head, tail="}}")
+    return page_response(User.search(None, None, None), UserSchema, page, head=head, tail="}}")

@@ -20,7 +20,7 @@ from .sql_json import Start, StoredRow
 
 log = logging.getLogger(__name__)
 
-MAX_ROWS = 500  # of a statement
+MAX_ROWS = sql_json.MAX_FOUND - 1  # of a statement
 
 T = TypeVar("T")
 

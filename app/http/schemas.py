@@ -26,6 +26,7 @@ from .validators import NOT_AN_OBJECT, OneOf, Range, too_many_decimals
 INVALID_CURSOR = Fault(
     "Must be {field} of a page of this list.", Rule.INVALID_FORMAT, field="pagination.next"
 )
+MAX_LIMIT = 100  # rows of a page
 MAX_OFFSET = 10_000  # rows; a later page is requested by its cursor
 
 
@@ -116,7 +117,7 @@ def _instance(schema: type[Schema]) -> Schema:
 class PaginationQuerySchema(Schema):
     """The requested page of a list."""
 
-    limit = QueryInteger(load_default=10, validate=Range(1, 100), metadata={"example": 10})
+    limit = QueryInteger(load_default=10, validate=Range(1, MAX_LIMIT), metadata={"example": 10})
     offset = QueryInteger(load_default=0, validate=Range(0, MAX_OFFSET), metadata={"example": 0})
     after = marshmallow.fields.String(
         load_default=None,

@@ -5,11 +5,10 @@ stay exact and no objects are built only to be serialized again. Values made in 
 token) are serialized by ``schema.dump``; a test verifies that both produce the same JSON.
 """
 
-import dataclasses
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from marshmallow import Schema, fields
+from marshmallow import Schema
 from sqlalchemy import (
     Integer,
     Select,
@@ -24,19 +23,21 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 from sqlalchemy.sql import ColumnElement
 
 from ..database.prepared import PreparedInsert, PreparedQuery, is_ascending, list_keys
+from . import long_lists
 from .authentication import user_pending_session_check
-from .fields import UtcDateTime
+from .json_columns import output_columns
+from .schemas import MAX_LIMIT, MAX_OFFSET
 
 MAX_TOTAL = 10_000  # rows of a list that are counted
+MAX_FOUND = 501  # rows that one statement finds
 # Bytes of JSON columns, as stored, that one statement reads, unless one row has more. PostgreSQL
 # stores at most 273 bytes in 3 (pglz), so that the statement's result has less than 6 MiB.
 MAX_STORED_BYTES = 64 * 1024
+LONG_TOTAL: Any = select(literal_column(str(MAX_TOTAL + 1)))
 NO_SESSION_CHECK = PreparedQuery(None, select(), {})  # if no session has to be verified
-RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
 
 
 def select_one_json(query: PreparedQuery, schema: type[Schema]) -> str:
@@ -83,11 +84,16 @@ class StoredRow(NamedTuple):
 def select_page(query: PreparedQuery, schema: type[Schema], limit: int, start: Start) -> Page:
     """Return ``limit`` rows of a list from ``start`` on."""
     build = partial(_page_statement, start=tuple(start.values))
-    return Page(*_execute(build, query, schema, limit=limit, **start.values))
+    if long_lists.is_long(query):
+        query = query._replace(total=LONG_TOTAL)
+    page = Page(*_execute(build, query, schema, limit=limit, **start.values))
+    if query.total is None and page.total > MAX_TOTAL:
+        long_lists.remember(query)
+    return page
 
 
 def find_rows(query: PreparedQuery, limit: int, start: Start) -> list[StoredRow]:
-    """Return ids, sizes and keys of ``limit`` rows of a list from ``start`` on."""
+    """Return ids, sizes and keys of ``limit`` rows (<= MAX_FOUND) of a list from ``start`` on."""
     statement = _find_statement(query.statement, query.entity, tuple(start.values))
     values = {**query.values, **start.values, "limit": limit}
     found = PreparedQuery(query.entity, statement, values).rows()
@@ -106,16 +112,6 @@ def read_cells(query: PreparedQuery, schema: type[Schema], ids: list[Any]) -> li
     statement = _read_statement(query.statement, query.entity, schema, as_cells=True)
     values = {**query.values, "ids": _array_literal(ids)}
     return PreparedQuery(query.entity, statement, values).rows()
-
-
-def output_columns(schema: type[Schema], entity: Any) -> list[ColumnElement[Any]]:
-    """Return the columns of ``entity`` that ``schema`` outputs, labelled with their wire names."""
-    return [
-        _json_expression(field, getattr(entity, field.attribute or name)).label(
-            field.data_key or name
-        )
-        for name, field in schema().dump_fields.items()
-    ]
 
 
 def _execute(
@@ -171,19 +167,23 @@ def _page_statement(
     """Select the columns of a Page.
 
     Output columns are evaluated for the page's rows only, and for none if their JSON columns are
-    larger than MAX_STORED_BYTES.
+    larger than MAX_STORED_BYTES. The constant limits tell PostgreSQL, whose plan has to fit every
+    value of a parameter, that it needs the first rows only.
     """
     limit = bindparam("limit", type_=Integer)
-    listed = _from_start(statement, start)
-    rows = listed.with_only_columns(*output_columns(schema, entity)).limit(limit).subquery("item")
+    listed = _from_start(statement, start).limit(literal_column(str(MAX_LIMIT + 1)))
+    output = listed.with_only_columns(*output_columns(schema, entity)).subquery()
+    rows = select(output).limit(limit).subquery("item")
     data = select(func.json_agg(literal_column("item"))).select_from(rows).scalar_subquery()
     array: Any = func.coalesce(_as_text(data), literal_column("'[]'"))
     if _json_columns(entity):
-        sizes = listed.with_only_columns(_stored_size(entity).label("size")).limit(limit).subquery()
+        stored = listed.with_only_columns(_stored_size(entity).label("size")).subquery()
+        sizes = select(stored).limit(limit).subquery()
         size = select(func.coalesce(func.sum(sizes.c.size), 0)).scalar_subquery()
         array = case((size <= literal_column(str(MAX_STORED_BYTES)), array))
     keys = _as_text(func.json_build_array(*list_keys(statement)))
-    following = listed.with_only_columns(keys).offset(limit).limit(1)
+    last = listed.with_only_columns(keys.label("keys")).subquery()
+    following = select(last).offset(limit).limit(1)
     count = _count(statement) if total is None else total
     return session.with_only_columns(array, count.scalar_subquery(), following.scalar_subquery())
 
@@ -199,29 +199,32 @@ def _from_start(statement: Select[Any], start: tuple[str, ...]) -> Select[Any]:
         return statement
     if start == ("offset",):
         offset = bindparam("offset", type_=Integer)
-        first: Any = statement.with_only_columns(*keys).offset(offset).limit(1).scalar_subquery()
+        rows = statement.with_only_columns(*keys).limit(literal_column(str(MAX_OFFSET + 1)))
+        row = select(rows.subquery()).offset(offset).limit(1).cte("first")
+        first: Any = select(row).scalar_subquery()
     else:
         first = tuple_(*(bindparam(f"key{n}", type_=key.type) for n, key in enumerate(keys)))
-    row = tuple_(*keys)
-    return statement.where(row >= first if is_ascending(statement) else row <= first)
+    place = tuple_(*keys)
+    return statement.where(place >= first if is_ascending(statement) else place <= first)
 
 
 def _count(statement: Select[Any]) -> Select[Any]:
     """Count the rows of ``statement``, but no more than MAX_TOTAL + 1."""
     one: Any = literal_column("1")
     rows = statement.order_by(None).with_only_columns(one, maintain_column_froms=True)
-    return select(func.count()).select_from(rows.limit(MAX_TOTAL + 1).subquery())
+    return select(func.count()).select_from(
+        rows.limit(literal_column(str(MAX_TOTAL + 1))).subquery()
+    )
 
 
 @cache
 def _find_statement(statement: Select[Any], entity: Any, start: tuple[str, ...]) -> Select[Any]:
     """Select the columns of StoredRows."""
     columns = entity.id, _stored_size(entity), *list_keys(statement)
-    return (
-        _from_start(statement, start)
-        .with_only_columns(*(column.label(f"column{n}") for n, column in enumerate(columns)))
-        .limit(bindparam("limit", type_=Integer))
-    )
+    labels = (column.label(f"column{n}") for n, column in enumerate(columns))
+    listed = _from_start(statement, start).with_only_columns(*labels)
+    rows = listed.limit(literal_column(str(MAX_FOUND))).subquery()
+    return select(rows).limit(bindparam("limit", type_=Integer))
 
 
 @cache
@@ -257,57 +260,3 @@ def _stored_size(entity: Any) -> ColumnElement[int]:
 
 def _as_text(value: Any) -> ColumnElement[str]:
     return cast(value, Text)
-
-
-def _json_object(**members: Any) -> ColumnElement[Any]:
-    """Build a JSON object; its keys are names from the code and need no bind parameters."""
-    parts: list[Any] = []
-    for key, value in members.items():
-        parts += [literal_column(f"'{key}'"), value]
-    return func.json_build_object(*parts)
-
-
-def _json_expression(field: fields.Field[Any], column: Any) -> ColumnElement[Any]:
-    """Convert ``column`` so that PostgreSQL's JSON equals what ``field`` serializes."""
-    if isinstance(field, UtcDateTime):
-        utc = func.timezone(literal_column("'UTC'"), column)
-        return func.to_char(utc, literal_column(f"'{RFC_3339}'"))
-    attribute = getattr(column, "property", None)
-    if isinstance(attribute, RelationshipProperty):
-        return _relationship_json(field, attribute)
-    if isinstance(attribute, CompositeProperty):
-        return _composite_json(field.schema, attribute)  # type: ignore[attr-defined]
-    return column
-
-
-def _composite_json(schema: Schema, composite: Any) -> ColumnElement[Any]:
-    """Build an object of a dataclass stored in columns; NULL if its first column is NULL.
-
-    A member that the dataclass lacks is an attribute of the model.
-    """
-    parts = dataclasses.fields(composite.composite_class)
-    columns = {part.name: column for part, column in zip(parts, composite.columns, strict=True)}
-    members = {
-        str(field.data_key): _json_expression(
-            field, columns[name] if name in columns else getattr(composite.parent.class_, name)
-        )
-        for name, field in schema.dump_fields.items()
-    }
-    return case((composite.columns[0].is_not(None), _json_object(**members)))
-
-
-def _relationship_json(field: Any, relationship: Any) -> ColumnElement[Any]:
-    """Select the related rows: an array in the order of the relationship, or one object."""
-    many = isinstance(field, fields.List)
-    schema = type(field.inner.schema if many else field.schema)
-    rows = (
-        select(*output_columns(schema, relationship.mapper.class_))
-        .where(relationship.primaryjoin)
-        .order_by(*(relationship.order_by or ()))
-        .correlate(relationship.parent.local_table)
-        .subquery("item")
-    )
-    item: ColumnElement[Any] = literal_column("item")
-    empty: ColumnElement[Any] = literal_column("'[]'::json")
-    whole = func.coalesce(func.json_agg(item), empty) if many else func.row_to_json(item)
-    return select(whole).select_from(rows).scalar_subquery()

@@ -5,8 +5,10 @@ as a script and imports no module of the app, which takes 20 times longer to loa
 """
 
 import json
+import logging
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).parent / "typst"
 FONT_PACKAGES = (
@@ -36,6 +40,7 @@ CREATOR = re.compile(rb"(?<=Creator[(])Typst [0-9.]+|(?<=CreatorTool>)Typst [0-9
 ENVIRONMENT = {"RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 TIMEOUT = 20  # seconds; a document of the maximum size takes one of CPU
 MAX_WAIT = 10  # seconds until a document is refused because another is being typeset
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # from outside, as for want of memory
 MAX_WAITING = 1  # requests; each occupies a thread
 
 _places = BoundedSemaphore(1 + MAX_WAITING)
@@ -43,7 +48,7 @@ _typesetting = Lock()
 
 
 class TypesetterBusy(Exception):
-    """Too many documents are requested at once, or one takes too long."""
+    """Too many documents are requested at once, one takes too long, or its process was killed."""
 
 
 class TypesetterFailed(RuntimeError):
@@ -72,7 +77,10 @@ def typeset(document: dict[str, Any], fonts: list[str], created_at: datetime | N
 
 
 def _run_script(task: bytes) -> bytes:
-    """Run this file in a new process. Raises TypesetterBusy after TIMEOUT, and TypesetterFailed."""
+    """Run this file in a new process. Raises TypesetterFailed.
+
+    Raises TypesetterBusy after TIMEOUT, or if the process was killed.
+    """
     command = [sys.executable, "-I", __file__]
     try:
         process = subprocess.run(  # noqa: S603 (a fixed command)
@@ -85,6 +93,9 @@ def _run_script(task: bytes) -> bytes:
         )
     except subprocess.TimeoutExpired:
         raise TypesetterBusy from None
+    if process.returncode in KILLED:
+        log.warning("the typesetter was killed by signal %d", -process.returncode)
+        raise TypesetterBusy
     if process.returncode:
         raise TypesetterFailed(f"The typesetter failed: {process.stderr.decode(errors='replace')}")
     return process.stdout

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
@@ -37,8 +37,9 @@ class Upload(UUIDPrimaryKeyMixin, Base):
     """A stored file, under a name made by the service."""
 
     __tablename__ = "uploads"
+    __table_args__ = (Index(None, "user_id", "created_at", "id"),)
 
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     filename: Mapped[str] = mapped_column(unique=True)
     size: Mapped[int]  # bytes
     type: Mapped[str]

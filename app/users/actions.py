@@ -1,8 +1,8 @@
-"""Steps that commands and the start of the service share."""
+"""Steps that several domains, commands and the start of the service share."""
 
 from ..database.base import db
 from . import passwords
-from .models import User
+from .models import MAX_MATCHES, User
 
 MAX_CHECKED = 50  # users; verifying a password takes 20 ms
 
@@ -25,3 +25,13 @@ def find_users_with_published_password() -> list[User]:
         for user in candidates
         if passwords.verify_password(passwords.PUBLISHED_PASSWORD, user.password_hash)
     ]
+
+
+def find_ids(text: str) -> str | None:
+    """Return the ids of the users with ``text`` in name or e-mail, as an array of PostgreSQL.
+
+    Return None if they are more than MAX_MATCHES: a list of what few users have is read by its
+    index of users, one of many in its own order.
+    """
+    ids = [str(id) for (id,) in User.with_text(text).rows()]
+    return f"{{{','.join(ids)}}}" if len(ids) <= MAX_MATCHES else None

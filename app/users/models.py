@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Uuid, bindparam
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
@@ -17,7 +17,7 @@ from .. import clock
 from ..audit.models import record_changes
 from ..database.base import Base, UUIDPrimaryKeyMixin, db
 from ..database.locks import lock_name
-from ..database.prepared import newest_first, prepared_query, sql_property
+from ..database.prepared import constant, newest_first, prepared_query, sql_property
 from ..errors import FOREIGN_KEY_VIOLATION
 from ..http.authentication import ROLES, UserProfile
 from ..http.idempotency_keys import IdempotencyKey
@@ -30,6 +30,7 @@ from .rules import ErasureRefused, LastAdmin, UserNotFound, normalize_email
 LOCK_MODE = {"key_share": True}  # FOR NO KEY UPDATE
 
 REUSE_GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same pair again
+MAX_MATCHES = 1000  # users that are searched for by their ids
 TOUCH_INTERVAL = timedelta(minutes=5)  # between two writes of a session's last use
 
 ERASURE_CHECKS: list[Callable[[UUID], Iterable[Message]]] = []
@@ -89,7 +90,12 @@ class User(UUIDPrimaryKeyMixin, Base):
     """A person who can sign in."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
+    __table_args__ = (
+        CheckConstraint(f"role IN {ROLES}", name="role"),
+        Index(None, "created_at", "id"),
+        Index(None, "role", "created_at", "id"),
+        Index("ix_users_disabled", "created_at", "id", postgresql_where=db.text("disabled")),
+    )
 
     name: Mapped[str]
     email: Mapped[str]
@@ -116,29 +122,22 @@ class User(UUIDPrimaryKeyMixin, Base):
         """Create a user; only the hash of ``password`` is stored."""
         return cls(password_hash=passwords.hash_password(password), **fields)
 
-    @prepared_query
-    def newest(cls: Any):
-        """Select all users, newest first."""
-        return newest_first(db.select(cls), cls.created_at, cls.id)
-
-    @prepared_query
-    def search(cls: Any, role, disabled, part=None):
-        """Select users, newest first, filtered by what is not None.
-
-        ``part`` is a part of the name or e-mail, in any case.
-        """
+    @prepared_query(choices=("role", "disabled"))
+    def search(cls: Any, role, disabled, part):
+        """Select users, newest first, filtered by what is not None: ``part`` of name or e-mail."""
         query = db.select(cls)
         if role is not None:
-            query = query.where(cls.role == role)
+            query = query.where(cls.role == constant(role))
         if disabled is not None:
-            query = query.where(cls.disabled == disabled)
+            query = query.where(cls.disabled if disabled else ~cls.disabled)
         if part is not None:
-            text = db.func.lower(db.cast(part, db.Text))
-            in_name, in_email = (
-                db.func.strpos(db.func.lower(column), text) > 0 for column in (cls.name, cls.email)
-            )
-            query = query.where(in_name | in_email)
+            query = query.where(_contains(cls, part))
         return newest_first(query, cls.created_at, cls.id)
+
+    @prepared_query
+    def with_text(cls: Any, text):
+        """Select ids of users whose name or e-mail contains ``text``, up to MAX_MATCHES + 1."""
+        return db.select(cls.id).where(_contains(cls, text)).limit(MAX_MATCHES + 1)
 
     @prepared_query
     def by_id(cls: Any, id):
@@ -312,3 +311,10 @@ class UserSession(UUIDPrimaryKeyMixin, Base):
 
 def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+def _contains(user: Any, text: Any) -> Any:
+    """Build the condition that the user's name or e-mail contains ``text``, in any case."""
+    part = db.func.lower(db.cast(text, Text))
+    columns = (user.name, user.email)
+    return db.or_(*(db.func.strpos(db.func.lower(column), part) > 0 for column in columns))

@@ -154,7 +154,10 @@ def create_acquisitions():
         ),
         people=("recorded_by",),
     )
-    for name, columns in (("invoice", ["vendor_id", "invoice_key"]), ("evidence", ["evidence_key"])):
+    for name, columns in (
+        ("invoice", ["vendor_id", "invoice_key"]),
+        ("evidence", ["evidence_key"]),
+    ):
         op.create_index(
             f"uq_murabaha_acquisitions_{name}",
             "murabaha_acquisitions",

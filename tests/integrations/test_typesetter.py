@@ -49,6 +49,18 @@ def test_a_document_that_takes_too_long_is_given_up(sign_in, monkeypatch):
     assert user.get(STATEMENT).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_a_document_whose_typesetter_is_killed_is_refused_and_not_altered(
+    sign_in, monkeypatch, tmp_path, name
+):
+    user, script = sign_in(), tmp_path / "killed.py"
+    script.write_text(f"import os, signal; os.kill(os.getpid(), signal.{name})")
+    with monkeypatch.context() as patch:
+        patch.setattr(typesetter, "__file__", str(script))
+        assert_busy(user.get(STATEMENT))
+    assert user.get(STATEMENT).status_code == 200
+
+
 def test_a_failure_of_the_typesetter_is_an_error_of_ours(monkeypatch):
     monkeypatch.setattr(typesetter, "__file__", "/dev/null/none.py")
     with pytest.raises(RuntimeError, match="typesetter failed"):

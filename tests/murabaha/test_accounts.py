@@ -145,6 +145,20 @@ def test_the_buyer_is_named_and_the_papers_stay_when_all_is_paid(make_case, admi
         assert (user.name, user.email, user.disabled) == ("", "", True)
 
 
+def test_each_buyer_whose_account_was_erased_is_named_in_their_own_sale(
+    make_case, admin, sign_in, make_user
+):
+    first, sales = make_case(), []
+    for name in ("Aisha", "Zubaida"):
+        case = ApplicationFlow(
+            sign_in(user=make_user(name=name)), first.officer, first.application["vendor"]["id"]
+        )
+        sales.append(case.approve().acquire().record_down_payment().accept().record(1, 21000))
+        assert delete(admin, case.owner).status_code == 200
+    names = [admin.get(case.path).json["applicant"]["name"] for case in sales]
+    assert names == ["Aisha", "Zubaida"]
+
+
 def test_an_agreement_that_was_not_stored_is_issued_before_the_name_is_gone(make_case, admin, sql):
     case = make_case().approve().acquire().record_down_payment().accept().record(1, 21000)
     sql("SET session_replication_role = replica; DELETE FROM documents")

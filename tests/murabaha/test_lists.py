@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.users import actions
+
 from ..support.assertions import assert_error
 from ..support.murabaha import APPLICATIONS, VENDORS, ApplicationFlow
 
@@ -115,8 +117,19 @@ def test_staff_see_the_applicant_and_clients_do_not(officer, cases, sign_in):
     assert "omar" not in cases[0].owner.get(APPLICATIONS).text.lower()
 
 
-def test_lists_take_one_statement_for_each_reader(officer, cases, statements):
+def test_a_list_takes_a_statement_for_the_role_one_for_a_text_and_one_for_the_page(
+    officer, cases, statements
+):
     for reader in (officer, cases[0].owner):
-        with statements() as sent:
-            reader.get(f"{APPLICATIONS}?applicant=fatima&overdue=false&sort=createdAt")
-        assert len(sent) == 1
+        for query, number in (("overdue=false&sort=createdAt", 2), ("applicant=fatima", 3)):
+            with statements() as sent:
+                reader.get(f"{APPLICATIONS}?{query}")
+            assert len(sent) == number
+
+
+def test_a_text_of_many_applicants_is_found_row_by_row(officer, cases, monkeypatch):
+    for text in ("fatima", "omar", "nobody", "%"):
+        few = listed(officer, cases, f"applicant={text}")
+        with monkeypatch.context() as patch:
+            patch.setattr(actions, "MAX_MATCHES", -1)
+            assert listed(officer, cases, f"applicant={text}") == few

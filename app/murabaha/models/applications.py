@@ -26,6 +26,7 @@ from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
 from ...database.prepared import (
     bind_callable,
+    constant,
     newest_first,
     oldest_first,
     prepared_query,
@@ -91,7 +92,15 @@ class Application(UUIDPrimaryKeyMixin, Base):
         ),
         CheckConstraint("waived_as_charity >= 0", name="waived_as_charity"),
         Index(None, "user_id", "created_at", "id"),
+        Index(None, "user_id", "state", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "state", "created_at", "id"),
+        Index(
+            "ix_murabaha_applications_expired",
+            *("created_at", "id"),
+            postgresql_include=("state", "expires_at"),
+            postgresql_where=db.text("state IN ('approved', 'acquired', 'expired')"),
+        ),
         Index(None, "documents", postgresql_using="gin"),
     )
 
@@ -207,25 +216,57 @@ class Application(UUIDPrimaryKeyMixin, Base):
     @prepared_query
     def readable_by(cls: Any, reader_id, id):
         """Select the application with ``id``, if it is the user's own or the user is staff."""
-        return db.select(cls).where(_is_readable(cls, reader_id), cls.id == id)
+        is_officer = db.select(User.id).where(User.id == reader_id, User.role != "user").exists()
+        return db.select(cls).where((cls.user_id == reader_id) | is_officer, cls.id == id)
 
-    @prepared_query
-    def search(cls: Any, reader_id, status, overdue, applicant, applicant_id, since, until, oldest):  # noqa: PLR0917
-        """Select the user's own applications, or all for staff.
+    @classmethod
+    def has_status(cls, status: str) -> Any:
+        """Build the condition that ``status`` has this value, which an index can find."""
+        if status not in {*OFFERED, "expired"}:
+            return cls.state == constant(status)
+        now = bind_callable(clock.now, DateTime(timezone=True))
+        expires_at = cls.__table__.c.expires_at
+        if status == "expired":
+            is_expired = (cls.state == constant(status)) | (expires_at <= now)
+            return cls.state.in_(map(constant, (*OFFERED, status))) & is_expired
+        return (cls.state == constant(status)) & (expires_at.is_(None) | (expires_at > now))
 
-        Each parameter that is not None selects: those in ``status``, with or without an ``overdue``
-        instalment, of the ``applicant`` with this id or with a part of the name or e-mail, created
-        from ``since`` to before ``until``. Newest first, or ``oldest`` first.
+    @prepared_query(choices=("status", "overdue"))
+    def search(  # noqa: PLR0917 (a parameter for each filter)
+        cls: Any,
+        reader_id,
+        owner_id,
+        status,
+        overdue,
+        applicant,
+        applicant_ids,
+        since,
+        until,
+        oldest,
+    ):
+        """Select applications as ``reader_id`` may see them (``applicant``).
+
+        Each parameter that is not None selects: those of the user ``owner_id``, in ``status``, with
+        or without an ``overdue`` instalment, of one of the users ``applicant_ids``, an array, or
+        with ``applicant`` in the name or e-mail, created from ``since`` to before ``until``. Newest
+        first, or ``oldest`` first.
         """
-        query = db.select(cls).where(_is_readable(cls, reader_id))
+        query = db.select(cls)
+        if owner_id is not None:
+            query = query.where(cls.user_id == owner_id)
+        if applicant_ids is not None:
+            ids = db.cast(applicant_ids, ARRAY(Uuid))
+            query = query.where(cls.user_id == db.func.any(ids))
         if status is not None:
-            query = query.where(cls.status == status)
+            query = query.where(cls.has_status(status))
         if overdue is not None:
-            query = query.where(Installment.is_overdue_in(cls) == overdue)
+            ids = Installment.overdue_applications()
+            # PostgreSQL expects far more unpaid instalments of the past than there are: of a
+            # sub-select it would look for them application by application, of an array it does not.
+            is_overdue = cls.id == db.func.any(db.func.array(ids.scalar_subquery()))
+            query = query.where(is_overdue if overdue else cls.id.not_in(ids))
         if applicant is not None:
             query = query.where(_has_applicant(cls, applicant))
-        if applicant_id is not None:
-            query = query.where(cls.user_id == applicant_id)
         if since is not None:
             query = query.where(cls.created_at >= since)
         if until is not None:
@@ -247,7 +288,8 @@ class Application(UUIDPrimaryKeyMixin, Base):
     @classmethod
     def count_pending(cls, user_id: UUID) -> int:
         """Return the number of the user's applications that wait for a decision."""
-        return db.session.query(cls).filter_by(user_id=user_id, state="pending").count()
+        pending = db.select(db.func.count()).where(cls.user_id == user_id, cls.state == "pending")
+        return db.session.scalar(pending) or 0
 
     @classmethod
     def get_for_update(cls, id: UUID) -> "Application":
@@ -270,18 +312,9 @@ class Application(UUIDPrimaryKeyMixin, Base):
         return list(db.session.scalars(query.order_by(cls.id).with_for_update()))
 
 
-def _is_readable(application: Any, reader_id: Any) -> Any:
-    """Build the condition that the reader is the applicant or staff."""
-    is_officer = db.select(User.id).where(User.id == reader_id, User.role != "user").exists()
-    return (application.user_id == reader_id) | is_officer
-
-
 def _has_applicant(application: Any, part: Any) -> Any:
     """Build the condition that the applicant's name or e-mail contains ``part``, in any case."""
-    contains = db.or_(
-        *(
-            db.func.strpos(db.func.lower(column), db.func.lower(db.cast(part, Text))) > 0
-            for column in (User.name, User.email)
-        )
-    )
-    return application.user_id.in_(db.select(User.id).where(contains))
+    text = db.func.lower(db.cast(part, Text))
+    columns = (User.name, User.email)
+    contains = db.or_(*(db.func.strpos(db.func.lower(column), text) > 0 for column in columns))
+    return db.exists().where(User.id == application.user_id, contains)

@@ -53,7 +53,9 @@ class ApplicationEvent(UUIDPrimaryKeyMixin, Base):
         erasure = (cls.application_id == application.id) & (
             cls.action == literal_column("'erase_client'")
         )
-        return db.select(name).where(erasure).limit(literal_column("1")).scalar_subquery()
+        buyer = db.select(name).where(erasure).limit(literal_column("1"))
+        # Explicitly, because the statement that contains it may be a sub-select itself.
+        return buyer.correlate(application.__table__).scalar_subquery()
 
     @prepared_query
     def for_application(cls: Any, application_id, action):

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
@@ -32,6 +32,11 @@ class Installment(UUIDPrimaryKeyMixin, Base):
             "amount > 0 AND paid_amount >= 0 AND waived >= 0 AND paid_amount + waived <= amount",
             name="never_beyond",
         ),
+        Index(
+            "ix_murabaha_installments_unpaid",
+            *("due_date", "application_id", "id"),
+            postgresql_where=db.text("paid_amount + waived < amount"),
+        ),
     )
 
     application_id: Mapped[UUID] = mapped_column(ForeignKey("murabaha_applications.id"))
@@ -55,21 +60,23 @@ class Installment(UUIDPrimaryKeyMixin, Base):
     @staticmethod
     def status_of(row: Any) -> Any:
         """Build the status of ``row``, this model or an alias of it."""
-        overdue_before = bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)
         return db.case(
             (row.waived == row.amount, "waived"),
             (row.paid_amount + row.waived == row.amount, "paid"),
             (Payment.is_processing_for(row.id), "processing"),
-            (row.due_date < overdue_before, "overdue"),  # also if a payment was only started
+            (row.due_date < _overdue_before(), "overdue"),  # also if a payment was only started
             (Payment.is_pending_for(row.id), "processing"),
             else_="pending",
         )
 
     @classmethod
-    def is_overdue_in(cls, application: Any) -> Any:
-        """Build the condition that the application has an overdue instalment."""
-        overdue = (cls.application_id == application.id) & (cls.status == "overdue")
-        return db.exists().where(overdue).correlate(application.__table__)
+    def overdue_applications(cls) -> Any:
+        """Select the ids of the applications with an overdue instalment, from its index alone."""
+        return db.select(cls.application_id).where(
+            cls.paid_amount + cls.waived < cls.amount,
+            cls.due_date < _overdue_before(),
+            ~Payment.is_processing_for(cls.id),
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -94,3 +101,8 @@ class Installment(UUIDPrimaryKeyMixin, Base):
         own = cls.application_id == application.id
         total = db.func.coalesce(db.func.sum(amount), 0)
         return db.select(total).where(own).correlate(application.__table__).scalar_subquery()
+
+
+def _overdue_before() -> Any:
+    """Build the day before which an unpaid instalment is overdue."""
+    return bind_callable(lambda: clock.today() - GRACE_PERIOD, Date)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
@@ -18,6 +19,10 @@ class Vendor(UUIDPrimaryKeyMixin, Base):
     """A seller that the institution buys from."""
 
     __tablename__ = "murabaha_vendors"
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "active", "created_at", "id"),
+    )
 
     name: Mapped[str]
     email: Mapped[str | None]
@@ -26,12 +31,12 @@ class Vendor(UUIDPrimaryKeyMixin, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
-    @prepared_query
+    @prepared_query(choices=("active",))
     def search(cls: Any, active):
         """Select vendors, newest first; with ``active`` only those that are, or are not."""
         query = db.select(cls)
         if active is not None:
-            query = query.where(cls.active == active)
+            query = query.where(cls.active if active else ~cls.active)
         return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query

@@ -121,7 +121,7 @@ def apply_for_goods(data):
 @bp.paginated(ApplicationSchema)
 def list_applications(query):
     """List your applications, or all of them for an officer, newest first"""
-    return applications.search(current_user.id, **query)
+    return applications.search(current_user, **query)
 
 
 @bp.get("/applications/<uuid:id>")

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from ... import clock
 from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import newest_first, prepared_query, sql_property
+from ...database.prepared import constant, newest_first, prepared_query, sql_property
 from ...users.models import User
 from ..rules import EXCEPTION_KINDS
 from .purposes import application_id_of, donation_id_of
@@ -28,6 +28,7 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
         CheckConstraint(f"kind IN {EXCEPTION_KINDS}", name="kind"),
         CheckConstraint("num_nulls(resolved_by, resolved_at) <> 1", name="resolved"),
         Index(None, "created_at", "id"),
+        Index(None, "kind", "created_at", "id"),
         Index(
             "ix_payment_exceptions_open",
             "created_at",
@@ -77,14 +78,16 @@ class PaymentException(UUIDPrimaryKeyMixin, Base):
     def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 
-    @prepared_query
+    @prepared_query(choices=("is_open", "kind"))
     def search(cls: Any, is_open, kind, since, before):
         """Select exceptions, newest first, filtered by what is not None."""
         query = db.select(cls)
         if is_open is not None:
-            query = query.where(cls.resolved_at.is_(None) == is_open)
+            query = query.where(
+                cls.resolved_at.is_(None) if is_open else cls.resolved_at.is_not(None)
+            )
         if kind is not None:
-            query = query.where(cls.kind == kind)
+            query = query.where(cls.kind == constant(kind))
         if since is not None:
             query = query.where(cls.created_at >= since)
         if before is not None:

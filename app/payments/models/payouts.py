@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ... import clock
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import newest_first, prepared_query, sql_property
+from ...database.prepared import constant, newest_first, prepared_query, sql_property
 from ...money import ZERO
 from ..rules import MATCHES, PAYOUT_RETURNED, PAYOUT_STATUSES
 from .exceptions import PaymentException
@@ -28,6 +28,7 @@ class Payout(UUIDPrimaryKeyMixin, Base):
     __table_args__ = (
         CheckConstraint(f"status IN {PAYOUT_STATUSES}", name="status"),
         Index(None, "occurred_at", "id"),
+        Index(None, "status", "occurred_at", "id"),
         Index("ix_payouts_arrives_on", "arrives_on"),
     )
 
@@ -65,12 +66,12 @@ class Payout(UUIDPrimaryKeyMixin, Base):
     def by_id(cls: Any, id):
         return db.select(cls).where(cls.id == id)
 
-    @prepared_query
+    @prepared_query(choices=("status",))
     def search(cls: Any, status, first_day, last_day):
         """Select payouts, newest first, filtered by status and day of arrival if not None."""
         query = db.select(cls)
         if status is not None:
-            query = query.where(cls.status == status)
+            query = query.where(cls.status == constant(status))
         if first_day is not None:
             query = query.where(cls.arrives_on >= first_day)
         if last_day is not None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from ... import clock
 from ...database.prepared import PreparedQuery
 from ...http.fields import UUID_PATTERN
+from ...users.actions import find_ids
 from ..models import Donation
 
 
@@ -21,6 +22,7 @@ def search_donations(query: Mapping[str, Any]) -> PreparedQuery:
         query["status"],
         query["channel"],
         donor_id,
+        find_ids(donor) if pattern else None,
         pattern,
         query["since"] and clock.start_of_day(query["since"]),
         until and clock.end_of_day(until),

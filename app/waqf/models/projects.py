@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ... import clock
 from ...audit.models import record_changes
 from ...database.base import Base, UUIDPrimaryKeyMixin, db
-from ...database.prepared import newest_first, prepared_query, sql_property
+from ...database.prepared import constant, newest_first, prepared_query, sql_property
 from ...money import ZERO
 from ..rules import CATEGORIES, ProjectNotFound
 
@@ -33,6 +33,8 @@ class Project(UUIDPrimaryKeyMixin, Base):
         ),
         CheckConstraint("disbursed >= 0", name="disbursed"),
         Index(None, "created_at", "id"),
+        Index(None, "active", "created_at", "id"),
+        Index(None, "category", "created_at", "id"),
     )
 
     name: Mapped[str]
@@ -76,14 +78,14 @@ class Project(UUIDPrimaryKeyMixin, Base):
         """Select the project with ``id``."""
         return db.select(cls).where(cls.id == id)
 
-    @prepared_query
+    @prepared_query(choices=("category", "active"))
     def search(cls: Any, category, active):
         """Select projects, newest first, filtered by what is not None."""
         query = db.select(cls)
         if category is not None:
-            query = query.where(cls.category == category)
+            query = query.where(cls.category == constant(category))
         if active is not None:
-            query = query.where(cls.active == active)
+            query = query.where(cls.active if active else ~cls.active)
         return newest_first(query, cls.created_at, cls.id)
 
     @classmethod
