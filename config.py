@@ -6,6 +6,7 @@ A missing, invalid or weak setting stops the start with a message that names it.
 import os
 import re
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
@@ -29,6 +30,8 @@ class Settings:
 
     app_env: str = "development"  # development, testing, production
     database_url: str = ""  # empty outside production: the embedded PostgreSQL
+    database_pooler: str = ""  # transaction: DATABASE_URL is of a pooler in transaction mode
+    database_direct_url: str = ""  # past the pooler, for migrations
     database_read_url: str = ""  # a replica, for reads that tolerate its lag
     dev_database_url: str = ""  # outside production, instead of the embedded PostgreSQL
     redis_url: str = ""  # shared rate limits; empty: separate ones in each process
@@ -84,6 +87,8 @@ class Settings:
     dev_clock_file: str = str(INSTANCE / "clock")  # that the processes of one service share
     examples_enabled: bool = True  # the routes to test a client with, such as /api/stream
     metrics_token: str = ""  # the bearer token of GET /metrics; empty: there are no metrics
+    instance_name: str = os.environ.get("DYNO") or socket.gethostname()  # in logs and sessions
+    release: str = os.environ.get("HEROKU_RELEASE_VERSION", "")  # also; empty: the API's version
     port: int = 8000
     web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     web_threads: int = 4
@@ -189,6 +194,10 @@ def _check(settings: Settings) -> None:
     for name, allowed in choices.items():
         if getattr(settings, name) not in allowed:
             raise SettingError(f"{name.upper()} must be one of {', '.join(sorted(allowed))}.")
+    _require(
+        settings.database_pooler in {"", "transaction"},
+        "DATABASE_POOLER must be empty or transaction; a pooler in session mode needs no setting.",
+    )
     ranges: dict[str, tuple[int, int]] = {
         "trusted_proxies": (0, 100),
         "web_threads": (1, 1000),
@@ -258,11 +267,14 @@ def _check_addresses(settings: Settings) -> None:
     from app.http import rate_limit_storage  # noqa: PLC0415 (app imports config)
     from app.http.trusted_hosts import is_host  # noqa: PLC0415 (app imports config)
 
-    for name in ("database_url", "database_read_url", "dev_database_url"):
+    names = ("database_url", "database_read_url", "database_direct_url", "dev_database_url")
+    for name in names:
         url = getattr(settings, name)
         match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
         _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")
         error = urls.url_error(sqlalchemy_url(url)) if url else None
+        if settings.database_pooler and name != "database_direct_url" and url and not error:
+            error = urls.pooler_error(sqlalchemy_url(url))
         _require(not error, f"{name.upper()} {error}")
     match = re.match(r"rediss?://|unix://", settings.redis_url)
     _require(not settings.redis_url or match, "REDIS_URL must begin with redis:// or rediss://.")

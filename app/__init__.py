@@ -14,16 +14,16 @@ from .audit.routes import bp as audit_bp
 from .auth.routes import bp as auth_bp
 from .dashboard.routes import bp as dashboard_bp
 from .database.base import db
-from .database.connection import MAX_AGE
+from .database.connection import DIRECT, MAX_AGE
 from .database.prepared import REPLICA
-from .database.urls import split_options
+from .database.urls import connect_arguments
 from .documents.routes import bp as documents_bp
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
 from .http import authentication, cors, rate_limits, streaming, trusted_hosts
 from .http.middleware import HeadersMiddleware
-from .http.openapi import Api
+from .http.openapi import VERSION, Api
 from .http.parsing import AsciiIntegerConverter
 from .http.tokens import COOKIE
 from .integrations import storage
@@ -145,6 +145,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
+        "SESSION_NAME": session_name(settings),
         "DOCUMENT_LOGO": load_logo(settings.organization_logo),
         "PUBLIC_URL": settings.public_address,
         "MAIL_DIR": INSTANCE / "mail",  # for mails outside production without MAIL_URL
@@ -159,9 +160,13 @@ def flask_config(settings: Settings) -> dict[str, Any]:
 
 def database_config(settings: Settings) -> dict[str, Any]:
     """Return the settings of Flask-SQLAlchemy."""
-    primary = engine_config(settings.database_url, settings.web_threads)
-    replica = settings.database_read_url
-    binds = {REPLICA: engine_config(replica, settings.web_threads)} if replica else {}
+    primary = engine_config(settings, settings.database_url)
+    urls = {REPLICA: settings.database_read_url, DIRECT: settings.database_direct_url}
+    binds = {
+        name: engine_config(settings, url, is_direct=name == DIRECT)
+        for name, url in urls.items()
+        if url
+    }
     return {
         "SQLALCHEMY_DATABASE_URI": primary.pop("url"),
         "SQLALCHEMY_ENGINE_OPTIONS": primary,
@@ -169,12 +174,19 @@ def database_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def engine_config(url: str, pool_size: int) -> dict[str, Any]:
-    """Return the settings of the engine that connects to ``url``."""
-    parsed, options = split_options(sqlalchemy_url(url))
+def session_name(settings: Settings) -> str:
+    """Return the name of this instance and release in pg_stat_activity."""
+    name = f"ose {settings.instance_name} {settings.release or VERSION}"
+    return "".join(c if c.isprintable() and c.isascii() and c not in "'\\" else "?" for c in name)
+
+
+def engine_config(settings: Settings, url: str, *, is_direct: bool = False) -> dict[str, Any]:
+    """Return the settings of the engine that connects to ``url``, past the pooler if ``is_direct``."""
+    pooler = "" if is_direct else settings.database_pooler
+    arguments = connect_arguments(sqlalchemy_url(url), pooler, session_name(settings))
     return {
-        "url": parsed,
-        "pool_size": pool_size,
+        "url": arguments.url,
+        "pool_size": settings.web_threads,
         "max_overflow": 2,
         "pool_timeout": 5,
         "pool_recycle": MAX_AGE,
@@ -185,8 +197,8 @@ def engine_config(url: str, pool_size: int) -> dict[str, Any]:
         "json_deserializer": strict_json.loads,
         "connect_args": {
             "autocommit": True,  # the session sends BEGIN (database.connection)
-            "connect_timeout": 5,
-            "options": options,
+            **arguments.parameters,
+            "transaction_settings": arguments.transaction_settings,
         },
     }
 

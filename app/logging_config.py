@@ -38,7 +38,7 @@ class RequestIdJsonFormatter(JsonFormatter):
 def error_chain(error: BaseException | None) -> list[BaseException]:
     """Return ``error`` and what led to it, each once.
 
-    A chain can be a circle: an error's cause that is raised anew has the error as its context. An
+    A chain can be a circle: an error's cause that is raised again has the error as its context. An
     endless loop here would hold the log's lock, and with it every thread of the process.
     """
     chain: list[BaseException] = []

@@ -4,6 +4,8 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import text
 
+from app.database.connection import DIRECT
+
 LOCK = 0x05E_2026  # id of the advisory lock; it never changes, so that processes wait in turn
 
 db = current_app.extensions["migrate"].db
@@ -14,26 +16,44 @@ def include_object(_, name, kind, *__):
     return kind != "table" or not name.startswith("procrastinate_")
 
 
-with db.engine.connect() as connection:
+def lock_migrations(connection):
+    """Wait for the lock, however long another process needs for its migrations.
+
+    It ends with the transaction: a session's lock would outlive this process behind a pooler.
+    """
     connection.connection.driver_connection.response_timeout = None
-    connection.execute(text("SET statement_timeout = 0"))
-    # Until the commit: a second process waits for the first, however long its migrations take. A
-    # migration itself waits for a table no longer than a request does, and so blocks no requests.
-    connection.execute(text("SET LOCAL lock_timeout = 0"))
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-    connection.commit()
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET LOCAL {name} = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def run_migrations(connection):
+    """Run each migration in a transaction.
+
+    A statement may take long, but waits for a table no longer than a request does, and so blocks
+    no requests.
+    """
+    driver = connection.connection.driver_connection
+    settings = [driver.transaction_settings, "SET LOCAL statement_timeout = 0"]
+    driver.response_timeout = None
+    driver.transaction_settings = "; ".join(filter(None, settings))
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        transaction_per_migration=True,
+        include_object=include_object,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+engine = db.engines.get(DIRECT, db.engine)
+with engine.connect() as locked, engine.connect() as connection:
     try:
-        context.configure(
-            connection=connection,
-            target_metadata=db.metadata,
-            transaction_per_migration=True,
-            include_object=include_object,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+        lock_migrations(locked)
+        run_migrations(connection)
     finally:
         connection.rollback()
-        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
-        connection.execute(text("RESET statement_timeout"))
-        connection.commit()
-        del connection.connection.driver_connection.response_timeout
+        locked.rollback()
+        for used in (locked, connection):
+            used.invalidate()  # it has other limits than those of requests

@@ -472,7 +472,7 @@ def test_the_example_gives_the_defaults():
 
 def test_settings_empty_in_the_example_have_no_fixed_default():
     empty = {name.lower() for name, text in read_example().items() if not text}
-    machine_dependent = {"web_concurrency", "upload_dir", "dev_clock_file"}
+    machine_dependent = {"web_concurrency", "instance_name", "upload_dir", "dev_clock_file"}
     assert empty == machine_dependent | {
         field.name for field in fields(Settings) if field.default in ("", (), Decimal("Infinity"))
     }

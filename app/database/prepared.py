@@ -212,7 +212,11 @@ def driver_connection() -> Iterator[psycopg.Connection[Any]]:
         connection = engine.raw_connection()
         driver = connection.driver_connection
     try:
-        yield driver
+        if driver.is_pooled and not in_transaction:
+            with _transaction(driver):
+                yield driver
+        else:
+            yield driver
     except psycopg.Error as error:
         if is_connection_lost(error):
             driver.close()
@@ -223,6 +227,19 @@ def driver_connection() -> Iterator[psycopg.Connection[Any]]:
             engine.dispose()  # the pool's other connections are to the same server
         if not in_transaction:
             connection.close()
+
+
+@contextmanager
+def _transaction(driver: Any) -> Iterator[None]:
+    """Run a statement in a transaction with the settings that a pooler has not passed on."""
+    driver.execute(driver.begin_statement())
+    try:
+        yield
+    except BaseException:
+        if not driver.closed:
+            driver.execute("ROLLBACK")
+        raise
+    driver.execute("COMMIT")
 
 
 def _adapt(value: Any) -> Any:

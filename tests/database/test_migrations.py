@@ -22,9 +22,7 @@ WAITS_LONGER = (
 @pytest.fixture
 def scratch_app(postgres_url, monkeypatch):
     """Yield an app over an empty database, with a short lock_timeout."""
-    assert "lock_timeout=5s" in urls.OPTIONS
-    options = urls.OPTIONS.replace("lock_timeout=5s", "lock_timeout=50ms")
-    monkeypatch.setattr(urls, "OPTIONS", options)
+    monkeypatch.setitem(urls.SETTINGS, "lock_timeout", "50ms")
     with create_scratch_app(postgres_url) as app:
         yield app
 
