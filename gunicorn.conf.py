@@ -19,12 +19,14 @@ from app.errors import (
     ERROR_CODE_KEY,
     MALFORMED_REQUEST,
     REQUEST_ID_KEY,
+    USER_ID_KEY,
     InternalError,
     ServiceUnavailable,
     ValidationFailed,
     error_body,
 )
-from app.http.middleware import default_headers, new_request_id
+from app.http.middleware import default_headers, new_request_id, route_template
+from app.http.openapi import VERSION
 from app.http.worker import BufferingWorker
 from app.integrations.pdf_text import load_characters
 from app.messages import LOCALES, Fault
@@ -139,12 +141,18 @@ class Logger(GunicornLogger):
             "message": "request",
             "method": environ.get("REQUEST_METHOD"),
             "path": environ.get("PATH_INFO"),  # None if the request could not be parsed
+            "route": route_template(environ),
             "status": int(resp.status[:3]),
             "bytes": resp.sent,
             "ms": round(request_time.total_seconds() * 1000, 1),
+            "waitMs": round(getattr(req, "waited", 0) * 1000, 1),
             "address": environ.get("REMOTE_ADDR"),
             "requestId": environ.get(REQUEST_ID_KEY),
+            "instance": settings.instance_name,
+            "release": settings.release or VERSION,
         }
+        if USER_ID_KEY in environ:
+            line["userId"] = str(environ[USER_ID_KEY])
         if ERROR_CODE_KEY in environ:
             line["code"] = environ[ERROR_CODE_KEY]
         os.write(1, json.dumps(line).encode() + b"\n")

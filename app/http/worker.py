@@ -124,6 +124,7 @@ class BufferingWorker(ThreadWorker):
         conn.initialized, conn.parser = False, None  # no byte of an earlier request is left
         conn.init()
         conn.parser.unreader = ReceivedUnreader(conn.incoming)
+        conn.arrived_at = time.monotonic()
         super().enqueue_req(conn)
 
     def _reject(self, conn: Any, status: int, reason: str = "") -> None:
@@ -141,6 +142,7 @@ class BufferingWorker(ThreadWorker):
         """Handle the request in a thread, which does not wait for the client to read."""
         if conn.cfg.is_ssl:
             return super().handle_request(req, conn)
+        req.waited = time.monotonic() - conn.arrived_at  # for the access log
         sock = conn.sock
         conn.sock = conn.outgoing = OutgoingSocket(sock)
         try:
