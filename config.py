@@ -20,6 +20,20 @@ import limits
 INSTANCE = Path(__file__).parent / "instance"
 
 
+def count_usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return for how many cores there is time: those of this process, or a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    try:
+        if (cgroup / "cpu.max").exists():  # cgroup v2
+            quota, period = (cgroup / "cpu.max").read_text().split()
+        else:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+        return min(cores, max(1, -(-int(quota) // int(period)))) if int(quota) > 0 else cores
+    except (OSError, ValueError):  # no quota: max, or no cgroup
+        return cores
+
+
 class SettingError(SystemExit):
     """A missing or invalid setting; ends the process with a message that names it."""
 
@@ -90,8 +104,9 @@ class Settings:
     instance_name: str = os.environ.get("DYNO") or socket.gethostname()  # in logs and sessions
     release: str = os.environ.get("HEROKU_RELEASE_VERSION", "")  # also; empty: the API's version
     port: int = 8000
-    web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    web_concurrency: int = count_usable_cores()
     web_threads: int = 4
+    drain_time: int = 0  # seconds from SIGTERM until the port closes, while readiness is 503
     request_timeout: int = 10  # seconds for a request to arrive; a large body gets more
     log_level: str = "info"
 
@@ -203,6 +218,7 @@ def _check(settings: Settings) -> None:
         "web_threads": (1, 1000),
         "web_concurrency": (1, 1000),
         "request_timeout": (1, 600),
+        "drain_time": (0, 600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
         "pledge_hold_minutes": (1, 1440),

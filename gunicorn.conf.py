@@ -25,6 +25,7 @@ from app.errors import (
     ValidationFailed,
     error_body,
 )
+from app.http import draining
 from app.http.middleware import default_headers, new_request_id, route_template
 from app.http.openapi import VERSION
 from app.http.worker import BufferingWorker
@@ -36,7 +37,9 @@ from config import from_environment
 settings = from_environment()
 log = logging.getLogger("gunicorn.error")
 
-host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS routes requests here)
+# A PaaS routes requests here, over IPv4 or IPv6.
+public_host = "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104
+host = public_host if settings.production else "127.0.0.1"
 bind = f"{host}:{settings.port}"
 workers = settings.web_concurrency
 threads = settings.web_threads
@@ -45,9 +48,10 @@ preload_app = True
 max_requests = 100_000  # bounds the growth of a memory leak
 max_requests_jitter = 20_000
 timeout = 30
-graceful_timeout = 25  # under the 30 s that a PaaS waits between SIGTERM and SIGKILL
+# With the time to drain under the 30 s that a PaaS waits between SIGTERM and SIGKILL.
+graceful_timeout = max(5, 25 - settings.drain_time)
 limit_request_line = 8190  # as in common reverse proxies
-keepalive = 75  # longer than the idle timeout of the router in front
+keepalive = 120  # longer than the idle timeout of the router in front: Heroku's is 90 s
 loglevel = settings.log_level
 forwarder_headers = ""  # no proxy header may set SCRIPT_NAME or PATH_INFO
 control_socket_disable = True  # unused on a PaaS
@@ -76,6 +80,17 @@ def on_exit(server):
         raise SystemExit(1)
 
 
+def drain_first(server):
+    """Let SIGTERM end readiness, and the service only after DRAIN_TIME."""
+    stop = server.handle_term
+
+    def handle_term():
+        if not draining.begin(settings.drain_time):
+            stop()
+
+    server.handle_term = handle_term
+
+
 def require_loopback(server):
     """Refuse to listen for other machines, as the defaults outside production are not safe there.
 
@@ -96,6 +111,7 @@ def when_ready(server):
     """Set the timeouts of client sockets; warn if rate limits are not shared."""
     if not settings.production:
         require_loopback(server)
+    drain_first(server)
     timeval = struct.pack("ll", server.cfg.timeout, 0)
     for listener in server.LISTENERS:  # accepted connections inherit these options
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
@@ -165,6 +181,7 @@ logger_class = Logger
 
 
 BufferingWorker.request_timeout = settings.request_timeout
+BufferingWorker.drain_time = settings.drain_time
 worker_class = BufferingWorker
 
 

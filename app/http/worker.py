@@ -23,7 +23,7 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import ThreadWorker
 
 from ..messages import Fault, Rule
-from . import outgoing_response
+from . import draining, outgoing_response
 from .incoming_request import IncomingRequest, ReceivedUnreader, UnclearLength
 from .outgoing_response import OutgoingSocket
 
@@ -35,6 +35,7 @@ READ_SIZE = 64 * 1024  # bytes
 UNCLEAR_LENGTH = Fault("The length of the body is not stated clearly.", Rule.MALFORMED)
 LONG_HEAD = Fault("The request line and headers are too long.", Rule.TOO_LONG)
 LATE = Fault("The request did not arrive in time.", Rule.MALFORMED)
+MAPPED_IPV4 = "::ffff:"
 LINGER = 2.0  # seconds until a connection is closed whose client does not close it
 
 
@@ -46,6 +47,7 @@ class BufferingWorker(ThreadWorker):
     """
 
     request_timeout: float = 10.0  # seconds for a head with a small body
+    drain_time: float = 0.0  # seconds from SIGTERM until no connection is accepted
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,6 +62,8 @@ class BufferingWorker(ThreadWorker):
 
     def enqueue_req(self, conn: Any) -> None:
         """Receive a request of ``conn``, and then let a thread handle it."""
+        if conn.client and conn.client[0].startswith(MAPPED_IPV4):  # of a dual-stack socket
+            conn.client = (conn.client[0].removeprefix(MAPPED_IPV4), *conn.client[1:])
         surplus = getattr(conn, "surplus", b"")
         conn.incoming, conn.unfinished = IncomingRequest(self.request_timeout), 0
         conn.outgoing, conn.unsent, conn.surplus = None, 0, b""
@@ -276,6 +280,17 @@ class BufferingWorker(ThreadWorker):
                 self._drop(conn)
 
     # Stopping
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stop on SIGTERM, after ``drain_time`` if the master has not waited for it.
+
+        A platform may signal all processes of an instance, the workers as well as the master.
+        """
+        stop = partial(super().handle_exit, sig, frame)
+        if self.drain_time and not draining.is_stopping():
+            draining.call_later(self.drain_time, stop)
+        else:
+            stop()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Enable or disable accepting; when stopping, accept the backlog and close the socket.
