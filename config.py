@@ -47,6 +47,7 @@ class Settings:
     database_pooler: str = ""  # transaction: DATABASE_URL is of a pooler in transaction mode
     database_direct_url: str = ""  # past the pooler, for migrations
     database_read_url: str = ""  # a replica, for reads that tolerate its lag
+    database_read_max_lag: int = 10  # seconds by which a replica in use may lag
     dev_database_url: str = ""  # outside production, instead of the embedded PostgreSQL
     redis_url: str = ""  # shared rate limits; empty: separate ones in each process
     jwt_secret_key: str = ""  # at least 32 bytes; empty outside production: generated
@@ -219,6 +220,7 @@ def _check(settings: Settings) -> None:
         "web_concurrency": (1, 1000),
         "request_timeout": (1, 600),
         "drain_time": (0, 600),
+        "database_read_max_lag": (0, 3600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
         "pledge_hold_minutes": (1, 1440),

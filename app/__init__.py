@@ -13,9 +13,9 @@ from .approvals.routes import bp as approvals_bp
 from .audit.routes import bp as audit_bp
 from .auth.routes import bp as auth_bp
 from .dashboard.routes import bp as dashboard_bp
+from .database import replica
 from .database.base import db
-from .database.connection import DIRECT, MAX_AGE
-from .database.prepared import REPLICA
+from .database.connection import DIRECT, MAX_AGE, REPLICA
 from .database.urls import connect_arguments
 from .documents.routes import bp as documents_bp
 from .examples.routes import bp as examples_bp
@@ -98,6 +98,7 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     """Initialize the extensions, and our modules that keep state for the app."""
     trusted_hosts.init_app(app, settings.trusted_hosts)
     db.init_app(app)
+    replica.init_app(app, max_lag=settings.database_read_max_lag)
     migrate.init_app(app, db)
     jwt.init_app(app)
     authentication.init_app(app, UserSession.select_active, UserSession.lock_active, User.lock)
@@ -162,11 +163,7 @@ def database_config(settings: Settings) -> dict[str, Any]:
     """Return the settings of Flask-SQLAlchemy."""
     primary = engine_config(settings, settings.database_url)
     urls = {REPLICA: settings.database_read_url, DIRECT: settings.database_direct_url}
-    binds = {
-        name: engine_config(settings, url, is_direct=name == DIRECT)
-        for name, url in urls.items()
-        if url
-    }
+    binds = {name: engine_config(settings, url, name) for name, url in urls.items() if url}
     return {
         "SQLALCHEMY_DATABASE_URI": primary.pop("url"),
         "SQLALCHEMY_ENGINE_OPTIONS": primary,
@@ -180,10 +177,12 @@ def session_name(settings: Settings) -> str:
     return "".join(c if c.isprintable() and c.isascii() and c not in "'\\" else "?" for c in name)
 
 
-def engine_config(settings: Settings, url: str, *, is_direct: bool = False) -> dict[str, Any]:
-    """Return the settings of the engine that connects to ``url``, past the pooler if ``is_direct``."""
-    pooler = "" if is_direct else settings.database_pooler
+def engine_config(settings: Settings, url: str, bind: str = "") -> dict[str, Any]:
+    """Return the settings of the engine that connects to ``url``: the primary's, or of ``bind``."""
+    pooler = "" if bind == DIRECT else settings.database_pooler
     arguments = connect_arguments(sqlalchemy_url(url), pooler, session_name(settings))
+    if bind == REPLICA:  # the primary is there when it does not respond
+        arguments.parameters.update(connect_timeout=2, response_timeout=1)
     return {
         "url": arguments.url,
         "pool_size": settings.web_threads,

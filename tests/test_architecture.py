@@ -259,6 +259,8 @@ def test_the_time_comes_from_one_clock(module):
 OTHER_CLOCKS = {
     "app/clock.py": {"datetime.now"},  # ours itself
     "app/dev/shared_clock.py": {"datetime.now"},  # what it moves
+    # when a replica is checked again; how far it is behind, by the database
+    "app/database/replica.py": {"SQL clock_timestamp()", "time.monotonic"},
     "app/dev/fake_stripe/delivery.py": {"time.monotonic"},  # pauses between attempts
     # how long to wait for requests; heartbeats, by the database
     "app/dev/reset.py": {"SQL clock_timestamp()", "time.monotonic"},

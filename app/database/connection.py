@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, event
 from ..errors import REQUEST_ID_KEY, is_connection_lost
 
 MAX_AGE = 300  # seconds; a pooled connection that only reads would not notice a failover
+REPLICA = "replica"  # bind key of the optional replica, for reads that tolerate its lag
 DIRECT = "direct"  # bind key of the optional connection past a pooler, for migrations
 MAX_NAME = 63  # characters that PostgreSQL shows of an application_name
 
@@ -52,7 +53,9 @@ class TimeoutConnection(psycopg.Connection[Any]):
 def _connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> TimeoutConnection:
     parameters = dict(parameters)
     settings = parameters.pop("transaction_settings", "")
+    response_timeout = parameters.pop("response_timeout", TimeoutConnection.response_timeout)
     connection = TimeoutConnection.connect(*args, **parameters)
+    connection.response_timeout = response_timeout
     connection.transaction_settings, connection.is_pooled = settings, bool(settings)
     connection.name = parameters.get("application_name", "")
     return connection

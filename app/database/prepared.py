@@ -20,9 +20,9 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 from .. import strict_json
 from ..errors import is_connection_lost
 from .base import db
+from .connection import REPLICA
 
 DIALECT = dialect()
-REPLICA = "replica"  # bind key of the optional replica, for reads that tolerate its lag
 
 
 class PreparedQuery(NamedTuple):

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import make_url
@@ -44,7 +45,7 @@ class PgBouncer:
             default_pool_size=str(pool_size),
         )
         if os.geteuid() == 0:
-            owner = os.stat(host).st_uid if str(host).startswith("/") else 65534
+            owner = Path(host).stat().st_uid if str(host).startswith("/") else 65534
             settings["user"] = pwd.getpwuid(owner).pw_name
         return configuration
 
