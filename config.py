@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
@@ -177,6 +178,23 @@ def _parse(name: str, text: str, default: Any) -> Any:
         return value
     except (ValueError, KeyError, InvalidOperation):
         raise SettingError(f"{name} is not a valid {type(default).__name__}: {text!r}.") from None
+
+
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # the variable that prometheus_client reads
+
+
+def share_metrics(environ: Any = os.environ) -> None:
+    """Let the processes of a server write what they count to files, if there is a METRICS_TOKEN.
+
+    It is called once, before prometheus_client is imported.
+    """
+    if environ.get("METRICS_TOKEN", "").strip() and METRICS_DIRECTORY not in environ:
+        environ[METRICS_DIRECTORY] = tempfile.mkdtemp(prefix="ose-metrics-")
+
+
+def metrics_directory(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the folder of these files; an empty text if each process counts for itself."""
+    return environ.get(METRICS_DIRECTORY, "")
 
 
 # Also of an app in a web view, such as capacitor://localhost.

@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import socket
 import struct
 from datetime import UTC, datetime
@@ -13,7 +14,12 @@ from ipaddress import ip_address
 import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
 
+from config import from_environment, share_metrics
+
+share_metrics()
+
 from app import logging_config
+from app.database.base import db
 from app.documents.rules.texts import load_languages
 from app.errors import (
     ERROR_CODE_KEY,
@@ -25,14 +31,13 @@ from app.errors import (
     ValidationFailed,
     error_body,
 )
-from app.http import draining
+from app.http import draining, measurements
 from app.http.middleware import default_headers, new_request_id, route_template
 from app.http.openapi import VERSION
 from app.http.worker import BufferingWorker
 from app.integrations.pdf_text import load_characters
 from app.messages import LOCALES, Fault
 from app.system import startup
-from config import from_environment
 
 settings = from_environment()
 log = logging.getLogger("gunicorn.error")
@@ -74,8 +79,39 @@ def post_worker_init(worker):
         startup.check_accounts_later(worker.app.wsgi())
 
 
+def report_load(worker):
+    """Set the gauges of what is in use; called twice a second in the event loop."""
+    busy = min(worker.unanswered, threads)
+    measurements.THREADS.labels("busy").set(busy)
+    measurements.THREADS.labels("free").set(threads - busy)
+    measurements.REQUESTS_WAITING.set(worker.unanswered - busy)
+    measurements.CONNECTIONS.set(worker.nr_conns)
+    with worker.app.wsgi().app_context():
+        pools = [engine.pool for engine in db.engines.values()]
+    measurements.DATABASE_CONNECTIONS.labels("used").set(sum(p.checkedout() for p in pools))
+    measurements.DATABASE_CONNECTIONS.labels("idle").set(sum(p.checkedin() for p in pools))
+
+
+def record_request(worker, req, environ, resp):
+    """Count a request that a thread has handled."""
+    if resp and hasattr(req, "started_at"):
+        measurements.record_request(environ, route_template(environ), resp, req)
+
+
+def child_exit(server, worker):
+    """Keep what an ended worker has counted."""
+    measurements.keep_values_of(worker.pid)
+
+
+if settings.metrics_token:
+    post_request = record_request
+    BufferingWorker.report_load = staticmethod(report_load)
+
+
 def on_exit(server):
     """Exit with status 1 if that check stopped the server: to a supervisor 0 is a success."""
+    if measurements.DIRECTORY:
+        shutil.rmtree(measurements.DIRECTORY, ignore_errors=True)
     if startup.has_failed():
         raise SystemExit(1)
 

@@ -266,6 +266,7 @@ OTHER_CLOCKS = {
     "app/dev/reset.py": {"SQL clock_timestamp()", "time.monotonic"},
     "app/http/authentication.py": {"time.monotonic"},  # a cache against floods, for 5 seconds
     "app/http/incoming_request.py": {"time.monotonic"},  # how long a request may take to arrive
+    "app/http/measurements.py": {"time.monotonic"},  # how long a request took
     "app/http/outgoing_response.py": {"time.monotonic"},  # how long a client may take to read
     "app/http/rate_limit_storage.py": {"time.monotonic"},  # when Redis is tried again
     "app/http/worker.py": {"time.monotonic"},  # timeouts of connections

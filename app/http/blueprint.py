@@ -252,10 +252,8 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Response:
-            if has_credentials():  # one reads one's own writes
-                response = view(*args, **kwargs)
-            else:
-                response = replica.read(lambda: view(*args, **kwargs))
+            call = partial(view, *args, **kwargs)
+            response = call() if has_credentials() else replica.read(call)  # own writes are read
             response.headers["Cache-Control"] = f"public, max-age={PUBLIC_MAX_AGE}"
             response.vary.add("Origin")  # CORS headers depend on it
             response.add_etag()

@@ -41,7 +41,10 @@ def begin(seconds: float) -> bool:
 
 
 def call_later(seconds: float, function: Callable[[], None]) -> None:
-    """Call ``function`` in a thread that does not keep the process alive."""
+    """Call ``function`` at once, or later in a thread that does not keep the process alive."""
+    if not seconds:
+        function()
+        return
     timer = Timer(seconds, function)
     timer.daemon = True
     timer.start()
