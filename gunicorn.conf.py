@@ -154,6 +154,11 @@ def when_ready(server):
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     if workers > 1 and not settings.redis_url:
         server.log.warning("Without REDIS_URL the %d workers do not share rate limits.", workers)
+    if settings.production and not settings.s3_bucket:
+        server.log.warning(
+            "Without S3_BUCKET files are on the disk of this instance: others do not have them, and"
+            " on a PaaS they do not survive a release."
+        )
     if settings.production and settings.stripe_secret_key.startswith(("sk_test_", "rk_test_")):
         server.log.warning("STRIPE_SECRET_KEY is a test key: no payment moves money.")
 

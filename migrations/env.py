@@ -27,6 +27,12 @@ def lock_migrations(connection):
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
 
+def report_step(step, heads, **_):
+    """Print a migration that was applied or taken back, once it is done."""
+    verb = "applied" if step.is_upgrade else "took back"
+    print(f"{verb} {step.up_revision.revision}: {step.up_revision.doc}", flush=True)
+
+
 def run_migrations(connection):
     """Run each migration in a transaction.
 
@@ -42,6 +48,7 @@ def run_migrations(connection):
         target_metadata=db.metadata,
         transaction_per_migration=True,
         include_object=include_object,
+        on_version_apply=report_step,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -11,6 +11,7 @@ from sqlalchemy.pool import base as pool_base
 from app import errors
 from app.database.base import db
 from app.database.connection import MAX_AGE
+from app.database.limits import long_statements
 from app.database.prepared import driver_connection
 from app.errors import REQUEST_ID_KEY
 from app.zakat import routes as zakat_routes
@@ -203,3 +204,14 @@ def test_a_long_name_leaves_room_for_the_request_id(make_app, sql):
     with app.test_request_context(environ_overrides={REQUEST_ID_KEY: "f" * 32}):
         pid = db.session.scalar(text("SELECT pg_backend_pid()"))
         assert sql(SESSION, pid) == [("ose a-very-long-name-of-an-ins " + "f" * 32,)]
+
+
+def test_a_command_has_a_limit_of_its_own_for_statements(app):
+    def limits():
+        connection = db.session.connection().connection.driver_connection
+        return db.session.scalar(text("SHOW statement_timeout")), connection.response_timeout
+
+    with app.app_context():
+        with long_statements(1800):
+            assert limits() == ("30min", 1805)
+        assert limits() == ("15s", 20)

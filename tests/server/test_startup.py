@@ -112,10 +112,11 @@ def test_a_public_address_stops_the_start_outside_production(
     assert "Traceback" not in stderr
 
 
-def test_a_test_key_in_production_is_named_in_the_log(make_server):
+def test_a_test_key_and_files_on_the_disk_of_production_are_named_in_the_log(make_server):
     stripe = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": STRONG_SECRET}
     server = make_server(**PRODUCTION | {"WEB_CONCURRENCY": "2"}, **stripe)
     assert any("test key" in line["message"] for line in server.log())
+    assert any("Without S3_BUCKET" in line["message"] for line in server.log())
 
 
 # The address and the end
