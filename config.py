@@ -6,6 +6,8 @@ A missing, invalid or weak setting stops the start with a message that names it.
 import os
 import re
 import secrets
+import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
@@ -19,6 +21,20 @@ import limits
 INSTANCE = Path(__file__).parent / "instance"
 
 
+def count_usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return for how many cores there is time: those of this process, or a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    try:
+        if (cgroup / "cpu.max").exists():  # cgroup v2
+            quota, period = (cgroup / "cpu.max").read_text().split()
+        else:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+        return min(cores, max(1, -(-int(quota) // int(period)))) if int(quota) > 0 else cores
+    except (OSError, ValueError):  # no quota: max, or no cgroup
+        return cores
+
+
 class SettingError(SystemExit):
     """A missing or invalid setting; ends the process with a message that names it."""
 
@@ -29,7 +45,10 @@ class Settings:
 
     app_env: str = "development"  # development, testing, production
     database_url: str = ""  # empty outside production: the embedded PostgreSQL
+    database_pooler: str = ""  # transaction: DATABASE_URL is of a pooler in transaction mode
+    database_direct_url: str = ""  # past the pooler, for migrations
     database_read_url: str = ""  # a replica, for reads that tolerate its lag
+    database_read_max_lag: int = 10  # seconds by which a replica in use may lag
     dev_database_url: str = ""  # outside production, instead of the embedded PostgreSQL
     redis_url: str = ""  # shared rate limits; empty: separate ones in each process
     jwt_secret_key: str = ""  # at least 32 bytes; empty outside production: generated
@@ -88,9 +107,12 @@ class Settings:
     dev_clock_file: str = str(INSTANCE / "clock")  # that the processes of one service share
     examples_enabled: bool = True  # the routes to test a client with, such as /api/stream
     metrics_token: str = ""  # the bearer token of GET /metrics; empty: there are no metrics
+    instance_name: str = os.environ.get("DYNO") or socket.gethostname()  # in logs and sessions
+    release: str = os.environ.get("HEROKU_RELEASE_VERSION", "")  # also; empty: the API's version
     port: int = 8000
-    web_concurrency: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    web_concurrency: int = count_usable_cores()
     web_threads: int = 4
+    drain_time: int = 0  # seconds from SIGTERM until the port closes, while readiness is 503
     request_timeout: int = 10  # seconds for a request to arrive; a large body gets more
     log_level: str = "info"
 
@@ -162,6 +184,23 @@ def _parse(name: str, text: str, default: Any) -> Any:
         raise SettingError(f"{name} is not a valid {type(default).__name__}: {text!r}.") from None
 
 
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # the variable that prometheus_client reads
+
+
+def share_metrics(environ: Any = os.environ) -> None:
+    """Let the processes of a server write what they count to files, if there is a METRICS_TOKEN.
+
+    It is called once, before prometheus_client is imported.
+    """
+    if environ.get("METRICS_TOKEN", "").strip() and METRICS_DIRECTORY not in environ:
+        environ[METRICS_DIRECTORY] = tempfile.mkdtemp(prefix="ose-metrics-")
+
+
+def metrics_directory(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the folder of these files; an empty text if each process counts for itself."""
+    return environ.get(METRICS_DIRECTORY, "")
+
+
 # Also of an app in a web view, such as capacitor://localhost.
 ORIGIN = re.compile(
     r"(?!(wss?|file|ftp|data|javascript|blob|about):)[a-z][a-z0-9+.-]*://"
@@ -194,11 +233,17 @@ def _check(settings: Settings) -> None:
     for name, allowed in choices.items():
         if getattr(settings, name) not in allowed:
             raise SettingError(f"{name.upper()} must be one of {', '.join(sorted(allowed))}.")
+    _require(
+        settings.database_pooler in {"", "transaction"},
+        "DATABASE_POOLER must be empty or transaction; a pooler in session mode needs no setting.",
+    )
     ranges: dict[str, tuple[int, int]] = {
         "trusted_proxies": (0, 100),
         "web_threads": (1, 1000),
         "web_concurrency": (1, 1000),
         "request_timeout": (1, 600),
+        "drain_time": (0, 600),
+        "database_read_max_lag": (0, 3600),
         "port": (0, 65535),  # 0: any free port
         "nisab_max_age_days": (0, 36500),
         "hijri_adjustment": (-2, 2),
@@ -269,11 +314,14 @@ def _check_addresses(settings: Settings) -> None:
     from app.http import rate_limit_storage  # noqa: PLC0415 (app imports config)
     from app.http.trusted_hosts import is_host  # noqa: PLC0415 (app imports config)
 
-    for name in ("database_url", "database_read_url", "dev_database_url"):
+    names = ("database_url", "database_read_url", "database_direct_url", "dev_database_url")
+    for name in names:
         url = getattr(settings, name)
         match = re.match(r"postgres(ql)?(\+psycopg)?://", url)
         _require(not url or match, f"{name.upper()} must begin with postgres:// or postgresql://.")
         error = urls.url_error(sqlalchemy_url(url)) if url else None
+        if settings.database_pooler and name != "database_direct_url" and url and not error:
+            error = urls.pooler_error(sqlalchemy_url(url))
         _require(not error, f"{name.upper()} {error}")
     match = re.match(r"rediss?://|unix://", settings.redis_url)
     _require(not settings.redis_url or match, "REDIS_URL must begin with redis:// or rediss://.")

@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import socket
 import struct
 from datetime import UTC, datetime
@@ -13,28 +14,37 @@ from ipaddress import ip_address
 import gunicorn.util
 from gunicorn.glogging import Logger as GunicornLogger
 
+from config import from_environment, share_metrics
+
+share_metrics()
+
 from app import logging_config
+from app.database.base import db
 from app.documents.rules.texts import load_languages
 from app.errors import (
     ERROR_CODE_KEY,
     MALFORMED_REQUEST,
     REQUEST_ID_KEY,
+    USER_ID_KEY,
     InternalError,
     ServiceUnavailable,
     ValidationFailed,
     error_body,
 )
-from app.http.middleware import default_headers, new_request_id
+from app.http import draining, measurements
+from app.http.middleware import default_headers, new_request_id, route_template
+from app.http.openapi import VERSION
 from app.http.worker import BufferingWorker
 from app.integrations.pdf_text import load_characters
 from app.messages import LOCALES, Fault
 from app.system import startup
-from config import from_environment
 
 settings = from_environment()
 log = logging.getLogger("gunicorn.error")
 
-host = "0.0.0.0" if settings.production else "127.0.0.1"  # noqa: S104 (a PaaS routes requests here)
+# A PaaS routes requests here, over IPv4 or IPv6.
+public_host = "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104
+host = public_host if settings.production else "127.0.0.1"
 bind = f"{host}:{settings.port}"
 workers = settings.web_concurrency
 threads = settings.web_threads
@@ -43,9 +53,10 @@ preload_app = True
 max_requests = 100_000  # bounds the growth of a memory leak
 max_requests_jitter = 20_000
 timeout = 30
-graceful_timeout = 25  # under the 30 s that a PaaS waits between SIGTERM and SIGKILL
+# With the time to drain under the 30 s that a PaaS waits between SIGTERM and SIGKILL.
+graceful_timeout = max(5, 25 - settings.drain_time)
 limit_request_line = 8190  # as in common reverse proxies
-keepalive = 75  # longer than the idle timeout of the router in front
+keepalive = 120  # longer than the idle timeout of the router in front: Heroku's is 90 s
 loglevel = settings.log_level
 forwarder_headers = ""  # no proxy header may set SCRIPT_NAME or PATH_INFO
 control_socket_disable = True  # unused on a PaaS
@@ -68,10 +79,52 @@ def post_worker_init(worker):
         startup.check_accounts_later(worker.app.wsgi())
 
 
+def report_load(worker):
+    """Set the gauges of what is in use; called twice a second in the event loop."""
+    busy = min(worker.unanswered, threads)
+    measurements.THREADS.labels("busy").set(busy)
+    measurements.THREADS.labels("free").set(threads - busy)
+    measurements.REQUESTS_WAITING.set(worker.unanswered - busy)
+    measurements.CONNECTIONS.set(worker.nr_conns)
+    with worker.app.wsgi().app_context():
+        pools = [engine.pool for engine in db.engines.values()]
+    measurements.DATABASE_CONNECTIONS.labels("used").set(sum(p.checkedout() for p in pools))
+    measurements.DATABASE_CONNECTIONS.labels("idle").set(sum(p.checkedin() for p in pools))
+
+
+def record_request(worker, req, environ, resp):
+    """Count a request that a thread has handled."""
+    if resp and hasattr(req, "started_at"):
+        measurements.record_request(environ, route_template(environ), resp, req)
+
+
+def child_exit(server, worker):
+    """Keep what an ended worker has counted."""
+    measurements.keep_values_of(worker.pid)
+
+
+if settings.metrics_token:
+    post_request = record_request
+    BufferingWorker.report_load = staticmethod(report_load)
+
+
 def on_exit(server):
     """Exit with status 1 if that check stopped the server: to a supervisor 0 is a success."""
+    if measurements.DIRECTORY:
+        shutil.rmtree(measurements.DIRECTORY, ignore_errors=True)
     if startup.has_failed():
         raise SystemExit(1)
+
+
+def drain_first(server):
+    """Let SIGTERM end readiness, and the service only after DRAIN_TIME."""
+    stop = server.handle_term
+
+    def handle_term():
+        if not draining.begin(settings.drain_time):
+            stop()
+
+    server.handle_term = handle_term
 
 
 def require_loopback(server):
@@ -94,12 +147,18 @@ def when_ready(server):
     """Set the timeouts of client sockets; warn if rate limits are not shared."""
     if not settings.production:
         require_loopback(server)
+    drain_first(server)
     timeval = struct.pack("ll", server.cfg.timeout, 0)
     for listener in server.LISTENERS:  # accepted connections inherit these options
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     if workers > 1 and not settings.redis_url:
         server.log.warning("Without REDIS_URL the %d workers do not share rate limits.", workers)
+    if settings.production and not settings.s3_bucket:
+        server.log.warning(
+            "Without S3_BUCKET files are on the disk of this instance: others do not have them, and"
+            " on a PaaS they do not survive a release."
+        )
     if settings.production and settings.stripe_secret_key.startswith(("sk_test_", "rk_test_")):
         server.log.warning("STRIPE_SECRET_KEY is a test key: no payment moves money.")
 
@@ -139,12 +198,18 @@ class Logger(GunicornLogger):
             "message": "request",
             "method": environ.get("REQUEST_METHOD"),
             "path": environ.get("PATH_INFO"),  # None if the request could not be parsed
+            "route": route_template(environ),
             "status": int(resp.status[:3]),
             "bytes": resp.sent,
             "ms": round(request_time.total_seconds() * 1000, 1),
+            "waitMs": round(getattr(req, "waited", 0) * 1000, 1),
             "address": environ.get("REMOTE_ADDR"),
             "requestId": environ.get(REQUEST_ID_KEY),
+            "instance": settings.instance_name,
+            "release": settings.release or VERSION,
         }
+        if USER_ID_KEY in environ:
+            line["userId"] = str(environ[USER_ID_KEY])
         if ERROR_CODE_KEY in environ:
             line["code"] = environ[ERROR_CODE_KEY]
         os.write(1, json.dumps(line).encode() + b"\n")
@@ -157,6 +222,7 @@ logger_class = Logger
 
 
 BufferingWorker.request_timeout = settings.request_timeout
+BufferingWorker.drain_time = settings.drain_time
 worker_class = BufferingWorker
 
 

@@ -13,17 +13,17 @@ from .approvals.routes import bp as approvals_bp
 from .audit.routes import bp as audit_bp
 from .auth.routes import bp as auth_bp
 from .dashboard.routes import bp as dashboard_bp
+from .database import replica
 from .database.base import db
-from .database.connection import MAX_AGE
-from .database.prepared import REPLICA
-from .database.urls import split_options
+from .database.connection import DIRECT, MAX_AGE, REPLICA
+from .database.urls import connect_arguments
 from .documents.routes import bp as documents_bp
 from .examples.routes import bp as examples_bp
 from .examples.routes import versions as versions_bp
 from .extensions import jwt, migrate
 from .http import authentication, cors, long_lists, rate_limits, streaming, trusted_hosts
 from .http.middleware import HeadersMiddleware
-from .http.openapi import Api
+from .http.openapi import VERSION, Api
 from .http.parsing import AsciiIntegerConverter
 from .http.tokens import COOKIE
 from .integrations import storage
@@ -100,6 +100,7 @@ def init_extensions(app: Flask, settings: Settings) -> None:
     """Initialize the extensions, and our modules that keep state for the app."""
     trusted_hosts.init_app(app, settings.trusted_hosts)
     db.init_app(app)
+    replica.init_app(app, max_lag=settings.database_read_max_lag)
     migrate.init_app(app, db)
     jwt.init_app(app)
     authentication.init_app(app, UserSession.select_active, UserSession.lock_active, User.lock)
@@ -148,6 +149,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         **{name.upper(): v for name, v in vars(settings).items() if name not in rate_limits},
         "TRUSTED_HOSTS": None,  # Flask's own check: see http.trusted_hosts
         "PRODUCTION": settings.production,
+        "SESSION_NAME": session_name(settings),
         "DOCUMENT_LOGO": load_logo(settings.organization_logo),
         "PUBLIC_URL": settings.public_address,
         "MAIL_DIR": INSTANCE / "mail",  # for mails outside production without MAIL_URL
@@ -162,9 +164,9 @@ def flask_config(settings: Settings) -> dict[str, Any]:
 
 def database_config(settings: Settings) -> dict[str, Any]:
     """Return the settings of Flask-SQLAlchemy."""
-    primary = engine_config(settings.database_url, settings.web_threads)
-    replica = settings.database_read_url
-    binds = {REPLICA: engine_config(replica, settings.web_threads)} if replica else {}
+    primary = engine_config(settings, settings.database_url)
+    urls = {REPLICA: settings.database_read_url, DIRECT: settings.database_direct_url}
+    binds = {name: engine_config(settings, url, name) for name, url in urls.items() if url}
     return {
         "SQLALCHEMY_DATABASE_URI": primary.pop("url"),
         "SQLALCHEMY_ENGINE_OPTIONS": primary,
@@ -172,12 +174,21 @@ def database_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def engine_config(url: str, pool_size: int) -> dict[str, Any]:
-    """Return the settings of the engine that connects to ``url``."""
-    parsed, options = split_options(sqlalchemy_url(url))
+def session_name(settings: Settings) -> str:
+    """Return the name of this instance and release in pg_stat_activity."""
+    name = f"ose {settings.instance_name} {settings.release or VERSION}"
+    return "".join(c if c.isprintable() and c.isascii() and c not in "'\\" else "?" for c in name)
+
+
+def engine_config(settings: Settings, url: str, bind: str = "") -> dict[str, Any]:
+    """Return the settings of the engine that connects to ``url``: the primary's, or of ``bind``."""
+    pooler = "" if bind == DIRECT else settings.database_pooler
+    arguments = connect_arguments(sqlalchemy_url(url), pooler, session_name(settings))
+    if bind == REPLICA:  # the primary is there when it does not respond
+        arguments.parameters.update(connect_timeout=2, response_timeout=1)
     return {
-        "url": parsed,
-        "pool_size": pool_size,
+        "url": arguments.url,
+        "pool_size": settings.web_threads,
         "max_overflow": 2,
         "pool_timeout": 5,
         "pool_recycle": MAX_AGE,
@@ -188,8 +199,8 @@ def engine_config(url: str, pool_size: int) -> dict[str, Any]:
         "json_deserializer": strict_json.loads,
         "connect_args": {
             "autocommit": True,  # the session sends BEGIN (database.connection)
-            "connect_timeout": 5,
-            "options": options,
+            **arguments.parameters,
+            "transaction_settings": arguments.transaction_settings,
         },
     }
 

@@ -163,6 +163,8 @@ LANGUAGE_ALIASES = {"in": "id"}  # Indonesian in ISO 639 until 1989, and in Java
 # In the WSGI environment, for the access log.
 REQUEST_ID_KEY = "ose.request_id"
 ERROR_CODE_KEY = "ose.error_code"
+USER_ID_KEY = "ose.user_id"
+ROUTE_KEY = "ose.route"
 
 # PostgreSQL's SQLSTATE codes.
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"

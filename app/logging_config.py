@@ -29,12 +29,23 @@ class RequestIdJsonFormatter(JsonFormatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
         text = str(super().formatException(ei))
-        error: BaseException | None = ei[1]
-        while error is not None:
+        for error in error_chain(ei[1]):
             if isinstance(error, psycopg.Error) and str(error):
                 text = text.replace(str(error), describe_database_error(error))
-            error = error.__cause__ or error.__context__
         return text
+
+
+def error_chain(error: BaseException | None) -> list[BaseException]:
+    """Return ``error`` and what led to it, each once.
+
+    A chain can be a circle: an error's cause that is raised again has the error as its context. An
+    endless loop here would hold the log's lock, and with it every thread of the process.
+    """
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
 
 
 def init_app(level: str) -> None:

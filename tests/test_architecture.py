@@ -259,11 +259,14 @@ def test_the_time_comes_from_one_clock(module):
 OTHER_CLOCKS = {
     "app/clock.py": {"datetime.now"},  # ours itself
     "app/dev/shared_clock.py": {"datetime.now"},  # what it moves
+    # when a replica is checked again; how far it is behind, by the database
+    "app/database/replica.py": {"SQL clock_timestamp()", "time.monotonic"},
     "app/dev/fake_stripe/delivery.py": {"time.monotonic"},  # pauses between attempts
     # how long to wait for requests; heartbeats, by the database
     "app/dev/reset.py": {"SQL clock_timestamp()", "time.monotonic"},
     "app/http/authentication.py": {"time.monotonic"},  # a cache against floods, for 5 seconds
     "app/http/incoming_request.py": {"time.monotonic"},  # how long a request may take to arrive
+    "app/http/measurements.py": {"time.monotonic"},  # how long a request took
     "app/http/outgoing_response.py": {"time.monotonic"},  # how long a client may take to read
     "app/http/long_lists.py": {"time.monotonic"},  # how long a list is taken for long
     "app/http/rate_limit_storage.py": {"time.monotonic"},  # when Redis is tried again

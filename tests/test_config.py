@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import config
-from config import SettingError, Settings, from_environment, sqlalchemy_url
+from config import SettingError, Settings, count_usable_cores, from_environment, sqlalchemy_url
 
 from .support.files import JPEG, make_png
 
@@ -479,7 +479,7 @@ def test_the_example_gives_the_defaults():
 
 def test_settings_empty_in_the_example_have_no_fixed_default():
     empty = {name.lower() for name, text in read_example().items() if not text}
-    machine_dependent = {"web_concurrency", "upload_dir", "dev_clock_file"}
+    machine_dependent = {"web_concurrency", "instance_name", "upload_dir", "dev_clock_file"}
     assert empty == machine_dependent | {
         field.name for field in fields(Settings) if field.default in ("", (), Decimal("Infinity"))
     }
@@ -545,3 +545,26 @@ def test_a_mail_server_needs_a_sender_and_in_production_an_address_for_links():
     assert from_environment({**PRODUCTION, **MAIL, **public}).mail_from == MAIL["MAIL_FROM"]
     named = {"MAIL_FROM": "الأمانة <no-reply@example.org>"}
     assert from_environment({**VALID, **MAIL, **named}).mail_from == named["MAIL_FROM"]
+
+
+# Cores
+
+
+@pytest.mark.parametrize(
+    ("files", "count"),
+    [
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "6400000 100000"}, 64),
+        ({"cpu.max": "max 100000"}, 64),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 64),
+        ({}, 64),
+    ],
+)
+def test_the_quota_of_a_container_limits_the_cores(monkeypatch, tmp_path, files, count):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert count_usable_cores(tmp_path) == count

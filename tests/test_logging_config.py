@@ -35,6 +35,14 @@ def test_a_log_line_has_no_row_values_of_postgresql_errors(app, make_user):
     assert "already exists" not in json.dumps(line)
 
 
+def test_an_error_that_leads_to_itself_is_logged():
+    """Its formatting would hold the log's lock for ever, and with it every thread."""
+    first, second = RuntimeError("first"), RuntimeError("second")
+    first.__cause__, second.__context__ = second, first
+    assert logging_config.error_chain(first) == [first, second]
+    assert "first" in format_error(first)["exc_info"]
+
+
 def test_a_log_line_has_time_level_and_request_id(app):
     with app.test_request_context(headers={"X-Request-ID": "request-of-fatima"}):
         request.environ[REQUEST_ID_KEY] = "request-of-fatima"  # as the WSGI middleware does

@@ -1,6 +1,7 @@
 """Commands for operators: ``flask --app wsgi users create``, ``payments reconcile``, …"""
 
 import re
+import sys
 from functools import partial
 
 import click
@@ -54,9 +55,15 @@ def reconcile_command() -> None:
 
 
 @ledger_group.command("check")
-def ledger_check_command() -> None:
+@click.option("--progress/--no-progress", default=None, help="Name each step; default: a terminal.")
+def ledger_check_command(progress: bool | None) -> None:
     """Compare totals, digests and triggers with the ledger, and list those that differ."""
-    discrepancies = list(ledger.check())
+
+    def report(line: str) -> None:
+        if progress or (progress is None and sys.stderr.isatty()):
+            click.echo(f"checking {line}", err=True)
+
+    discrepancies = list(ledger.check(report))
     for subject, stored, posted in discrepancies:
         click.echo(f"{subject}: stored {stored}, posted {posted}")
     click.echo(f"{len(discrepancies)} differ" if discrepancies else "nothing differs")

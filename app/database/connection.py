@@ -3,12 +3,16 @@
 from typing import Any
 
 import psycopg
+from flask import has_request_context, request
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 
-from ..errors import is_connection_lost
+from ..errors import REQUEST_ID_KEY, is_connection_lost
 
 MAX_AGE = 300  # seconds; a pooled connection that only reads would not notice a failover
+REPLICA = "replica"  # bind key of the optional replica, for reads that tolerate its lag
+DIRECT = "direct"  # bind key of the optional connection past a pooler, for migrations
+MAX_NAME = 63  # characters that PostgreSQL shows of an application_name
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
@@ -18,6 +22,23 @@ class TimeoutConnection(psycopg.Connection[Any]):
     """
 
     response_timeout: float | None = 20  # seconds; must exceed statement_timeout
+    transaction_settings = ""  # statements that follow BEGIN
+    is_pooled = False  # another session for each transaction (DATABASE_POOLER)
+    name = ""  # the first part of application_name
+
+    def begin_statement(self) -> str:
+        """Return the statements that begin a transaction, in one message to the server.
+
+        During the transaction pg_stat_activity shows the id of the request as application_name.
+        """
+        request_id = has_request_context() and request.environ.get(REQUEST_ID_KEY)
+        statements = ["BEGIN ISOLATION LEVEL READ COMMITTED" if self.is_pooled else "BEGIN"]
+        if self.transaction_settings:
+            statements.append(self.transaction_settings)
+        if request_id:  # of letters, digits, dots, hyphens and underscores (http.middleware)
+            name = f"{self.name[: MAX_NAME - 33]} {request_id}"[:MAX_NAME].lstrip()
+            statements.append(f"SET LOCAL application_name = '{name}'")
+        return "; ".join(statements)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
@@ -30,13 +51,21 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
 @event.listens_for(Engine, "do_connect")
 def _connect(_: Any, __: Any, args: list[Any], parameters: dict[str, Any]) -> TimeoutConnection:
-    return TimeoutConnection.connect(*args, **parameters)
+    parameters = dict(parameters)
+    settings = parameters.pop("transaction_settings", "")
+    response_timeout = parameters.pop("response_timeout", TimeoutConnection.response_timeout)
+    connection = TimeoutConnection.connect(*args, **parameters)
+    connection.response_timeout = response_timeout
+    connection.transaction_settings, connection.is_pooled = settings, bool(settings)
+    connection.name = parameters.get("application_name", "")
+    return connection
 
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
     """Begin a transaction for the session; outside of one the connection is in autocommit."""
-    connection.exec_driver_sql("BEGIN")
+    driver: Any = connection.connection.driver_connection
+    connection.exec_driver_sql(driver.begin_statement())
 
 
 @event.listens_for(Engine, "handle_error")

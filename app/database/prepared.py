@@ -21,10 +21,10 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 from .. import strict_json
 from ..errors import is_connection_lost
 from .base import db
+from .connection import REPLICA
 
 DIALECT = dialect()
 CONSTANT = re.compile(r"\w+")
-REPLICA = "replica"  # bind key of the optional replica, for reads that tolerate its lag
 
 
 class PreparedQuery(NamedTuple):
@@ -229,7 +229,11 @@ def driver_connection() -> Iterator[psycopg.Connection[Any]]:
         connection = engine.raw_connection()
         driver = connection.driver_connection
     try:
-        yield driver
+        if driver.is_pooled and not in_transaction:
+            with _transaction(driver):
+                yield driver
+        else:
+            yield driver
     except psycopg.Error as error:
         if is_connection_lost(error):
             driver.close()
@@ -240,6 +244,19 @@ def driver_connection() -> Iterator[psycopg.Connection[Any]]:
             engine.dispose()  # the pool's other connections are to the same server
         if not in_transaction:
             connection.close()
+
+
+@contextmanager
+def _transaction(driver: Any) -> Iterator[None]:
+    """Run a statement in a transaction with the settings that a pooler has not passed on."""
+    driver.execute(driver.begin_statement())
+    try:
+        yield
+    except BaseException:
+        if not driver.closed:
+            driver.execute("ROLLBACK")
+        raise
+    driver.execute("COMMIT")
 
 
 def _adapt(value: Any) -> Any:

@@ -1,18 +1,24 @@
 """The URL of a database: which parameters it may have, and what becomes of them."""
 
 import re
+from typing import Any, NamedTuple
 
 from psycopg.pq import Conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-# Ours come last, so that they hold: every wait has a limit, and no default of the database or the
-# role changes how values are written or what a transaction sees.
-OPTIONS = (
-    "-c statement_timeout=15s -c lock_timeout=5s -c timezone=UTC -c datestyle=ISO"
-    " -c intervalstyle=postgres -c client_encoding=UTF8 -c standard_conforming_strings=on"
-    r" -c default_transaction_isolation=read\ committed"
-)
+# Every wait has a limit, and no default of the database or the role changes how values are written
+# or what a transaction sees.
+SETTINGS = {
+    "statement_timeout": "15s",
+    "lock_timeout": "5s",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": r"read\ committed",
+}
 
 LIBPQ_PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()}
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
@@ -51,6 +57,16 @@ def url_error(url: str) -> str | None:
     return next(filter(None, errors), None)
 
 
+def pooler_error(url: str) -> str | None:
+    """Return why a pooler in transaction mode cannot pass on ``url``; None if it can."""
+    if "options" not in make_url(url).query:
+        return None
+    return (
+        "has the parameter options, which a pooler in transaction mode does not pass on: remove it,"
+        " and set it for the role instead (ALTER ROLE … SET …)."
+    )
+
+
 def _is_split_wrong(url: URL) -> bool:
     """Return whether a special character of the password has ended it, so that a part is elsewhere.
 
@@ -75,11 +91,32 @@ def _parameter_error(name: str, value: str | tuple[str, ...]) -> str | None:
     return None
 
 
-def split_options(url: str) -> tuple[URL, str]:
-    """Return ``url`` without its options and schema, and the start-up options of a connection."""
+class ConnectArguments(NamedTuple):
+    """How to connect to a database, and what to set in each transaction."""
+
+    url: URL
+    parameters: dict[str, Any]  # of psycopg.connect
+    transaction_settings: str  # statements that follow BEGIN, for a pooler in transaction mode
+
+
+def connect_arguments(url: str, pooler: str = "", name: str = "") -> ConnectArguments:
+    """Return how to connect to ``url``; ``name`` is shown in pg_stat_activity.
+
+    ``pooler`` is DATABASE_POOLER. One in transaction mode refuses or drops start-up options and
+    lends another session to each transaction, so that the settings are repeated in each, and no
+    statement is prepared.
+    """
     parsed = make_url(url)
     options, schema = parsed.query.get("options", ()), parsed.query.get("schema")
+    parameters: dict[str, Any] = {"connect_timeout": 5}
+    if name and "application_name" not in parsed.query:
+        parameters["application_name"] = name
+    settings = {**({"search_path": schema} if schema else {}), **SETTINGS}
+    parsed = parsed.difference_update_query(["options", "schema"])
+    if pooler == "transaction":
+        settings.pop("default_transaction_isolation")  # part of BEGIN
+        local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+        return ConnectArguments(parsed, {**parameters, "prepare_threshold": None}, local)
     own = [options] if isinstance(options, str) else list(options)
-    if schema:
-        own.append(f"-c search_path={schema}")
-    return parsed.difference_update_query(["options", "schema"]), " ".join([*own, OPTIONS])
+    ours = [f"-c {name}={value}" for name, value in settings.items()]  # last, so that they hold
+    return ConnectArguments(parsed, {**parameters, "options": " ".join([*own, *ours])}, "")

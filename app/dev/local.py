@@ -85,7 +85,8 @@ def main() -> int:
 
 def ignore_deployed_database() -> None:
     """Remove the databases of a deployment from the environment, which could be production's."""
-    for name in ("DATABASE_URL", "DATABASE_READ_URL"):
+    names = ("DATABASE_URL", "DATABASE_READ_URL", "DATABASE_DIRECT_URL", "DATABASE_POOLER")
+    for name in names:
         if os.environ.pop(name, ""):
             report(f"{name} is ignored: make run uses its own PostgreSQL, or DEV_DATABASE_URL")
 

@@ -20,6 +20,7 @@ from ..database.base import db
 from ..database.prepared import PreparedQuery
 from ..errors import (
     DATABASE_UNAVAILABLE,
+    USER_ID_KEY,
     ApiError,
     AuthRequired,
     EnrolmentRequired,
@@ -163,6 +164,7 @@ def authenticate(view: View) -> Any:
                 raise TokenRevoked
             if current_app.config["STAFF_MFA"] and not hasattr(view, "allows_enrolment"):
                 _require_second_factor_of_staff(claims)
+            request.environ[USER_ID_KEY] = claims.user_id
             writes = request.method not in SAFE_METHODS
             g.authenticated_user = AuthenticatedUser(claims, lock=writes)
             if not writes and not defers_session_check(view):
@@ -252,6 +254,7 @@ def refresh_token_required(view: View) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         claims = token_from_request("refresh", cookies=False)
+        request.environ[USER_ID_KEY] = claims.user_id
         g.authenticated_user = AuthenticatedUser(claims)
         g.authenticated_user.load_profile()
         return view(claims, *args, **kwargs)

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import flask_smorest
-from flask import Response, g, request
+from flask import Response, request
 from marshmallow import fields
 
+from ..database import replica
 from ..database.prepared import PreparedQuery
 from ..errors import (
     ApiError,
@@ -37,7 +38,7 @@ from .pagination import page_response, read_cursor, read_requested_page, within_
 from .parsing import PARSER, read_json_bytes
 from .responses import json_response
 from .schemas import PaginationQuerySchema, PaginationSchema, Schema, list_query_schema
-from .tokens import SAFE_METHODS
+from .tokens import SAFE_METHODS, has_credentials
 
 PAGE_DESCRIPTION = "A page of a list. `pagination.next` is the cursor of the next one."
 PUBLIC_MAX_AGE = 60  # seconds
@@ -251,8 +252,8 @@ class Blueprint(AccessDecorators, flask_smorest.Blueprint):
 
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Response:
-            g.read_from_replica = True  # a replica lags by less than caches may
-            response = view(*args, **kwargs)
+            call = partial(view, *args, **kwargs)
+            response = call() if has_credentials() else replica.read(call)  # own writes are read
             response.headers["Cache-Control"] = f"public, max-age={PUBLIC_MAX_AGE}"
             response.vary.add("Origin")  # CORS headers depend on it
             response.add_etag()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..database.base import Base, db
+from ..database.urls import SETTINGS
 from ..errors import IdempotencyInProgress, IdempotencyKeyReused, QuotaExceeded
 from ..messages import Message
 from .encryption import cipher
@@ -82,7 +83,7 @@ class IdempotencyColumns:
             if isinstance(error.orig, LockNotAvailable):
                 raise IdempotencyInProgress from None
             raise
-        db.session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
+        db.session.execute(text(f"SET LOCAL lock_timeout = '{SETTINGS['lock_timeout']}'"))
         return None
 
     @classmethod

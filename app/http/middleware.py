@@ -6,9 +6,10 @@ A WSGI middleware instead of Flask hooks: it covers every response, and adds all
 import re
 import secrets
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
-from ..errors import REQUEST_ID_KEY
+from ..errors import REQUEST_ID_KEY, ROUTE_KEY
 from .tokens import SAFE_METHODS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
@@ -45,6 +46,7 @@ class HeadersMiddleware:
             environ.pop("HTTP_IF_MATCH", None)
 
         def start(status: str, headers: Headers, *exc_info: Any) -> Any:
+            environ[ROUTE_KEY] = environ["werkzeug.request"].url_rule  # Flask removes the request
             if not is_shared(headers):
                 headers.append(("X-Request-ID", request_id))
             added = default_headers(headers, production=self.production)
@@ -59,6 +61,17 @@ def is_shared(headers: Iterable[tuple[str, str]]) -> bool:
     Such a response has nothing that belongs to the request that it was made for.
     """
     return any(n.lower() == "cache-control" and v.startswith("public") for n, v in headers)
+
+
+def route_template(environ: dict[str, Any]) -> str | None:
+    """Return the path of the request's route, as ``/api/waqf/projects/{id}``; None for a 404."""
+    rule = environ.get(ROUTE_KEY)
+    return _template(rule.rule) if rule else None
+
+
+@cache
+def _template(rule: str) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
 
 
 def new_request_id() -> str:

@@ -19,6 +19,7 @@ import redis
 from limits.storage import Storage
 
 from .. import clock
+from .measurements import LIMITER_FALLBACKS
 
 log = logging.getLogger(__name__)
 
@@ -193,6 +194,7 @@ class SharedStorage(ProcessStorage):
             return [(count, now + milliseconds / 1000) for count, milliseconds in windows]
         except redis.RedisError as error:
             self.retry_at = time.monotonic() + self.RETRY_DELAY
+            LIMITER_FALLBACKS.inc()
             reason = type(error).__name__
             log.warning("Redis is unavailable; limits hold for this process: %s", reason)
             return None

@@ -13,6 +13,7 @@ from flask import Flask, Response, current_app, g, request, stream_with_context
 
 from ..errors import ServiceUnavailable
 from .authentication import AuthenticatedUser
+from .measurements import STREAMS
 from .rate_limits import client_address
 
 PIECE_LENGTH = 64 * 1024  # characters
@@ -34,10 +35,12 @@ class Places:
                 raise ServiceUnavailable
             self._free -= 1
             self._taken.update(clients)
+        STREAMS.inc()
 
     def release(self, clients: Collection[str]) -> None:
         """Give back a place of ``clients``."""
         with self._lock:
+            STREAMS.dec()
             self._free += 1
             self._taken -= Counter(clients)  # drops a client without streams
 

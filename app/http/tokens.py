@@ -100,6 +100,11 @@ def _timestamp(number: Any) -> float:
     return float(number)
 
 
+def has_credentials() -> bool:
+    """Return whether the request comes with a token, valid or not."""
+    return "Authorization" in request.headers or bool({HOST_COOKIE, COOKIE} & {*request.cookies})
+
+
 def token_from_request(
     *types: str, allow_expired: bool = False, cookies: bool = True
 ) -> TokenClaims:

@@ -23,7 +23,7 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import ThreadWorker
 
 from ..messages import Fault, Rule
-from . import outgoing_response
+from . import draining, outgoing_response
 from .incoming_request import IncomingRequest, ReceivedUnreader, UnclearLength
 from .outgoing_response import OutgoingSocket
 
@@ -46,6 +46,8 @@ class BufferingWorker(ThreadWorker):
     """
 
     request_timeout: float = 10.0  # seconds for a head with a small body
+    drain_time: float = 0.0  # seconds from SIGTERM until no connection is accepted
+    report_load: Callable[[Any], None] = staticmethod(lambda worker: None)  # called twice a second
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,11 +57,14 @@ class BufferingWorker(ThreadWorker):
         # Of the connections, so many may wait and so many be idle; the others are being served.
         self.max_waiting = self.max_idle = self.worker_connections * 2 // 5
         self.next_check = 0.0
+        self.unanswered = 0  # requests that threads work on, or that wait for one
 
     # Receiving
 
     def enqueue_req(self, conn: Any) -> None:
         """Receive a request of ``conn``, and then let a thread handle it."""
+        if conn.client:  # on a dual-stack socket IPv4 addresses have a prefix
+            conn.client = (conn.client[0].removeprefix("::ffff:"), *conn.client[1:])
         surplus = getattr(conn, "surplus", b"")
         conn.incoming, conn.unfinished = IncomingRequest(self.request_timeout), 0
         conn.outgoing, conn.unsent, conn.surplus = None, 0, b""
@@ -124,6 +129,8 @@ class BufferingWorker(ThreadWorker):
         conn.initialized, conn.parser = False, None  # no byte of an earlier request is left
         conn.init()
         conn.parser.unreader = ReceivedUnreader(conn.incoming)
+        conn.arrived_at = time.monotonic()
+        self.unanswered += 1
         super().enqueue_req(conn)
 
     def _reject(self, conn: Any, status: int, reason: str = "") -> None:
@@ -141,6 +148,8 @@ class BufferingWorker(ThreadWorker):
         """Handle the request in a thread, which does not wait for the client to read."""
         if conn.cfg.is_ssl:
             return super().handle_request(req, conn)
+        req.started_at = time.monotonic()
+        req.waited = req.started_at - conn.arrived_at  # for the access log and the metrics
         sock = conn.sock
         conn.sock = conn.outgoing = OutgoingSocket(sock)
         try:
@@ -155,6 +164,7 @@ class BufferingWorker(ThreadWorker):
     def finish_request(self, conn: Any, future: Future[Any]) -> None:
         """Send the rest of the response, then wait for the next request or close."""
         conn.incoming.close()
+        self.unanswered -= not conn.cfg.is_ssl
         conn.future = future
         if conn.outgoing and conn.outgoing.unsent:
             size = len(conn.outgoing.unsent)
@@ -267,6 +277,7 @@ class BufferingWorker(ThreadWorker):
         if now < self.next_check:
             return
         self.next_check = now + 0.5
+        self.report_load(self)
         for conn in [conn for conn, deadline in self.waiting.items() if deadline <= now]:
             if conn.unfinished:
                 self._reject(conn, 400, LATE)
@@ -274,6 +285,11 @@ class BufferingWorker(ThreadWorker):
                 self._drop(conn)
 
     # Stopping
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stop on SIGTERM; a platform may send it to workers before the master has drained."""
+        wait = 0 if draining.is_stopping() else self.drain_time
+        draining.call_later(wait, partial(super().handle_exit, sig, frame))
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Enable or disable accepting; when stopping, accept the backlog and close the socket.

@@ -139,6 +139,7 @@ def enqueue(
 
     def defer() -> None:
         db.session.connection()  # begins the transaction
+        failure: BaseException | None = None
         with driver_connection() as connection:
             task = inserter.configure_task(
                 name, connection=connection, schedule_at=at, queueing_lock=waiting_once
@@ -146,7 +147,9 @@ def enqueue(
             try:
                 task.defer(**arguments)
             except ConnectorException as error:
-                raise error.__cause__ or error from None  # a lost connection is seen as one
+                failure = error.__cause__ or error
+            if failure:  # a lost connection is seen as one; raised above, it would be its own cause
+                raise failure
 
     if waiting_once is None:
         defer()

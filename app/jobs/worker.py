@@ -15,7 +15,7 @@ from procrastinate.exceptions import ConnectorException
 
 from config import sqlalchemy_url
 
-from ..database.urls import split_options
+from ..database.urls import connect_arguments
 from ..errors import describe_database_error
 from . import actions
 from .queue import queue
@@ -31,10 +31,15 @@ CONCURRENCY = 2  # jobs at once: a long one, such as reconciliation, does not de
 
 def work(app: Flask, *, wait: bool = True) -> None:
     """Run jobs until SIGTERM or SIGINT; without ``wait``, until no job is due."""
-    url, options = split_options(sqlalchemy_url(app.config["DATABASE_URL"]))
+    arguments = connect_arguments(
+        sqlalchemy_url(app.config["DATABASE_URL"]),
+        app.config["DATABASE_POOLER"],
+        app.config["SESSION_NAME"],
+    )
+    url = arguments.url.set(drivername="postgresql")
     connector = procrastinate.PsycopgConnector(
-        conninfo=url.set(drivername="postgresql").render_as_string(hide_password=False),
-        kwargs={"options": options, "connect_timeout": 5, "prepare_threshold": None},
+        conninfo=url.render_as_string(hide_password=False),
+        kwargs={**arguments.parameters, "prepare_threshold": None},
         min_size=1,
         max_size=CONCURRENCY + 2,
         timeout=5,

@@ -1,7 +1,7 @@
 """Post to the ledger, and check the totals that are stored elsewhere against it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -10,9 +10,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from ..database.base import db
+from ..database.limits import long_statements
 from ..money import ZERO
 from . import digests
 from .models import CHECKS, GUARDS, STRIPE, Discrepancy, JournalEntry, Posting
+
+STATEMENT_LIMIT = 1800  # seconds
 
 # Those that fire for every session, which a superuser's session_replication_role can suspend.
 ENABLED_TRIGGERS = """
@@ -123,9 +126,21 @@ def _balances_of_subjects(subject_ids: Mapping[UUID, Any]) -> dict[UUID, Any]:
 # Checking
 
 
-def check() -> Iterator[Discrepancy]:
-    """Yield what differs: totals from postings, days from their digests, triggers from GUARDS."""
-    for build_statement in CHECKS:
+def check(report: Callable[[str], None] = lambda line: None) -> Iterator[Discrepancy]:
+    """Yield what differs: totals from postings, days from their digests, triggers from GUARDS.
+
+    ``report`` is called before each piece, whose statements may take STATEMENT_LIMIT each.
+    """
+    with long_statements(STATEMENT_LIMIT):
+        yield from _check_totals(report)
+        yield from digests.check(report)
+        report("triggers")
+        yield from _check_guards()
+
+
+def _check_totals(report: Callable[[str], None]) -> Iterator[Discrepancy]:
+    for number, build_statement in enumerate(CHECKS, 1):
+        report(f"totals, {number} of {len(CHECKS)}")
         rows: Any = db.session.execute(
             text(
                 f"SELECT * FROM ({build_statement()}) AS total(subject, stored, posted)"  # noqa: S608 (ours)
@@ -133,8 +148,6 @@ def check() -> Iterator[Discrepancy]:
             )
         )
         yield from (Discrepancy(*row) for row in rows)
-    yield from digests.check()
-    yield from _check_guards()
 
 
 def _check_guards() -> Iterator[Discrepancy]:

@@ -5,7 +5,7 @@ prints the last one: a copy of its output outside the database covers every day 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ def chain(previous: str, day: date, content: Content) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def check() -> Iterator[Discrepancy]:
+def check(report: Callable[[str], None]) -> Iterator[Discrepancy]:
     """Yield the days whose entries or digest were changed, and the digests that are missing."""
     digests = db.session.scalars(db.select(LedgerDigest).order_by(LedgerDigest.day)).all()
     yield from _check_chain(digests)
@@ -76,7 +76,7 @@ def check() -> Iterator[Discrepancy]:
     if digests:
         first_day = min(first_day or digests[0].day, digests[0].day)
         end = max(end, digests[-1].day + timedelta(days=1))
-    for day, content in _contents(first_day or end, end):
+    for day, content in _contents(first_day or end, end, report):
         # A day without entries needs no digest before the first one and after the last.
         if stored.get(day, Content()) != content:
             yield Discrepancy(f"ledger of {day}", _describe(stored.get(day)), _describe(content))
@@ -102,10 +102,13 @@ def _check_chain(digests: Any) -> Iterator[Discrepancy]:
         previous = digest
 
 
-def _contents(first_day: date, end: date) -> Iterator[tuple[date, Content]]:
+def _contents(
+    first_day: date, end: date, report: Callable[[str], None] = lambda line: None
+) -> Iterator[tuple[date, Content]]:
     """Yield each day from ``first_day`` to the one before ``end`` with its entries' content."""
     while first_day < end:
         stop = min(first_day + BATCH, end)
+        report(f"days from {first_day} to before {stop}")
         moments = {"start": _midnight(first_day), "stop": _midnight(stop)}
         found = {day: Content(*rest) for day, *rest in db.session.execute(text(CONTENTS), moments)}
         while first_day < stop:

@@ -11,6 +11,7 @@ from ..errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from ..http import sql_json
 from ..http.authentication import current_user
 from ..http.blueprint import Blueprint
+from ..http.measurements import count_webhook
 from ..http.pagination import page_response
 from ..http.parsing import read_bounded_body
 from ..http.schemas import PaginationQuerySchema
@@ -64,14 +65,18 @@ def receive_stripe_event():
     """Receive a Stripe event; a repeated delivery has no further effect"""
     if request.content_encoding:
         raise UnsupportedMediaType
-    event = construct_event(read_bounded_body(), request.headers.get("Stripe-Signature", ""))
-    received = receive_event(event)  # Stripe sends it again if this raises PaymentUnavailable
-    try:
-        received.apply()
-        db.session.commit()
-    except (ApiError, IntegrityError) as error:
-        # The event is valid: respond 500, so that Stripe sends it again.
-        raise RuntimeError(f"event {event.id} could not be applied") from error
+    with count_webhook() as labels:
+        event = construct_event(read_bounded_body(), request.headers.get("Stripe-Signature", ""))
+        labels["type"] = event.type
+        received = receive_event(event)  # Stripe sends it again if this raises PaymentUnavailable
+        try:
+            received.apply()
+            db.session.commit()
+        except (ApiError, IntegrityError) as error:
+            # The event is valid: respond 500, so that Stripe sends it again.
+            raise RuntimeError(f"event {event.id} could not be applied") from error
+        if received.problem:
+            labels["outcome"] = received.problem.kind
     return {"received": True}
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..database.base import db
 from ..errors import AuthRequired, InvalidToken, NotFound, describe_database_error
 from ..extensions import migrate
+from ..http import draining
 from ..jobs.actions import read_state
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def check_readiness() -> tuple[bool, dict[str, str]]:
     each process without Redis), or only delays what requests do not wait for (jobs), so an instance
     without it still serves.
     """
+    if draining.is_draining():
+        return False, {"instance": "stopping"}
     checks = _check_database()
     if checks["migrations"] in DECISIVE["migrations"]:
         checks["jobs"] = _check_jobs()

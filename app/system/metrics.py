@@ -1,7 +1,4 @@
-"""Metrics for Prometheus that are read from the database when they are scraped.
-
-Metrics of the processes need another collector, in ``make_registry``.
-"""
+"""Metrics for Prometheus: those that are read from the database, and those of the processes."""
 
 from collections.abc import Iterator
 
@@ -9,11 +6,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ..database.base import db
+from ..http import measurements
 from ..jobs import actions as jobs
 from ..jobs.models import JobRun
 from ..jobs.queue import SCHEDULES, queue
 from ..notifications.models import count_unsent
-from ..payments.models import PaymentException
+from ..payments.models import Payment, PaymentException
 from ..payments.rules import EXCEPTION_KINDS
 
 
@@ -28,6 +27,11 @@ class DatabaseCollector(Collector):
         yield from _queue_metrics()
         yield from _run_metrics()
         yield from _mail_metrics()
+        yield GaugeMetricFamily(
+            "ose_payments_open",
+            "Payments whose outcome Stripe has not reported yet.",
+            value=_count_open_payments(),
+        )
         yield _gauge(
             "ose_payment_exceptions_open",
             "Payment exceptions that staff have not resolved, by kind.",
@@ -40,12 +44,18 @@ def make_registry() -> CollectorRegistry:
     """Return a registry with all collectors, for one scrape."""
     registry = CollectorRegistry()
     registry.register(DatabaseCollector())
+    measurements.register(registry)
     return registry
 
 
 def render_metrics() -> bytes:
     """Return all metrics in Prometheus' text format."""
     return generate_latest(make_registry())
+
+
+def _count_open_payments() -> int:
+    is_open = Payment.status.in_(("pending", "processing", "failed"))  # as in ix_payments_open
+    return db.session.scalar(db.select(db.func.count(Payment.id)).where(is_open)) or 0
 
 
 def _queue_metrics() -> Iterator[GaugeMetricFamily]:

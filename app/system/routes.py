@@ -55,7 +55,8 @@ def show_readiness():
     """Check whether requests can be served: the database accepts writes and is migrated
 
     Redis, if configured, is named in `checks`, and so are the jobs: `ok`, `late` if a job has been
-    due for five minutes, or `no worker`. Without them the service is ready all the same.
+    due for five minutes, or `no worker`. Without them the service is ready all the same. An
+    instance that will stop has the check `instance`: `stopping`.
     """
     is_ready, checks = check_readiness()
     status = "ready" if is_ready else "unhealthy"

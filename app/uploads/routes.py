@@ -4,6 +4,8 @@ A view with ``idempotent`` does not commit: the decorator commits the effect tog
 stored response.
 """
 
+import logging
+
 from flask import g, request, send_file
 
 from ..database.base import db
@@ -23,6 +25,8 @@ from .rules import (
     normalize_name,
 )
 from .schemas import FileDeletedSchema, UploadListItemSchema, UploadSchema
+
+log = logging.getLogger(__name__)
 
 bp = Blueprint("uploads", __name__, url_prefix="/api", description=__doc__)
 
@@ -95,6 +99,8 @@ def download_file(filename):
     filename = normalize_name(filename)
     row = Upload.by_filename(filename, owner_id).select_columns(Upload.type, Upload.size).row()
     file = storage.read(filename) if row else None
+    if row and file is None:
+        log.error("missing file: %s has a row, but is not in this instance's storage", filename)
     if not row or file is None:
         raise FileNotFound
     media_type, size = row

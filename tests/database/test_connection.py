@@ -11,7 +11,9 @@ from sqlalchemy.pool import base as pool_base
 from app import errors
 from app.database.base import db
 from app.database.connection import MAX_AGE
+from app.database.limits import long_statements
 from app.database.prepared import driver_connection
+from app.errors import REQUEST_ID_KEY
 from app.zakat import routes as zakat_routes
 from app.zakat.models import Calculation
 
@@ -181,3 +183,35 @@ def test_a_pooled_connection_has_a_maximum_age(client, monkeypatch):
     now = pool_base.time.time()
     monkeypatch.setattr(pool_base.time, "time", lambda: now + MAX_AGE + 1)
     assert pid_of(client) != before
+
+
+SESSION = "SELECT application_name FROM pg_stat_activity WHERE pid = %s"
+
+
+def test_a_session_of_postgresql_names_the_instance_the_release_and_the_request(make_app, sql):
+    app = make_app(instance_name="web.7", release="v42")
+    with app.test_request_context(environ_overrides={REQUEST_ID_KEY: "a.request-id_1"}):
+        pid = db.session.scalar(text("SELECT pg_backend_pid()"))
+        during = sql(SESSION, pid)
+        db.session.rollback()
+        after = sql(SESSION, pid)
+    assert during == [("ose web.7 v42 a.request-id_1",)]
+    assert after == [("ose web.7 v42",)]
+
+
+def test_a_long_name_leaves_room_for_the_request_id(make_app, sql):
+    app = make_app(instance_name="a-very-long-name-of-an-instance" * 3, release="v'4\\2")
+    with app.test_request_context(environ_overrides={REQUEST_ID_KEY: "f" * 32}):
+        pid = db.session.scalar(text("SELECT pg_backend_pid()"))
+        assert sql(SESSION, pid) == [("ose a-very-long-name-of-an-ins " + "f" * 32,)]
+
+
+def test_a_command_has_a_limit_of_its_own_for_statements(app):
+    def limits():
+        connection = db.session.connection().connection.driver_connection
+        return db.session.scalar(text("SHOW statement_timeout")), connection.response_timeout
+
+    with app.app_context():
+        with long_statements(1800):
+            assert limits() == ("30min", 1805)
+        assert limits() == ("15s", 20)

@@ -11,6 +11,7 @@ from app.database import urls
 
 from ..support.concurrency import wait_until
 from ..support.databases import create_scratch_app
+from ..support.processes import ROOT
 
 LOCK = 0x05E_2026  # as in migrations/env.py
 WAITS_LONGER = (
@@ -23,9 +24,7 @@ WAITS_LONGER = (
 @pytest.fixture
 def scratch_app(postgres_url, monkeypatch):
     """Yield an app over an empty database, with a short lock_timeout."""
-    assert "lock_timeout=5s" in urls.OPTIONS
-    options = urls.OPTIONS.replace("lock_timeout=5s", "lock_timeout=50ms")
-    monkeypatch.setattr(urls, "OPTIONS", options)
+    monkeypatch.setitem(urls.SETTINGS, "lock_timeout", "50ms")
     with create_scratch_app(postgres_url) as app:
         yield app
 
@@ -63,3 +62,12 @@ def test_a_migration_waits_for_a_table_no_longer_than_the_lock_timeout(scratch_a
         connection.execute("LOCK alembic_version")
         with pytest.raises(OperationalError, match="lock timeout"):
             run_upgrade(scratch_app)
+
+
+def test_the_release_names_what_it_has_applied(scratch_app, capsys):
+    run_upgrade(scratch_app)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("applied 0001: ")
+    assert len(lines) == len(list((ROOT / "migrations" / "versions").glob("0*.py")))
+    run_upgrade(scratch_app)
+    assert capsys.readouterr().out == ""

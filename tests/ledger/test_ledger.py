@@ -149,6 +149,9 @@ def test_totals_agree_after_donations_refunds_disputes_and_a_sale(app, waqf, sig
     projects, flow = create_donations(waqf, sign_in), create_sale(sign_in, waqf.officer)
     result = run_command(app, "ledger", "check")
     assert (result.exit_code, result.output) == (0, "nothing differs\n")
+    result = run_command(app, "ledger", "check", "--progress")
+    assert "checking totals, 1 of" in result.output
+    assert result.output.endswith("checking triggers\nnothing differs\n")
     # What counts: 30 of the 50 that were partly refunded, and the 70 of the dispute that was won.
     assert [waqf.get_project(project)["raised"] for project in projects] == [100, 100]
     postings = sql(POSTINGS_OF_SUBJECT, flow.application["id"])

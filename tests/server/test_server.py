@@ -4,11 +4,15 @@ import json
 import re
 import signal
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from app.database.base import db
+from app.http.openapi import VERSION
 from app.users.models import User, UserSession
 from app.zakat.models import Calculation
 
@@ -22,6 +26,7 @@ LOGOUT = "/api/auth/logout"
 REFRESH = "/api/auth/refresh"
 REGISTER = "/api/auth/register"
 CALCULATIONS = "/api/zakat/calculations"
+WAITS_FOR_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
 
 pytestmark = pytest.mark.usefixtures("app")  # empties the tables that the server fills
 
@@ -155,6 +160,37 @@ def test_a_request_id_is_returned_and_identifies_the_log_line(server):
     assert (line["level"], line["message"]) == ("INFO", "request")
     assert line["ms"] >= 0
     assert "not-logged" not in server.stdout.read_text()
+
+
+def test_a_log_line_has_the_route_the_user_and_where_it_was_served(server, sign_in):
+    user = sign_in()
+    token = user.tokens["access_token"]
+    path = f"/api/waqf/projects/{uuid4()}"
+    line = log_line(server, server.request("GET", path, token=token).headers["X-Request-ID"])
+    assert (line["path"], line["route"]) == (path, "/api/waqf/projects/{id}")
+    assert (line["instance"], line["release"]) == (socket.gethostname(), VERSION)
+    assert "userId" not in line  # a public route does not read the token
+    line = log_line(server, server.request("GET", ME, token=token).headers["X-Request-ID"])
+    assert (line["route"], line["userId"]) == (ME, str(user.user.id))
+    line = log_line(server, server.request("GET", "/api/nothing").json["requestId"])
+    assert line["route"] is None
+
+
+def test_the_wait_for_a_thread_is_logged_beside_the_work(make_server, sign_in, database_url):
+    server = make_server(WEB_THREADS="1", WEB_CONCURRENCY="1")
+    token = sign_in().tokens["access_token"]
+    held = 0.5  # seconds
+    with psycopg.connect(database_url) as connection, ThreadPoolExecutor() as pool:
+        connection.execute("LOCK TABLE zakat_calculations IN ACCESS EXCLUSIVE MODE")
+        first = pool.submit(server.request, "GET", CALCULATIONS, token=token)
+        wait_until(lambda: connection.execute(WAITS_FOR_LOCK).fetchone())
+        second = pool.submit(server.request, "GET", "/api/health")
+        time.sleep(held)
+        connection.rollback()
+        ids = [request.result().headers["X-Request-ID"] for request in (first, second)]
+    works, waits = [log_line(server, id) for id in ids]
+    assert works["ms"] >= held * 1000 > works["waitMs"]
+    assert waits["waitMs"] >= held * 900 > waits["ms"]
 
 
 def test_an_error_response_identifies_the_log_line(server):

@@ -1,9 +1,12 @@
-"""What keeps gunicorn from serving."""
+"""How gunicorn starts and ends, and what keeps it from serving."""
 
+import contextlib
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -11,7 +14,7 @@ from sqlalchemy import make_url
 from app.users import passwords
 
 from ..support.concurrency import TIMEOUT, wait_until
-from ..support.gunicorn_server import GunicornServer
+from ..support.gunicorn_server import GunicornServer, send_request
 from ..support.processes import ROOT, environment_without_settings, free_port
 
 STRONG_SECRET = "ehvp8CcBm0gMlnVUMHs3SKVb0pr6ixIwIxjmGSpKKtY"
@@ -61,13 +64,6 @@ def test_production_starts_without_such_an_account(make_server, make_user):
     assert not any("accounts are checked later" in line["message"] for line in server.log())
 
 
-class ServerWithOneWorker(GunicornServer):
-    """gunicorn with a single worker."""
-
-    def connect_to_each_worker(self, token=None):
-        """Do nothing: there is no second worker."""
-
-
 def test_a_check_that_the_database_missed_is_made_when_it_is_back(
     database_url, renamed_admin, tmp_path
 ):
@@ -77,7 +73,7 @@ def test_a_check_that_the_database_missed_is_made_when_it_is_back(
         socket = Path(connection.info.host) / f".s.PGSQL.{port}"
     query = {"host": str(tmp_path), "port": str(port)}
     away = url.set(query=query).render_as_string(hide_password=False)
-    server = ServerWithOneWorker(away, tmp_path, PRODUCTION)
+    server = GunicornServer(away, tmp_path, PRODUCTION)
     server.start()
     try:
         assert server.request("GET", "/api/health").status == 200
@@ -116,7 +112,47 @@ def test_a_public_address_stops_the_start_outside_production(
     assert "Traceback" not in stderr
 
 
-def test_a_test_key_in_production_is_named_in_the_log(make_server):
+def test_a_test_key_and_files_on_the_disk_of_production_are_named_in_the_log(make_server):
     stripe = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": STRONG_SECRET}
     server = make_server(**PRODUCTION | {"WEB_CONCURRENCY": "2"}, **stripe)
     assert any("test key" in line["message"] for line in server.log())
+    assert any("Without S3_BUCKET" in line["message"] for line in server.log())
+
+
+# The address and the end
+
+
+def test_production_listens_on_ipv4_and_ipv6(make_server):
+    server = make_server(**PRODUCTION)
+    for host in ("127.0.0.1", "::1"):
+        with contextlib.closing(HTTPConnection(host, server.port, timeout=TIMEOUT)) as connection:
+            assert send_request(connection, "GET", "/api/health").status == 200
+
+    def addresses():
+        return {line["address"] for line in server.log() if line.get("path") == "/api/health"}
+
+    wait_until(lambda: addresses() == {"127.0.0.1", "::1"})
+
+
+@pytest.mark.parametrize("signals_workers", [False, True], ids=["master", "all processes"])
+def test_readiness_fails_before_the_port_closes(make_server, signals_workers):
+    server = make_server(DRAIN_TIME="2")
+    workers = psutil.Process(server.process.pid).children()
+    assert server.request("GET", "/api/health/ready").status == 200
+    for process in workers if signals_workers else ():
+        process.terminate()
+    server.process.terminate()
+    wait_until(lambda: server.request("GET", "/api/health/ready").status == 503)
+    checks = server.request("GET", "/api/health/ready").json["checks"]
+    assert checks == {"instance": "stopping"}
+    assert server.request("GET", "/api/zakat/nisab?currency=EUR").status == 404
+    assert server.wait_for_exit() == 0
+    with pytest.raises(ConnectionRefusedError):
+        server.request("GET", "/api/health")
+
+
+def test_a_second_sigterm_ends_the_draining(make_server):
+    server = make_server(DRAIN_TIME="600")
+    server.process.terminate()
+    wait_until(lambda: server.request("GET", "/api/health/ready").status == 503)
+    assert server.stop() == 0

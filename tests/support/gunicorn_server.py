@@ -53,7 +53,8 @@ class GunicornServer:
                 stderr=stderr,
             )
         wait_until(self.is_ready)
-        self.connect_to_each_worker()
+        if settings["WEB_CONCURRENCY"] != "1":
+            self.connect_to_each_worker()
         self.disconnect()
 
     def is_ready(self):

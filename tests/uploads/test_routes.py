@@ -508,11 +508,12 @@ def test_a_name_with_a_nul_is_not_found(sign_in_to_new_app, path):
     assert_error(response, 404, "FILE_NOT_FOUND")
 
 
-def test_a_file_missing_from_the_folder_is_not_found(sign_in, upload_dir):
+def test_a_file_missing_from_the_folder_is_not_found_and_logged(sign_in, upload_dir, caplog):
     person = sign_in()
     name = upload(person)
     (Path(upload_dir) / name).unlink()
     assert_error(fetch(person, name), 404, "FILE_NOT_FOUND")
+    assert f"missing file: {name} has a row" in caplog.text
 
 
 def test_a_file_without_a_row_is_not_found(sign_in, upload_dir):

@@ -276,11 +276,11 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
     @prepared_query
     def offers(cls: Any, reader_id, status):
-        """Select the offers that stand, the first to expire first; with ``status`` only those."""
+        """Select the offers that stand, for staff, the first to expire first; only ``status``."""
         now = bind_callable(clock.now, DateTime(timezone=True))
         expires_at = cls.__table__.c.expires_at
         is_open = db.or_(*(cls.state == state for state in OFFERED)) & (expires_at > now)
-        query = db.select(cls).where(_is_readable(cls, reader_id), is_open)
+        query = db.select(cls).where(is_open)
         if status is not None:
             query = query.where(cls.state == status)
         return oldest_first(query, expires_at, cls.id)
