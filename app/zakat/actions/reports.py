@@ -16,7 +16,6 @@ from ...documents.rules.codes import format_code
 from ..models import Calculation
 from ..rules.report import animals_due, report_blocks
 
-
 # Left out of the facts without a value, so that earlier reports keep their number.
 ADDED_COLUMNS = {
     *("as_of", "school", "nisab_standard", "nisab_grams", "nisab_price_per_gram"),
