@@ -13,7 +13,7 @@ from .errors import ValidationFailed
 from .messages import Fault, Rule
 
 ZERO = Decimal(0)
-PRICE_UNIT = Decimal("0.000001")
+PRICE_DECIMALS = 6
 MAX_DIGITS = 15
 
 TOTAL_TOO_LARGE = Fault.of_count(
@@ -61,8 +61,10 @@ def to_minor_unit(amount: Decimal, currency: str) -> Decimal:
 
 
 def round_price(price: Fraction) -> Decimal:
-    """Round a price per gram half-up to the 6 decimals of prices, for display."""
-    return (Decimal(price.numerator) / price.denominator).quantize(PRICE_UNIT, ROUND_HALF_UP)
+    """Round a price per gram half-up to 6 decimals, or fewer if it had more than 15 digits."""
+    exact = Decimal(price.numerator) / price.denominator
+    places = max(0, min(PRICE_DECIMALS, MAX_DIGITS - 1 - exact.adjusted()))
+    return exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def format_amount(amount: Decimal, currency: str) -> str:

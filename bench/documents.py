@@ -110,6 +110,7 @@ def zakat_report(lang: str) -> bytes:
         breakdown=lines, currency="USD", zakat_amount=Decimal(500), eligible=True,
         wealth=Decimal(20000), nisab=Decimal(11071), nisab_basis="gold", year_basis="lunar",
         rate=Decimal("0.025"), hawl_started_on=None, hawl_completes_on=None, notes="A note",
+        nisab_grams=None,
     )  # fmt: skip
     version = describe_version(
         *(lang, "Z-2026-000001", TODAY),

@@ -4,12 +4,14 @@ import json
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.zakat.actions.reports import describe_facts
+from app.zakat.models import Calculation
 from app.zakat.rules import MetalPrices, Settings, Terms, assess
 from app.zakat.rules.catalog import CATALOG, NUMBERS
 
@@ -167,6 +169,32 @@ def test_the_report_shows_what_a_business_and_another_currency_were_counted_from
     text = " ".join(pdf_text(user.get(f"{CALCULATIONS}/{calculation['id']}/report")).split())
     assert "USD 4,000.00 + USD 25,000.00 + USD 3,000.00 + USD 6,000.00 − USD 8,000.00" in text
     assert "GBP 5,000.00 × 2" in text
+
+
+def test_the_report_has_the_price_and_the_day_of_the_nisab(user, set_clock):
+    published = create(user, assets=ASSETS[:1], asOf="2026-02-18")
+    own = create(user, assets=[{"category": "gold", "grams": 100, "pricePerGram": 120.5}])
+    old = create(user, wealth=10000, nisab=5000)
+    texts = [
+        " ".join(pdf_text(user.get(f"{CALCULATIONS}/{each['id']}/report")).split())
+        for each in (published, own, old)
+    ]
+    assert "85 g × USD 130.25, price of 18 Feb 2026" in texts[0]
+    assert "85 g × USD 120.5" in texts[1]
+    assert "price of" not in texts[1]
+    assert "85 g" not in texts[2]
+
+
+def test_an_earlier_report_keeps_its_number(app, user):
+    calculation = create(user, wealth=10000, nisab=5000)
+    with app.app_context():
+        (row,) = Calculation.for_user(user.user.id, UUID(calculation["id"])).objects()
+        facts = describe_facts(user.user, row)
+    assert set(facts) == {
+        *("id", "user_id", "wealth", "nisab", "zakat_amount", "eligible", "rate", "currency"),
+        *("nisab_basis", "year_basis", "hawl_started_on", "hawl_completes_on", "notes"),
+        *("calculated_at", "name", "lines"),
+    }
 
 
 # Comparisons

@@ -235,6 +235,16 @@ def test_a_day_without_a_price_is_named(client, publish_prices, set_clock, day):
     assert day in response.json["error"]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_first_days_of_the_calendar_have_no_price(client, set_time_zone, zone):
+    set_time_zone(zone)
+    for day in ("0001-01-01", "0001-01-02", "0001-02-01"):
+        response = client.post(CALCULATE, json={"assets": [CASH], "asOf": day})
+        assert_error(response, 404, "NISAB_NOT_FOUND")
+        body = {"assets": [{"category": "rikaz", "amount": 100}], "asOf": day}
+        assert client.post(CALCULATE, json=body).json["zakatAmount"] == 20
+
+
 def test_the_day_ends_in_the_time_zone(client, publish_prices, set_clock, set_time_zone):
     set_time_zone("Asia/Riyadh")
     for moment, price in (("2026-01-10T20:59:59", 100), ("2026-01-10T21:00:00", 200)):

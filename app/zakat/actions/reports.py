@@ -16,6 +16,12 @@ from ...documents.rules.codes import format_code
 from ..models import Calculation
 from ..rules.report import animals_due, report_blocks
 
+# Left out of the facts without a value, so that earlier reports keep their number.
+ADDED_COLUMNS = {
+    *("as_of", "school", "nisab_standard", "nisab_grams", "nisab_price_per_gram"),
+    *("nisab_priced_on", "rates", "hawl_interrupted_on", "hawl_resumed_on", "assumptions"),
+}
+
 
 def issue_report(user: Any, calculation: Calculation) -> Document:
     """Return the report of the user's calculation, which has a number of its own.
@@ -29,7 +35,7 @@ def issue_report(user: Any, calculation: Calculation) -> Document:
         "day": day.isoformat(),
         "amounts": [[str(calculation.zakat_amount), calculation.currency]],
         "issuer": get_issuer(),
-        "hash": content_hash(_facts(user, calculation)),
+        "hash": content_hash(describe_facts(user, calculation)),
     }
     # Left out if there is none, so that earlier reports keep their number.
     return issue_on_demand(
@@ -37,10 +43,15 @@ def issue_report(user: Any, calculation: Calculation) -> Document:
     )
 
 
-def _facts(user: Any, calculation: Calculation) -> dict[str, Any]:
+def describe_facts(user: Any, calculation: Calculation) -> dict[str, Any]:
+    """Return what the report of a calculation says, for its digest."""
     columns = Calculation.__table__.c.keys()
     values = {name: getattr(calculation, name) for name in columns if name != "breakdown"}
-    facts = {name: None if value is None else str(value) for name, value in values.items()}
+    facts = {
+        name: None if value is None else str(value)
+        for name, value in values.items()
+        if value or name not in ADDED_COLUMNS
+    }
     lines = sha256()
     for line in calculation.breakdown or []:  # one at a time: an old one has thousands
         lines.update(strict_json.dumps(line).encode())

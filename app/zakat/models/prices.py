@@ -1,7 +1,7 @@
 """The published prices of metals, and which of them is in force."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,10 @@ def oldest_effective_at() -> datetime:
 
 def oldest_before(moment: datetime) -> datetime:
     """Return the earliest time from which a price of ``moment`` may have been in effect."""
-    return moment - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
+    try:
+        return moment - timedelta(days=current_app.config["NISAB_MAX_AGE_DAYS"])
+    except OverflowError:  # in the first years of the calendar
+        return datetime.min.replace(tzinfo=UTC)
 
 
 @record_changes(

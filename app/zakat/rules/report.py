@@ -98,6 +98,8 @@ def _summary(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[t
         if calculation.nisab_basis:
             metal = texts(f"zakat.{calculation.nisab_basis}")
             nisab_text = texts("zakat.basis", amount=nisab_text, metal=metal)
+        if calculation.nisab_grams:
+            nisab_text += f"\n{_describe_nisab(texts, calculation)}"
     year = texts(f"zakat.{calculation.year_basis}")
     yield texts("zakat.for"), name
     yield texts("zakat.calculated"), texts.both_days(day)
@@ -109,6 +111,16 @@ def _summary(texts: Texts, calculation: Any, name: str, day: date) -> Iterator[t
     if first and last:
         days = {"first": texts.both_days(first), "last": texts.both_days(last)}
         yield texts("zakat.hawl"), texts("zakat.hawl_range", **days)
+
+
+def _describe_nisab(texts: Texts, calculation: Any) -> str:
+    """Return the weight and the price of the nisab, and the day of a published price."""
+    price = f"{calculation.currency}\u00a0{texts.quantity(calculation.nisab_price_per_gram)}"
+    parts = [texts.isolate(f"{texts.quantity(calculation.nisab_grams)} g × {price}")]
+    if calculation.nisab_priced_on:
+        day = texts.day(calculation.nisab_priced_on, "d MMM y")
+        parts.append(texts("zakat.priced", day=day))
+    return texts("zakat.separator").join(parts)
 
 
 def _counted_bar(texts: Texts, calculation: Any, lines: Sequence[dict[str, Any]]) -> Block | None:
