@@ -88,6 +88,20 @@ def test_an_admin_publishes_a_price_and_reads_the_audit(  # noqa: PLR0917 (fixtu
     assert "131.5" in row
 
 
+def test_a_price_that_was_a_slip_is_withdrawn(browser, admin, publish_prices, client):
+    publish_prices(effective_at=datetime.now(UTC))
+    publish_prices(gold="13025", effective_at=datetime.now(UTC))
+    browser.sign_in(admin)
+    browser.open("/dashboard/admin/prices")
+    assert "In force" in browser.text("tbody tr:first-child")
+    browser.click("tbody tr:first-child button")
+    browser.confirm()
+    browser.wait_for_text("Withdrawn", "tbody tr:first-child")
+    assert "In force" in browser.text("tbody tr:nth-child(2)")
+    nisab = read_json(client.get("/api/zakat/nisab?currency=USD"))
+    assert str(nisab["gold"]["pricePerGram"]) == "130.25"
+
+
 def test_a_wrong_price_is_shown_beside_its_field(browser, admin):
     browser.sign_in(admin)
     browser.open("/dashboard/admin/prices")

@@ -54,6 +54,21 @@ def test_a_year_without_a_price_is_named_and_nothing_typed_is_lost(browser, year
     assert browser.script(typed) == "9000"
 
 
+def test_the_calculator_takes_prices_and_nisab_of_a_day(browser, year_ago):
+    browser.open("/dashboard/zakat")
+    browser.fill(cash__amount="9000")
+    browser.wait_for_text("below the nisab", ".sum")
+    set_day(browser, "asOf", year_ago)
+    browser.wait_for_text("$225.00", ".total")
+    assert "$8,500.00" in browser.text(".sum")
+    assert browser.text("main").count("assumed") == 1
+    browser.script(
+        "const select = document.querySelector('[name=nisabStandard]'); select.value = 'tola';"
+        "select.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    browser.wait_for_text("$8,748.00", ".sum")
+
+
 def test_zakat_al_fitr_is_worked_out_for_a_household(browser):
     browser.open("/dashboard/zakat/fitr")
     browser.fill(people="5", perPerson="12.50")

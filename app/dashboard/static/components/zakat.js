@@ -40,7 +40,7 @@ function LunarYear({ calculation: { hawlStartedOn, hawlCompletesOn } }) {
 }
 
 /** The lines of the calculation, each with what counts, its rule and its source. */
-export function ZakatBreakdown({ calculation: { breakdown, currency } }) {
+export function ZakatBreakdown({ calculation: { breakdown, currency, assumptions } }) {
   return html`<${Card} title=${t("zakat-lines")}>
     <ul class="lines">${breakdown.map((line) => html`<li>
       <div><strong>${t(`asset-${line.category}`)}${line.label && html` · <bdi>${line.label}</bdi>`}</strong>
@@ -48,5 +48,6 @@ export function ZakatBreakdown({ calculation: { breakdown, currency } }) {
         <span>${line.due.length ? line.due.map(({ animal, count }) => `${formatNumber(count)} × ${t(`animal-${animal}`)}`).join(", ") : `${formatPercent(line.rate, 3)} → ${formatMoney(line.zakat, currency)}`}</span></div>
       <small><span dir="auto">${line.rule}</span><br />${t("source")}: <cite dir="auto">${line.source}</cite></small>
     </li>`)}</ul>
+    ${assumptions?.length > 0 && html`<h3>${t("zakat-assumptions")}</h3><ul>${assumptions.map((text) => html`<li dir="auto">${text}</li>`)}</ul>`}
   </${Card}>`;
 }

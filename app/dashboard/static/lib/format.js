@@ -34,7 +34,7 @@ export const minorUnits = (currency) =>
 /** Return the day of `moment`, or today's, in `timeZone`, as "2026-01-26". */
 export const today = (timeZone, moment = Date.now()) => new Intl.DateTimeFormat("en-CA", { timeZone }).format(moment);
 
-const DAY = 86400000; // milliseconds
+export const DAY = 86400000; // milliseconds
 
 /** Return how many days it is from today in `timeZone` to a day or moment; negative in the past. */
 export const daysUntil = (value, timeZone) => Math.floor((Date.parse(value) - Date.parse(today(timeZone))) / DAY);

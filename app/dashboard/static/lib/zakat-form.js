@@ -43,10 +43,10 @@ export function bodyOf(values) {
     return { body, items: [] };
   }
   const items = Object.values(CARDS).flat().flatMap((category) => itemsOf(category, values)).filter((item) => isFilled(item, values));
-  const body = { ...common, nisabBasis: values.nisabBasis, yearBasis: values.yearBasis, school: values.school };
+  const body = { ...common, nisabBasis: values.nisabBasis, yearBasis: values.yearBasis, school: values.school, nisabStandard: values.nisabStandard };
   body.assets = items.map((item) => assetOf(item, values));
   if (values.liabilities?.trim()) body.liabilities = [{ amount: normalizeAmount(values.liabilities) }];
-  if (values.hawlStartedOn) body.hawlStartedOn = values.hawlStartedOn;
+  for (const name of ["asOf", "hawlStartedOn"]) if (values[name]) body[name] = values[name];
   return { body, items };
 }
 

@@ -127,3 +127,7 @@ admin-days = { $count ->
 admin-seconds = { $count } ث
 admin-failed-for-good = فشلت نهائيًا: { $count }
 admin-unmatched = غير مطابقة: { $count }
+admin-price-in-force = سارٍ
+admin-price-withdrawn = مسحوب
+admin-price-withdraw = سحب
+admin-price-withdraw-ask = يسري السعر السابق من جديد. ويبقى هذا في السجل مسحوبًا.

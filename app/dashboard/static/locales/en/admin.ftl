@@ -123,3 +123,7 @@ admin-days = { $count ->
 admin-seconds = { $count } s
 admin-failed-for-good = { $count } failed for good
 admin-unmatched = { $count } not matched
+admin-price-in-force = In force
+admin-price-withdrawn = Withdrawn
+admin-price-withdraw = Withdraw
+admin-price-withdraw-ask = The price before it is in force again. It stays in the history as withdrawn.

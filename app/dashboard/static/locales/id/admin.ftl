@@ -120,3 +120,7 @@ admin-days = { $count } hari
 admin-seconds = { $count } dtk
 admin-failed-for-good = { $count } gagal permanen
 admin-unmatched = { $count } tidak cocok
+admin-price-in-force = Berlaku
+admin-price-withdrawn = Ditarik
+admin-price-withdraw = Tarik
+admin-price-withdraw-ask = Harga sebelumnya berlaku lagi. Harga ini tetap dalam riwayat sebagai ditarik.

@@ -13,13 +13,13 @@ import { config, user } from "../../lib/session.js";
 export const title = "account-overview";
 const SOON = 7 * 86400000; // milliseconds before a due date from which it is shown as something to do
 
-/** Read what the figures and the steps are made of. Obligations are absent in older services. */
+/** Read what the figures and the steps are made of. */
 async function load(signal) {
   const year = today(config.value.timeZone).slice(0, 4);
   const read = (path, query) => readAll(path, query, { signal });
   const [summary, obligations, gifts, pending, financings] = await Promise.all([
     get("/zakat/summary", { year }, { signal }),
-    read("/zakat/obligations").catch((error) => (error.status === 404 ? [] : Promise.reject(error))),
+    read("/zakat/obligations"),
     read("/waqf/donations", { status: "succeeded", from: `${year}-01-01` }),
     read("/waqf/donations", { status: "pending" }),
     read("/murabaha/applications", { applicant: user.peek().id }),

@@ -1,4 +1,5 @@
 import { html, useSignal } from "../../vendor/preact.js";
+import { AskButton } from "../../components/ask.js";
 import { Card, Figures } from "../../components/card.js";
 import { LineChart } from "../../components/charts.js";
 import { CurrencyField } from "../../components/currency.js";
@@ -8,15 +9,14 @@ import { Heading } from "../../components/heading.js";
 import { Empty, Failure, Skeleton } from "../../components/states.js";
 import { Table } from "../../components/table.js";
 import { notify } from "../../components/toast.js";
-import { get, request } from "../../lib/api.js";
-import { formatDate, formatMoney, formatNumber } from "../../lib/format.js";
+import { get, remove, request } from "../../lib/api.js";
+import { DAY, formatDate, formatMoney, formatNumber } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { config } from "../../lib/session.js";
 
 export const title = "admin-prices";
 const METALS = ["gold", "silver"];
-const DAY = 86400000; // milliseconds
 
 export default function Prices() {
   const currency = useSignal(config.value.defaultCurrency);
@@ -29,7 +29,7 @@ export default function Prices() {
       <section>
         ${history.error && html`<${Failure} error=${history.error} onRetry=${history.reload} />`}
         ${!history.error && !rows && html`<${Skeleton} lines=${8} />`}
-        ${rows && (rows.length ? html`<${History} rows=${rows} currency=${currency.value} />` : html`<${Empty} title=${t("admin-prices-none")}>${t("admin-prices-hint")}</${Empty}>`)}
+        ${rows && (rows.length ? html`<${History} rows=${rows} currency=${currency.value} onChange=${history.reload} />` : html`<${Empty} title=${t("admin-prices-none")}>${t("admin-prices-hint")}</${Empty}>`)}
       </section>
     </div>`;
 }
@@ -37,19 +37,32 @@ export default function Prices() {
 /** A price has more decimals than the currency. */
 const formatPrice = (price, currency) => `${formatNumber(price, { maximumFractionDigits: 6 })} ${currency}`;
 
-function History({ rows, currency }) {
-  const age = Math.max(0, Math.floor((Date.now() - Date.parse(rows[0].effectiveAt)) / DAY));
+function History({ rows, currency, onChange }) {
+  const standing = rows.filter(({ withdrawnAt }) => !withdrawnAt);
+  const age = (row) => Math.max(0, Math.floor((Date.now() - Date.parse(row.effectiveAt)) / DAY));
+  const inForce = rows.find((row) => row.inForce);
   const chart = (metal) => {
-    const points = rows.filter((row) => row[metal]).map((row) => ({ name: formatDate(row.effectiveAt), value: row[metal].pricePerGram, text: formatPrice(row[metal].pricePerGram, currency) })).reverse();
+    const points = standing.filter((row) => row[metal]).map((row) => ({ name: formatDate(row.effectiveAt), value: row[metal].pricePerGram, text: formatPrice(row[metal].pricePerGram, currency) })).reverse();
     return points.length > 1 && html`<h3>${t(`nisabBasis-${metal}`)}</h3><${LineChart} label=${t(`admin-price-${metal}`)} points=${points} />`;
   };
-  const cells = (row) => [formatDate(row.effectiveAt), ...METALS.flatMap((metal) => (row[metal] ? [formatPrice(row[metal].pricePerGram, currency), formatMoney(row[metal].nisab, currency)] : ["–", "–"]))];
-  const columns = [[t("admin-effective")], ...METALS.flatMap((metal) => [[t(`admin-price-${metal}`), "number"], [t(`admin-nisab-${metal}`), "number"]])];
+  const cells = (row) => [formatDate(row.effectiveAt), ...METALS.flatMap((metal) => (row[metal] ? [formatPrice(row[metal].pricePerGram, currency), formatMoney(row[metal].nisab, currency)] : ["–", "–"])), html`<${State} price=${row} onChange=${onChange} />`];
+  const columns = [[t("admin-effective")], ...METALS.flatMap((metal) => [[t(`admin-price-${metal}`), "number"], [t(`admin-nisab-${metal}`), "number"]]), [t("admin-status")]];
   return html`<${Card} title=${t("admin-prices-published")}>
-    <${Figures} items=${[[t("admin-age"), t("admin-days", { count: age })]]} />
+    <${Figures} items=${[[t("admin-age"), inForce ? t("admin-days", { count: age(inForce) }) : "–"]]} />
     ${METALS.map(chart)}
     <${Table} label=${t("admin-prices-published")} columns=${columns} rows=${rows.map(cells)} />
   </${Card}>`;
+}
+
+/** Whether a price applies; one that was published by mistake can be withdrawn. */
+function State({ price: { id, inForce, effectiveAt, withdrawnAt }, onChange }) {
+  const withdraw = async () => {
+    await remove(`/zakat/nisab/${id}`);
+    notify(t("admin-price-withdrawn"));
+    onChange();
+  };
+  if (withdrawnAt) return t("admin-price-withdrawn");
+  return html`${inForce && html`<strong>${t("admin-price-in-force")}</strong> `}<${AskButton} class="plain" aria-label=${`${t("admin-price-withdraw")}: ${formatDate(effectiveAt)}`} label=${t("admin-price-withdraw")} onConfirm=${withdraw}>${t("admin-price-withdraw-ask")}</${AskButton}>`;
 }
 
 function Publish({ currency, last, onPublished }) {

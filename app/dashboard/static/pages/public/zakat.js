@@ -24,6 +24,7 @@ const firstValues = () => ({
   nisabBasis: config.value.nisabBasis,
   yearBasis: "lunar",
   school: "majority",
+  nisabStandard: config.value.nisabStandard,
   wealth: "",
   nisab: "",
   ...readDraft(DRAFT),
@@ -108,7 +109,9 @@ function Itemised({ form }) {
     </${Card}>
     <${Card} title=${t("card-rules")}>
       <${Field} type="date" label=${t("hawl-started")} hint=${t("hawl-hint")} ...${input(form, "hawlStartedOn")} />
+      <${Field} type="date" label=${t("zakat-asOf")} hint=${t("zakat-asOf-hint")} ...${input(form, "asOf")} />
       ${select("nisabBasis", ["gold", "silver"])}
+      ${select("nisabStandard", ["standard", "tola"])}
       ${select("yearBasis", ["lunar", "solar"])}
       ${select("school", ["majority", "hanafi"])}
     </${Card}>`;

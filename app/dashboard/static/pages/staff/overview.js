@@ -4,7 +4,7 @@ import { named } from "../../components/filtered-list.js";
 import { Heading } from "../../components/heading.js";
 import { Failure, Skeleton } from "../../components/states.js";
 import { get } from "../../lib/api.js";
-import { daysUntil, formatDate, formatMoney } from "../../lib/format.js";
+import { DAY, daysUntil, formatDate, formatMoney, today } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { config } from "../../lib/session.js";
@@ -17,44 +17,34 @@ const APPROVAL_PAGES = { approve_application: "applications", disburse: "project
 
 const daysTo = (value) => daysUntil(value, config.value.timeZone);
 
-/** Read a list's first rows and its total; what `select` picks is of the first hundred rows. */
-async function read(path, query, signal, select) {
-  const { data, pagination } = await get(path, { limit: select ? 100 : SHOWN, ...query }, { signal });
-  const rows = select ? data.flatMap(select) : data;
-  const total = select ? rows.length : pagination.total;
-  return { rows, total, isExact: select ? !pagination.next : pagination.totalIsExact };
+/** Read a list's first rows and its total. */
+async function read(path, query, signal) {
+  const { data, pagination } = await get(path, { limit: SHOWN, ...query }, { signal });
+  return { rows: data, total: pagination.total, isExact: pagination.totalIsExact };
 }
-const readApplications = (query, signal, select) => read("/murabaha/applications", query, signal, select);
-
-const isUnpaid = ({ paidAmount, amount }) => paidAmount < amount;
-const byDay = (a, b) => a.day.localeCompare(b.day);
-
-async function readExpiring(signal) {
-  const select = (item) => (daysTo(item.contract.expiresAt) <= SOON ? [{ ...item, day: item.contract.expiresAt }] : []);
-  const lists = await Promise.all(["approved", "acquired"].map((status) => readApplications({ status }, signal, select)));
-  const rows = lists.flatMap((list) => list.rows).sort(byDay);
-  return { rows, total: rows.length, isExact: lists.every((list) => list.isExact) };
-}
-
 async function readDue(signal) {
-  const select = (item) =>
-    item.installments.filter((installment) => isUnpaid(installment) && daysTo(installment.dueDate) >= 0 && daysTo(installment.dueDate) <= SOON).map(({ number, dueDate, amount }) => ({ ...item, number, day: dueDate, amount }));
-  const list = await readApplications({ status: "active" }, signal, select);
-  return { ...list, rows: list.rows.sort(byDay) };
+  const [from, to] = [0, SOON * DAY].map((later) => today(config.value.timeZone, Date.now() + later));
+  return read("/murabaha/due", { from, to }, signal);
+}
+
+/** Read the offers that expire soon; the first to expire is first. */
+async function readExpiring(signal) {
+  const { data } = await get("/murabaha/offers", { limit: 100 }, { signal });
+  const rows = data.filter(({ contract }) => daysTo(contract.expiresAt) <= SOON);
+  return { rows, total: rows.length, isExact: rows.length < data.length || data.length < 100 };
 }
 
 export default function Overview() {
-  const oldest = { sort: "createdAt" };
-  const application = (text) => (item) => html`<a href=${`${BASE}/applications/${item.id}`}>${item.applicationNumber}</a><bdi>${item.applicant?.name ?? t("staff-own")}</bdi><span>${text(item)}</span>`;
-  const money = (item) => formatMoney(item.amount ?? item.requestedAmount, item.currency);
+  const application = (text) => (item) => html`<a href=${`${BASE}/applications/${item.applicationId ?? item.id}`}>${item.applicationNumber}</a><bdi>${item.applicant?.name ?? t("staff-own")}</bdi><span>${text(item)}</span>`;
+  const money = (item) => formatMoney(item.outstanding ?? item.amount ?? item.requestedAmount, item.currency);
   return html`<${Heading}>${t(title)}</${Heading}>
     <div class="cards">
-      <${Todo} title=${t("staff-todo-pending")} to="/applications?status=pending&sort=createdAt" load=${(signal) => readApplications({ status: "pending", ...oldest }, signal)} row=${application(money)} />
-      <${Todo} title=${t("staff-todo-acquire")} to="/applications?status=approved&sort=createdAt" load=${(signal) => readApplications({ status: "approved", ...oldest }, signal)} row=${application(money)} />
-      <${Todo} title=${t("staff-todo-expiring")} to="/applications?status=approved&sort=createdAt" load=${readExpiring} row=${application(({ day }) => formatDate(day))} />
-      <${Todo} title=${t("staff-todo-due")} to="/applications?status=active" load=${readDue} row=${application((item) => `${formatDate(item.day)} · ${money(item)}`)} />
-      <${Todo} title=${named("overdue")} to="/applications?overdue=true&sort=createdAt" load=${(signal) => readApplications({ overdue: true, ...oldest }, signal)}
-        row=${application(({ installments }) => t("staff-overdue", { count: -daysTo(installments.find(isUnpaid).dueDate) }))} />
+      <${Todo} title=${t("staff-todo-pending")} to="/applications?status=pending&sort=createdAt" load=${(signal) => read("/murabaha/applications", { status: "pending", sort: "createdAt" }, signal)} row=${application(money)} />
+      <${Todo} title=${t("staff-todo-acquire")} to="/applications?status=approved&sort=createdAt" load=${(signal) => read("/murabaha/offers", { status: "approved" }, signal)} row=${application(money)} />
+      <${Todo} title=${t("staff-todo-expiring")} to="/applications?status=approved&sort=createdAt" load=${readExpiring} row=${application(({ contract }) => formatDate(contract.expiresAt))} />
+      <${Todo} title=${t("staff-todo-due")} to="/applications?status=active" load=${readDue} row=${application((item) => `${formatDate(item.dueDate)} · ${money(item)}`)} />
+      <${Todo} title=${named("overdue")} to="/applications?overdue=true&sort=createdAt" load=${(signal) => read("/murabaha/arrears", {}, signal)}
+        row=${application(({ daysOverdue, overdueAmount, currency }) => `${t("staff-overdue", { count: daysOverdue })} · ${formatMoney(overdueAmount, currency)}`)} />
       <${Todo} title=${t("staff-exceptions")} to="/exceptions?status=open" load=${(signal) => read("/payments/exceptions", { status: "open" }, signal)}
         row=${(item) => html`<a href=${`${BASE}/exceptions/${item.id}`}>${named(item.kind)}</a><span>${item.amount !== null && money(item)}</span>`} />
       <${Todo} title=${t("staff-todo-approvals")} load=${(signal) => read("/approvals", { status: "pending" }, signal)} row=${approvalRow} />
