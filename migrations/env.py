@@ -23,14 +23,15 @@ def lock_migrations(connection):
     """Wait for the lock, however long another process needs for its migrations.
 
     It ends with the transaction: a session's lock would outlive this process behind a pooler. It is
-    asked for again and again: a statement that waits has a snapshot, for which the other process
-    would wait when it builds an index concurrently.
+    asked for again and again: a statement that waits has a snapshot too.
     """
     connection.connection.driver_connection.response_timeout = None
     while True:
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {name} = 0"))
-        if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
+        # Without parameters, the statement leaves no portal with a snapshot, for which an index
+        # that is built concurrently would wait.
+        if connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({LOCK})")):
             return
         connection.rollback()
         time.sleep(INTERVAL)

@@ -16,7 +16,6 @@ from ..support.processes import ROOT
 LOCK = 0x05E_2026  # as in migrations/env.py
 WAITS_LONGER = (
     "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    " AND query LIKE '%pg_try_advisory_lock%'"
     " AND clock_timestamp() - backend_start > interval '400 ms'"
 )
 
