@@ -1,5 +1,7 @@
 """The scheduled jobs, and what waits in their queue."""
 
+from decimal import Decimal
+
 from marshmallow import fields
 
 from ..http.blueprint import Blueprint
@@ -51,7 +53,7 @@ class QueueSchema(Schema):
     )
     running = StrictInteger(required=True, metadata={"example": 0})
     failed = StrictInteger(required=True, metadata={"example": 0})
-    longest_wait = fields.Float(
+    longest_wait = ExactDecimal(
         required=True,
         metadata={"example": 0, "description": "Seconds for which the first has been due."},
     )
@@ -79,4 +81,6 @@ def list_jobs():
         }
         for name in sorted({*SCHEDULES, *runs, *failed})
     ]
-    return {"jobs": jobs, "queue": read_state()}
+    state = read_state()
+    longest_wait = round(Decimal(state.longest_wait), 3)
+    return {"jobs": jobs, "queue": {**state._asdict(), "longest_wait": longest_wait}}

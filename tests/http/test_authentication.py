@@ -21,6 +21,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 # Clients without a session may write these, so a cookie grants nothing more.
 PUBLIC_WRITES = {
     *("POST /api/auth/register", "POST /api/auth/login", "POST /api/zakat/calculate"),
+    *("POST /api/zakat/missed-years", "POST /api/zakat/fitr"),
     *("POST /api/murabaha/quotes", "POST /api/example", "POST /api/redirect"),
     "POST /api/webhooks/stripe",
     *("POST /api/auth/password/forgot", "POST /api/auth/password/reset"),

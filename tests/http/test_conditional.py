@@ -221,11 +221,16 @@ def test_every_step_on_a_resource_takes_if_match(the_app):
     with_if_match, with_id = documented_steps(the_app)
     assert with_if_match == STEPS.keys()
     # A calculation is never changed, and only its owner can delete it. A session is ended whatever
-    # its state, and a link to reset a password changes nothing that the user shows.
+    # its state, and a link to reset a password changes nothing that the user shows. An obligation
+    # is its owner's record of their own payments. A price is only withdrawn, never changed.
     assert with_id - with_if_match == {
         "DELETE /api/zakat/calculations/{id}",
         "DELETE /api/auth/sessions/{id}",
         "POST /api/users/{id}/password-reset",
+        "DELETE /api/zakat/obligations/{id}",
+        "POST /api/zakat/obligations/{id}/payments",
+        "DELETE /api/zakat/obligations/{id}/payments/{payment_id}",
+        "DELETE /api/zakat/nisab/{id}",
     }
 
 

@@ -249,7 +249,7 @@ def test_a_missing_trigger_is_named(app, run, sql):
 
 
 FUNCTIONS = {
-    "ledger_refuse": 16, "ledger_balance": 2, "ledger_closed": 1, "murabaha_refuse": 7,
+    "ledger_refuse": 16, "ledger_balance": 2, "ledger_closed": 1, "murabaha_refuse": 13,
     "murabaha_add_up": 2,
 }  # fmt: skip
 

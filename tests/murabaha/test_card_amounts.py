@@ -158,7 +158,9 @@ def test_another_amount_replaces_the_open_payment(make_acquired, stripe_server, 
 
 
 def test_more_than_one_charge_can_be_is_paid_in_parts(make_acquired):
-    case = make_acquired(cost=9_000_000, downPayment=0, profitRate=0, termMonths=6).accept()
+    case = make_acquired(
+        cost=9_000_000, confirmCost=True, downPayment=0, profitRate=0, termMonths=6
+    ).accept()
     assert_error(pay(case), 400, "VALIDATION_ERROR", ["amount"])
     assert pay(case, amount=900000, paymentMethodId="pm_card_visa").status_code == 201
     assert paid_amounts(case)[0] == 900000

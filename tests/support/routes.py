@@ -1,5 +1,6 @@
 """The routes of the service, for tests that cover every one of them."""
 
+import re
 from functools import cache
 
 UNKNOWN_ID = "0197c3a4-52b0-7c1e-9a53-3f6d1a2b4c5d"
@@ -9,8 +10,7 @@ def iter_routes(app, *access):
     """Yield (method, path) of each route whose view has one of the ``access`` levels."""
     for rule in app.url_map.iter_rules():
         if app.view_functions[rule.endpoint].access in access:
-            path = rule.rule.replace("<uuid:id>", UNKNOWN_ID).replace("<int:number>", "1")
-            path = path.replace("<uuid:receipt_id>", UNKNOWN_ID)
+            path = re.sub(r"<uuid:\w+>", UNKNOWN_ID, rule.rule).replace("<int:number>", "1")
             path = (
                 path.replace("<token>", "x.y")
                 .replace("<code>", "0" * 16)

@@ -205,7 +205,7 @@ PROPERTIES = {
     "PublishedNisab.id": "Id of the publication, by which it can be withdrawn.",
     "inForce": "Whether a price of this publication is in force now: the latest of its metal that"
     " has taken effect, is not too old and not withdrawn.",
-    "withdrawnAt": "When the prices were withdrawn; null if they were not.",
+    "PublishedNisab.withdrawnAt": "When the prices were withdrawn; null if they were not.",
     "Nisab.effectiveAt": "When the later of the two prices began to apply.",
     "NisabInForceThreshold.effectiveAt": "When the price of this metal began to apply.",
     "NisabInForceThreshold.pricePerGram": "Published price of a gram of the pure metal.",

@@ -170,7 +170,7 @@ class GoldSchema(MetalSchema):
         metadata={"example": 21},
     )
     price_karat = ExactDecimal(
-        load_default=None, allow_none=True, validate=KARAT, metadata={"example": 24}
+        load_default=None, allow_none=True, validate=KARAT, metadata={"example": None}
     )
 
 

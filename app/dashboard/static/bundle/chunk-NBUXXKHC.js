@@ -1,0 +1,1 @@
+import{o as c}from"./chunk-UKRQKHDK.js";import{B as e,K as o,U as t,h as m}from"./chunk-KW2L53UO.js";var $=i=>m`<${t} name="currency" label=${e("currency")} options=${o.value.currencies.map(r=>[r,`${r} \xB7 ${c(r)}`])} ...${i} />`;export{$ as a};
