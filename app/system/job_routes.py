@@ -1,7 +1,5 @@
 """The scheduled jobs, and what waits in their queue."""
 
-from decimal import Decimal
-
 from marshmallow import fields
 
 from ..http.blueprint import Blueprint
@@ -53,7 +51,7 @@ class QueueSchema(Schema):
     )
     running = StrictInteger(required=True, metadata={"example": 0})
     failed = StrictInteger(required=True, metadata={"example": 0})
-    longest_wait = ExactDecimal(
+    longest_wait = StrictInteger(
         required=True,
         metadata={"example": 0, "description": "Seconds for which the first has been due."},
     )
@@ -82,5 +80,5 @@ def list_jobs():
         for name in sorted({*SCHEDULES, *runs, *failed})
     ]
     state = read_state()
-    longest_wait = round(Decimal(state.longest_wait), 3)
-    return {"jobs": jobs, "queue": {**state._asdict(), "longest_wait": longest_wait}}
+    queue = {**state._asdict(), "longest_wait": int(state.longest_wait)}
+    return {"jobs": jobs, "queue": queue}

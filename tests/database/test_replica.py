@@ -92,6 +92,7 @@ def test_a_replica_that_lags_is_not_used_until_it_has_caught_up(
 ):
     with replica.paused():
         make_project()
+        replica.flush_primary()
         assert read(client, project)[0] == 200
         assert uses_replica(client)  # by less than the limit
         client.application.extensions["replica"].max_lag = 0

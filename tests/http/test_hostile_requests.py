@@ -61,7 +61,7 @@ def admin(sign_in):
 
 def fill_path(rule):
     """Return a path that matches the rule or path template."""
-    path = re.sub(r"[<{](uuid:)?(receipt_)?id[>}]", UNKNOWN_ID, rule)
+    path = re.sub(r"[<{](uuid:\w+|(\w+_)?id|other)[>}]", UNKNOWN_ID, rule)
     path = re.sub(r"[<{](int:)?number[>}]", "1", path)
     return re.sub(r"[<{]\w+[>}]", "x.png", path)
 

@@ -71,8 +71,15 @@ class StreamingReplica:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             return connection.execute(statement).fetchall()
 
+    def flush_primary(self):
+        """Write what the primary has committed: the tests' server does not wait for that."""
+        with psycopg.connect(self.primary_url, autocommit=True) as primary:
+            primary.execute("SET synchronous_commit = on")
+            primary.execute("SELECT pg_logical_emit_message(true, 'flush', '')")
+
     def wait_until_current(self):
         """Wait until the replica has what the primary has now."""
+        self.flush_primary()
         with psycopg.connect(self.primary_url, autocommit=True) as primary:
             (position,) = primary.execute("SELECT pg_current_wal_lsn()::text").fetchone()
         query = f"SELECT pg_last_wal_replay_lsn() >= '{position}'"
@@ -82,9 +89,11 @@ class StreamingReplica:
     def paused(self):
         """Let the replica fall behind."""
         self.sql("SELECT pg_wal_replay_pause()")
-        wait_until(lambda: self.sql("SELECT pg_get_wal_replay_pause_state()") == [("paused",)])
-        yield
-        self.sql("SELECT pg_wal_replay_resume()")
+        try:
+            wait_until(lambda: self.sql("SELECT pg_get_wal_replay_pause_state()") == [("paused",)])
+            yield
+        finally:
+            self.sql("SELECT pg_wal_replay_resume()")
 
     @contextlib.contextmanager
     def hung(self):
