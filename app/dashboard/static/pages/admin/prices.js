@@ -20,7 +20,7 @@ const METALS = ["gold", "silver"];
 
 export default function Prices() {
   const currency = useSignal(config.value.defaultCurrency);
-  const history = useResource((signal) => get("/zakat/nisab/history", { currency: currency.value, limit: 100 }, { signal }), [currency.value]);
+  const history = useResource((signal) => get("/zakat/nisab/history", { currency: currency.value, limit: 100 }, { signal, cache: "no-cache" }), [currency.value]);
   const rows = history.value?.data;
   return html`<${Heading} intro=${t("admin-prices-intro")}>${t("admin-prices")}</${Heading}>
     <div class="filters"><${CurrencyField} value=${currency.value} onChange=${(event) => (currency.value = event.target.value)} /></div>
