@@ -1,6 +1,6 @@
 -- The rows of ``bench.growth``: all numbers grow with ``factor``, except those of three people: a
 -- client with few records, an officer and an admin. The values of each filter are unequal: some are
--- of most rows, and some of three rows whatever the factor is.
+-- of most rows, and some of three rows for each factor.
 SET session_replication_role = replica;
 CREATE FUNCTION pg_temp.id(kind text, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
     AS $$ SELECT md5(kind || n)::uuid $$;

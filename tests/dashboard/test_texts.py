@@ -19,7 +19,7 @@ def texts(language):
 
 
 def messages(language):
-    """Return the messages of all groups of pages; none is in two of them."""
+    """Return the messages of all groups of pages; each is in one group only."""
     found = [pair for text in texts(language).values() for pair in MESSAGE.findall(text)]
     assert len(dict(found)) == len(found)
     return dict(found)

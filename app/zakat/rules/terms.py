@@ -46,7 +46,7 @@ class Terms:
     def price_per_gram(self, item: Item, metal: Metal) -> Fraction:
         """Return the price of a gram of pure metal that applies to the item.
 
-        Raises NisabNotFound if the item has none and none is published.
+        Raises NisabNotFound if neither the item nor the published prices have one.
         """
         own = item.get("price_per_gram")
         if own is None:

@@ -71,7 +71,7 @@ function useFollowing(donation, begun, keep) {
   return error.value;
 }
 
-/** Cancel the gift, or as a guest, who cannot, start anew: unpaid it counts for nothing. */
+/** Cancel the gift, or as a guest, who cannot, start again: unpaid it counts for nothing. */
 function GiveUp({ donation, keep, again }) {
   const isAsked = useSignal(false);
   const keyOf = useMemo(makeIdempotencyKey, []);

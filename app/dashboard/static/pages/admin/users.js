@@ -14,7 +14,7 @@ import { user as me } from "../../lib/session.js";
 export const title = "admin-users";
 const ROLES = ["user", "officer", "admin"];
 const roleOptions = () => ROLES.map((role) => [role, t(`admin-role-${role}`)]);
-const NOBODY = { name: "", email: "", password: "", role: "user" };
+const EMPTY_USER = { name: "", email: "", password: "", role: "user" };
 
 export default function Users() {
   const filters = useSignal({ search: "", role: "" });
@@ -77,13 +77,13 @@ function Step({ step: { kind, user, value }, onClose, onDone }) {
 }
 
 function CreateUser({ onCreated }) {
-  const values = useSignal(NOBODY);
+  const values = useSignal(EMPTY_USER);
   const keyOf = useMemo(makeIdempotencyKey, []);
   const change = (event) => (values.value = { ...values.value, [event.target.name]: event.target.value });
   const { submit, error, errors, isSending } = useForm(async () => {
     await post("/users", values.value, { key: keyOf(values.value) });
     notify(t("admin-user-created"));
-    values.value = NOBODY;
+    values.value = EMPTY_USER;
     onCreated();
   });
   const field = (name) => ({ name, value: values.value[name], onInput: change, errors });
