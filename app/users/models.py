@@ -131,13 +131,13 @@ class User(UUIDPrimaryKeyMixin, Base):
         if disabled is not None:
             query = query.where(cls.disabled if disabled else ~cls.disabled)
         if part is not None:
-            query = query.where(_contains(cls, part))
+            query = query.where(has_text(cls, part))
         return newest_first(query, cls.created_at, cls.id)
 
     @prepared_query
     def with_text(cls: Any, text):
         """Select ids of users whose name or e-mail contains ``text``, up to MAX_MATCHES + 1."""
-        return db.select(cls.id).where(_contains(cls, text)).limit(MAX_MATCHES + 1)
+        return db.select(cls.id).where(has_text(cls, text)).limit(MAX_MATCHES + 1)
 
     @prepared_query
     def by_id(cls: Any, id):
@@ -313,7 +313,7 @@ def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _contains(user: Any, text: Any) -> Any:
+def has_text(user: Any, text: Any) -> Any:
     """Build the condition that the user's name or e-mail contains ``text``, in any case."""
     part = db.func.lower(db.cast(text, Text))
     columns = (user.name, user.email)

@@ -33,7 +33,7 @@ from ...database.prepared import (
     sql_property,
 )
 from ...ledger.models import GUARDS
-from ...users.models import User
+from ...users.models import User, has_text
 from ..rules import (
     BEFORE_SALE,
     OFFERED,
@@ -314,7 +314,4 @@ class Application(UUIDPrimaryKeyMixin, Base):
 
 def _has_applicant(application: Any, part: Any) -> Any:
     """Build the condition that the applicant's name or e-mail contains ``part``, in any case."""
-    text = db.func.lower(db.cast(part, Text))
-    columns = (User.name, User.email)
-    contains = db.or_(*(db.func.strpos(db.func.lower(column), text) > 0 for column in columns))
-    return db.exists().where(User.id == application.user_id, contains)
+    return db.exists().where(User.id == application.user_id, has_text(User, part))
